@@ -1,0 +1,195 @@
+//! Verification of Equihash solutions for any (n, k) and personalization.
+//!
+//! Equihash asks for 2^k distinct indices whose leaf hashes, joined pairwise
+//! by exclusive or in a binary tree, lose n/(k+1) more leading bits at every
+//! level and are zero at the root. The rules checked here are those of the
+//! [Zcash protocol specification, section 7.7.1][zcash], which Aion took over
+//! with other parameters:
+//!
+//! * **Leaves.** BLAKE2b with a personalization of 16 bytes hashes
+//!   `header || nonce || LE32(index / m)`, where m = floor(512 / n) leaves
+//!   share one digest of m * ceil(n/8) bytes. A leaf is the first n bits
+//!   (big-endian) of its ceil(n/8) bytes.
+//! * **Collisions.** The node that joins 2^r leaves is zero in its first
+//!   r * n/(k+1) bits, and the root in all n.
+//! * **Order.** At every node the first index of the left subtree is below the
+//!   first index of the right one.
+//! * **Uniqueness.** All 2^k indices differ.
+//! * **Encoding.** The indices in tree order as a big-endian bit stream,
+//!   n/(k+1) + 1 bits each, without padding: see [`Params::solution_len`].
+//!
+//! [zcash]: https://zips.z.cash/protocol/protocol.pdf#equihash
+//!
+//! ```
+//! use orepass_aion::equihash::{AION, EquihashError, Scratch};
+//!
+//! let mut scratch = Scratch::new(AION.params()); // once per session
+//! let (header_hash, nonce, solution) = ([0; 32], [0; 32], [0; 1408]);
+//! let verdict = AION.verify(&header_hash, &nonce, &solution, &mut scratch);
+//! assert_eq!(verdict, Err(EquihashError::DuplicateIndex { index: 0 }));
+//! ```
+
+mod blake2b;
+mod error;
+mod indices;
+mod lanes;
+mod params;
+mod tree;
+
+use fearless_simd::Level;
+
+pub(crate) use blake2b::LeafHasher;
+pub use error::EquihashError;
+use indices::Indices;
+#[cfg(feature = "solver")]
+pub(crate) use indices::encode;
+use lanes::{Kernel, Lanes};
+pub use params::{Params, ParamsError};
+use tree::Tree;
+
+/// Aion's Equihash: n = 210, k = 9, personalization
+/// `"AION0PoW" || LE32(210) || LE32(9)`.
+///
+/// Its header is the 32-byte header hash, its nonce has 32 bytes, and a
+/// solution is 512 indices of 22 bits in 1408 bytes.
+pub const AION: Equihash = Equihash::tagged(constant(210, 9), *b"AION0PoW");
+
+/// Zcash's Equihash: n = 200, k = 9, personalization
+/// `"ZcashPoW" || LE32(200) || LE32(9)`.
+///
+/// Its header is the 108 bytes that precede the nonce in a block header, its
+/// nonce has 32 bytes, and a solution is 512 indices of 21 bits in 1344 bytes.
+pub const ZCASH: Equihash = Equihash::tagged(constant(200, 9), *b"ZcashPoW");
+
+/// An Equihash variant: its parameters and its personalization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Equihash {
+    params: Params,
+    personalization: [u8; 16],
+}
+
+impl Equihash {
+    /// The variant with these parameters and all 16 bytes of the BLAKE2b
+    /// personalization.
+    #[must_use]
+    pub const fn new(params: Params, personalization: [u8; 16]) -> Self {
+        Self { params, personalization }
+    }
+
+    /// The variant whose personalization is `tag || LE32(n) || LE32(k)`, the
+    /// form that Zcash introduced.
+    #[must_use]
+    pub const fn tagged(params: Params, tag: [u8; 8]) -> Self {
+        let [n0, n1, n2, n3] = params.n().to_le_bytes();
+        let [k0, k1, k2, k3] = params.k().to_le_bytes();
+        let [a, b, c, d, e, f, g, h] = tag;
+        Self::new(params, [a, b, c, d, e, f, g, h, n0, n1, n2, n3, k0, k1, k2, k3])
+    }
+
+    /// The parameters n and k.
+    #[must_use]
+    pub const fn params(&self) -> Params {
+        self.params
+    }
+
+    /// The BLAKE2b personalization.
+    #[must_use]
+    pub const fn personalization(&self) -> [u8; 16] {
+        self.personalization
+    }
+
+    /// Checks that `solution` solves `(header, nonce)`.
+    ///
+    /// `header` and `nonce` may have any length: the hash sees only their
+    /// concatenation. `solution` is the minimal encoding without a length
+    /// prefix. Nothing is allocated if `scratch` was made for these
+    /// parameters; otherwise it is made anew first.
+    ///
+    /// The cheap checks come first: nothing is hashed before length, order and
+    /// uniqueness have passed, and hashing stops at the first node without its
+    /// collision.
+    ///
+    /// # Errors
+    ///
+    /// The first rule found broken, in the order length, order, uniqueness,
+    /// collisions, root.
+    pub fn verify(
+        &self,
+        header: &[u8],
+        nonce: &[u8],
+        solution: &[u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), EquihashError> {
+        self.verify_at(Level::new(), header, nonce, solution, scratch)
+    }
+
+    fn verify_at(
+        &self,
+        level: Level,
+        header: &[u8],
+        nonce: &[u8],
+        solution: &[u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), EquihashError> {
+        let expected = self.params.solution_len();
+        if solution.len() != expected {
+            return Err(EquihashError::Length { expected, actual: solution.len() });
+        }
+        if scratch.params != self.params {
+            *scratch = Scratch::new(self.params);
+        }
+        let indices = &mut scratch.indices;
+        lanes::dispatch(level, Verification { equihash: self, header, nonce, solution, indices })
+    }
+}
+
+/// A verification whose solution has the right length.
+struct Verification<'a> {
+    equihash: &'a Equihash,
+    header: &'a [u8],
+    nonce: &'a [u8],
+    solution: &'a [u8],
+    indices: &'a mut Indices,
+}
+
+impl Kernel for Verification<'_> {
+    type Output = Result<(), EquihashError>;
+
+    #[inline(always)]
+    fn run<V: Lanes>(self, token: V::Token) -> Self::Output {
+        let indices = self.indices.load(self.solution)?;
+        let hasher = &LeafHasher::new(self.equihash, self.header, self.nonce);
+        Tree { params: self.equihash.params, hasher, indices }.check::<V>(token)
+    }
+}
+
+/// Working memory of [`Equihash::verify`], to be reused from one verification
+/// to the next: about 24 KB for [`AION`].
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    params: Params,
+    indices: Indices,
+}
+
+impl Scratch {
+    /// Working memory for solutions with these parameters.
+    #[must_use]
+    pub fn new(params: Params) -> Self {
+        Self { params, indices: Indices::new(params) }
+    }
+}
+
+impl Default for Scratch {
+    /// Working memory for [`AION`].
+    fn default() -> Self {
+        Self::new(AION.params())
+    }
+}
+
+/// Parameters known to be valid when the crate is compiled.
+const fn constant(n: u32, k: u32) -> Params {
+    match Params::new(n, k) {
+        Ok(params) => params,
+        Err(_) => panic!("invalid Equihash parameters"),
+    }
+}

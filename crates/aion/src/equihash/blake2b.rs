@@ -1,0 +1,247 @@
+//! BLAKE2b of many inputs that differ only in their last four bytes.
+//!
+//! All leaves of a solution hash `header || nonce || LE32(block)`. What comes
+//! before the number is compressed once as far as it fills blocks, and the rest
+//! is hashed for several numbers at a time, one to a lane. The general
+//! interfaces for many inputs cannot start from such a common state, nor do
+//! they use registers of eight words.
+//!
+//! Source: [RFC 7693](https://www.rfc-editor.org/rfc/rfc7693), sections 2.5 to
+//! 3.2, and section 2.8 of the BLAKE2 specification for the personalization.
+
+#[cfg(feature = "solver")]
+use fearless_simd::Level;
+
+use super::Equihash;
+use super::lanes::Lanes;
+#[cfg(feature = "solver")]
+use super::lanes::{self, Kernel, MAX_LANES};
+
+/// Message words that remain after the common state: at most two blocks, as
+/// the number may straddle the end of one.
+pub(super) type Message<V> = [V; 32];
+
+/// A digest as eight little-endian words, for each lane.
+pub(super) type Digest<V> = [V; 8];
+
+/// Bytes of a block.
+const BLOCK: usize = 128;
+
+const IV: [u64; 8] = [
+    0x6a09_e667_f3bc_c908,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x9b05_688c_2b3e_6c1f,
+    0x1f83_d9ab_fb41_bd6b,
+    0x5be0_cd19_137e_2179,
+];
+
+/// The order of the message words in the rounds, of which the last two repeat
+/// the first two.
+const SIGMA: [[usize; 16]; 10] = [
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+    [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
+    [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
+    [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
+    [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
+    [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
+    [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
+    [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
+    [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
+    [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
+];
+
+/// Hashes the numbers of one `(header, nonce)`.
+#[derive(Clone)]
+pub(crate) struct LeafHasher {
+    /// State after the full blocks of `header || nonce`.
+    state: [u64; 8],
+    /// Bytes in those blocks.
+    compressed: u64,
+    /// What follows them, padded with zeros; the number's place is zero too.
+    rest: Message<u64>,
+    /// Bytes that follow them, the number of four bytes included.
+    rest_len: usize,
+}
+
+impl LeafHasher {
+    pub(crate) fn new(equihash: &Equihash, header: &[u8], nonce: &[u8]) -> Self {
+        let mut hasher =
+            Self { state: initial_state(equihash), compressed: 0, rest: [0; 32], rest_len: 0 };
+        let mut block = [0; BLOCK];
+        let mut filled = 0;
+        for mut part in [header, nonce] {
+            while !part.is_empty() {
+                let taken = part.len().min(BLOCK - filled);
+                block[filled..][..taken].copy_from_slice(&part[..taken]);
+                part = &part[taken..];
+                filled += taken;
+                // Never the last block, as a number is still to come.
+                if filled == BLOCK {
+                    hasher.compressed += BLOCK as u64;
+                    let words = message_words(&block);
+                    compress::<u64>((), &mut hasher.state, &words, hasher.compressed, false);
+                    block = [0; BLOCK];
+                    filled = 0;
+                }
+            }
+        }
+        hasher.rest[..16].copy_from_slice(&message_words(&block));
+        hasher.rest_len = filled + 4;
+        hasher
+    }
+
+    /// The message that [`Self::digest`] completes.
+    #[inline(always)]
+    pub(super) fn message<V: Lanes>(&self, token: V::Token) -> Message<V> {
+        self.rest.map(
+            #[inline(always)]
+            |word| V::splat(token, word),
+        )
+    }
+
+    /// The digests of the numbers in `numbers`, each below 2^32.
+    #[inline(always)]
+    pub(super) fn digest<V: Lanes>(
+        &self,
+        token: V::Token,
+        message: &mut Message<V>,
+        numbers: V,
+    ) -> Digest<V> {
+        let start = self.rest_len - 4;
+        let (word, shift) = (start / 8, 8 * (start as u32 % 8));
+        message[word] = V::splat(token, self.rest[word]).or(numbers.shl(shift));
+        if shift > 32 {
+            message[word + 1] = numbers.shr(64 - shift);
+        }
+
+        let mut state = self.state.map(
+            #[inline(always)]
+            |word| V::splat(token, word),
+        );
+        let blocks = self.rest_len.div_ceil(BLOCK);
+        for (i, block) in message.as_chunks().0.iter().enumerate().take(blocks) {
+            let end = self.rest_len.min(BLOCK * (i + 1)) as u64;
+            compress(token, &mut state, block, self.compressed + end, i + 1 == blocks);
+        }
+        state
+    }
+
+    /// Writes the digests of `first`, `first + 1`, … to `out`, as many as it
+    /// holds.
+    #[cfg(feature = "solver")]
+    pub(crate) fn digests(&self, first: u32, out: &mut [[u64; 8]]) {
+        lanes::dispatch(Level::new(), Digests { hasher: self, first, out });
+    }
+}
+
+#[cfg(feature = "solver")]
+struct Digests<'a> {
+    hasher: &'a LeafHasher,
+    first: u32,
+    out: &'a mut [[u64; 8]],
+}
+
+#[cfg(feature = "solver")]
+impl Kernel for Digests<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Lanes>(self, token: V::Token) {
+        let mut message = self.hasher.message::<V>(token);
+        let mut number = self.first;
+        for group in self.out.chunks_mut(V::LANES) {
+            let numbers = std::array::from_fn(
+                #[inline(always)]
+                |lane| u64::from(number.wrapping_add(lane as u32)),
+            );
+            let digest = self.hasher.digest(token, &mut message, V::load(token, &numbers));
+            for (i, words) in digest.into_iter().enumerate() {
+                let mut lanes = [0; MAX_LANES];
+                words.store(&mut lanes);
+                for (digest, lane) in group.iter_mut().zip(lanes) {
+                    digest[i] = lane;
+                }
+            }
+            number = number.wrapping_add(V::LANES as u32);
+        }
+    }
+}
+
+/// The state that the parameter block gives: digest length, no key, fanout and
+/// depth 1, no salt.
+fn initial_state(equihash: &Equihash) -> [u64; 8] {
+    let mut state = IV;
+    state[0] ^= 0x0101_0000 | equihash.params().digest_len() as u64;
+    let (halves, _) = equihash.personalization.as_chunks();
+    state[6] ^= u64::from_le_bytes(halves[0]);
+    state[7] ^= u64::from_le_bytes(halves[1]);
+    state
+}
+
+fn message_words(block: &[u8; BLOCK]) -> [u64; 16] {
+    let (words, _) = block.as_chunks();
+    std::array::from_fn(|i| u64::from_le_bytes(words[i]))
+}
+
+/// Compresses a block into the state; `total` counts the bytes up to its end.
+#[inline(always)]
+fn compress<V: Lanes>(
+    token: V::Token,
+    state: &mut [V; 8],
+    message: &[V; 16],
+    total: u64,
+    last: bool,
+) {
+    let splat = |word| V::splat(token, word);
+    let mut v = [splat(0); 16];
+    for i in 0..8 {
+        v[i] = state[i];
+        v[i + 8] = splat(IV[i]);
+    }
+    v[12] = splat(IV[4] ^ total);
+    v[14] = splat(if last { !IV[6] } else { IV[6] });
+    // Written out, so that every word of the state keeps its register.
+    round(&mut v, message, &SIGMA[0]);
+    round(&mut v, message, &SIGMA[1]);
+    round(&mut v, message, &SIGMA[2]);
+    round(&mut v, message, &SIGMA[3]);
+    round(&mut v, message, &SIGMA[4]);
+    round(&mut v, message, &SIGMA[5]);
+    round(&mut v, message, &SIGMA[6]);
+    round(&mut v, message, &SIGMA[7]);
+    round(&mut v, message, &SIGMA[8]);
+    round(&mut v, message, &SIGMA[9]);
+    round(&mut v, message, &SIGMA[0]);
+    round(&mut v, message, &SIGMA[1]);
+    for i in 0..8 {
+        state[i] = state[i].xor(v[i]).xor(v[i + 8]);
+    }
+}
+
+#[inline(always)]
+fn round<V: Lanes>(v: &mut [V; 16], m: &[V; 16], s: &[usize; 16]) {
+    mix(v, [0, 4, 8, 12], m[s[0]], m[s[1]]);
+    mix(v, [1, 5, 9, 13], m[s[2]], m[s[3]]);
+    mix(v, [2, 6, 10, 14], m[s[4]], m[s[5]]);
+    mix(v, [3, 7, 11, 15], m[s[6]], m[s[7]]);
+    mix(v, [0, 5, 10, 15], m[s[8]], m[s[9]]);
+    mix(v, [1, 6, 11, 12], m[s[10]], m[s[11]]);
+    mix(v, [2, 7, 8, 13], m[s[12]], m[s[13]]);
+    mix(v, [3, 4, 9, 14], m[s[14]], m[s[15]]);
+}
+
+/// The function G.
+#[inline(always)]
+fn mix<V: Lanes>(v: &mut [V; 16], [a, b, c, d]: [usize; 4], x: V, y: V) {
+    v[a] = v[a].add(v[b]).add(x);
+    v[d] = v[d].xor(v[a]).rotate_right(32);
+    v[c] = v[c].add(v[d]);
+    v[b] = v[b].xor(v[c]).rotate_right(24);
+    v[a] = v[a].add(v[b]).add(y);
+    v[d] = v[d].xor(v[a]).rotate_right(16);
+    v[c] = v[c].add(v[d]);
+    v[b] = v[b].xor(v[c]).rotate_right(63);
+}

@@ -1,0 +1,295 @@
+//! [`Hstratum`]: the crate's parts behind the proxy's trait.
+
+use std::time::Duration;
+
+use arrayvec::ArrayString;
+use bytes::BytesMut;
+use orepass_stratum::dialect::{
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, Refusal,
+    ShareTarget, Split, SubmitHead, Subscribed,
+};
+use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::job::JobId;
+use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
+use orepass_stratum::target::{Difficulty, PowHash, Target};
+use serde_json::value::RawValue;
+
+use crate::event::parse_event;
+use crate::job::{Job, seed_list};
+use crate::options::Options;
+use crate::scale::DifficultyScale;
+use crate::share::{self, Share};
+use crate::subscribe::parse_subscribed;
+use crate::{diagnose, split};
+
+/// Handshake's stratum, of both generations; which one a pool speaks is told by its jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Hstratum {
+    options: Options,
+}
+
+impl Hstratum {
+    /// With one pool's options.
+    #[must_use]
+    pub const fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the pool means by a difficulty.
+    #[must_use]
+    pub fn pool_scale(&self, job: &Job) -> DifficultyScale {
+        self.options.difficulty_scale.unwrap_or(match job {
+            Job::Deployed(_) => DifficultyScale::Bitcoin,
+            Job::Seed(_) => DifficultyScale::Hstratum,
+        })
+    }
+
+    /// What the rigs mean by a difficulty.
+    #[must_use]
+    pub fn rig_scale(&self, job: &Job) -> DifficultyScale {
+        self.options.rig_difficulty_scale.unwrap_or_else(|| self.pool_scale(job))
+    }
+}
+
+impl Dialect for Hstratum {
+    const NAME: &'static str = "hstratum";
+    const ERROR_DATA: &'static str = "false";
+    const JOB_QUERY: Option<&'static str> = Some("mining.get_transactions");
+
+    type Job = Job;
+    type Share = Share;
+    type Scratch = ();
+
+    /// The session's id is extranonce1, as with every server known; some ASIC firmware is said to
+    /// need it so.
+    fn put_subscribed(
+        &self,
+        id: &Id,
+        _session: &str,
+        extranonce1: &Extranonce,
+        extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        let one = extranonce1;
+        rpc::put_result(
+            out,
+            id,
+            format_args!(
+                "[[[\"mining.notify\",\"{one}\"],[\"mining.set_difficulty\",\"{one}\"]],\
+                 \"{one}\",{extranonce2_size}]"
+            ),
+        );
+    }
+
+    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
+        let difficulty = self.rig_difficulty(job, target);
+        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+    }
+
+    fn put_job(&self, id: JobId, job: &Job, _target: &Target, clean: bool, out: &mut BytesMut) {
+        let mut text = ArrayString::<16>::new();
+        // Sixteen bytes hold the eight digits of an id.
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{id}"));
+        match job {
+            Job::Deployed(job) => rpc::put_notification(out, "mining.notify", job.notify(&text)),
+            Job::Seed(job) => rpc::put_notification(out, "mining.notify", job.notify(&text, clean)),
+        }
+    }
+
+    fn put_job_answer(&self, id: &Id, job: &Job, out: &mut BytesMut) -> bool {
+        let known = match job {
+            Job::Deployed(_) => None,
+            Job::Seed(job) => job.transactions(),
+        };
+        if let Some(transactions) = known {
+            rpc::put_result(out, id, seed_list(transactions));
+        }
+        known.is_some()
+    }
+
+    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+        share::submit_head(params)
+    }
+
+    fn parse_share(
+        &self,
+        job: &Job,
+        extranonce2_size: usize,
+        params: &RawValue,
+    ) -> Result<Share, Reject> {
+        Share::parse(job, extranonce2_size, params)
+    }
+
+    fn checkable(&self, job: &Job) -> bool {
+        match job {
+            Job::Deployed(_) => true,
+            Job::Seed(job) => job.merkle_root().is_some(),
+        }
+    }
+
+    fn check(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        share: &Share,
+        easiest: &Target,
+        job_age: Duration,
+        _scratch: &mut (),
+    ) -> Result<Checked, Reject> {
+        share::check_time(job, share, job_age)?;
+        if !self.checkable(job) {
+            share::check_size(job, extranonce1.as_bytes(), share)?;
+            return Ok(Checked::Unchecked);
+        }
+        let hash = share::hash(job, extranonce1.as_bytes(), share)?;
+        if !self.meets(&hash, easiest) {
+            return Err(Reject::low_difficulty(format!(
+                "high-hash: {hash} is above the target {easiest}"
+            )));
+        }
+        Ok(Checked::Proven(hash))
+    }
+
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
+        hash.at_or_below(target)
+    }
+
+    fn fingerprint(&self, share: &Share) -> Fingerprint {
+        Fingerprint { share: share.fingerprint(), nonce: None }
+    }
+
+    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
+        job.block_target().map(|target| hash.at_or_below(&target))
+    }
+
+    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        share::header(job, extranonce1.as_bytes(), share)
+    }
+
+    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
+        self.rig_scale(job).difficulty_lossy(*target)
+    }
+
+    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
+        self.rig_scale(job).target(difficulty)
+    }
+
+    fn diagnose(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        pool_extranonce1: usize,
+        share: &Share,
+        target: &Target,
+    ) -> Option<Diagnosis> {
+        let scale = self.rig_scale(job);
+        diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target, scale)
+    }
+
+    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
+        let agent = Quoted(agent);
+        match former.map(Quoted) {
+            Some(former) => {
+                rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{former}]"));
+            }
+            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
+        }
+    }
+
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
+        parse_subscribed(result)
+    }
+
+    fn split(
+        &self,
+        given: &Subscribed,
+        prefix_bytes: Option<usize>,
+        fallback: bool,
+    ) -> Result<Split, NoRoom> {
+        split::split(given, self.options.split, prefix_bytes, fallback)
+    }
+
+    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+        parse_event(method, params)
+    }
+
+    fn same_work(&self, one: &Job, other: &Job) -> bool {
+        one.same_work(other)
+    }
+
+    fn supersedes(&self, old: &Job, new: &Job) -> bool {
+        new.supersedes(old)
+    }
+
+    /// A later notify of the same work has a later time, and servers refuse times before it.
+    fn serves(&self, job: &Job, share: &Share) -> bool {
+        u64::from(share.time) >= job.time()
+    }
+
+    /// Servers of the hstratum family also take a share that is a block but misses the share
+    /// target, which happens where blocks are easier than shares.
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
+        if let Some(target) = announced.target {
+            return target;
+        }
+        let scale = self.pool_scale(job);
+        let target = match announced.difficulty {
+            Some(ShareTarget::Target(target)) => return target,
+            Some(ShareTarget::Difficulty(difficulty)) => scale.target(difficulty),
+            None => scale.target(Difficulty::ONE),
+        };
+        match (scale, job.block_target()) {
+            (DifficultyScale::Hstratum, Some(block)) => target.easier(block),
+            _ => target,
+        }
+    }
+
+    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
+        let asks = matches!(job, Job::Seed(job) if job.needs_transactions());
+        if asks {
+            let job = Quoted(job.id());
+            rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
+        }
+        asks
+    }
+
+    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
+        match job {
+            Job::Deployed(_) => Ok(()),
+            Job::Seed(job) => job.learn(answer),
+        }
+    }
+
+    fn put_submit(
+        &self,
+        id: u64,
+        worker: &str,
+        job: &Job,
+        prefix: &[u8],
+        share: &Share,
+        out: &mut BytesMut,
+    ) {
+        rpc::put_request(out, id, "mining.submit", share::submit(worker, job, prefix, share));
+    }
+
+    /// hstratum and its successors use code 0 both for a field's form and for work that is out of
+    /// date; their words tell which.
+    fn classify_refusal(&self, error: &PoolError) -> Refusal {
+        match (error.code, &*error.message) {
+            (Some(0), "invalid params") => Refusal::Form,
+            (Some(0), "not up to date") => Refusal::Stale,
+            _ => Refusal::common(error),
+        }
+    }
+
+    fn open_jobs(&self) -> OpenJobs {
+        OpenJobs { count: self.options.open_jobs, linger: None }
+    }
+}

@@ -1,0 +1,146 @@
+//! Jobs of both generations, and their notify.
+
+mod deployed;
+mod seed;
+
+use arrayvec::ArrayString;
+use orepass_stratum::error::ParseError;
+use orepass_stratum::rpc;
+use orepass_stratum::target::Target;
+use serde_json::value::RawValue;
+
+pub use self::deployed::DeployedJob;
+pub(crate) use self::seed::list as seed_list;
+pub use self::seed::{MAX_TRANSACTIONS, SeedJob};
+use crate::field::{Field, Wrong};
+
+/// The longest job id of a pool, in bytes.
+pub const MAX_JOB_ID: usize = 64;
+
+/// A pool's name for a job: an opaque string, given back as it came.
+pub type PoolJobId = ArrayString<MAX_JOB_ID>;
+
+/// A pool's job.
+///
+/// ```
+/// use orepass_hstratum::job::Job;
+/// use serde_json::value::RawValue;
+///
+/// let root = "00".repeat(32);
+/// let notify = format!(
+///     r#"["7","{root}","{root}","{root}","{root}","{root}","00000000","1a06e782","5e49aa25"]"#
+/// );
+/// let job = Job::parse(&RawValue::from_string(notify)?)?;
+/// assert_eq!((job.id(), job.time()), ("7", 0x5e49_aa25));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub enum Job {
+    /// 9 or 10 parameters: what every pool on mainnet sends. The extranonce is in the header.
+    Deployed(DeployedJob),
+    /// 12 or 13 parameters: what servers sent before mainnet. The extranonce is in the coinbase
+    /// transaction's witness.
+    Seed(SeedJob),
+}
+
+impl Job {
+    /// Reads the parameters of a `mining.notify`. Which generation it is of is told by their
+    /// number; a boolean after the fields of the deployed one is let pass.
+    ///
+    /// # Errors
+    /// A [`ParseError`] that names the number of parameters, or the field and its value.
+    pub fn parse(params: &RawValue) -> Result<Self, ParseError> {
+        const MAX_FIELDS: usize = 13;
+        let (fields, count) = rpc::array::<MAX_FIELDS>(params)
+            .ok_or_else(|| ParseError::field("params", "an array", params.get()))?;
+        match (count, &fields[..]) {
+            (12 | 13, fields) => SeedJob::parse(fields).map(Self::Seed),
+            (10 | 11, [fields @ .., clean]) if Field::new("clean", clean).boolean().is_some() => {
+                DeployedJob::parse(fields).map(Self::Deployed)
+            }
+            (9 | 10, fields) => DeployedJob::parse(fields).map(Self::Deployed),
+            _ => Err(arity(count)),
+        }
+    }
+
+    /// The pool's name for it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Deployed(job) => &job.id,
+            Self::Seed(job) => &job.id,
+        }
+    }
+
+    /// The hash of the block that it builds on.
+    #[must_use]
+    pub const fn prev_block(&self) -> &[u8; 32] {
+        match self {
+            Self::Deployed(job) => &job.prev_block,
+            Self::Seed(job) => &job.prev_block,
+        }
+    }
+
+    /// The earliest time that its shares may have, in Unix seconds.
+    #[must_use]
+    pub const fn time(&self) -> u64 {
+        match self {
+            Self::Deployed(job) => job.time,
+            Self::Seed(job) => job.time,
+        }
+    }
+
+    /// The block target in compact form.
+    #[must_use]
+    pub const fn bits(&self) -> u32 {
+        match self {
+            Self::Deployed(job) => job.bits,
+            Self::Seed(job) => job.bits,
+        }
+    }
+
+    /// The target that a share's hash must meet to be a block, where that can be told from the
+    /// share's hash: not under a mask that only the pool knows.
+    #[must_use]
+    pub fn block_target(&self) -> Option<Target> {
+        match self {
+            Self::Deployed(job) if !job.mask_is_zero() => None,
+            Self::Deployed(_) | Self::Seed(_) => Target::from_compact(self.bits()),
+        }
+    }
+
+    /// Whether the two are the same to hash, whatever their ids and times.
+    #[must_use]
+    pub fn same_work(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Deployed(one), Self::Deployed(other)) => one.same_work(other),
+            (Self::Seed(one), Self::Seed(other)) => one.same_work(other),
+            (Self::Deployed(_), Self::Seed(_)) | (Self::Seed(_), Self::Deployed(_)) => false,
+        }
+    }
+
+    /// Whether this job makes shares of `old` worthless: it builds on another block, or the pool
+    /// says so.
+    #[must_use]
+    pub fn supersedes(&self, old: &Self) -> bool {
+        let clean = matches!(self, Self::Seed(job) if job.clean);
+        clean || self.prev_block() != old.prev_block()
+    }
+}
+
+/// A notify with a number of parameters that is no generation's.
+fn arity(found: usize) -> ParseError {
+    ParseError::arity("mining.notify", "9, 10 (with a mask hash), 12 or 13", found)
+}
+
+/// The field that every generation begins with.
+fn job_id<'a>(field: Field<'a>) -> Result<PoolJobId, Wrong<'a>> {
+    PoolJobId::from(&field.text()?).map_err(|_| field.wrong("a string of up to 64 bytes"))
+}
+
+/// The block target's compact form. A value that no target has would make every comparison
+/// meaningless, so it is refused here.
+fn bits<'a>(field: Field<'a>) -> Result<u32, Wrong<'a>> {
+    let bits = field.hex_u32()?;
+    Target::from_compact(bits).map(|_| bits).ok_or_else(|| field.wrong("a compact target"))
+}

@@ -1,0 +1,97 @@
+//! What an operator may choose about this dialect.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::scale::DifficultyScale;
+
+/// The options of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How the extranonce is divided.
+    pub split: SplitMode,
+    /// What the pool means by a difficulty. By default what servers of its generation mean:
+    /// [`Bitcoin`](DifficultyScale::Bitcoin) for jobs of 9 and 10 fields,
+    /// [`Hstratum`](DifficultyScale::Hstratum) for those of 12 and 13.
+    pub difficulty_scale: Option<DifficultyScale>,
+    /// What the rigs mean by a difficulty. By default what the pool means.
+    pub rig_difficulty_scale: Option<DifficultyScale>,
+    /// For how many jobs of one previous block, the latest included, the pool takes shares.
+    pub open_jobs: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // hstratum and its successors keep six jobs.
+        const OPEN_JOBS: usize = 6;
+        Self {
+            split: SplitMode::Auto,
+            difficulty_scale: None,
+            rig_difficulty_scale: None,
+            open_jobs: OPEN_JOBS,
+        }
+    }
+}
+
+/// How an extranonce space is divided where the pool announces the size of the whole header
+/// field, not that of extranonce2.
+///
+/// Where it announces extranonce2's own size, nothing is to be chosen: extranonce2 upstream has
+/// just that size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SplitMode {
+    /// The wide split first, the narrow one once the pool has refused a share for its form.
+    #[default]
+    Auto,
+    /// Rigs keep 4 bytes, which is what most firmware sends whatever it is told; the pool gets
+    /// the prefix on top.
+    Wide,
+    /// The pool gets 4 bytes, prefix included; rigs keep the rest.
+    Narrow,
+}
+
+impl SplitMode {
+    const ALL: [Self; 3] = [Self::Auto, Self::Wide, Self::Narrow];
+}
+
+impl fmt::Display for SplitMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Wide => "wide",
+            Self::Narrow => "narrow",
+        })
+    }
+}
+
+impl FromStr for SplitMode {
+    type Err = UnknownSplit;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.to_string() == text)
+            .ok_or_else(|| UnknownSplit(text.into()))
+    }
+}
+
+/// A split's name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown split {0:?}, expected \"auto\", \"wide\" or \"narrow\"")]
+pub struct UnknownSplit(Box<str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for mode in SplitMode::ALL {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        let error = "broad".parse::<SplitMode>().unwrap_err();
+        assert!(error.to_string().contains("\"broad\""), "{error}");
+    }
+}

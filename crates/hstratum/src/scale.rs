@@ -1,0 +1,151 @@
+//! The three scales of difficulty that Handshake servers use.
+
+use std::fmt;
+use std::str::FromStr;
+
+use orepass_stratum::target::{Difficulty, Scale, Target};
+use ruint::aliases::U256;
+use thiserror::Error;
+
+/// What a server means by a difficulty of one. The same number stands for targets 256 times
+/// apart, so the scale is a property of the server that has to be known.
+///
+/// ```
+/// use orepass_hstratum::DifficultyScale;
+/// use orepass_stratum::target::Difficulty;
+///
+/// let scale: DifficultyScale = "hstratum".parse()?;
+/// assert_eq!(scale.target(Difficulty::ONE).to_compact_lossy(), 0x1e00_ffff);
+/// # Ok::<(), orepass_hstratum::scale::UnknownScale>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DifficultyScale {
+    /// Difficulty 1 is Bitcoin's `00000000ffff0000…`: Miningcore and the large public pools, and
+    /// what `getdifficulty` of hsd reports.
+    Bitcoin,
+    /// Difficulty 1 is `000000ffffffffff…`, 256 times easier, and every target is then cut to
+    /// compact form: hstratum and HandyStratum.
+    Hstratum,
+    /// Difficulty 1 is mainnet's easiest block target `0000000000ffff00…`, 256 times harder than
+    /// Bitcoin's.
+    Powlimit,
+}
+
+impl DifficultyScale {
+    /// All scales, the easiest first.
+    pub const ALL: [Self; 3] = [Self::Hstratum, Self::Bitcoin, Self::Powlimit];
+
+    /// The target of a difficulty, rounded as servers of this scale round it.
+    #[must_use]
+    pub fn target(self, difficulty: Difficulty) -> Target {
+        let target = self.scale().target(difficulty);
+        match self {
+            Self::Bitcoin | Self::Powlimit => target,
+            Self::Hstratum => target.rounded_to_compact(),
+        }
+    }
+
+    /// The difficulty of a target: of those that have it, the one with the fewest binary digits.
+    #[must_use]
+    pub fn difficulty_lossy(self, target: Target) -> Difficulty {
+        let exact = self.scale().difficulty_lossy(target);
+        match self {
+            Self::Bitcoin | Self::Powlimit => exact,
+            Self::Hstratum => self.shortest(exact, target).unwrap_or(exact),
+        }
+    }
+
+    /// Rounding hides what a target was made from: `000000ffff00…` is both 1 and 1.00001525…,
+    /// and only the first is sure to come out as the same target in firmware that calculates with
+    /// fewer digits.
+    fn shortest(self, exact: Difficulty, target: Target) -> Option<Difficulty> {
+        let magnitude = exact.get().log2().floor();
+        (0..=f64::MANTISSA_DIGITS)
+            .map(|digits| (f64::from(digits) - magnitude).exp2())
+            .filter_map(|unit| Difficulty::new((exact.get() * unit).round() / unit))
+            .find(|candidate| self.target(*candidate) == target)
+    }
+
+    fn scale(self) -> Scale {
+        // Both constants are nonnegative compact numbers of at most 32 bytes.
+        let compact = |bits| Target::from_compact(bits).unwrap_or(Target::ZERO);
+        Scale::from_diff1(match self {
+            Self::Bitcoin => compact(0x1d00_ffff),
+            Self::Hstratum => Target::new(U256::MAX >> 24),
+            Self::Powlimit => compact(0x1c00_ffff),
+        })
+    }
+}
+
+impl fmt::Display for DifficultyScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bitcoin => "bitcoin",
+            Self::Hstratum => "hstratum",
+            Self::Powlimit => "powlimit",
+        })
+    }
+}
+
+impl FromStr for DifficultyScale {
+    type Err = UnknownScale;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|scale| scale.to_string() == text)
+            .ok_or_else(|| UnknownScale(text.into()))
+    }
+}
+
+/// A scale's name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown difficulty scale {0:?}, expected \"bitcoin\", \"hstratum\" or \"powlimit\"")]
+pub struct UnknownScale(Box<str>);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for scale in DifficultyScale::ALL {
+            assert_eq!(scale.to_string().parse(), Ok(scale));
+        }
+        let error = "btc".parse::<DifficultyScale>().unwrap_err();
+        assert!(error.to_string().contains("\"btc\""), "{error}");
+    }
+
+    #[test]
+    fn the_scales_are_256_apart() {
+        let hex = DifficultyScale::ALL.map(|scale| scale.target(Difficulty::ONE).to_string());
+        for (index, text) in hex.iter().enumerate() {
+            let digits = 6 + 2 * index;
+            assert_eq!(*text, format!("{0:0<64}", format!("{0:0>1$}", "ffff", digits + 4)));
+        }
+    }
+
+    #[test]
+    fn a_rounded_target_is_called_by_its_plain_number() {
+        for number in [1.0, 2.0, 3.0, 100.0, 1000.0, 0.5, 1.5, 0.003_906_25, 67_108_864.0] {
+            let difficulty = Difficulty::new(number).unwrap();
+            for scale in DifficultyScale::ALL {
+                assert_eq!(scale.difficulty_lossy(scale.target(difficulty)), difficulty, "{scale}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_difficulty_leads_back_to_its_target(bytes: [u8; 32]) {
+            let target = Target::from_be_bytes(bytes).rounded_to_compact();
+            for scale in DifficultyScale::ALL {
+                let back = scale.target(scale.difficulty_lossy(target));
+                let (one, other) = (back.hashes_lossy(), target.hashes_lossy());
+                prop_assert!((one / other - 1.0).abs() < 1e-4, "{scale} {target} {back}");
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! No text from outside makes the dialect panic.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::target::Target;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use support::{dialect, notify, raw, vectors};
+
+/// JSON of about the shape that is expected somewhere, and often not.
+fn value() -> impl Strategy<Value = Value> {
+    let hex = prop_oneof!["[0-9a-fA-F]{0,10}", "[0-9a-f]{64}", "[0-9a-f]{0,200}", "0x[0-9a-f]{8}"];
+    let leaf = prop_oneof![
+        4 => hex.prop_map(Value::from),
+        1 => any::<String>().prop_map(Value::from),
+        1 => any::<f64>().prop_map(|number| json!(number)),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(3, 40, 14, |inner| {
+        prop_oneof![
+            4 => prop::collection::vec(inner.clone(), 0..14).prop_map(Value::from),
+            1 => prop::collection::vec(inner, 0..3).prop_map(|items| json!({ "a": items })),
+        ]
+    })
+}
+
+/// A good list of parameters with some of it replaced, cut off or added.
+fn damaged(good: Value) -> impl Strategy<Value = Value> {
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), value()), 0..3);
+    (changes, 0..3_usize, prop::option::of(value())).prop_map(move |(changes, cut, more)| {
+        let mut items = good.as_array().cloned().unwrap_or_default();
+        for (index, value) in changes {
+            let at = index.index(items.len());
+            items[at] = value;
+        }
+        items.truncate(items.len() - cut);
+        items.extend(more);
+        items.into()
+    })
+}
+
+fn notifies() -> impl Strategy<Value = Value> {
+    let mut good: Vec<_> =
+        vectors("stratum").iter().map(|row| row["notify_params"].clone()).collect();
+    good.extend(vectors("seed_generation").iter().map(|row| row["params"].clone()));
+    prop_oneof![prop::sample::select(good).prop_flat_map(damaged), value()]
+}
+
+fn submits() -> impl Strategy<Value = Value> {
+    let zeros = "0".repeat(64);
+    let good = vec![
+        json!(["w", "5e49aa25", "aa923a8b", "5e49aa25", "73a37ddb"]),
+        json!(["w", "5e49aa25", "aa923a8b", "5e49aa25", "0000000073a37ddb", zeros]),
+        json!(["w", "5e49aa25", "11223300", "6b00b63e", zeros]),
+    ];
+    prop_oneof![prop::sample::select(good).prop_flat_map(damaged), value()]
+}
+
+proptest! {
+    #[test]
+    fn calls_and_submits(
+        params in notifies(),
+        submit in submits(),
+        answer in value(),
+        extranonce1 in prop::collection::vec(any::<u8>(), 0..=32),
+        size in 0..40_usize,
+        method in "[a-z._]{0,20}",
+    ) {
+        let dialect = dialect();
+        let submit = raw(submit);
+        for method in ["mining.set_difficulty", "mining.set_target", "mining.set_extranonce",
+            "client.reconnect", "client.show_message", &method]
+        {
+            let _ = dialect.parse_event(method, &raw(&params));
+            let _ = dialect.parse_event(method, &submit);
+        }
+        let _ = dialect.submit_head(&submit);
+        let Ok(job) = notify(&params) else { return Ok(()) };
+        let _ = dialect.learn(&job, &raw(answer));
+        let mut out = bytes::BytesMut::new();
+        dialect.put_job(orepass_stratum::job::JobId::new(1), &job, &Target::MAX, true, &mut out);
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        let again = notify(&line["params"]).unwrap();
+        prop_assert!(dialect.same_work(&job, &again), "{}", params);
+
+        let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
+        let Ok(share) = dialect.parse_share(&job, size, &submit) else { return Ok(()) };
+        prop_assert_eq!(share.extranonce2().len(), size);
+        let age = Duration::from_secs(u64::MAX);
+        for target in [Target::MAX, Target::ZERO] {
+            let _ = dialect.check(&job, &extranonce1, &share, &target, age, &mut ());
+            let _ = dialect.diagnose(&job, &extranonce1, 4, &share, &target);
+        }
+        let _ = dialect.header(&job, &extranonce1, &share);
+        out.clear();
+        dialect.put_submit(1, "w", &job, &[0x2f], &share, &mut out);
+        let line: Value = serde_json::from_slice(&out).unwrap();
+        let back = dialect.parse_share(&again, size + 1, &raw(&line["params"]));
+        if size < 24 {
+            let mut back = back.unwrap();
+            prop_assert_eq!(&back.extranonce2()[1..], share.extranonce2());
+            back = orepass_hstratum::share::Share::new(share.extranonce2(), back.time, back.nonce).unwrap();
+            prop_assert_eq!(back.fingerprint(), share.fingerprint());
+        }
+    }
+
+    #[test]
+    fn subscribe_results(result in value(), prefix in prop::option::of(0..40_usize)) {
+        let dialect = dialect();
+        let pairs = json!([[["mining.notify", "a"]], result, 24]);
+        for result in [result, pairs] {
+            if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
+                let _ = dialect.split(&given, prefix, false);
+                let _ = dialect.split(&given, prefix, true);
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What only jobs of the seed generation have: the coinbase, its transactions, the long nonce.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use orepass_hstratum::job::Job;
+use orepass_hstratum::merkle;
+use orepass_hstratum::share::{Nonce, Share};
+use orepass_stratum::dialect::{Checked, Dialect};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::rpc::Id;
+use orepass_stratum::target::Target;
+use serde_json::{Value, json};
+use support::{dialect, notify, raw, vectors, written};
+
+fn seed(index: usize) -> Value {
+    vectors("seed_generation")[index]["params"].clone()
+}
+
+fn en1(text: &str) -> Extranonce {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_seed_share_has_a_long_nonce() {
+    let job = notify(&seed(0)).unwrap();
+    let parse = |params: Value| dialect().parse_share(&job, 4, &raw(params));
+    let nonce = "0A".repeat(32);
+    let share = parse(json!(["r", "1", "11223300", "6b00b63e", nonce])).unwrap();
+    assert_eq!(share.nonce, Nonce::Seed([10; 32]));
+    let line = written(|out| dialect().put_submit(1, "w", &job, &[], &share, out));
+    assert_eq!(line["params"][4], nonce.to_lowercase());
+    assert!(parse(json!(["r", "1", "11223300", "6b00b63e", "01000000"])).is_err());
+    assert!(parse(json!(["r", "1", "11223300", "6b00b63e", nonce, "0".repeat(64)])).is_err());
+    let check =
+        |one: &str| dialect().check(&job, &en1(one), &share, &Target::MAX, Duration::ZERO, &mut ());
+    assert!(matches!(check("00000000"), Ok(Checked::Proven(_))));
+    let reject = check("0000000000").unwrap_err();
+    assert!(reject.reason.contains("extranonce1 of 5 and extranonce2 of 4"), "{reject}");
+    let deployed = notify(&vectors("stratum")[0]["notify_params"]).unwrap();
+    let other =
+        dialect().check(&deployed, &en1("00"), &share, &Target::MAX, Duration::MAX, &mut ());
+    assert!(other.is_err(), "{other:?}");
+}
+
+#[test]
+fn transactions_are_asked_for_learnt_and_passed_on() {
+    let row = &vectors("seed_generation")[1];
+    let job = notify(&row["params"]).unwrap();
+    let id = Id::null();
+    let mut out = bytes::BytesMut::new();
+    assert!(!dialect().put_job_answer(&id, &job, &mut out) && out.is_empty());
+    let line = written(|out| assert!(dialect().put_question(5, &job, out)));
+    let expected =
+        json!({"id": 5, "method": "mining.get_transactions", "params": [row["params"][0]]});
+    assert_eq!(line, expected);
+
+    let one = "00".repeat(32);
+    for wrong in
+        [json!(null), json!([]), json!([one]), json!([one, one, one, one]), json!(["00", one])]
+    {
+        let error = dialect().learn(&job, &raw(&wrong)).unwrap_err().to_string();
+        assert!(error.starts_with("transactions is "), "{wrong}: {error}");
+        assert!(!dialect().checkable(&job));
+    }
+    let many = json!(vec![one; 20_001]);
+    let error = dialect().learn(&job, &raw(many)).unwrap_err().to_string();
+    assert!(error.contains("20000"), "{error}");
+
+    dialect().learn(&job, &raw(&row["transactions"])).unwrap();
+    assert!(dialect().checkable(&job));
+    assert!(!dialect().put_question(6, &job, &mut out) && out.is_empty());
+    let line = written(|out| assert!(dialect().put_job_answer(&id, &job, out)));
+    assert_eq!(line["result"], row["transactions"]);
+
+    for (index, known) in [(0, true), (2, true)] {
+        let alone = notify(&seed(index)).unwrap();
+        assert!(!dialect().put_question(1, &alone, &mut out), "nothing to ask");
+        let line = written(|out| assert_eq!(dialect().put_job_answer(&id, &alone, out), known));
+        assert_eq!(line["result"], json!([]));
+    }
+    assert!(!dialect().put_job_answer(
+        &id,
+        &notify(&vectors("stratum")[0]["notify_params"]).unwrap(),
+        &mut out
+    ));
+}
+
+#[test]
+fn thirteen_fields_prove_the_transactions() {
+    let row = &vectors("seed_generation")[1];
+    let txids: Vec<[u8; 32]> = row["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|txid| const_hex::decode_to_array(txid.as_str().unwrap()).unwrap())
+        .collect();
+    let leaves: Vec<_> = txids.iter().map(|id| const_hex::encode(merkle::leaf(id))).collect();
+    let mut params = row["params"].clone();
+    params.as_array_mut().unwrap().insert(4, json!(leaves));
+    let job = notify(&params).unwrap();
+    let Job::Seed(known) = &job else { panic!("{job:?}") };
+    let root = const_hex::encode(known.merkle_root().unwrap());
+    assert_eq!(json!(root), row["merkleRoot"], "checkable without a question");
+    let mut out = bytes::BytesMut::new();
+    assert!(!dialect().put_question(1, &job, &mut out));
+    assert!(!dialect().put_job_answer(&Id::null(), &job, &mut out), "leaves are no txids");
+    let swapped = json!([row["transactions"][1], row["transactions"][0]]);
+    assert!(dialect().learn(&job, &raw(swapped)).is_err());
+    dialect().learn(&job, &raw(&row["transactions"])).unwrap();
+    assert!(dialect().put_job_answer(&Id::null(), &job, &mut out));
+}
+
+#[test]
+fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
+    let mut params = seed(0);
+    params[2] = "01000000".into();
+    let job = notify(&params).unwrap();
+    assert!(!dialect().checkable(&job));
+    let mut out = bytes::BytesMut::new();
+    assert!(!dialect().put_question(1, &job, &mut out), "it has no other transactions");
+    let share = Share::new(&[0; 4], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
+    let check = |share: &Share| {
+        dialect().check(&job, &en1("00000000"), share, &Target::ZERO, Duration::ZERO, &mut ())
+    };
+    assert_eq!(check(&share), Ok(Checked::Unchecked));
+    let early = Share::new(&[0; 4], job.time() as u32 - 1, Nonce::Seed([0; 32])).unwrap();
+    assert!(check(&early).is_err(), "form and time are still looked at");
+    let long = Share::new(&[0; 5], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
+    assert!(check(&long).is_err());
+    assert_eq!(dialect().header(&job, &en1("00000000"), &share), None);
+}

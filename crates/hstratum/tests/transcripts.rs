@@ -1,0 +1,109 @@
+//! Real servers' sessions, told again: what they accepted is accepted here, and what they refused
+//! is refused for the same reason.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use orepass_hstratum::{Hstratum, Options};
+use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
+use orepass_stratum::rpc::PoolError;
+use orepass_stratum::verdict::Verdict;
+use serde_json::Value;
+use support::{file, raw};
+
+#[derive(Default)]
+struct Seen {
+    accepted: usize,
+    high_hash: usize,
+    malformed: usize,
+}
+
+fn replay(name: &str) -> Seen {
+    let options =
+        Options { difficulty_scale: Some("hstratum".parse().unwrap()), ..Options::default() };
+    let dialect = Hstratum::new(options);
+    let mut given: Option<Subscribed> = None;
+    let mut announced = Announced::default();
+    let mut jobs = HashMap::new();
+    let mut asked: HashMap<u64, (String, Value)> = HashMap::new();
+    let mut seen = Seen::default();
+    for line in file(name).lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        // One line of the first session is broken on purpose.
+        let Ok(message) = serde_json::from_str::<Value>(row["line"].as_str().unwrap()) else {
+            continue;
+        };
+        let id = message["id"].as_u64().unwrap_or_default();
+        if row["dir"] == "C>S" {
+            let method = message["method"].as_str().unwrap().to_owned();
+            asked.insert(id, (method, message["params"].clone()));
+            continue;
+        }
+        if let Some(method) = message["method"].as_str() {
+            match dialect.parse_event(method, &raw(&message["params"])).unwrap() {
+                PoolEvent::Notify(job) => drop(jobs.insert(job.id().to_owned(), job)),
+                PoolEvent::Difficulty(difficulty) => announced.difficulty = Some(difficulty),
+                other => panic!("{other:?}"),
+            }
+            continue;
+        }
+        let (method, params) = asked.remove(&id).unwrap();
+        let job = params[if method == "mining.submit" { 1 } else { 0 }].as_str();
+        let job = job.and_then(|job| jobs.get(job));
+        match (&*method, job) {
+            ("mining.subscribe", _) => {
+                given = Some(dialect.parse_subscribed(&raw(&message["result"])).unwrap());
+            }
+            ("mining.get_transactions", Some(job)) => {
+                dialect.learn(job, &raw(&message["result"])).unwrap();
+            }
+            ("mining.submit", Some(job)) => {
+                let refusal = PoolError::parse(&raw(&message["error"]))
+                    .filter(|_| !message["error"].is_null())
+                    .map(|error| dialect.classify_refusal(&error));
+                if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
+                    continue;
+                }
+                let target = dialect.pool_target(job, &announced);
+                let extranonce1 = &given.as_ref().unwrap().extranonce1;
+                let checked = dialect.parse_share(job, 4, &raw(&params)).and_then(|share| {
+                    dialect.check(job, extranonce1, &share, &target, Duration::ZERO, &mut ())
+                });
+                let verdict = checked.as_ref().map_err(|reject| reject.verdict);
+                match refusal {
+                    None => {
+                        assert!(dialect.checkable(job) && checked.is_ok(), "{params}: {checked:?}");
+                        seen.accepted += 1;
+                    }
+                    Some(Refusal::LowDifficulty) => {
+                        assert_eq!(verdict, Err(Verdict::LowDifficulty), "{params}");
+                        seen.high_hash += 1;
+                    }
+                    Some(Refusal::Form) => {
+                        assert_eq!(verdict, Err(Verdict::Invalid), "{params}");
+                        seen.malformed += 1;
+                    }
+                    Some(other) => panic!("{other:?} for {params}"),
+                }
+            }
+            _ => {}
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_server_of_the_deployed_generation() {
+    let seen = replay("handshake.jsonl");
+    assert_eq!((seen.accepted, seen.high_hash, seen.malformed), (3, 1, 1));
+}
+
+#[test]
+fn a_server_of_the_seed_generation() {
+    let seen = replay("handshake-seed-12field.jsonl");
+    assert_eq!((seen.accepted, seen.high_hash, seen.malformed), (6, 0, 0));
+}

@@ -1,0 +1,257 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError, ListenAddr, PoolUrl, SecretRef, UserTemplate};
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// A stratum proxy for many coins: thousands of rigs share a pool connection, and every share is
+/// checked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "orepass",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 69 cannot listen, 77 no permission, \
+                  78 bad config."
+)]
+pub struct Cli {
+    /// What to do; `run` when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to log.
+    #[command(flatten)]
+    pub log: Log,
+    /// The arguments of `run`, when no subcommand is given.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+impl Cli {
+    /// Reads the program's arguments; on wrong ones, and for `--help`, it says so and exits.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads arguments, the program's name first.
+    ///
+    /// # Errors
+    /// What clap finds wrong with them.
+    pub fn try_read<A: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(arguments)?;
+        let Run { check, config: ConfigArgs { config, quick } } = &cli.run;
+        if cli.command.is_some() && (*check || config.is_some() || quick.is_some()) {
+            let message = "the options of a subcommand come after it";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(cli)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve rigs; the default.
+    Run(Run),
+    /// Check a config and stop.
+    Check(ConfigArgs),
+    /// Run a farm, the proxy and a pool in one process, and check what comes of it.
+    Demo(Demo),
+    /// Judge logged shares, one JSON object per line, and say why a pool refuses them.
+    Verify {
+        /// Where the shares are; standard input when absent.
+        file: Option<PathBuf>,
+    },
+}
+
+/// The arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Check the config and stop.
+    #[arg(short = 't', long, alias = "dry-run")]
+    pub check: bool,
+    /// What to run with.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// A config file, or one pool.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The config file; else $OREPASS_CONFIG, ./orepass.toml,
+    /// $XDG_CONFIG_HOME/orepass/orepass.toml, /etc/orepass/orepass.toml.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "Quick")]
+    pub config: Option<PathBuf>,
+    /// One pool, without a file.
+    #[command(flatten)]
+    pub quick: Option<Quick>,
+}
+
+/// One pool, without a config file.
+#[derive(Debug, Args)]
+#[group(multiple = true, requires_all = ["url", "user", "dialect"])]
+pub struct Quick {
+    /// The pool, without a config file: stratum+tcp://host:port.
+    #[arg(short = 'o', long, required = false)]
+    pub url: PoolUrl,
+    /// The account at the pool; {worker} stands for the rig's name.
+    #[arg(short, long, required = false)]
+    pub user: UserTemplate,
+    /// The account's password, or env:NAME or file:PATH to look it up [default: x].
+    #[arg(short, long, value_name = "PASS")]
+    pub password: Option<SecretRef>,
+    /// What the pool and the rigs speak.
+    #[arg(long, value_name = "NAME", required = false)]
+    pub dialect: String,
+    /// Where rigs connect.
+    #[arg(short, long, value_name = "ADDR", default_value = "[::]:3333")]
+    pub bind: ListenAddr,
+}
+
+/// The arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Which dialect, or `all`.
+    #[arg(long, value_name = "NAME", default_value = "all")]
+    pub dialect: String,
+    /// How many rigs.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub rigs: usize,
+    /// For how long.
+    #[arg(long, value_name = "S", default_value_t = 20)]
+    pub seconds: u64,
+    /// Report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to log.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// What to log; beats $OREPASS_LOG, $RUST_LOG and the config.
+    #[arg(short, long, value_name = "LEVEL", global = true)]
+    pub log_level: Option<LogLevel>,
+    /// How to log; beats the config.
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+    /// Log more: each share (-v), each line (-vv).
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with_all = ["log_level", "quiet"])]
+    pub verbose: u8,
+    /// Log less: warnings (-q), errors (-qq).
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "log_level")]
+    pub quiet: u8,
+}
+
+impl Log {
+    /// The level that the flags ask for.
+    #[must_use]
+    pub const fn level(&self) -> Option<LogLevel> {
+        match (self.verbose, self.quiet) {
+            (0, 0) => self.log_level,
+            (1, _) => Some(LogLevel::Debug),
+            (2.., _) => Some(LogLevel::Trace),
+            (_, 1) => Some(LogLevel::Warn),
+            (_, 2) => Some(LogLevel::Error),
+            (_, _) => Some(LogLevel::Off),
+        }
+    }
+}
+
+impl ConfigArgs {
+    /// Reads the config that the arguments name, or finds one.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when there is none, or a wrong one.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        match &self.quick {
+            Some(Quick { url, user, password, dialect, bind }) => {
+                Config::quick(url.clone(), user.clone(), password.as_ref(), dialect, *bind)
+            }
+            None => Config::load(&config::find(self.config.as_deref())?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &str) -> Result<Cli, String> {
+        let arguments = arguments.split(' ').filter(|word| !word.is_empty());
+        Cli::try_read(std::iter::once("orepass").chain(arguments))
+            .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+
+    fn quick(cli: Cli) -> (PoolUrl, String, Option<String>, String, String) {
+        let run = match cli.command {
+            None => cli.run,
+            Some(Command::Run(run)) => run,
+            Some(other) => panic!("{other:?}"),
+        };
+        let Quick { url, user, password, dialect, bind } = run.config.quick.unwrap();
+        let password = password.map(|password| format!("{password:?}"));
+        (url, user.to_string(), password, dialect, bind.to_string())
+    }
+
+    #[test]
+    fn run_is_the_default() {
+        let line = "-o stratum+tcp://pool.example:3008 -u acct -p hunter2 --dialect hstratum";
+        let url: PoolUrl = "stratum+tcp://pool.example:3008".parse().unwrap();
+        let expected = (
+            url,
+            "acct".to_owned(),
+            Some("Secret(…)".to_owned()),
+            "hstratum".to_owned(),
+            "[::]:3333".to_owned(),
+        );
+        assert_eq!(quick(read(line).unwrap()), expected);
+        assert_eq!(quick(read(&format!("run {line}")).unwrap()), expected);
+        assert!(read("").unwrap().run.config.quick.is_none());
+        assert!(read("-t").unwrap().run.check);
+        assert!(read("--dry-run").unwrap().run.check);
+    }
+
+    #[test]
+    fn log_flags_stand_anywhere() {
+        for (line, level) in [
+            ("-l debug check", Some(LogLevel::Debug)),
+            ("check -l debug", Some(LogLevel::Debug)),
+            ("-v", Some(LogLevel::Debug)),
+            ("run -vv", Some(LogLevel::Trace)),
+            ("-q verify", Some(LogLevel::Warn)),
+            ("demo -qq", Some(LogLevel::Error)),
+            ("demo", None),
+        ] {
+            assert_eq!(read(line).unwrap().log.level(), level, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_refused() {
+        for line in [
+            "-c a check",
+            "-b :1",
+            "-o stratum+tcp://a:1 -u x",
+            "-c a -u x",
+            "-o http://a:1 -u x --dialect y",
+            "-v -q",
+            "-v -l info",
+            "verify a b",
+            "frobnicate",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

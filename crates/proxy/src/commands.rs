@@ -1,0 +1,132 @@
+//! What the program does, one file per subcommand.
+
+pub mod check;
+pub mod demo;
+pub mod run;
+pub mod verify;
+
+use std::io;
+use std::net::SocketAddr;
+
+use thiserror::Error;
+
+use crate::cli::{Cli, Command, Log, Run};
+use crate::config::{Config, ConfigError};
+use crate::limits;
+use crate::registry::Registry;
+use crate::telemetry::{self, TelemetryError};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// A [`CommandError`], which knows its exit code.
+pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
+    let Cli { command, log, run } = cli;
+    match command.unwrap_or(Command::Run(run)) {
+        Command::Run(Run { check: false, config }) => {
+            let config = prepared(config.load()?, registry, &log)?;
+            limits::raise_and_report(config.capacity());
+            block_on(run::run(config, registry))
+        }
+        Command::Run(Run { check: true, config }) | Command::Check(config) => {
+            let config = prepared(config.load()?, registry, &log)?;
+            block_on(check::check(config, registry))
+        }
+        Command::Demo(demo) => {
+            started(&log, crate::config::Log::default())?;
+            limits::raise_and_report(demo.rigs);
+            block_on(demo::demo(demo, registry))
+        }
+        Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),
+    }
+}
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Success,
+    /// What it looked at is not well; it has said so.
+    Failure,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The config is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log cannot be started.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The listed shares cannot be read or answered.
+    #[error(transparent)]
+    Verify(#[from] verify::VerifyError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", remedy(.error))]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The runtime cannot be started.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    /// Something that cannot go on, in words for the operator.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CommandError {
+    /// The exit code, after `sysexits.h` where that has one.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        const FAILURE: u8 = 1;
+        const USAGE: u8 = 2;
+        const UNAVAILABLE: u8 = 69;
+        const NO_PERMISSION: u8 = 77;
+        const CONFIG: u8 = 78;
+        match self {
+            Self::Bind { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                NO_PERMISSION
+            }
+            Self::Bind { .. } => UNAVAILABLE,
+            Self::Config(_) => CONFIG,
+            Self::Telemetry(_) => USAGE,
+            Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,
+        }
+    }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program, or another orepass, listens there",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need `AmbientCapabilities=CAP_NET_BIND_SERVICE` in the systemd unit"
+        }
+        _ => "",
+    }
+}
+
+/// The config with its dialects looked up, and the log started as it says.
+fn prepared(config: Config, registry: &Registry, log: &Log) -> Result<Config, CommandError> {
+    registry.check(&config)?;
+    started(log, config.log)?;
+    Ok(config)
+}
+
+fn started(log: &Log, configured: crate::config::Log) -> Result<(), CommandError> {
+    let format = log.log_format.unwrap_or(configured.format);
+    Ok(telemetry::start(log.level(), configured.level, format)?)
+}
+
+fn block_on(
+    command: impl Future<Output = Result<Outcome, CommandError>>,
+) -> Result<Outcome, CommandError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().build().map_err(CommandError::Start)?;
+    runtime.block_on(command)
+}

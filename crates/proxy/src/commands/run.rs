@@ -1,0 +1,80 @@
+//! `orepass run`: serves the routes until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use super::{CommandError, Outcome};
+use crate::config::{Config, Route};
+use crate::net::listen::listen;
+use crate::registry::Registry;
+use crate::running::RunningRoute;
+use crate::shutdown;
+
+/// Serves every route of a config until a signal stops it.
+///
+/// # Errors
+/// A [`CommandError`] when an address cannot be listened on.
+pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, CommandError> {
+    let mut signals = shutdown::Signals::install().map_err(CommandError::Start)?;
+    // All addresses are bound before any pool is bothered.
+    let bound = config
+        .routes
+        .iter()
+        .map(|route| Ok((route, bind(route)?)))
+        .collect::<Result<Vec<_>, CommandError>>()?;
+    let mut routes = Vec::new();
+    for (route, listeners) in bound {
+        routes.push(start(&config, route, listeners, registry)?);
+    }
+    let signal = signals.next().await;
+    info!(event = "stopping", signal, "stopping; a second signal stops at once");
+    tokio::select! {
+        () = stop(&routes) => info!(event = "stopped", "stopped"),
+        signal = signals.next() => warn!(event = "stopped", signal, "stopped at once"),
+    }
+    Ok(Outcome::Success)
+}
+
+/// Stops all routes at the same time.
+pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
+    let mut stopping = tokio::task::JoinSet::new();
+    for route in routes {
+        let route = Arc::clone(route);
+        stopping.spawn(async move { route.stop().await });
+    }
+    stopping.join_all().await;
+}
+
+fn bind(route: &Route) -> Result<Vec<(SocketAddr, TcpListener)>, CommandError> {
+    let mut listeners = Vec::new();
+    for address in &route.listen {
+        let address = address.get();
+        let listener = listen(address).map_err(|error| CommandError::Bind { address, error })?;
+        listeners.push((listener.local_addr().unwrap_or(address), listener));
+    }
+    Ok(listeners)
+}
+
+fn start(
+    config: &Config,
+    route: &Route,
+    listeners: Vec<(SocketAddr, TcpListener)>,
+    registry: &Registry,
+) -> Result<Arc<dyn RunningRoute>, CommandError> {
+    let entry = registry
+        .get(&route.dialect.value)
+        .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+    for (address, _) in &listeners {
+        let pool = &route.pools[0];
+        info!(
+            event = "route.up", route = %route.name, dialect = entry.name, listen = %address,
+            pool = %pool.name, "rigs may connect"
+        );
+    }
+    let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
+    (entry.start)(route, listeners)
+        .map_err(|error| config.source().error(error.into_problems()).into())
+}

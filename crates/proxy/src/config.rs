@@ -1,0 +1,225 @@
+//! What an operator configures: a TOML file, or a few arguments for one pool.
+//!
+//! Everything is read and checked whole before anything is applied; an error names the file, the
+//! line, the column and the nearest known key. See [`Config::load`].
+
+mod error;
+mod explain;
+mod file;
+mod find;
+pub(crate) mod nearest;
+mod number;
+mod options;
+mod secret;
+mod validate;
+mod value;
+
+use std::path::Path;
+
+use orepass_stratum::target::Difficulty;
+use serde::Deserialize;
+
+pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
+pub use self::find::find;
+pub use self::number::{Bounded, NotPositive, OutOfBounds, Positive};
+pub use self::options::{OptionError, OptionTable};
+pub use self::secret::{Secret, SecretError, SecretRef};
+pub use self::value::{
+    ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError, UserTemplate,
+    UserTemplateError,
+};
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// Pool connections of a route, unless configured: enough for four thousand rigs.
+const DEFAULT_MAX_CHANNELS: usize = 16;
+/// Rigs of a pool connection, unless configured: a lost connection touches no more than these,
+/// and a one-byte prefix tells them apart with a few to spare.
+const DEFAULT_MAX_RIGS: usize = 250;
+/// What pools take that have no passwords.
+const DEFAULT_PASSWORD: &str = "x";
+
+/// A whole config, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// At least one.
+    pub routes: Vec<Route>,
+    /// How the log looks.
+    pub log: Log,
+    source: Source,
+}
+
+/// One `[[route]]`: rigs on these addresses, in this dialect, go to these pools.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name, different from every other route's.
+    pub name: Name,
+    /// The dialect's name, not yet looked up.
+    pub dialect: Located<String>,
+    /// At least one; no two of a config clash.
+    pub listen: Vec<ListenAddr>,
+    /// Whether shares are checked.
+    pub verify: Verify,
+    /// Whose verdict a rig is told.
+    pub reply: Reply,
+    /// How many bytes of the extranonce tell rigs apart; the dialect's choice when absent.
+    pub prefix_bytes: Option<usize>,
+    /// At most so many pool connections.
+    pub max_channels: usize,
+    /// At most so many rigs on one of them.
+    pub max_rigs_per_channel: usize,
+    /// The dialect's options of this route.
+    pub options: OptionTable,
+    /// How difficulties are chosen for rigs.
+    pub vardiff: Vardiff,
+    /// At least one, in order of preference; no two have the same name.
+    pub pools: Vec<Pool>,
+}
+
+/// One `[[route.pool]]`: a server and the account there.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Its label; `host:port` unless configured.
+    pub name: Name,
+    /// Where it is.
+    pub url: PoolUrl,
+    /// The account.
+    pub user: UserTemplate,
+    /// The account's password, looked up.
+    pub password: Secret,
+    /// The dialect's options of this pool.
+    pub options: OptionTable,
+}
+
+/// `[route.vardiff]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Vardiff {
+    /// Whether each rig gets a difficulty of its own; else all get the pool's.
+    pub enabled: bool,
+    /// The rate of shares that a rig's difficulty aims at.
+    pub shares_per_minute: f64,
+    /// Never easier than this, on the scale that rigs are told.
+    pub min: Option<Difficulty>,
+    /// Never harder than this, on the scale that rigs are told.
+    pub max: Option<Difficulty>,
+}
+
+impl Default for Vardiff {
+    fn default() -> Self {
+        Self { enabled: true, shares_per_minute: 10.0, min: None, max: None }
+    }
+}
+
+/// Whether the proxy checks shares itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// Every share's proof of work is checked; only good ones reach the pool.
+    #[default]
+    Full,
+    /// Shares are checked for their form, age and repetition alone.
+    Off,
+}
+
+/// Whose verdict on a share a rig is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// The pool's, once it came.
+    #[default]
+    Pool,
+    /// The proxy's own, at once.
+    Local,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct Log {
+    /// What is left out.
+    pub level: LogLevel,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+impl Config {
+    /// Reads and checks a file, and looks its secrets up.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with everything that is wrong, each at its line and column.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        validate::config(Source::new(path.display().to_string(), text), folder)
+    }
+
+    /// Checks a config's text, and looks its secrets up; `name` stands for the file in errors,
+    /// and relative `file:` secrets start at the working directory.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        validate::config(Source::new(name, text), Path::new(""))
+    }
+
+    /// The config of one route to one pool, with the defaults for everything else.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] when the password cannot be looked up.
+    pub fn quick(
+        url: PoolUrl,
+        user: UserTemplate,
+        password: Option<&SecretRef>,
+        dialect: &str,
+        bind: ListenAddr,
+    ) -> Result<Self, ConfigError> {
+        let source = Source::new("command line", "");
+        let password = match password {
+            None => Secret::new(DEFAULT_PASSWORD),
+            Some(password) => password
+                .resolve(Path::new(""))
+                .map_err(|error| source.error(vec![Problem::new(None, error.to_string())]))?,
+        };
+        let pool = Pool {
+            name: Name::of_pool(&url),
+            url,
+            user,
+            password,
+            options: OptionTable::default(),
+        };
+        let route = Route {
+            name: dialect.parse().unwrap_or_else(|_| Name::of_pool(&pool.url)),
+            dialect: Located::nowhere(dialect.to_owned()),
+            listen: vec![bind],
+            verify: Verify::default(),
+            reply: Reply::default(),
+            prefix_bytes: None,
+            max_channels: DEFAULT_MAX_CHANNELS,
+            max_rigs_per_channel: DEFAULT_MAX_RIGS,
+            options: OptionTable::default(),
+            vardiff: Vardiff::default(),
+            pools: vec![pool],
+        };
+        Ok(Self { routes: vec![route], log: Log::default(), source })
+    }
+
+    /// The text that it was read from, for errors that are found later.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// How many rigs the routes may hold together.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.routes.iter().map(Route::capacity).fold(0, usize::saturating_add)
+    }
+}
+
+impl Route {
+    /// How many rigs the route may hold.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.max_channels.saturating_mul(self.max_rigs_per_channel)
+    }
+}

@@ -1,0 +1,231 @@
+//! A dialect's own options, kept as they were written until the dialect reads them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::error::{Located, Problem, Span};
+use super::nearest;
+
+/// An options table as the config's structs read it.
+pub(super) type RawOptions = BTreeMap<Spanned<String>, Spanned<Value>>;
+
+/// `[route.options]` or `[route.pool.options]`: each value with its place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OptionTable {
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    key: Option<Span>,
+    value: Located<Value>,
+}
+
+impl OptionTable {
+    /// A text option, such as one of several words. A wrong one is noted in `errors`, and `None`
+    /// is given as for one that is absent.
+    pub fn parsed<T>(&self, key: &str, errors: &mut OptionError) -> Option<T>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        self.read(key, "a string in quotes", errors, Value::as_str)?
+            .and_then(|text| text.parse().map_err(|error: T::Err| error.to_string()), errors)
+    }
+
+    /// A whole number within a range.
+    pub fn whole(
+        &self,
+        key: &str,
+        range: RangeInclusive<usize>,
+        errors: &mut OptionError,
+    ) -> Option<usize> {
+        self.read(key, "a whole number", errors, Value::as_integer)?.and_then(
+            |number| {
+                let fits = usize::try_from(number).ok().filter(|fits| range.contains(fits));
+                let (min, max) = (range.start(), range.end());
+                fits.ok_or_else(|| format!("expected a number from {min} to {max}, found {number}"))
+            },
+            errors,
+        )
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &str, errors: &mut OptionError) -> Option<bool> {
+        Some(self.read(key, "true or false", errors, Value::as_bool)?.value)
+    }
+
+    /// Sorts the entries into those of the given names and the others.
+    #[must_use]
+    pub fn partition(self, names: &[&str]) -> (Self, Self) {
+        let (named, others) =
+            self.entries.into_iter().partition(|(key, _)| names.contains(&key.as_str()));
+        (Self { entries: named }, Self { entries: others })
+    }
+
+    /// Notes every key that the dialect does not know here; `elsewhere` are those that it knows
+    /// in the table of the given name.
+    pub(crate) fn refuse_unknown(
+        &self,
+        known: &[&str],
+        elsewhere: (&str, &[&str]),
+        errors: &mut OptionError,
+    ) {
+        for (key, entry) in &self.entries {
+            if known.contains(&key.as_str()) {
+                continue;
+            }
+            let (table, others) = elsewhere;
+            let message = if others.contains(&key.as_str()) {
+                format!("the option `{key}` belongs into {table}")
+            } else {
+                nearest::unknown("option", key, known)
+            };
+            errors.problems.push(Problem::new(entry.key.clone(), message));
+        }
+    }
+
+    fn read<'a, T>(
+        &'a self,
+        key: &str,
+        expected: &str,
+        errors: &mut OptionError,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Option<Found<'a, T>> {
+        let Located { value, span } = &self.entries.get(key)?.value;
+        let Some(read) = read(value) else {
+            let found = value.type_str();
+            let message = format!("expected {expected}, found one of type {found}");
+            errors.problems.push(Problem::new(span.clone(), message));
+            return None;
+        };
+        Some(Found { value: read, span: span.as_ref() })
+    }
+}
+
+/// A value of the right type, and its place.
+struct Found<'a, T> {
+    value: T,
+    span: Option<&'a Span>,
+}
+
+impl<T> Found<'_, T> {
+    fn and_then<U>(
+        self,
+        check: impl FnOnce(T) -> Result<U, String>,
+        errors: &mut OptionError,
+    ) -> Option<U> {
+        let noted =
+            |message: String| errors.problems.push(Problem::new(self.span.cloned(), message));
+        check(self.value).map_err(noted).ok()
+    }
+}
+
+impl From<RawOptions> for OptionTable {
+    fn from(raw: RawOptions) -> Self {
+        let entries = raw.into_iter().map(|(key, value)| {
+            let span = key.span();
+            (key.into_inner(), Entry { key: Some(span), value: value.into() })
+        });
+        Self { entries: entries.collect() }
+    }
+}
+
+impl<'de> Deserialize<'de> for OptionTable {
+    /// Reads a table without places, as from JSON.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        let entry = |value| Entry { key: None, value: Located::nowhere(value) };
+        Ok(Self { entries: values.into_iter().map(|(key, value)| (key, entry(value))).collect() })
+    }
+}
+
+/// What is wrong with a dialect's options. It is the operator's to act on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OptionError {
+    problems: Vec<Problem>,
+}
+
+impl OptionError {
+    /// Gives `value` when nothing was noted.
+    ///
+    /// # Errors
+    /// What was noted.
+    pub fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.problems.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// This and then `other`.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.problems.extend(other.problems);
+        self
+    }
+
+    /// What was noted.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{}", if index > 0 { "; " } else { "" }, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> OptionTable {
+        toml::from_str::<RawOptions>(text).unwrap().into()
+    }
+
+    #[test]
+    fn options_keep_their_places() {
+        let options = table("size = 9\nword = 'x'\nflag = 1\nother = 3");
+        let mut errors = OptionError::default();
+        assert_eq!(options.whole("size", 1..=8, &mut errors), None);
+        assert_eq!(options.whole("word", 1..=8, &mut errors), None);
+        assert_eq!(options.parsed::<u8>("word", &mut errors), None);
+        assert_eq!(options.flag("flag", &mut errors), None);
+        assert_eq!(options.flag("absent", &mut errors), None);
+        options.refuse_unknown(
+            &["size", "word", "flags"],
+            ("[route.pool.options]", &["other"]),
+            &mut errors,
+        );
+        let spans: Vec<_> = errors.problems.iter().map(|p| p.span.clone().unwrap().start).collect();
+        assert_eq!(spans, [7, 16, 16, 27, 20, 29]);
+        assert_eq!(
+            errors.or(()).unwrap_err().to_string(),
+            "expected a number from 1 to 8, found 9; \
+             expected a whole number, found one of type string; \
+             invalid digit found in string; \
+             expected true or false, found one of type integer; \
+             unknown option `flag`, did you mean `flags`?; \
+             the option `other` belongs into [route.pool.options]"
+        );
+    }
+
+    #[test]
+    fn right_options_are_read() {
+        let options = table("size = 8\nword = '7'\nflag = true");
+        let mut errors = OptionError::default();
+        assert_eq!(options.whole("size", 1..=8, &mut errors), Some(8));
+        assert_eq!(options.parsed("word", &mut errors), Some(7_u8));
+        assert_eq!(options.flag("flag", &mut errors), Some(true));
+        assert_eq!(errors.or("fine"), Ok("fine"));
+    }
+}

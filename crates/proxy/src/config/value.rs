@@ -1,0 +1,354 @@
+//! Values that are read from strings, checked while they are read, so that an error stands at the
+//! value.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::Deserialize;
+use thiserror::Error;
+use url::Url;
+
+/// Where a pool is: `stratum+tcp://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PoolUrl {
+    host: Box<str>,
+    port: u16,
+}
+
+impl PoolUrl {
+    /// The host's name or address, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let Self { host, port } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+impl fmt::Display for PoolUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stratum+tcp://{}", self.authority())
+    }
+}
+
+impl FromStr for PoolUrl {
+    type Err = PoolUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !text.contains("://") {
+            return Err(PoolUrlError::NoScheme);
+        }
+        let url = Url::parse(text).map_err(|error| PoolUrlError::Form(error.to_string()))?;
+        match url.scheme() {
+            "stratum+tcp" => {}
+            "stratum+ssl" | "stratum+tls" | "stratums" | "stratum+tcps" => {
+                return Err(PoolUrlError::Tls);
+            }
+            other => return Err(PoolUrlError::Scheme(other.to_owned())),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(PoolUrlError::UserInfo);
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(PoolUrlError::Tail);
+        }
+        let host = url.host_str().filter(|host| !host.is_empty() && !host.contains('%'));
+        let host = host.ok_or(PoolUrlError::Host)?;
+        let port = url.port().filter(|&port| port != 0).ok_or(PoolUrlError::Port)?;
+        Ok(Self { host: host.trim_matches(['[', ']']).into(), port })
+    }
+}
+
+/// Why a text is no pool URL.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PoolUrlError {
+    /// No `://`.
+    #[error("a pool URL starts with stratum+tcp://, as in stratum+tcp://pool.example:3008")]
+    NoScheme,
+    /// Something else in front of `://`.
+    #[error("a pool URL starts with stratum+tcp://, not {0}://")]
+    Scheme(String),
+    /// TLS, by any of its names.
+    #[error("TLS to a pool is not supported; use the pool's stratum+tcp:// port")]
+    Tls,
+    /// A user or password in the URL.
+    #[error("the account belongs into `user` and `password`, not into the URL")]
+    UserInfo,
+    /// A path, query or fragment.
+    #[error("a pool URL ends with its port")]
+    Tail,
+    /// No host, or a malformed one.
+    #[error("a pool URL needs a host, as in stratum+tcp://pool.example:3008")]
+    Host,
+    /// No port, or port 0.
+    #[error("a pool URL needs a port, as in stratum+tcp://pool.example:3008")]
+    Port,
+    /// Not a URL at all.
+    #[error("not a pool URL: {0}")]
+    Form(String),
+}
+
+/// Where rigs connect: `[::]:3008`, `0.0.0.0:3008`, or `:3008` for all addresses of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListenAddr(SocketAddr);
+
+impl ListenAddr {
+    /// The address.
+    #[must_use]
+    pub const fn get(self) -> SocketAddr {
+        self.0
+    }
+
+    /// Whether the two cannot be listened on at once. `[::]` stands for IPv4 as well.
+    #[must_use]
+    pub fn clashes(self, other: Self) -> bool {
+        let covers = |one: IpAddr, other: IpAddr| {
+            one == other
+                || one == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+                || one.is_unspecified() && other.is_ipv4()
+        };
+        let (one, other) = (self.0, other.0);
+        one.port() == other.port()
+            && one.port() != 0
+            && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
+    }
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ListenAddr {
+    type Err = ListenAddrError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = match text.strip_prefix(':') {
+            Some(port) => port.parse().ok().map(|port| (Ipv6Addr::UNSPECIFIED, port).into()),
+            None => text.parse().ok(),
+        };
+        parsed.map(Self).ok_or(ListenAddrError)
+    }
+}
+
+/// Why a text is no address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("expected an address and a port, such as \"[::]:3008\", \"0.0.0.0:3008\" or \":3008\"")]
+pub struct ListenAddrError;
+
+/// The account at a pool; `{worker}` stands for the name that a rig gave.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UserTemplate(Box<str>);
+
+impl UserTemplate {
+    const WORKER: &str = "{worker}";
+
+    /// Whether each rig's name is passed on.
+    #[must_use]
+    pub fn names_workers(&self) -> bool {
+        self.0.contains(Self::WORKER)
+    }
+
+    /// The name of a rig's worker at the pool.
+    #[must_use]
+    pub fn render(&self, worker: &str) -> String {
+        self.0.replace(Self::WORKER, worker)
+    }
+
+    /// The account itself, as which the proxy authorizes: without `{worker}` and what joins it
+    /// to the rest.
+    #[must_use]
+    pub fn own(&self) -> String {
+        if !self.names_workers() {
+            return self.0.to_string();
+        }
+        let joints = ['.', '_', '-', '/', '+', ':', '#', '@'];
+        self.render("").trim_matches(joints).to_owned()
+    }
+}
+
+impl fmt::Display for UserTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for UserTemplate {
+    type Err = UserTemplateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rest = text.replace(Self::WORKER, "");
+        if let Some(open) = rest.find(['{', '}']) {
+            let end = rest[open..].find('}').map_or(rest.len(), |close| open + close + 1);
+            return Err(UserTemplateError::Placeholder(rest[open..end].to_owned()));
+        }
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(UserTemplateError::Space);
+        }
+        let template = Self(text.into());
+        if template.own().is_empty() {
+            return Err(UserTemplateError::NoAccount);
+        }
+        Ok(template)
+    }
+}
+
+/// Why a text is no account at a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UserTemplateError {
+    /// Nothing beside the rig's name.
+    #[error("`user` must name an account, as in \"account.{{worker}}\"")]
+    NoAccount,
+    /// Braces around anything else.
+    #[error("{0} is not known in a user; only {{worker}} is")]
+    Placeholder(String),
+    /// White space, which pools cut names at.
+    #[error("a user has no spaces")]
+    Space,
+}
+
+/// A route's or pool's name, the label of its metrics and log lines.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(Box<str>);
+
+impl Name {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of a pool that was given none: `host:port`.
+    #[must_use]
+    pub fn of_pool(url: &PoolUrl) -> Self {
+        Self(url.authority().into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MAX: usize = 64;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._:[]-".contains(c);
+        if text.is_empty() || text.len() > MAX || !text.chars().all(allowed) {
+            return Err(NameError);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// Why a text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a name has 1 to 64 letters, digits and . _ - :")]
+pub struct NameError;
+
+/// Reading from an owned string is reading from a borrowed one.
+macro_rules! try_from_string {
+    ($($type:ty: $error:ty),*) => {$(
+        impl TryFrom<String> for $type {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+    )*};
+}
+
+try_from_string!(
+    PoolUrl: PoolUrlError,
+    UserTemplate: UserTemplateError,
+    Name: NameError
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pool_urls() {
+        let url: PoolUrl = "stratum+tcp://Pool.example:3008".parse().unwrap();
+        assert_eq!((url.host(), url.port()), ("Pool.example", 3008));
+        let url: PoolUrl = "stratum+tcp://[::1]:3008/".parse().unwrap();
+        assert_eq!((url.host(), url.to_string().as_str()), ("::1", "stratum+tcp://[::1]:3008"));
+        for (text, error) in [
+            ("pool.example:3008", PoolUrlError::NoScheme),
+            ("http://pool.example:3008", PoolUrlError::Scheme("http".to_owned())),
+            ("stratum+ssl://pool.example:3008", PoolUrlError::Tls),
+            ("stratum+tcp://me:secret@pool.example:3008", PoolUrlError::UserInfo),
+            ("stratum+tcp://pool.example", PoolUrlError::Port),
+            ("stratum+tcp://pool.example:0", PoolUrlError::Port),
+            ("stratum+tcp://:3008", PoolUrlError::Form("empty host".to_owned())),
+            ("stratum+tcp://pool.example:3008/x", PoolUrlError::Tail),
+        ] {
+            assert_eq!(text.parse::<PoolUrl>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn listen_addresses_and_which_of_them_clash() {
+        let parsed = |text: &str| text.parse::<ListenAddr>().unwrap();
+        assert_eq!(parsed(":3008"), parsed("[::]:3008"));
+        for text in ["3008", "localhost:3008", ":", ":99999", "0.0.0.0", "::1:3008"] {
+            assert_eq!(text.parse::<ListenAddr>(), Err(ListenAddrError), "{text}");
+        }
+        for (one, other, clash) in [
+            (":1", "0.0.0.0:1", true),
+            (":1", "127.0.0.1:1", true),
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("0.0.0.0:1", "[::1]:1", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            (":1", ":2", false),
+            (":0", ":0", false),
+        ] {
+            assert_eq!(parsed(one).clashes(parsed(other)), clash, "{one} {other}");
+            assert_eq!(parsed(other).clashes(parsed(one)), clash, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn users() {
+        let user: UserTemplate = "account.{worker}".parse().unwrap();
+        assert_eq!(
+            (user.render("r1"), user.own()),
+            ("account.r1".to_owned(), "account".to_owned())
+        );
+        let user: UserTemplate = "account.farm".parse().unwrap();
+        assert_eq!(
+            (user.render("r1"), user.own()),
+            ("account.farm".to_owned(), "account.farm".to_owned())
+        );
+        assert_eq!("".parse::<UserTemplate>(), Err(UserTemplateError::NoAccount));
+        assert_eq!(".{worker}".parse::<UserTemplate>(), Err(UserTemplateError::NoAccount));
+        assert_eq!("a b".parse::<UserTemplate>(), Err(UserTemplateError::Space));
+        for (text, shown) in [("a.{wrker}", "{wrker}"), ("a{", "{"), ("a}", "}")] {
+            let error = UserTemplateError::Placeholder(shown.to_owned());
+            assert_eq!(text.parse::<UserTemplate>(), Err(error));
+        }
+    }
+}

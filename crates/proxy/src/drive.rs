@@ -1,0 +1,4 @@
+//! Pumps the sessions of the core over any stream: TCP, or the in-memory pipes of tests.
+
+pub mod downstream;
+pub mod upstream;

@@ -1,0 +1,137 @@
+//! Pumps a session with a pool.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+use orepass_stratum::channel::Submission;
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::error::Fault;
+use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
+use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::trace;
+
+use super::downstream::sleep_until;
+use crate::ticket::Ticket;
+
+/// How much is read at once.
+const READ_SIZE: usize = 16 * 1024;
+/// How long the pool may take to read what is written to it.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why a connection to a pool ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum End {
+    /// It was never made.
+    #[error("{0}")]
+    Connect(io::Error),
+    /// The pool closed it.
+    #[error("the pool closed the connection")]
+    Closed,
+    /// It broke.
+    #[error("{0}")]
+    Broke(io::Error),
+    /// What came was no stratum.
+    #[error("this is no stratum server: {0}")]
+    NotStratum(LineError),
+    /// The pool reads nothing.
+    #[error("the pool read nothing for {WRITE_WITHIN:?}")]
+    Stuck,
+    /// It was given up.
+    #[error("{0}")]
+    Down(DownReason),
+    /// The pool asked for it.
+    #[error("the pool asked us to reconnect")]
+    Reconnect,
+    /// The proxy stops.
+    #[error("orepass stops")]
+    Stopped,
+}
+
+impl End {
+    /// Who has to act on it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Down(reason) => reason.fault(),
+            Self::NotStratum(_) => Fault::Operator,
+            Self::Stopped => Fault::Us,
+            _ => Fault::Pool,
+        }
+    }
+}
+
+/// Runs one connection to its end. `on_event` is given each event with the session it comes from.
+pub async fn pump<D, R, W>(
+    upstream: &mut Upstream<D, Ticket>,
+    mut reader: R,
+    mut writer: W,
+    inbox: &mut mpsc::Receiver<(Submission<D>, Ticket)>,
+    ending: &CancellationToken,
+    mut on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
+) -> End
+where
+    D: Dialect,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut lines = LineReader::new(MAX_POOL_LINE);
+    let mut unwritten_since: Option<Instant> = None;
+    loop {
+        while let Some(event) = upstream.poll_event() {
+            if let ControlFlow::Break(end) = on_event(upstream, event) {
+                return end;
+            }
+        }
+        let writing = upstream.transmit().has_remaining();
+        unwritten_since = unwritten_since.filter(|_| writing);
+        let stuck =
+            writing.then(|| *unwritten_since.get_or_insert_with(Instant::now) + WRITE_WITHIN);
+        let timeout = upstream.poll_timeout();
+        lines.buffer().reserve(READ_SIZE);
+        tokio::select! {
+            read = reader.read_buf(lines.buffer()) => match read {
+                Ok(0) => return End::Closed,
+                Ok(_) => if let Err(end) = take_lines(upstream, &mut lines) {
+                    return end;
+                },
+                Err(error) => return End::Broke(error),
+            },
+            wrote = writer.write_buf(upstream.transmit()), if writing => match wrote {
+                Ok(0) => return End::Closed,
+                Ok(_) => unwritten_since = None,
+                Err(error) => return End::Broke(error),
+            },
+            Some((submission, ticket)) = inbox.recv() => {
+                upstream.handle_submission(submission, ticket, Instant::now());
+            }
+            () = sleep_until(timeout) => upstream.handle_timeout(Instant::now()),
+            () = sleep_until(stuck) => return End::Stuck,
+            () = ending.cancelled() => return End::Stopped,
+        }
+    }
+}
+
+fn take_lines<D: Dialect>(
+    upstream: &mut Upstream<D, Ticket>,
+    lines: &mut LineReader,
+) -> Result<(), End> {
+    let now = Instant::now();
+    while let Some(line) = lines.next_line() {
+        match line {
+            Ok(line) => {
+                trace!(line = %String::from_utf8_lossy(line), "from the pool");
+                upstream.handle_line(line, now);
+            }
+            Err(LineError::TooLong { cap }) => upstream.handle_overlong(cap, now),
+            Err(error) => return Err(End::NotStratum(error)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! A stratum proxy for many coins, as a library: for programs that add a dialect of their own.
+//!
+//! [`registry::Registry`] is where a dialect is added, and [`main_with`] is the whole program.
+//! The rest is public for tests and tools; start with [`config::Config`].
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod drive;
+pub mod limits;
+pub mod net;
+pub mod registry;
+mod rig_log;
+pub mod roster;
+pub mod route;
+pub mod running;
+pub mod shutdown;
+pub mod telemetry;
+pub mod ticket;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::cli::Cli;
+use crate::commands::{CommandError, Outcome};
+use crate::config::ConfigError;
+use crate::registry::Registry;
+
+/// The program, with the dialects of a registry.
+#[must_use]
+pub fn main_with(registry: &Registry) -> ExitCode {
+    match commands::execute(Cli::read(), registry) {
+        Ok(Outcome::Success) => ExitCode::SUCCESS,
+        Ok(Outcome::Failure) => ExitCode::FAILURE,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Says what went wrong. An error that stands in a file starts with the file, as editors like it.
+fn report(error: &CommandError) {
+    let in_file = matches!(error, CommandError::Config(ConfigError::Invalid(_)));
+    let prefix = if in_file { "" } else { "orepass: " };
+    // Where stderr is closed, the exit code has to do.
+    let _ = writeln!(std::io::stderr(), "{prefix}{error}");
+}

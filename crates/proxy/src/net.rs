@@ -1,0 +1,5 @@
+//! Sockets: how they are made, and what is refused at the door.
+
+pub mod connect;
+pub mod junk;
+pub mod listen;

@@ -1,0 +1,159 @@
+//! The dialects that this program speaks: the one place that names coins.
+//!
+//! A dialect's types stay inside; what leaves is an [`Entry`] of plain functions, one per thing
+//! that is done with a dialect by its name. A program with one more coin implements [`FromConfig`]
+//! for it, and runs [`main_with`](crate::main_with) with `Registry::default().with::<MyCoin>()`.
+
+mod hstratum;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orepass_hstratum::Hstratum;
+use orepass_stratum::dialect::Dialect;
+use tokio::net::TcpListener;
+
+use crate::commands::verify::{self, Answer, Request};
+use crate::config::{
+    self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
+};
+use crate::running::{self, RunningRoute};
+
+/// A dialect that is made from a config's options.
+pub trait FromConfig: Dialect {
+    /// The options that it knows in `[route.options]`.
+    const ROUTE_OPTIONS: &'static [&'static str];
+    /// The options that it knows in `[route.pool.options]`.
+    const POOL_OPTIONS: &'static [&'static str];
+
+    /// Makes the dialect of one pool of a route. Unknown keys have been refused before.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the values.
+    fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError>;
+}
+
+/// Makes a dialect from the options of a route and of one of its pools.
+///
+/// # Errors
+/// Unknown keys, each with the nearest known one, and wrong values.
+pub fn configured<D: FromConfig>(
+    route: &OptionTable,
+    pool: &OptionTable,
+) -> Result<D, OptionError> {
+    let mut errors = OptionError::default();
+    let elsewhere = ("[route.pool.options]", D::POOL_OPTIONS);
+    route.refuse_unknown(D::ROUTE_OPTIONS, elsewhere, &mut errors);
+    let elsewhere = ("[route.options]", D::ROUTE_OPTIONS);
+    pool.refuse_unknown(D::POOL_OPTIONS, elsewhere, &mut errors);
+    match D::from_config(route, pool) {
+        Ok(dialect) => errors.or(dialect),
+        Err(values) => Err(errors.and(values)),
+    }
+}
+
+/// Starts a route.
+pub type Start = fn(&config::Route, Vec<TcpListener>) -> Result<Arc<dyn RunningRoute>, OptionError>;
+
+/// What can be done with a dialect by its name.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The name in configs.
+    pub name: &'static str,
+    /// Checks the options of a route and of one of its pools.
+    pub check: fn(&OptionTable, &OptionTable) -> Result<(), OptionError>,
+    /// Starts a route on listeners that are bound already.
+    pub start: Start,
+    /// Judges one share.
+    pub verify: fn(&Request<'_>) -> Answer,
+}
+
+impl Entry {
+    const fn of<D: FromConfig>() -> Self {
+        Self {
+            name: D::NAME,
+            check: |route, pool| configured::<D>(route, pool).map(drop),
+            start: running::start::<D>,
+            verify: verify::judge::<D>,
+        }
+    }
+}
+
+/// Dialects by name. The default one has all that belong to this program.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::empty().with::<Hstratum>()
+    }
+}
+
+impl Registry {
+    /// No dialect at all.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
+
+    /// Adds a dialect; one of the same name is replaced.
+    #[must_use]
+    pub fn with<D: FromConfig>(mut self) -> Self {
+        self.entries.insert(D::NAME, Entry::of::<D>());
+        self
+    }
+
+    /// All entries, by name.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// Looks a dialect up.
+    ///
+    /// # Errors
+    /// A message with the nearest known name.
+    pub fn get(&self, name: &str) -> Result<&Entry, UnknownDialect> {
+        self.entries.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.entries.keys().copied().collect();
+            UnknownDialect(nearest::unknown("dialect", name, &known))
+        })
+    }
+
+    /// Looks up every dialect that a config names, and checks its options.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] with the places.
+    pub fn check(&self, config: &Config) -> Result<(), ConfigError> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for route in &config.routes {
+            let Located { value: name, span } = &route.dialect;
+            let entry = match self.get(name) {
+                Ok(entry) => entry,
+                Err(unknown) => {
+                    problems.push(Problem::new(span.clone(), unknown.to_string()));
+                    continue;
+                }
+            };
+            for pool in &route.pools {
+                let Err(error) = (entry.check)(&route.options, &pool.options) else {
+                    continue;
+                };
+                // What is wrong with the route's options is found with each of its pools.
+                for problem in error.into_problems() {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(config.source().error(problems)) }
+    }
+}
+
+/// A dialect that nobody registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnknownDialect(String);

@@ -1,0 +1,140 @@
+//! What the log says of one rig.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use orepass_stratum::dialect::{Diagnosis, Dialect};
+use orepass_stratum::downstream::{CloseReason, Downstream};
+use orepass_stratum::error::Reject;
+use orepass_stratum::job::JobId;
+use orepass_stratum::target::PowHash;
+use orepass_stratum::verdict::Verdict;
+use tracing::{debug, info, warn};
+
+use crate::route::Route;
+
+/// How often one rig's refused shares are logged, each time with the count since.
+const REFUSED_EVERY: Duration = Duration::from_secs(60);
+
+/// Tells the story of one rig: it came, its first share, why its shares are refused, it left.
+pub struct RigLog {
+    route: String,
+    peer: SocketAddr,
+    rig: String,
+    is_up: bool,
+    first_share_told: bool,
+    refused: Option<(Instant, u64)>,
+    diagnosis: Option<Diagnosis>,
+    bad_lines: u64,
+}
+
+impl RigLog {
+    /// A rig has connected.
+    #[must_use]
+    pub fn new(route: &str, peer: SocketAddr) -> Self {
+        Self {
+            route: route.into(),
+            peer,
+            rig: String::new(),
+            is_up: false,
+            first_share_told: false,
+            refused: None,
+            diagnosis: None,
+            bad_lines: 0,
+        }
+    }
+
+    /// It subscribed or authorized; with both it is up.
+    pub fn up<D: Dialect>(&mut self, session: &Downstream<D>, channel: Option<u64>) {
+        let (Some(worker), Some((extranonce1, size)), false) =
+            (session.worker(), session.told_extranonce(), self.is_up)
+        else {
+            return;
+        };
+        self.is_up = true;
+        self.rig = worker.to_string();
+        let agent = session.agent().unwrap_or("unknown");
+        info!(
+            event = "rig.up", route = self.route, rig = self.rig, peer = %self.peer, agent,
+            %extranonce1, extranonce2_size = size, channel, "rig up"
+        );
+    }
+
+    /// A share ended within the session.
+    pub fn ended(&mut self, verdict: Verdict, reason: Option<&str>, diagnosis: Option<Diagnosis>) {
+        let reason = reason.unwrap_or("good, below the pool's target");
+        self.share(verdict, reason);
+        if let Some(diagnosis) = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis)) {
+            self.diagnosis = Some(diagnosis);
+            let Self { route, rig, peer, .. } = &*self;
+            warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}");
+        }
+    }
+
+    /// The pool's verdict on a share.
+    pub fn verdict(&mut self, verdict: &Result<(), Reject>) {
+        match verdict {
+            Ok(()) => self.share(Verdict::AcceptedByPool, "accepted"),
+            Err(reject) => self.share(reject.verdict, &reject.reason),
+        }
+    }
+
+    /// A share is a block.
+    pub fn block(&self, job: JobId, hash: &PowHash) {
+        let Self { route, rig, peer, .. } = self;
+        info!(event = "share.block", route, rig, %peer, %job, %hash, "found a block");
+    }
+
+    /// A line made no sense.
+    pub fn bad_line(&mut self, what: &str) {
+        self.bad_lines += 1;
+        let Self { route, rig, peer, bad_lines, .. } = &*self;
+        debug!(event = "rig.bad_line", route, rig, %peer, bad_lines, what, "a line makes no sense");
+    }
+
+    /// Something to know about this rig.
+    pub fn remark(&self, remark: &str) {
+        let Self { route, rig, peer, .. } = self;
+        info!(event = "rig.remark", route, rig, %peer, "{remark}");
+    }
+
+    /// It left, or was let go.
+    pub fn down<D: Dialect>(&self, route: &Route<D>, reason: &CloseReason) {
+        let Self { route: name, rig, peer, .. } = self;
+        if self.is_up {
+            let fault = reason.fault();
+            info!(event = "rig.down", route = name, rig, %peer, %fault, "rig down: {reason}");
+        } else if matches!(reason, CloseReason::Gone | CloseReason::Shutdown) {
+            // A port check, or a rig that never said who it is.
+            debug!(event = "rig.down", route = name, %peer, "{reason}");
+        } else if route.junk.may_log(peer.ip(), Instant::now()) {
+            warn!(event = "rig.refused", route = name, %peer, "closed: {reason}");
+        }
+    }
+
+    fn share(&mut self, verdict: Verdict, reason: &str) {
+        let first = !std::mem::replace(&mut self.first_share_told, true);
+        let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
+        let Self { route, rig, peer, refused, .. } = self;
+        debug!(event = "share", route, rig, %verdict, reason);
+        if first {
+            info!(event = "rig.first_share", route, rig, %peer, %verdict, "first share: {reason}");
+        }
+        if good {
+            return;
+        }
+        let now = Instant::now();
+        match refused {
+            Some((since, count)) if now.duration_since(*since) < REFUSED_EVERY => *count += 1,
+            refused => {
+                let (_, more) = refused.replace((now, 0)).unwrap_or((now, 0));
+                if !first {
+                    warn!(
+                        event = "share.refused", route, rig, %peer, %verdict,
+                        more_since_last = more, "share refused: {reason}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Rigs come in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_stratum::dialect::Dialect;
+use tokio::net::TcpListener;
+use tracing::warn;
+
+use super::Route;
+use crate::drive::downstream::serve;
+use crate::net::connect::tune;
+
+/// The wait after an accept that failed, for want of files most of the time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Rigs past the route's seats that may be connected all the same, to be told so or to wait.
+const SPARE_SESSIONS: usize = 1000;
+
+/// Takes connections until the route stops.
+pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
+    let seats = route.config.max_channels.saturating_mul(route.config.max_rigs_per_channel);
+    let most = seats.saturating_add(SPARE_SESSIONS);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = route.stopping().cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) if route.roster.online() < most => {
+                tune(&stream);
+                let (reader, writer) = stream.into_split();
+                route.sessions.spawn(serve(Arc::clone(&route), reader, writer, peer));
+            }
+            Ok((_, peer)) => {
+                if route.junk.may_log(peer.ip(), std::time::Instant::now()) {
+                    warn!(
+                        event = "rig.refused", route = route.config.name, %peer,
+                        "more than {most} connections; raise `max_channels`"
+                    );
+                }
+            }
+            Err(error) => {
+                warn!(
+                    event = "listen.failed", route = route.config.name, %error,
+                    "cannot take a connection; again in {ACCEPT_PAUSE:?}"
+                );
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One line a minute that says how it goes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::stats::{Rates, Totals};
+use orepass_stratum::verdict::Verdict;
+use tracing::info;
+
+use super::Route;
+
+/// How often the line is written.
+const EVERY: Duration = Duration::from_secs(60);
+/// How often work is added to the rates.
+const SAMPLE: Duration = Duration::from_secs(5);
+
+/// Writes the line until the route ends.
+pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
+    let mut rates = Rates::new(Instant::now());
+    let mut ticks = tokio::time::interval(SAMPLE);
+    let mut last = Totals::default();
+    let mut last_line = (Instant::now(), Totals::default(), (0, 0));
+    let mut most_rigs = 0;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = route.stopping().cancelled() => return,
+        }
+        let (now, totals) = (Instant::now(), route.totals());
+        rates.add(totals.proven_work() - last.proven_work(), now);
+        last = totals;
+        let online = route.roster.online();
+        most_rigs = most_rigs.max(online);
+        let (since, before, traffic) = &last_line;
+        if now.duration_since(*since) < EVERY {
+            continue;
+        }
+        let accepted = totals.count(Verdict::AcceptedByPool);
+        let refused = refused(&totals);
+        let new = accepted - before.count(Verdict::AcceptedByPool);
+        let (came, went) = route.roster.traffic();
+        let (up, down) = (came - traffic.0, went - traffic.1);
+        let [rate, ..] = rates.per_second(now);
+        info!(
+            event = "summary",
+            route = route.config.name,
+            "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
+            hashrate(rate),
+            route.live_channels()
+        );
+        last_line = (now, totals, (came, went));
+    }
+}
+
+/// Shares that the pool or the proxy refused, stale ones included.
+fn refused(totals: &Totals) -> u64 {
+    let good = [Verdict::AcceptedByPool, Verdict::BelowPoolTarget];
+    totals.ended() - good.iter().map(|&verdict| totals.count(verdict)).sum::<u64>()
+}
+
+/// A rate of hashes with the usual prefix.
+#[must_use]
+pub fn hashrate(per_second: f64) -> String {
+    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let mut value = per_second.max(0.0);
+    let mut prefix = 0;
+    while value >= 1000.0 && prefix + 1 < PREFIXES.len() {
+        value /= 1000.0;
+        prefix += 1;
+    }
+    format!("{value:.2} {}H/s", PREFIXES[prefix])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_have_the_usual_prefixes() {
+        assert_eq!(hashrate(0.0), "0.00 H/s");
+        assert_eq!(hashrate(1.93e15), "1.93 PH/s");
+        assert_eq!(hashrate(999.9), "999.90 H/s");
+        assert_eq!(hashrate(2.5e22), "25000.00 EH/s");
+    }
+}

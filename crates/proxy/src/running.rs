@@ -1,0 +1,102 @@
+//! A route at work, whatever its dialect.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::stats::Totals;
+use orepass_stratum::vardiff::VardiffConfig;
+use orepass_stratum::{downstream, downstream::DownstreamConfig};
+use tokio::net::TcpListener;
+
+use crate::config::{self, OptionError};
+use crate::net::connect::Tcp;
+use crate::registry::{FromConfig, configured};
+use crate::roster::Roster;
+use crate::route::{PoolConfig, Route, RouteConfig};
+
+/// What can be asked of a route without knowing its dialect.
+#[async_trait]
+pub trait RunningRoute: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its dialect's name.
+    fn dialect(&self) -> &'static str;
+    /// The figures of all shares so far.
+    fn totals(&self) -> Totals;
+    /// How many pool connections take shares.
+    fn live_channels(&self) -> usize;
+    /// The rigs that are connected.
+    fn roster(&self) -> &Arc<Roster>;
+    /// Stops accepting, lets shares in flight get their verdicts, closes everything.
+    async fn stop(&self);
+}
+
+#[async_trait]
+impl<D: Dialect> RunningRoute for Route<D> {
+    fn name(&self) -> &str {
+        Self::name(self)
+    }
+
+    fn dialect(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn totals(&self) -> Totals {
+        Self::totals(self)
+    }
+
+    fn live_channels(&self) -> usize {
+        Self::live_channels(self)
+    }
+
+    fn roster(&self) -> &Arc<Roster> {
+        Self::roster(self)
+    }
+
+    async fn stop(&self) {
+        Self::stop(self).await;
+    }
+}
+
+/// Starts a configured route on listeners that are bound already.
+///
+/// # Errors
+/// What is wrong with the dialect's options.
+pub fn start<D: FromConfig>(
+    route: &config::Route,
+    listeners: Vec<TcpListener>,
+) -> Result<Arc<dyn RunningRoute>, OptionError> {
+    let pool = &route.pools[0];
+    let dialect = configured::<D>(&route.options, &pool.options)?;
+    let config = RouteConfig {
+        name: route.name.to_string(),
+        downstream: DownstreamConfig {
+            verify: match route.verify {
+                config::Verify::Full => downstream::Verify::Full,
+                config::Verify::Off => downstream::Verify::Off,
+            },
+            reply: match route.reply {
+                config::Reply::Pool => downstream::Reply::Pool,
+                config::Reply::Local => downstream::Reply::Local,
+            },
+            vardiff: VardiffConfig {
+                enabled: route.vardiff.enabled,
+                shares_per_minute: route.vardiff.shares_per_minute,
+                min: route.vardiff.min,
+                max: route.vardiff.max,
+            },
+            ..DownstreamConfig::default()
+        },
+        prefix_bytes: route.prefix_bytes,
+        max_channels: route.max_channels,
+        max_rigs_per_channel: route.max_rigs_per_channel,
+        pool: PoolConfig {
+            name: pool.name.to_string(),
+            url: pool.url.clone(),
+            user: pool.user.own(),
+            password: pool.password.reveal().to_owned(),
+        },
+    };
+    Ok(Route::start(config, Arc::new(dialect), Arc::new(Tcp), listeners))
+}

@@ -1,0 +1,384 @@
+//! Config files, right and wrong: what comes of them, and what the operator is told, to the
+//! letter.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+
+use orepass::config::{Config, Reply, Verify};
+use orepass::registry::Registry;
+use orepass::telemetry::{LogFormat, LogLevel};
+use proptest::prelude::*;
+
+const GOOD: &str = r#"[[route]]
+name = "hns"
+dialect = "hstratum"
+listen = ["[::]:3008"]
+
+[[route.pool]]
+url = "stratum+tcp://pool.example:3008"
+user = "account.{worker}"
+"#;
+
+fn error(text: &str) -> String {
+    let config = Config::parse("orepass.toml", text);
+    let checked = config.and_then(|config| Registry::default().check(&config));
+    checked.unwrap_err().to_string()
+}
+
+/// The good config with one text in it replaced.
+fn error_with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    error(&GOOD.replace(from, to))
+}
+
+#[test]
+fn a_small_config_has_defaults() {
+    let config = Config::parse("t", GOOD).unwrap();
+    Registry::default().check(&config).unwrap();
+    assert_eq!((config.log.level, config.log.format), (LogLevel::Info, LogFormat::Text));
+    let [route] = &config.routes[..] else { panic!("{config:?}") };
+    assert_eq!((route.name.as_str(), route.dialect.value.as_str()), ("hns", "hstratum"));
+    assert_eq!((route.verify, route.reply), (Verify::Full, Reply::Pool));
+    assert_eq!(route.prefix_bytes, None);
+    assert_eq!((route.max_channels, route.max_rigs_per_channel), (16, 250));
+    assert_eq!(config.capacity(), 4000);
+    assert!(route.vardiff.enabled);
+    assert_eq!((route.vardiff.min, route.vardiff.max), (None, None));
+    assert!((route.vardiff.shares_per_minute - 10.0).abs() < 1e-9);
+    let [pool] = &route.pools[..] else { panic!("{route:?}") };
+    assert_eq!(pool.name.as_str(), "pool.example:3008");
+    assert_eq!((pool.url.host(), pool.url.port()), ("pool.example", 3008));
+    assert_eq!(pool.password.reveal(), "x");
+}
+
+#[test]
+fn everything_can_be_set() {
+    let config = Config::parse(
+        "t",
+        r#"
+        log = { level = "debug", format = "json" }
+        [[route]]
+        name = "hns"
+        dialect = "hstratum"
+        listen = [":3008", "127.0.0.1:3009"]
+        verify = "off"
+        reply = "local"
+        prefix_bytes = 0
+        max_channels = 3
+        [route.options]
+        split = "narrow"
+        open_jobs = 2
+        [route.vardiff]
+        enabled = false
+        shares_per_minute = 6
+        min = 0.5
+        max = 64
+        [[route.pool]]
+        name = "first"
+        url = "stratum+tcp://pool.example:3008"
+        user = "account"
+        password = "hunter2"
+        options = { difficulty_scale = "hstratum" }
+        [[route.pool]]
+        url = "stratum+tcp://[::1]:3008"
+        user = "account"
+        "#,
+    )
+    .unwrap();
+    Registry::default().check(&config).unwrap();
+    assert_eq!((config.log.level, config.log.format), (LogLevel::Debug, LogFormat::Json));
+    let route = &config.routes[0];
+    assert_eq!((route.verify, route.reply), (Verify::Off, Reply::Local));
+    assert_eq!(route.listen[0].to_string(), "[::]:3008");
+    assert_eq!(route.prefix_bytes, Some(0));
+    assert_eq!(config.capacity(), 3, "without a prefix a rig has a connection to itself");
+    assert!(!route.vardiff.enabled);
+    assert_eq!(route.vardiff.min.unwrap().get(), 0.5);
+    assert_eq!(route.pools[0].name.as_str(), "first");
+    assert_eq!(route.pools[1].url.authority(), "[::1]:3008");
+    assert_eq!(route.pools[0].password.reveal(), "hunter2");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_example_configs_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let config = Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            Registry::default().check(&config).unwrap_or_else(|error| panic!("{error}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2);
+}
+
+#[test]
+fn unknown_keys_come_with_the_nearest_known_one() {
+    assert_eq!(
+        error_with("user =", "pasword = \"hunter2\"\nuser ="),
+        "orepass.toml:8:1: unknown key `pasword`, did you mean `password`?\n \
+         8 | pasword =…\n   \
+         | ^^^^^^^"
+    );
+    assert_eq!(
+        error_with("listen = [", "colour = 1\nlisten = ["),
+        "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
+         `verify`, `reply`, `prefix_bytes`, `max_channels`, `max_rigs_per_channel`, `options`, \
+         `vardiff`, `pool`\n \
+         4 | colour = 1\n   \
+         | ^^^^^^"
+    );
+    assert_eq!(
+        error_with("[[route.pool]]", "[[route.pools]]"),
+        "orepass.toml:6:9: unknown key `pools`, did you mean `pool`?\n \
+         6 | [[route.pools]]\n   \
+         |         ^^^^^"
+    );
+}
+
+#[test]
+fn missing_keys_name_their_table() {
+    assert_eq!(
+        error_with("user = \"account.{worker}\"\n", ""),
+        "orepass.toml:6:1: the key `user` is missing in this table\n \
+         6 | [[route.pool]]\n   \
+         | ^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("dialect = \"hstratum\"\n", ""),
+        "orepass.toml:1:1: the key `dialect` is missing in this table\n \
+         1 | [[route]]\n   \
+         | ^^^^^^^^^"
+    );
+    assert_eq!(
+        error(GOOD.split("[[route.pool]]").next().unwrap()),
+        "orepass.toml:1:1: this route has no pool: add a [[route.pool]] with url and user\n \
+         1 | [[route]]\n   \
+         | ^^^^^^^^^"
+    );
+    assert_eq!(
+        error("[log]\n"),
+        "orepass.toml:1:1: there is no route: add a [[route]] with its [[route.pool]]\n \
+         1 | [log]\n   \
+         | ^"
+    );
+}
+
+#[test]
+fn wrong_values_are_shown_in_their_place() {
+    assert_eq!(
+        error_with("[\"[::]:3008\"]", "[\"[::]:3009\", \"localhost:3008\"]"),
+        "orepass.toml:4:24: expected an address and a port, such as \"[::]:3008\", \
+         \"0.0.0.0:3008\" or \":3008\"\n \
+         4 | listen = [\"[::]:3009\", \"localhost:3008\"]\n   \
+         |                        ^^^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("[\"[::]:3008\"]", "\"[::]:3008\""),
+        "orepass.toml:4:10: expected a list in [ ], found string \"[::]:3008\"\n \
+         4 | listen = \"[::]:3008\"\n   \
+         |          ^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("[\"[::]:3008\"]", "[]"),
+        "orepass.toml:4:10: a route needs an address to listen on\n \
+         4 | listen = []\n   \
+         |          ^^"
+    );
+    assert_eq!(
+        error_with("stratum+tcp://pool.example:3008", "pool.example:3008"),
+        "orepass.toml:7:7: a pool URL starts with stratum+tcp://, as in \
+         stratum+tcp://pool.example:3008\n \
+         7 | url = \"pool.example:3008\"\n   \
+         |       ^^^^^^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("listen", "max_channels = 0\nlisten"),
+        "orepass.toml:4:16: expected a number from 1 to 1024, found 0\n \
+         4 | max_channels = 0\n   \
+         |                ^"
+    );
+    assert_eq!(
+        error_with("listen", "prefix_bytes = 5\nlisten"),
+        "orepass.toml:4:16: expected a number from 0 to 4, found 5\n \
+         4 | prefix_bytes = 5\n   \
+         |                ^"
+    );
+    assert_eq!(
+        error_with("listen", "verify = \"ful\"\nlisten"),
+        "orepass.toml:4:10: unknown value `ful`, did you mean `full`?\n \
+         4 | verify = \"ful\"\n   \
+         |          ^^^^^"
+    );
+    assert_eq!(
+        error_with("{worker}", "{wrker}"),
+        "orepass.toml:8:8: {wrker} is not known in a user; only {worker} is\n \
+         8 | user = \"account.{wrker}\"\n   \
+         |        ^^^^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("[[route.pool]]", "[route.vardiff]\nmin = -1\n[[route.pool]]"),
+        "orepass.toml:7:7: expected a number above zero, found -1\n \
+         7 | min = -1\n   \
+         |       ^^"
+    );
+}
+
+#[test]
+fn syntax_errors_keep_their_place() {
+    assert_eq!(
+        error_with("name = \"hns\"", "name = hns"),
+        "orepass.toml:2:8: string values must be quoted, expected literal string\n \
+         2 | name = hns\n   \
+         |        ^^^"
+    );
+    assert_eq!(
+        error_with("name = \"hns\"", "name = \"hns\"\nname = \"aion\""),
+        "orepass.toml:3:1: duplicate key\n \
+         3 | name = \"aion\"\n   \
+         | ^^^^"
+    );
+}
+
+#[test]
+fn what_concerns_more_than_one_value_is_found_all_at_once() {
+    let second = GOOD
+        .replace("[::]:3008", "127.0.0.1:3008")
+        .replace("listen", "prefix_bytes = 1\nmax_rigs_per_channel = 300\nlisten")
+        + "[[route.pool]]\nurl = \"stratum+tcp://pool.example:3008\"\nuser = \"other\"\n\
+           [route.vardiff]\nmin = 8\nmax = 2\n";
+    assert_eq!(
+        error(&(GOOD.to_owned() + &second)),
+        "orepass.toml:10:8: two routes are named `hns`\n \
+         10 | name = \"hns\"\n    \
+         |        ^^^^^\n\
+         orepass.toml:13:24: 300 rigs cannot be told apart by the route's prefix_bytes, which are \
+         enough for 256\n \
+         13 | max_rigs_per_channel = 300\n    \
+         |                        ^^^\n\
+         orepass.toml:14:11: 127.0.0.1:3008 is taken by [::]:3008, listed before\n \
+         14 | listen = [\"127.0.0.1:3008\"]\n    \
+         |           ^^^^^^^^^^^^^^^^\n\
+         orepass.toml:20:7: two pools of this route are named `pool.example:3008`: give them a \
+         `name` each\n \
+         20 | url = \"stratum+tcp://pool.example:3008\"\n    \
+         |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n\
+         orepass.toml:24:7: `max` (2) is below `min` (8)\n \
+         24 | max = 2\n    \
+         |       ^"
+    );
+}
+
+#[test]
+fn dialects_and_their_options_are_looked_up() {
+    assert_eq!(
+        error_with("\"hstratum\"", "\"hstratm\""),
+        "orepass.toml:3:11: unknown dialect `hstratm`, did you mean `hstratum`?\n \
+         3 | dialect = \"hstratm\"\n   \
+         |           ^^^^^^^^^"
+    );
+    let options =
+        "[route.options]\nsplitt = \"wide\"\nopen_jobs = 0\ndifficulty_scale = \"bitcoin\"\n";
+    assert_eq!(
+        error_with("[[route.pool]]\n", &format!("{options}[[route.pool]]\n")),
+        "orepass.toml:7:1: unknown option `splitt`, did you mean `split`?\n \
+         7 | splitt = \"wide\"\n   \
+         | ^^^^^^\n\
+         orepass.toml:8:13: expected a number from 1 to 64, found 0\n \
+         8 | open_jobs = 0\n   \
+         |             ^\n\
+         orepass.toml:9:1: the option `difficulty_scale` belongs into [route.pool.options]\n \
+         9 | difficulty_scale = \"bitcoin\"\n   \
+         | ^^^^^^^^^^^^^^^^"
+    );
+}
+
+#[test]
+fn passwords_are_in_no_error() {
+    for password in [
+        "password = hunter2",
+        "password = \"hunter2",
+        "password = [\"hunter2\"]",
+        "password = [\n\"hunter2\"\n]",
+        "password = { hunter2 = 3 }",
+        "password = \"\"\"\nhunter2\\q\"\"\"",
+        "passwort = \"hunter2\"",
+        "password = \"hunter2\"\npassword = \"hunter2\"",
+        "password = 3\nurl = \"stratum+tcp://me:hunter2@pool.example:3008\"",
+    ] {
+        let shown = error_with("user =", &format!("{password}\nuser ="));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let url = "stratum+tcp://me:hunter2@pool.example:3008";
+    let shown = error_with("stratum+tcp://pool.example:3008", url);
+    assert_eq!(
+        shown,
+        "orepass.toml:7:7: the account belongs into `user` and `password`, not into the URL\n \
+         7 | url = \"stratum+tcp://…\n   \
+         |       ^^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        error_with("user =", "password = 12345\nuser ="),
+        "orepass.toml:8:12: expected a string in quotes\n \
+         8 | password =…\n   \
+         |           ^"
+    );
+    assert_eq!(
+        error_with("user =", "password = \"env:NO_SUCH_VARIABLE\"\nuser ="),
+        "orepass.toml:8:12: the environment variable \"NO_SUCH_VARIABLE\" is not set\n \
+         8 | password =…\n   \
+         |           ^"
+    );
+}
+
+/// Lines that are right or nearly so, in any order.
+fn lines() -> impl Strategy<Value = String> {
+    let line = prop::sample::select(vec![
+        "[[route]]",
+        "[[route.pool]]",
+        "[route.options]",
+        "[route.vardiff]",
+        "[log]",
+        "name = \"hns\"",
+        "dialect = \"hstratum\"",
+        "listen = [\":3008\"]",
+        "listen = [\":3008\", \"é\"]",
+        "url = \"stratum+tcp://pool.example:3008\"",
+        "url = \"stratum+tcp://[\"",
+        "user = \"account.{worker}\"",
+        "user = \"{\u{301}\"",
+        "password = \"\"\"",
+        "max = nan",
+        "min = 1e400",
+        "level = \"\\u00e9\"",
+        "\"\\u001b\" = [1, { a = 2 }]",
+        "prefix_bytes = 99999999999999999999",
+        "\t= \r",
+    ]);
+    prop::collection::vec(line, 0..12).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in prop_oneof![any::<String>(), lines(), Just(GOOD.to_owned())]) {
+        match Config::parse("t", &text) {
+            Ok(config) => {
+                let _ = Registry::default().check(&config).map_err(|error| error.to_string());
+            }
+            Err(error) => prop_assert!(error.to_string().starts_with("t:")),
+        }
+    }
+
+    #[test]
+    fn no_cut_or_changed_config_panics(at in 0..GOOD.len(), insert: char, cut: bool) {
+        let (head, tail) = GOOD.split_at(at);
+        let tail = if cut { "" } else { tail };
+        if let Err(error) = Config::parse("t", &format!("{head}{insert}{tail}")) {
+            prop_assert!(error.to_string().contains('^'));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! `orepass verify`, as a program: real shares of Handshake, whole and damaged.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// What the program answers to lines on its standard input, and its exit code.
+fn verify(lines: &[u8]) -> (Vec<Value>, i32) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
+        .arg("verify")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = lines.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&lines));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answers = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (answers, output.status.code().unwrap())
+}
+
+fn verify_one(request: &Value) -> (Value, i32) {
+    let (mut answers, code) = verify(format!("{request}\n").as_bytes());
+    assert_eq!(answers.len(), 1);
+    (answers.remove(0), code)
+}
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../../tests/vectors/handshake.json")).unwrap()
+}
+
+/// The request for a share of the vectors.
+fn request(vector: &Value) -> Value {
+    json!({
+        "dialect": "hstratum",
+        "notify": vector["notify_params"],
+        "extranonce1": vector["extranonce1"],
+        "submit": [
+            "account.rig",
+            vector["notify_params"][0],
+            vector["extranonce2"],
+            vector["ntime"],
+            vector["nonce"],
+        ],
+    })
+}
+
+/// A share that a mainnet pool accepted at difficulty 1.
+fn mainnet() -> (Value, Value) {
+    let vector = vectors()["stratum"][0].clone();
+    (request(&vector), vector)
+}
+
+#[test]
+fn a_share_that_a_pool_accepted_is_good() {
+    let (mut request, vector) = mainnet();
+    for difficulty in [Value::Null, json!(1), json!(1.24)] {
+        request["difficulty"] = difficulty;
+        let (answer, code) = verify_one(&request);
+        assert_eq!((&answer["ok"], code), (&json!(true), 0), "{answer}");
+        assert_eq!(answer["line"], 1);
+        assert_eq!(answer["hash"], vector["shareHash"]);
+        assert_eq!(answer["header"], vector["header236"]);
+        assert_eq!((&answer["meets_target"], &answer["block"]), (&json!(true), &json!(false)));
+        let difficulty = answer["difficulty"].as_f64().unwrap();
+        assert!((difficulty - 1.2495).abs() < 1e-3, "{difficulty}");
+    }
+}
+
+#[test]
+fn a_share_below_its_target_is_refused_with_hash_and_target() {
+    let (mut request, vector) = mainnet();
+    request["difficulty"] = json!(2);
+    let (answer, code) = verify_one(&request);
+    assert_eq!((&answer["ok"], &answer["code"], code), (&json!(false), &json!(23), 1));
+    assert_eq!(
+        answer["reason"].as_str().unwrap(),
+        "the hash 00000000cce0362e64a7c40b39967d0b42a71f3984a68e8636ae4bd8ac86801e misses the \
+         target 000000007fff8000000000000000000000000000000000000000000000000000"
+    );
+    assert_eq!((&answer["hash"], &answer["header"]), (&vector["shareHash"], &vector["header236"]));
+    assert_eq!(answer["meets_target"], false);
+
+    request["options"] = json!({ "difficulty_scale": "hstratum" });
+    assert_eq!(verify_one(&request).0["ok"], true, "256 times easier");
+}
+
+#[test]
+fn the_target_may_be_given_itself() {
+    let (mut request, vector) = mainnet();
+    request["target"] = vector["shareHash"].clone();
+    assert_eq!(verify_one(&request).0["ok"], true, "a hash meets itself");
+    request["target"] = json!("00000000cce0362e64a7c40b39967d0b42a71f3984a68e8636ae4bd8ac86801d");
+    assert_eq!(verify_one(&request).0["code"], 23);
+    request["target"] = json!("00");
+    assert_eq!(verify_one(&request).0["code"], 20);
+}
+
+/// Another digit in the place of a hex string's last.
+fn damage(value: &mut Value) {
+    let text = value.as_str().unwrap();
+    let (head, last) = text.split_at(text.len() - 1);
+    let digit = u32::from_str_radix(last, 16).unwrap();
+    *value = format!("{head}{:x}", (digit + 1) % 16).into();
+}
+
+#[test]
+fn one_changed_digit_anywhere_is_found() {
+    let (good, _) = mainnet();
+    let places = [
+        ("previous block", "/notify/1"),
+        ("merkle root", "/notify/2"),
+        ("witness root", "/notify/3"),
+        ("tree root", "/notify/4"),
+        ("reserved root", "/notify/5"),
+        ("version", "/notify/6"),
+        ("bits", "/notify/7"),
+        ("extranonce1", "/extranonce1"),
+        ("extranonce2", "/submit/2"),
+        ("time", "/submit/3"),
+        ("nonce", "/submit/4"),
+    ];
+    let mut lines = String::new();
+    for (_, place) in places {
+        let mut request = good.clone();
+        damage(request.pointer_mut(place).unwrap());
+        lines += &format!("{request}\n");
+    }
+    let (answers, code) = verify(lines.as_bytes());
+    assert_eq!((answers.len(), code), (places.len(), 1));
+    for ((field, _), answer) in places.into_iter().zip(answers) {
+        assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!(23)), "{field}");
+        assert!(answer["reason"].as_str().unwrap().contains("misses the target"), "{field}");
+    }
+}
+
+#[test]
+fn every_share_of_the_vectors_hashes_as_recorded() {
+    for vector in vectors()["stratum"].as_array().unwrap() {
+        let mut request = request(vector);
+        // The easiest target of all: what counts here is the hash.
+        request["target"] = json!("f".repeat(64));
+        let (answer, code) = verify_one(&request);
+        assert_eq!((&answer["hash"], code), (&vector["shareHash"], 0), "{}", vector["name"]);
+    }
+}
+
+#[test]
+fn what_the_submit_lacks_is_named() {
+    let (good, _) = mainnet();
+    let cases: [(&str, Value, u8, &str); 8] = [
+        ("/submit/1", json!("other"), 21, "job not found: other"),
+        ("/submit/3", json!("5e49aa24"), 20, "time"),
+        ("/submit/4", json!("73a37ddg"), 20, "nonce"),
+        ("/submit/2", json!("aa923a8"), 20, "extranonce2"),
+        ("/submit", json!(["account.rig"]), 20, ""),
+        ("/extranonce1", json!("02c05bf"), 20, "extranonce1"),
+        ("/notify/1", json!("00"), 20, "notify: "),
+        ("/dialect", json!("hstratm"), 20, "unknown dialect `hstratm`, did you mean `hstratum`?"),
+    ];
+    for (place, value, code, reason) in cases {
+        let mut request = good.clone();
+        *request.pointer_mut(place).unwrap() = value;
+        let (answer, exit) = verify_one(&request);
+        assert_eq!((&answer["ok"], &answer["code"], exit), (&json!(false), &json!(code), 1));
+        assert!(answer["reason"].as_str().unwrap().contains(reason), "{place}: {answer}");
+        assert!(answer.get("hash").is_none(), "{place}: {answer}");
+    }
+    let mut request = good;
+    request["extranonce2_size"] = json!(3);
+    assert_eq!(verify_one(&request).0["ok"], false, "four bytes came");
+    request["extranonce2_size"] = json!(4);
+    assert_eq!(verify_one(&request).0["ok"], true);
+    request["options"] = json!({ "splitt": "wide" });
+    let (answer, _) = verify_one(&request);
+    assert_eq!(answer["reason"], "options: unknown option `splitt`, did you mean `split`?");
+}
+
+#[test]
+fn jobs_that_need_transaction_ids_say_so() {
+    let vectors = vectors();
+    let cases = vectors["seed_generation"].as_array().unwrap();
+    let mut needed = 0;
+    for vector in cases {
+        let mut request = json!({
+            "dialect": "hstratum",
+            "notify": vector["params"],
+            "extranonce1": vector["extranonce1"],
+            "submit": [
+                "account.rig",
+                vector["params"][0],
+                vector["extranonce2"],
+                vector["ntime"],
+                vector["nonce"],
+            ],
+            "target": "f".repeat(64),
+        });
+        let (answer, _) = verify_one(&request);
+        if answer["ok"] == false {
+            assert_eq!(answer["code"], 20, "{answer}");
+            assert!(answer["reason"].as_str().unwrap().contains("add \"transactions\""));
+            request["transactions"] = vector["transactions"].clone();
+            needed += 1;
+        }
+        let (answer, code) = verify_one(&request);
+        assert_eq!((&answer["hash"], code), (&vector["powHash"], 0), "{answer}");
+        assert_eq!(answer["header"], vector["header240"]);
+    }
+    assert!(needed > 0);
+}
+
+#[test]
+fn lines_that_are_no_shares_do_not_stop_the_rest() {
+    let (good, _) = mainnet();
+    let long = "x".repeat(1024 * 1024 + 1);
+    let most = format!("{}{good}", " ".repeat(1024 * 1024 - good.to_string().len()));
+    let lines = format!("{{\n\n{long}\n\u{fffd}\n[1]\n{most}\n{good}");
+    let (answers, code) = verify(lines.as_bytes());
+    assert_eq!(code, 1);
+    let numbers: Vec<_> = answers.iter().map(|answer| answer["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 3, 4, 5, 6, 7]);
+    assert_eq!(answers[1]["reason"], "the line is longer than 1048576 bytes");
+    let ok: Vec<_> = answers.iter().map(|answer| answer["ok"].as_bool().unwrap()).collect();
+    assert_eq!(ok, [false, false, false, false, true, true]);
+
+    let (answers, code) = verify(b"\xff\n");
+    assert_eq!((answers.len(), code), (1, 1));
+    let (answers, code) = verify(b"");
+    assert_eq!((answers.len(), code), (0, 0));
+}
+
+#[test]
+fn files_are_read_too() {
+    let (good, _) = mainnet();
+    let path = std::env::temp_dir().join(format!("orepass-verify-{}", std::process::id()));
+    std::fs::write(&path, format!("{good}\n")).unwrap();
+    let run = |path: &std::path::Path| {
+        Command::new(env!("CARGO_BIN_EXE_orepass")).arg("verify").arg(path).output().unwrap()
+    };
+    let output = run(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+
+    let output = run(&path);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("orepass: cannot open "));
+}

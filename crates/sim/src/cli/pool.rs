@@ -1,0 +1,174 @@
+//! `orepass-sim pool`.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use orepass_sim::handshake::{DifficultyScale, Generation, HandshakePool};
+use orepass_sim::pool::{ExtranonceSource, Fault, Judge, Pool, PoolConfig};
+use orepass_stratum::target::Difficulty;
+
+use super::Dialect;
+
+#[derive(Debug, Args)]
+pub(super) struct PoolArgs {
+    /// The coin's variant of stratum
+    #[arg(long, value_enum)]
+    dialect: Dialect,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    /// The layout of the jobs
+    #[arg(long, value_enum, default_value = "deployed")]
+    generation: Generation,
+    /// The share difficulty
+    #[arg(long, value_name = "D", default_value = "0.000001", value_parser = difficulty)]
+    difficulty: Difficulty,
+    /// What difficulties mean [default: bitcoin; hstratum with the seed generations]
+    #[arg(long, value_enum)]
+    scale: Option<DifficultyScale>,
+    /// The announced size: extranonce2's, or that of the whole header field
+    #[arg(long, value_name = "BYTES", default_value = "4", value_parser = extranonce2_size)]
+    extranonce2_size: usize,
+    /// Take an extranonce2 of exactly 4 bytes only
+    #[arg(long)]
+    strict_extranonce2: bool,
+    /// Draw extranonce1 at random instead of counting connections
+    #[arg(long)]
+    random_extranonce1: bool,
+    /// Give a former extranonce1 back to whoever asks for it
+    #[arg(long)]
+    resume_sessions: bool,
+    /// Use a secret mask (with generation deployed-mask)
+    #[arg(long)]
+    random_mask: bool,
+    /// Transactions in a block beside the coinbase (seed generations)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    transactions: usize,
+    /// The block target in compact form; 207fffff makes every second share a block
+    #[arg(long, value_name = "HEX", default_value = "1900ffff", value_parser = bits)]
+    bits: u32,
+    /// Judge shares by the difficulty told last, not by the one at their job
+    #[arg(long)]
+    judge_present: bool,
+    /// Seconds between jobs
+    #[arg(long, value_name = "S", default_value = "30", value_parser = super::seconds)]
+    job_interval: Duration,
+    /// Seconds between blocks
+    #[arg(long, value_name = "S", default_value = "600", value_parser = super::seconds)]
+    block_interval: Duration,
+    /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<TimedFault>,
+    /// End after so many seconds
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+}
+
+impl PoolArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let pool = Pool::new(self.config());
+        let address = pool
+            .listen(&self.listen)
+            .await
+            .with_context(|| format!("cannot listen at {}", self.listen))?;
+        tracing::info!(%address, difficulty = %self.difficulty, "pool is open");
+        pool.spawn_schedule();
+        for TimedFault { fault, after } in self.faults {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                pool.fault(fault);
+            });
+        }
+        super::watch(self.seconds, || {
+            let stats = pool.stats();
+            format!(
+                "{} connections, {} jobs, {} accepted, {} rejected ({} stale, {} duplicates, \
+                 {} low difficulty), {} blocks",
+                stats.connections_open,
+                stats.jobs,
+                stats.accepted,
+                stats.rejected(),
+                stats.stale,
+                stats.duplicates,
+                stats.low_difficulty,
+                stats.blocks_found,
+            )
+        })
+        .await?;
+        pool.close();
+        super::print_summary(&pool.stats())
+    }
+
+    fn config(&self) -> PoolConfig {
+        let coin = match self.dialect {
+            Dialect::Hstratum => {
+                let usual = HandshakePool::new(self.generation);
+                HandshakePool {
+                    extranonce2_size: self.extranonce2_size,
+                    strict_extranonce2: self.strict_extranonce2,
+                    scale: self.scale.unwrap_or(usual.scale),
+                    random_mask: self.random_mask,
+                    bits: self.bits,
+                    transactions: self.transactions,
+                    ..usual
+                }
+            }
+        };
+        let source = if self.random_extranonce1 {
+            ExtranonceSource::Random
+        } else {
+            ExtranonceSource::Counter
+        };
+        PoolConfig {
+            coin: Arc::new(coin),
+            difficulty: self.difficulty.get(),
+            extranonce1: source,
+            resume_sessions: self.resume_sessions,
+            judge: if self.judge_present { Judge::Present } else { Judge::AtJob },
+            job_interval: Some(self.job_interval),
+            block_interval: Some(self.block_interval),
+            seed: fastrand::u64(..),
+            ..PoolConfig::default()
+        }
+    }
+}
+
+/// A fault, and how long after the start it comes.
+#[derive(Debug, Clone)]
+struct TimedFault {
+    fault: Fault,
+    after: Duration,
+}
+
+impl FromStr for TimedFault {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        // A worker's name may have an @ of its own.
+        let later = text
+            .rsplit_once('@')
+            .and_then(|(fault, after)| Some((fault, super::seconds(after).ok()?)));
+        let (fault, after) = later.unwrap_or((text, Duration::ZERO));
+        Ok(Self { fault: fault.parse()?, after })
+    }
+}
+
+fn difficulty(text: &str) -> Result<Difficulty, &'static str> {
+    text.parse().ok().and_then(Difficulty::new).ok_or("not a number above zero")
+}
+
+fn extranonce2_size(text: &str) -> Result<usize, &'static str> {
+    match text {
+        "4" => Ok(4),
+        "24" => Ok(24),
+        _ => Err("servers announce 4 or 24"),
+    }
+}
+
+fn bits(text: &str) -> Result<u32, std::num::ParseIntError> {
+    u32::from_str_radix(text, 16)
+}

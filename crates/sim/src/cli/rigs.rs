@@ -1,0 +1,124 @@
+//! `orepass-sim rigs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use orepass_sim::farm::Farm;
+use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, HandshakeRig};
+use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
+
+use super::Dialect;
+
+/// How long open answers are waited for at the end.
+const DRAIN: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct RigsArgs {
+    /// The coin's variant of stratum
+    #[arg(long, value_enum)]
+    dialect: Dialect,
+    /// Where to connect to
+    #[arg(long, value_name = "ADDR")]
+    connect: String,
+    /// How many rigs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    count: usize,
+    /// Hashes per second of each rig
+    #[arg(long, value_name = "H", default_value_t = 500.0)]
+    hashrate: f64,
+    /// The beginning of the workers' names; a number follows
+    #[arg(long, value_name = "PREFIX", default_value = "sim.")]
+    worker: String,
+    /// The password
+    #[arg(long, default_value = "x")]
+    password: String,
+    /// What the firmware makes of the announced extranonce
+    #[arg(long, value_enum, default_value = "respect")]
+    policy: ExtranoncePolicy,
+    /// How the firmware reads difficulties
+    #[arg(long, value_enum, default_value = "bitcoin")]
+    scale: DifficultyScale,
+    /// The order of the login
+    #[arg(long, value_enum, default_value = "subscribe-first")]
+    login: LoginOrder,
+    /// Send a sixth submit parameter, a mask of zeros
+    #[arg(long)]
+    six_params: bool,
+    /// Send nonces of 16 digits
+    #[arg(long)]
+    long_nonces: bool,
+    /// Ask for mining.set_extranonce
+    #[arg(long)]
+    extranonce_subscribe: bool,
+    /// Connect again after at most so many seconds
+    #[arg(long, value_name = "S", default_value = "3", value_parser = super::seconds)]
+    reconnect_max: Duration,
+    /// Let the rigs connect one after the other within so many seconds
+    #[arg(long, value_name = "S", default_value = "1", value_parser = super::seconds)]
+    ramp_up: Duration,
+    /// Send rubbish beside good shares; may be given repeatedly
+    #[arg(long = "fault", value_enum, value_name = "RUBBISH")]
+    faults: Vec<Rubbish>,
+    /// After how many good shares each a piece of rubbish follows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    fault_every: u64,
+    /// End after so many seconds
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+}
+
+impl RigsArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let seed = fastrand::u64(..);
+        let farm = Farm::start(self.count, &self.connect, self.ramp_up, |number| {
+            self.config(number, seed)
+        });
+        super::watch(self.seconds, || {
+            let stats = farm.stats();
+            format!(
+                "{}/{} logged in, {} hashes, {} shares, {} accepted, {} rejected, {} pending, \
+                 {} unanswered",
+                stats.logged_in,
+                self.count,
+                stats.hashes,
+                stats.shares_sent,
+                stats.accepted,
+                stats.rejected,
+                stats.pending,
+                stats.unanswered,
+            )
+        })
+        .await?;
+        if let Err(error) = farm.drain(DRAIN).await {
+            tracing::warn!(%error, "some shares stay unanswered");
+        }
+        super::print_summary(&farm.close().await)
+    }
+
+    fn config(&self, number: usize, seed: u64) -> RigConfig {
+        let coin = match self.dialect {
+            Dialect::Hstratum => HandshakeRig {
+                policy: self.policy,
+                scale: self.scale,
+                six_params: self.six_params,
+                long_nonces: self.long_nonces,
+                ..HandshakeRig::default()
+            },
+        };
+        RigConfig {
+            coin: Arc::new(coin),
+            worker: format!("{}{number}", self.worker),
+            password: self.password.clone(),
+            hashrate: self.hashrate,
+            login: self.login,
+            string_ids: self.login == LoginOrder::HandyMiner,
+            extranonce_subscribe: self.extranonce_subscribe,
+            reconnect_max: self.reconnect_max,
+            rubbish: self.faults.clone(),
+            rubbish_every: self.fault_every,
+            seed: seed.wrapping_add(number as u64),
+            ..RigConfig::default()
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Simulated stratum pools and rigs that really hash.
+//!
+//! A [`Pool`](pool::Pool) makes jobs, hands out extranonces and checks every share from its own
+//! record of the job: it builds the header itself and trusts nothing that the other side says. A
+//! [`Rig`](rig::Rig) logs in, reads jobs off the wire, hashes on the CPU at a throttled rate and
+//! keeps account of every answer. Both can be told to misbehave, the pool by a
+//! [`Fault`](pool::Fault), a rig by [`Rubbish`](rig::Rubbish), so that whatever stands between
+//! them can be tested, demonstrated and put under load.
+//!
+//! What differs by coin sits behind the traits of [`coin`]; [`handshake`] implements them.
+//!
+//! ```
+//! use orepass_sim::pool::{Pool, PoolConfig};
+//! use orepass_sim::rig::{Rig, RigConfig};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let pool = Pool::new(PoolConfig { difficulty: 1e-8, ..PoolConfig::default() });
+//! let address = pool.listen("127.0.0.1:0").await?;
+//! let (rig, handle) = Rig::new(RigConfig { share_limit: Some(3), ..RigConfig::default() });
+//! let running = tokio::spawn(rig.run_tcp(address.to_string()));
+//!
+//! let stats = handle.wait_for(|stats| stats.accepted == 3).await?;
+//! assert_eq!(stats.rejected, 0);
+//! handle.close();
+//! # running.await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).map_err(|error| error.to_string())?;
+//! # Ok::<(), String>(())
+//! ```
+
+pub mod coin;
+pub mod farm;
+pub mod handshake;
+pub mod pool;
+pub mod rig;
+mod wait;
+
+pub use wait::WaitTimeout;

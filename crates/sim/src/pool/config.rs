@@ -1,0 +1,98 @@
+//! What a pool is made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::coin::PoolCoin;
+use crate::handshake::{Generation, HandshakePool};
+
+/// A simulated pool's options. The default is a public Handshake pool of the deployed generation
+/// with a difficulty that a CPU meets about once in 4,000 hashes.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// The coin and its options.
+    pub coin: Arc<dyn PoolCoin>,
+    /// The share difficulty on the coin's scale.
+    pub difficulty: f64,
+    /// The length of extranonce1 in bytes.
+    pub extranonce1_size: usize,
+    /// Where extranonce1 comes from.
+    pub extranonce1: ExtranonceSource,
+    /// Whether `mining.subscribe` with a former extranonce1 as its second parameter gets it back.
+    pub resume_sessions: bool,
+    /// Whether the first job is told after subscribe already, or only when a worker authorized.
+    pub notify_before_authorize: bool,
+    /// Which difficulty a share is judged by.
+    pub judge: Judge,
+    /// Whether the difficulty is told again after each share that missed it.
+    pub repeat_difficulty: bool,
+    /// Whether `mining.authorize_admin` and `mining.add_user` are known.
+    pub admin_methods: bool,
+    /// Whether `mining.extranonce.subscribe` is known.
+    pub extranonce_subscribe: bool,
+    /// How many jobs of a block are open for shares.
+    pub open_jobs: usize,
+    /// Whether a share that is a block makes a new block.
+    pub real_blocks: bool,
+    /// How often [`Pool::spawn_schedule`](super::Pool::spawn_schedule) makes a new job.
+    pub job_interval: Option<Duration>,
+    /// How often it makes a new block.
+    pub block_interval: Option<Duration>,
+    /// The time of the first job in Unix seconds, each further job being a second later; the
+    /// clock's time where it is `None`.
+    pub fixed_time: Option<u64>,
+    /// Of the random numbers that jobs are made of.
+    pub seed: u64,
+    /// How many connections are served at the same time.
+    pub max_connections: usize,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            coin: Arc::new(HandshakePool::new(Generation::Deployed)),
+            difficulty: 1e-6,
+            extranonce1_size: 4,
+            extranonce1: ExtranonceSource::Counter,
+            resume_sessions: false,
+            notify_before_authorize: false,
+            judge: Judge::AtJob,
+            repeat_difficulty: true,
+            admin_methods: true,
+            extranonce_subscribe: false,
+            open_jobs: 6,
+            real_blocks: true,
+            job_interval: Some(Duration::from_secs(30)),
+            block_interval: Some(Duration::from_secs(600)),
+            fixed_time: None,
+            seed: 0,
+            max_connections: 16_384,
+        }
+    }
+}
+
+impl PoolConfig {
+    /// A Handshake pool of this generation with this difficulty.
+    #[must_use]
+    pub fn handshake(generation: Generation, difficulty: f64) -> Self {
+        Self { coin: Arc::new(HandshakePool::new(generation)), difficulty, ..Self::default() }
+    }
+}
+
+/// Where extranonce1 comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtranonceSource {
+    /// Counts connections from 0, as the hstratum family does.
+    Counter,
+    /// Draws a number that no open connection has, as Miningcore does.
+    Random,
+}
+
+/// Which difficulty a share is judged by, after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// The one that its job was told with; where it was told with several, the easiest.
+    AtJob,
+    /// The one that was told last.
+    Present,
+}

@@ -1,0 +1,174 @@
+//! What a pool can be told to do wrong.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use orepass_stratum::target::Difficulty;
+use thiserror::Error;
+
+/// A misbehaviour. Those that happen once are over when [`Pool::fault`](super::Pool::fault)
+/// returns; the others last until [`Pool::heal`](super::Pool::heal).
+///
+/// As text: `NAME` or `NAME:VALUE`, with the names given below.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// `drop`: closes every connection, once.
+    DropConnections,
+    /// `refuse-connections`: closes every connection, and new ones as they come.
+    RefuseConnections,
+    /// `stall`: neither answers nor notifies, with connections open.
+    Stall,
+    /// `new-extranonce1`: closes every connection, once; those that come back are given values
+    /// that nobody had before.
+    NewExtranonce1,
+    /// `restart`: closes every connection, once, and gives out extranonces from the first again.
+    Restart,
+    /// `same-extranonce1`: gives every connection the same extranonce1.
+    SameExtranonce1,
+    /// `set-extranonce`: gives every connection another extranonce1 by `mining.set_extranonce`,
+    /// once, and a new job.
+    SetExtranonce,
+    /// `difficulty:D`: another difficulty, from the next job on.
+    Difficulty(Difficulty),
+    /// `difficulty-now:D`: another difficulty, told at once and with the present job again.
+    DifficultyNow(Difficulty),
+    /// `refuse-worker:NAME`: answers this worker's authorize with false; `*` for every worker.
+    RefuseWorker(String),
+    /// `refuse-shares`: refuses every share, good or bad.
+    RefuseShares,
+    /// `no-verdicts`: judges submits and never answers them.
+    NoVerdicts,
+    /// `late-verdicts:SECONDS`: answers submits so much later.
+    LateVerdicts(Duration),
+    /// `unusable-notify`: sends a notify that nobody can read, once.
+    UnusableNotify,
+    /// `overlong-notify`: sends a notify of more than 512 KiB, once.
+    OverlongNotify,
+    /// `repeat-notify`: sends the present job's notify again, once.
+    RepeatNotify,
+    /// `error-objects`: writes errors as objects.
+    ErrorObjects,
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let (name, value) = match text.split_once(':') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let wanted = |what| FaultError::Value { name: name.to_owned(), what };
+        let needed = |what| value.ok_or_else(|| wanted(what));
+        let difficulty = || {
+            let what = "a difficulty";
+            let number = needed(what)?.parse().ok();
+            number.and_then(Difficulty::new).ok_or_else(|| wanted(what))
+        };
+        let fault = match name {
+            "difficulty" => Self::Difficulty(difficulty()?),
+            "difficulty-now" => Self::DifficultyNow(difficulty()?),
+            "refuse-worker" => Self::RefuseWorker(needed("a worker's name")?.to_owned()),
+            "late-verdicts" => {
+                let what = "a number of seconds";
+                let seconds = needed(what)?.parse().map_err(|_| wanted(what))?;
+                Self::LateVerdicts(Duration::try_from_secs_f64(seconds).map_err(|_| wanted(what))?)
+            }
+            _ if value.is_some() => return Err(wanted("nothing")),
+            "drop" => Self::DropConnections,
+            "refuse-connections" => Self::RefuseConnections,
+            "stall" => Self::Stall,
+            "new-extranonce1" => Self::NewExtranonce1,
+            "restart" => Self::Restart,
+            "same-extranonce1" => Self::SameExtranonce1,
+            "set-extranonce" => Self::SetExtranonce,
+            "refuse-shares" => Self::RefuseShares,
+            "no-verdicts" => Self::NoVerdicts,
+            "unusable-notify" => Self::UnusableNotify,
+            "overlong-notify" => Self::OverlongNotify,
+            "repeat-notify" => Self::RepeatNotify,
+            "error-objects" => Self::ErrorObjects,
+            _ => return Err(FaultError::Unknown(name.to_owned())),
+        };
+        Ok(fault)
+    }
+}
+
+/// Why a text names no fault.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FaultError {
+    /// No such name.
+    #[error(
+        "there is no fault {0:?}; there are: drop, refuse-connections, stall, new-extranonce1, \
+         restart, same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
+         refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, \
+         overlong-notify, repeat-notify, error-objects"
+    )]
+    Unknown(String),
+    /// The value is missing, wrong or too much.
+    #[error("fault {name:?} takes {what} after a colon")]
+    Value {
+        /// The fault.
+        name: String,
+        /// What it takes.
+        what: &'static str,
+    },
+}
+
+/// The faults that last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    pub(super) refuse_connections: bool,
+    pub(super) stall: bool,
+    pub(super) same_extranonce1: bool,
+    /// At most [`MAX_REFUSED`].
+    pub(super) refused_workers: Vec<String>,
+    pub(super) refuse_shares: bool,
+    pub(super) no_verdicts: bool,
+    pub(super) late_verdicts: Option<Duration>,
+    pub(super) error_objects: bool,
+}
+
+/// How many names can be refused at the same time; the oldest makes way.
+const MAX_REFUSED: usize = 256;
+
+impl Standing {
+    /// Refuses a worker from now on.
+    pub(super) fn refuse_worker(&mut self, name: String) {
+        if self.refused_workers.len() == MAX_REFUSED {
+            self.refused_workers.remove(0);
+        }
+        self.refused_workers.push(name);
+    }
+
+    /// Whether a worker is refused.
+    pub(super) fn refuses(&self, worker: &str) -> bool {
+        self.refused_workers.iter().any(|name| name == "*" || name == worker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_read_from_text() {
+        let half = Difficulty::new(0.5).unwrap();
+        let cases = [
+            ("drop", Fault::DropConnections),
+            ("difficulty:0.5", Fault::Difficulty(half)),
+            ("difficulty-now:0.5", Fault::DifficultyNow(half)),
+            ("refuse-worker:a:b", Fault::RefuseWorker("a:b".into())),
+            ("late-verdicts:1.5", Fault::LateVerdicts(Duration::from_millis(1500))),
+        ];
+        for (text, fault) in cases {
+            assert_eq!(text.parse(), Ok(fault));
+        }
+        for text in ["", "drops", "drop:1", "difficulty", "difficulty:0", "late-verdicts:-1"] {
+            let parsed = text.parse::<Fault>();
+            assert!(parsed.is_err(), "{text:?} gave {parsed:?}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What a rig counts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// How many error codes are counted apart.
+const MAX_CODES: usize = 64;
+
+/// A rig's counters, or the sum of many rigs'.
+///
+/// Of each share sent, exactly one comes of: `accepted`, `rejected`, `unanswered` (its connection
+/// ended first) and, as long as the connection lasts, `pending`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RigStats {
+    /// 1 while connected.
+    pub connected: u64,
+    /// 1 while logged in.
+    pub logged_in: u64,
+    /// Connections that were made.
+    pub connects: u64,
+    /// Attempts at a connection that failed.
+    pub connect_failures: u64,
+    /// Connections that the other side ended.
+    pub disconnects: u64,
+    /// Authorizes that were answered with true.
+    pub authorized: u64,
+    /// Authorizes that were refused.
+    pub authorize_refused: u64,
+    /// Hashes computed.
+    pub hashes: u64,
+    /// Good shares that were sent.
+    pub shares_sent: u64,
+    /// Good shares that were answered with true.
+    pub accepted: u64,
+    /// Good shares that were refused.
+    pub rejected: u64,
+    /// Good shares that were refused, by error code; -1 for errors without one.
+    pub rejected_by_code: BTreeMap<i64, u64>,
+    /// Good shares whose connection ended before their answer.
+    pub unanswered: u64,
+    /// Good shares that wait for their answer.
+    pub pending: u64,
+    /// Shares that were found and not sent, since too many were waiting for their answers.
+    pub withheld: u64,
+    /// Hashes that the accepted shares stand for.
+    pub work: f64,
+    /// Bad submits that were sent on purpose.
+    pub rubbish_sent: u64,
+    /// Those that were answered with true, which is always a mistake.
+    pub rubbish_accepted: u64,
+    /// Those that were refused.
+    pub rubbish_rejected: u64,
+    /// Second answers to a call.
+    pub double_answers: u64,
+    /// Answers to calls that were never made, or with an id of another type.
+    pub unknown_answers: u64,
+    /// Errors without an id.
+    pub anonymous_errors: u64,
+    /// Lines that cannot be read.
+    pub malformed_lines: u64,
+    /// Jobs that came.
+    pub jobs: u64,
+    /// Jobs under an id that an earlier job had.
+    pub job_ids_repeated: u64,
+    /// Jobs that are the same work, under the same extranonce1, as an earlier job.
+    pub works_repeated: u64,
+    /// Jobs that could not be mined.
+    pub jobs_unusable: u64,
+    /// Difficulties that came.
+    pub difficulties: u64,
+    /// Extranonces that came by `mining.set_extranonce`.
+    pub set_extranonces: u64,
+    /// The text of the last error, whatever it was about.
+    pub last_error: Option<String>,
+    /// The present extranonce1 in hex.
+    pub extranonce1: Option<String>,
+    /// The present difficulty.
+    pub difficulty: Option<f64>,
+}
+
+impl RigStats {
+    /// Adds another rig's counters; of what is no counter, the latest known stays.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            connected,
+            logged_in,
+            connects,
+            connect_failures,
+            disconnects,
+            authorized,
+            authorize_refused,
+            hashes,
+            shares_sent,
+            accepted,
+            rejected,
+            rejected_by_code,
+            unanswered,
+            pending,
+            withheld,
+            work,
+            rubbish_sent,
+            rubbish_accepted,
+            rubbish_rejected,
+            double_answers,
+            unknown_answers,
+            anonymous_errors,
+            malformed_lines,
+            jobs,
+            job_ids_repeated,
+            works_repeated,
+            jobs_unusable,
+            difficulties,
+            set_extranonces,
+            last_error,
+            extranonce1,
+            difficulty,
+        } = other;
+        self.connected += connected;
+        self.logged_in += logged_in;
+        self.connects += connects;
+        self.connect_failures += connect_failures;
+        self.disconnects += disconnects;
+        self.authorized += authorized;
+        self.authorize_refused += authorize_refused;
+        self.hashes += hashes;
+        self.shares_sent += shares_sent;
+        self.accepted += accepted;
+        self.rejected += rejected;
+        for (code, count) in rejected_by_code {
+            *self.rejected_by_code.entry(*code).or_insert(0) += count;
+        }
+        self.unanswered += unanswered;
+        self.pending += pending;
+        self.withheld += withheld;
+        self.work += work;
+        self.rubbish_sent += rubbish_sent;
+        self.rubbish_accepted += rubbish_accepted;
+        self.rubbish_rejected += rubbish_rejected;
+        self.double_answers += double_answers;
+        self.unknown_answers += unknown_answers;
+        self.anonymous_errors += anonymous_errors;
+        self.malformed_lines += malformed_lines;
+        self.jobs += jobs;
+        self.job_ids_repeated += job_ids_repeated;
+        self.works_repeated += works_repeated;
+        self.jobs_unusable += jobs_unusable;
+        self.difficulties += difficulties;
+        self.set_extranonces += set_extranonces;
+        if last_error.is_some() {
+            self.last_error.clone_from(last_error);
+        }
+        if extranonce1.is_some() {
+            self.extranonce1.clone_from(extranonce1);
+        }
+        self.difficulty = difficulty.or(self.difficulty);
+    }
+
+    pub(super) fn count_rejected(&mut self, code: Option<i64>) {
+        self.rejected += 1;
+        let code = code.unwrap_or(-1);
+        if self.rejected_by_code.len() < MAX_CODES || self.rejected_by_code.contains_key(&code) {
+            *self.rejected_by_code.entry(code).or_insert(0) += 1;
+        }
+    }
+}

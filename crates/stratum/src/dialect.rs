@@ -1,0 +1,492 @@
+//! What a coin's stratum variant must say.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::error::{ParseError, Reject};
+use crate::extranonce::Extranonce;
+use crate::job::JobId;
+use crate::rpc::{self, Id, PoolError};
+use crate::target::{Difficulty, PowHash, Target};
+
+/// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
+/// socket, no clock, no state; an implementor holds nothing but its options.
+///
+/// The first half of the methods is what the proxy says and hears as a pool (towards rigs), the
+/// second what it says and hears as a miner (towards the pool), with the proof of work between.
+/// Provided methods are the form that most coins share.
+pub trait Dialect: Send + Sync + Sized + 'static {
+    /// The key in a config file and the label in metrics.
+    const NAME: &'static str;
+    /// Whether a notify carries the share target, so that its frame differs by level.
+    const NOTIFY_HAS_TARGET: bool = false;
+    /// The third element of an error array, as JSON text.
+    const ERROR_DATA: &'static str = "null";
+    /// A method by which rigs ask about a job they were told; its first parameter is the job id.
+    const JOB_QUERY: Option<&'static str> = None;
+    /// Where pools announce the target *after* the notify it belongs to: how long to wait for it
+    /// before the job goes out. It applies on connections that have announced a target before or
+    /// wait for their first.
+    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = None;
+
+    /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
+    type Job: Send + Sync + fmt::Debug + 'static;
+    /// A decoded submit: owned, of fixed size; moving it does not allocate.
+    type Share: Send + fmt::Debug + 'static;
+    /// Working memory of [`check`](Self::check), kept per session.
+    type Scratch: Default + Send;
+
+    // --- towards rigs ---
+
+    /// The answer to a rig's subscribe. `session` is a fresh id in hex.
+    fn put_subscribed(
+        &self,
+        id: &Id,
+        session: &str,
+        extranonce1: &Extranonce,
+        extranonce2_size: usize,
+        out: &mut BytesMut,
+    );
+
+    /// Why a rig's subscribe must be refused, or what should be logged about it. `params` are the
+    /// subscribe's own.
+    fn judge_subscribe(&self, _params: Option<&RawValue>) -> SubscribeVerdict {
+        SubscribeVerdict::Serve
+    }
+
+    /// Tells a rig its target; it applies from the next job on.
+    fn put_target(&self, job: &Self::Job, target: &Target, out: &mut BytesMut);
+
+    /// Tells a rig a job. `target` is the rig's own; dialects without a target in the notify
+    /// ignore it.
+    fn put_job(&self, id: JobId, job: &Self::Job, target: &Target, clean: bool, out: &mut BytesMut);
+
+    /// Tells a rig a new extranonce1, which applies from the next job on.
+    fn put_set_extranonce(
+        &self,
+        extranonce1: &Extranonce,
+        extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        rpc::put_notification(
+            out,
+            "mining.set_extranonce",
+            format_args!("[\"{extranonce1}\",{extranonce2_size}]"),
+        );
+    }
+
+    /// Whether a rig must drop what it does when it is told a job.
+    fn clean(&self, telling: &Telling) -> bool {
+        telling.first || telling.new_epoch
+    }
+
+    /// Answers [`JOB_QUERY`](Self::JOB_QUERY) about a job; `false` when it is not known (the rig
+    /// then gets an error).
+    fn put_job_answer(&self, _id: &Id, _job: &Self::Job, _out: &mut BytesMut) -> bool {
+        false
+    }
+
+    /// The worker and the job of a submit: enough to find the job that the rest is read by.
+    ///
+    /// # Errors
+    /// A [`Reject`] that names what is missing or of the wrong type.
+    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject>;
+
+    /// Reads a whole submit.
+    ///
+    /// # Errors
+    /// A [`Reject`] that names the offending field and value; an extranonce2 that is not
+    /// `extranonce2_size` bytes long is one of them.
+    fn parse_share(
+        &self,
+        job: &Self::Job,
+        extranonce2_size: usize,
+        params: &RawValue,
+    ) -> Result<Self::Share, Reject>;
+
+    // --- proof of work ---
+
+    /// Whether [`check`](Self::check) can compute hashes for this job already.
+    fn checkable(&self, _job: &Self::Job) -> bool {
+        true
+    }
+
+    /// Checks a share, cheap things first: form, time window (from the job's time to the job's
+    /// time + `job_age` + 7,000 s), then its hash against `easiest`, and only then proofs that
+    /// cost more. `extranonce1` is the rig's own: the pool's and the prefix.
+    ///
+    /// # Errors
+    /// A [`Reject`] with the reason; a hash that misses `easiest` is a
+    /// [`LowDifficulty`](crate::verdict::Verdict::LowDifficulty).
+    fn check(
+        &self,
+        job: &Self::Job,
+        extranonce1: &Extranonce,
+        share: &Self::Share,
+        easiest: &Target,
+        job_age: Duration,
+        scratch: &mut Self::Scratch,
+    ) -> Result<Checked, Reject>;
+
+    /// Whether a hash is good enough: at or below the target for some coins, strictly below for
+    /// others.
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool;
+
+    /// What makes a share the same as another of its job and extranonce1.
+    fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
+
+    /// Whether a share of this hash is a block; `None` where that cannot be told.
+    fn is_block(&self, job: &Self::Job, hash: &PowHash) -> Option<bool>;
+
+    /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
+    fn header(
+        &self,
+        job: &Self::Job,
+        extranonce1: &Extranonce,
+        share: &Self::Share,
+    ) -> Option<Vec<u8>>;
+
+    /// The difficulty that a target means on the scale that this route's rigs are told.
+    fn rig_difficulty(&self, job: &Self::Job, target: &Target) -> Difficulty;
+
+    /// The target of a difficulty on the scale that this route's rigs are told.
+    fn rig_target(&self, job: &Self::Job, difficulty: Difficulty) -> Target;
+
+    /// Why a share that failed its check may have failed.
+    fn diagnose(
+        &self,
+        _job: &Self::Job,
+        _extranonce1: &Extranonce,
+        _pool_extranonce1: usize,
+        _share: &Self::Share,
+        _target: &Target,
+    ) -> Option<Diagnosis> {
+        None
+    }
+
+    // --- towards the pool ---
+
+    /// Asks the pool for an extranonce; `former` is the session to resume, if any.
+    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut);
+
+    /// Reads the result of [`put_subscribe`](Self::put_subscribe).
+    ///
+    /// # Errors
+    /// A [`ParseError`] naming the field.
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError>;
+
+    /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
+    /// rig. `fallback` asks for the form that stricter pools take, after a share was refused for
+    /// its form.
+    ///
+    /// # Errors
+    /// [`NoRoom`] with the numbers.
+    fn split(
+        &self,
+        given: &Subscribed,
+        prefix_bytes: Option<usize>,
+        fallback: bool,
+    ) -> Result<Split, NoRoom>;
+
+    /// Reads a call from the pool.
+    ///
+    /// # Errors
+    /// A [`ParseError`] naming the field; the line is then skipped.
+    fn parse_event(
+        &self,
+        method: &str,
+        params: &RawValue,
+    ) -> Result<PoolEvent<Self::Job>, ParseError>;
+
+    /// Whether two jobs are the same to hash, whatever their ids: a pool that repeats itself.
+    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool;
+
+    /// Whether `new` makes shares of `old` worthless: a new epoch.
+    fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
+
+    /// Whether the pool would take this share under this job's id: the job is the
+    /// [same work](Self::same_work) as the share's own, told again later.
+    fn serves(&self, _job: &Self::Job, _share: &Self::Share) -> bool {
+        true
+    }
+
+    /// The pool's share target for a job, given what it announced on this connection.
+    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Target;
+
+    /// A question that the pool must be asked about a job; `false` when there is none.
+    fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {
+        false
+    }
+
+    /// Reads the answer to [`put_question`](Self::put_question) into the job.
+    ///
+    /// # Errors
+    /// A [`ParseError`] naming the field.
+    fn learn(&self, _job: &Self::Job, _answer: &RawValue) -> Result<(), ParseError> {
+        Ok(())
+    }
+
+    /// Submits a share. Its extranonce2 upstream is `prefix` and then the rig's.
+    fn put_submit(
+        &self,
+        id: u64,
+        worker: &str,
+        job: &Self::Job,
+        prefix: &[u8],
+        share: &Self::Share,
+        out: &mut BytesMut,
+    );
+
+    /// What a pool means by an error that it answers a submit with.
+    fn classify_refusal(&self, error: &PoolError) -> Refusal {
+        Refusal::common(error)
+    }
+
+    /// Which jobs of the present epoch the pool still takes shares for.
+    fn open_jobs(&self) -> OpenJobs;
+
+    /// How much may be written to the pool before it answers; `None` for no limit.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
+}
+
+/// The beginning of a submit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitHead<'a> {
+    /// The worker's name.
+    pub worker: Cow<'a, str>,
+    /// The job id that the rig names.
+    pub job: Cow<'a, str>,
+}
+
+/// What is done with a rig's subscribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscribeVerdict {
+    /// It is served.
+    Serve,
+    /// It is served, and this is logged.
+    ServeAndLog(String),
+    /// It is refused with this reason, and the connection is closed.
+    Refuse(String),
+}
+
+/// The circumstances under which a rig is told a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telling {
+    /// The rig has no job yet, or none that it may go on with.
+    pub first: bool,
+    /// The job belongs to a later epoch than the rig's present one.
+    pub new_epoch: bool,
+    /// The rig's target changes with this job.
+    pub new_target: bool,
+    /// How long ago the rig's present job was told to it.
+    pub present_job_age: Duration,
+}
+
+/// A share that passed its check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// With this hash.
+    Proven(PowHash),
+    /// As far as it could be checked; its hash needs data that the pool has not given.
+    Unchecked,
+}
+
+/// What makes a share the same as another: hashes of its parts, equal only for equal parts (but
+/// for one chance in 2⁶⁴).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Of all parts.
+    pub share: u64,
+    /// Of the nonce alone, where one nonce may have several solutions of which pools count one.
+    pub nonce: Option<u64>,
+}
+
+/// A guess at what is wrong with a rig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Diagnosis {
+    /// It sends an extranonce2 of its own length.
+    #[error("its firmware ignores the announced extranonce2 size")]
+    IgnoresExtranonce2Size,
+    /// Its shares verify with the pool's extranonce1 alone.
+    #[error("its firmware cuts extranonce1 to the length it is used to")]
+    TruncatesExtranonce1,
+    /// Its shares would be good on another difficulty scale.
+    #[error("its firmware reads difficulties on another scale")]
+    OtherDifficultyScale,
+    /// Its shares verify with the nonce's bytes reversed.
+    #[error("its firmware sends the nonce with its bytes reversed")]
+    ReversedNonce,
+    /// Its shares verify with the time's bytes reversed.
+    #[error("its firmware sends the time with its bytes reversed")]
+    ReversedTime,
+    /// Its submits have the form of another coin.
+    #[error("it mines another coin")]
+    OtherCoin,
+    /// It repeats its shares at every job.
+    #[error("its firmware restarts its counter without a new job")]
+    RestartsCounter,
+    /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
+    #[error("its firmware ignores mining.set_extranonce")]
+    IgnoresSetExtranonce,
+}
+
+/// What a pool gave at subscribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// The extranonce of this connection.
+    pub extranonce1: Extranonce,
+    /// The announced size, where the dialect announces one. What it is the size *of* differs by
+    /// server.
+    pub announced_size: Option<usize>,
+    /// The session's id, by which it may be resumed.
+    pub session: Option<Box<str>>,
+}
+
+/// How a channel's extranonce space is divided.
+///
+/// A rig is told `extranonce1 ‖ prefix`; the extranonce2 sent upstream is
+/// `prefix ‖ the rig's extranonce2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The pool's part.
+    pub extranonce1: Extranonce,
+    /// How many bytes tell rigs apart; 0 means one rig for the whole connection.
+    pub prefix_bytes: usize,
+    /// How many bytes are the rig's own.
+    pub rig_extranonce2: usize,
+    /// Whether the upstream extranonce2 is longer than stricter pools take, so that a refusal of
+    /// its form is answered by [`Dialect::split`] with `fallback`.
+    pub wide: bool,
+    /// What the operator should know about this split, said once.
+    pub remark: Option<Cow<'static, str>>,
+}
+
+/// A pool's extranonce that cannot be divided as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the pool leaves no room to split: extranonce1 of {extranonce1} bytes, extranonce2 of \
+     {extranonce2} bytes, a prefix of {prefix} wanted ({remedy})"
+)]
+pub struct NoRoom {
+    /// Bytes of the pool's extranonce1.
+    pub extranonce1: usize,
+    /// Bytes that the pool leaves to its miner.
+    pub extranonce2: usize,
+    /// Bytes that were to be split off.
+    pub prefix: usize,
+    /// What the operator can do.
+    pub remedy: &'static str,
+}
+
+/// A call from the pool.
+#[derive(Debug)]
+pub enum PoolEvent<J> {
+    /// A job.
+    Notify(J),
+    /// `mining.set_difficulty`: a number, or a target with some servers.
+    Difficulty(ShareTarget),
+    /// `mining.set_target`.
+    Target(Target),
+    /// `mining.set_extranonce`.
+    Extranonce {
+        /// The new extranonce1.
+        extranonce1: Extranonce,
+        /// The new announced size, where one is given.
+        size: Option<usize>,
+    },
+    /// `client.reconnect`.
+    Reconnect {
+        /// Where to; the same host when absent.
+        host: Option<String>,
+        /// Where to; the same port when absent.
+        port: Option<u16>,
+    },
+    /// `client.show_message`, shortened.
+    Message(String),
+    /// Some other call, which is ignored.
+    Unknown,
+}
+
+/// A share target in one of the two ways to say it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ShareTarget {
+    /// As a difficulty on the pool's scale.
+    Difficulty(Difficulty),
+    /// As a number.
+    Target(Target),
+}
+
+/// What a pool announced about share targets on the present connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Announced {
+    /// By `mining.set_target`.
+    pub target: Option<Target>,
+    /// By `mining.set_difficulty`.
+    pub difficulty: Option<ShareTarget>,
+}
+
+/// What a pool means by refusing a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The job is over.
+    Stale,
+    /// It had the share already.
+    Duplicate,
+    /// The hash misses the pool's target.
+    LowDifficulty,
+    /// A field has a length or form that it does not take.
+    Form,
+    /// The worker is not authorized.
+    Unauthorized,
+    /// Anything else.
+    Other,
+}
+
+impl Refusal {
+    /// Reads the codes and words that the known servers use.
+    #[must_use]
+    pub fn common(error: &PoolError) -> Self {
+        let message = error.message.to_ascii_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        if error.code == Some(21) || says(&["stale", "job not found", "not up to date"]) {
+            Self::Stale
+        } else if error.code == Some(22) || says(&["duplicate"]) {
+            Self::Duplicate
+        } else if error.code == Some(23) || says(&["high-hash", "low difficulty", "larger than"]) {
+            Self::LowDifficulty
+        } else if error.code == Some(24) || error.code == Some(25) || says(&["unauthorized"]) {
+            Self::Unauthorized
+        } else if says(&["invalid params", "incorrect size", "length", "extranonce", "malformed"]) {
+            Self::Form
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Which jobs a pool still takes shares for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenJobs {
+    /// So many of the latest of an epoch.
+    pub count: usize,
+    /// How long a replaced one stays open; without a limit when absent. With it, a job of a
+    /// former epoch stays open for that long too: such pools look at the job id alone.
+    pub linger: Option<Duration>,
+}
+
+/// How much may be written to a pool before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Bytes over all unanswered lines.
+    pub bytes: usize,
+    /// Unanswered submits.
+    pub submits: usize,
+}

@@ -1,0 +1,205 @@
+//! A rig's way in: subscribe, authorize and the calls around them, in any order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+use serde_json::value::RawValue;
+
+use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS};
+use crate::channel::Seat;
+use crate::dialect::{Dialect, SubscribeVerdict};
+use crate::error::{Reject, shown};
+use crate::extranonce::Extranonce;
+use crate::ladder::Level;
+use crate::rpc::{self, Id, Quoted};
+use crate::target::Difficulty;
+
+/// The longest worker name, in bytes.
+const MAX_WORKER_NAME: usize = 256;
+/// The most extensions of one `mining.configure` that are answered.
+const MAX_EXTENSIONS: usize = 16;
+
+/// Who the rig is and how far its login has come.
+pub(super) struct Login {
+    session: String,
+    connected: Instant,
+    subscribed: Option<Instant>,
+    parked: Option<Instant>,
+    pub(super) pending_subscribe: Option<Id>,
+    pub(super) agent: Option<String>,
+    pub(super) workers: ArrayVec<Arc<str>, MAX_WORKERS>,
+    takes_set_extranonce: bool,
+}
+
+impl Login {
+    pub(super) const fn new(session: String, now: Instant) -> Self {
+        Self {
+            session,
+            connected: now,
+            subscribed: None,
+            parked: None,
+            pending_subscribe: None,
+            agent: None,
+            workers: ArrayVec::new_const(),
+            takes_set_extranonce: false,
+        }
+    }
+
+    /// Whether the rig can be told work.
+    pub(super) fn is_done(&self) -> bool {
+        self.subscribed.is_some() && !self.workers.is_empty()
+    }
+
+    pub(super) const fn is_subscribed(&self) -> bool {
+        self.subscribed.is_some()
+    }
+
+    /// The authorized worker of this name.
+    pub(super) fn worker(&self, name: &str) -> Option<&Arc<str>> {
+        self.workers.iter().find(|worker| &***worker == name)
+    }
+
+    pub(super) fn deadline(&self, config: &DownstreamConfig) -> Option<Instant> {
+        self.waits_for(config).map(|(since, limit)| since + limit)
+    }
+
+    pub(super) fn overdue(&self, config: &DownstreamConfig, now: Instant) -> Option<CloseReason> {
+        let (since, limit) = self.waits_for(config)?;
+        if now < since + limit {
+            return None;
+        }
+        Some(if self.parked.is_some() {
+            CloseReason::Parked(limit)
+        } else if self.subscribed.is_none() {
+            CloseReason::SubscribeTimeout(limit)
+        } else {
+            CloseReason::AuthorizeTimeout(limit)
+        })
+    }
+
+    /// Since when something is waited for, and for how long.
+    fn waits_for(&self, config: &DownstreamConfig) -> Option<(Instant, Duration)> {
+        if let Some(since) = self.parked {
+            return Some((since, config.park_for));
+        }
+        let Some(subscribed) = self.subscribed else {
+            return Some((self.connected, config.subscribe_within));
+        };
+        self.workers.is_empty().then_some((subscribed, config.authorize_within))
+    }
+}
+
+impl<D: Dialect> Downstream<D> {
+    pub(super) fn subscribe(&mut self, id: Id, params: Option<&RawValue>, now: Instant) {
+        let agent = params
+            .and_then(rpc::array::<1>)
+            .and_then(|(elements, _)| elements.first().and_then(|agent| rpc::string(agent)));
+        self.login.agent = agent.map(|agent| shown(&agent));
+        match self.dialect.judge_subscribe(params) {
+            SubscribeVerdict::Serve => {}
+            SubscribeVerdict::ServeAndLog(remark) => self.events.push_back(Event::Remark(remark)),
+            SubscribeVerdict::Refuse(reason) => {
+                self.refuse(&id, &Reject::invalid(reason.clone()));
+                return self.close(CloseReason::Refused(reason.into()));
+            }
+        }
+        if self.login.is_subscribed() {
+            // Its extranonce is still its own.
+            return self.answer_subscribe(&id);
+        }
+        if let Some(former) = self.login.pending_subscribe.replace(id) {
+            return self.refuse(&former, &Reject::invalid("subscribed again"));
+        }
+        self.login.parked = Some(now);
+        self.events.push_back(Event::WantsSeat);
+    }
+
+    pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
+        let name = params
+            .and_then(rpc::array::<2>)
+            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)));
+        let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= MAX_WORKER_NAME)
+        else {
+            let found = shown(params.map_or("nothing", RawValue::get));
+            let reason = format!(
+                "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
+            );
+            return self.refuse(id, &Reject::invalid(reason));
+        };
+        if self.login.worker(&name).is_none() {
+            let worker: Arc<str> = Arc::from(&*name);
+            if self.login.workers.try_push(Arc::clone(&worker)).is_err() {
+                let reason = format!("at most {MAX_WORKERS} workers on one connection");
+                return self.refuse(id, &Reject::invalid(reason));
+            }
+            self.events.push_back(Event::Authorized(worker));
+        }
+        self.transmit.write(|out| rpc::put_result(out, id, true));
+        self.tell_work(now);
+    }
+
+    pub(super) fn extranonce_subscribe(&mut self, id: &Id) {
+        self.login.takes_set_extranonce = true;
+        self.transmit.write(|out| rpc::put_result(out, id, true));
+    }
+
+    /// Every extension is declined: none of them exists for these coins.
+    pub(super) fn configure(&mut self, id: &Id, params: Option<&RawValue>) {
+        let extensions = params
+            .and_then(rpc::array::<1>)
+            .and_then(|(elements, _)| rpc::array::<MAX_EXTENSIONS>(elements.first()?));
+        let names = extensions.map(|(names, _)| names).unwrap_or_default();
+        let declined: Vec<String> = names
+            .iter()
+            .filter_map(|name| rpc::string(name))
+            .map(|name| format!("{}:false", Quoted(&name)))
+            .collect();
+        let result = format!("{{{}}}", declined.join(","));
+        self.transmit.write(|out| rpc::put_result(out, id, result));
+    }
+
+    pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
+        let suggested = params
+            .and_then(rpc::array::<1>)
+            .and_then(|(elements, _)| elements.first().and_then(|value| rpc::number(value)))
+            .and_then(Difficulty::new);
+        let Some(difficulty) = suggested else {
+            let found = shown(params.map_or("nothing", RawValue::get));
+            let reason = format!("a suggested difficulty is a number above 0, found {found}");
+            return self.refuse(id, &Reject::invalid(reason));
+        };
+        self.bench.vardiff.restart(Level::nearest(difficulty), now);
+        self.transmit.write(|out| rpc::put_result(out, id, true));
+    }
+
+    /// Takes a seat: answers the subscribe that waits for it, or moves a rig that has work.
+    pub(super) fn sit_down(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
+        if let Some(id) = self.login.pending_subscribe.take() {
+            self.bench.sit(seat, extranonce1);
+            self.login.parked = None;
+            self.login.subscribed = Some(now);
+            self.answer_subscribe(&id);
+            self.events.push_back(Event::Subscribed);
+            return;
+        }
+        let fits = self
+            .bench
+            .told_extranonce()
+            .is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
+        if !fits || !self.login.takes_set_extranonce {
+            return self.close(CloseReason::ExtranonceChanged);
+        }
+        let size = seat.split.rig_extranonce2;
+        self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
+        self.bench.sit(seat, extranonce1);
+    }
+
+    fn answer_subscribe(&mut self, id: &Id) {
+        let Some((extranonce1, size)) = self.bench.told_extranonce() else { return };
+        let session = &self.login.session;
+        self.transmit.write(|out| {
+            self.dialect.put_subscribed(id, session, extranonce1, size, out);
+        });
+    }
+}

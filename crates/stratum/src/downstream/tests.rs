@@ -1,0 +1,437 @@
+//! Stories of a session with a rig.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+
+use super::*;
+use crate::dialect::Split;
+use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
+use crate::space::Space;
+use crate::target::{Difficulty, Target};
+use crate::testing::{TestCoin, TestJob, scale, start};
+
+/// A rig's session and a hand-made channel.
+struct Story {
+    rig: Downstream<TestCoin>,
+    view: ChannelView<TestCoin>,
+    ids: JobIds,
+    now: Instant,
+}
+
+const ONE: &str = "\"7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"";
+const GOOD: &str = "\"00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"";
+
+impl Story {
+    fn new(config: DownstreamConfig) -> Self {
+        let now = start();
+        let rig = Downstream::new(Arc::default(), Arc::new(config), "0000002a".into(), now);
+        let mut story =
+            Self { rig, view: ChannelView::unborn(), ids: JobIds::new(0x6b00_0000), now };
+        story.ground("aabbccdd");
+        story
+    }
+
+    /// A rig that has logged in, with a first job of pool difficulty 256.
+    fn mining(config: DownstreamConfig) -> Self {
+        let mut story = Self::new(config);
+        story.work("p1", "w1", 256.0);
+        story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
+        story.seat();
+        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
+        story
+    }
+
+    fn ground(&mut self, extranonce1: &str) {
+        self.view.generation.0 += 1;
+        self.view.live = true;
+        self.view.work = None;
+        self.view.ground = Some(crate::channel::Ground {
+            split: Arc::new(Split {
+                extranonce1: extranonce1.parse().unwrap(),
+                prefix_bytes: 1,
+                rig_extranonce2: 3,
+                wide: false,
+                remark: None,
+            }),
+            space: Space::new(1, 250),
+        });
+    }
+
+    fn work(&mut self, previous: &str, work: &str, difficulty: f64) {
+        let former = self.view.work.as_ref();
+        let epoch = former.map_or(Epoch(0), |former| {
+            Epoch(former.epoch.0 + u64::from(former.job.previous != previous))
+        });
+        let serial = Serial(former.map_or(1, |former| former.serial.0 + 1));
+        let pool_target = scale().target(Difficulty::new(difficulty).unwrap());
+        self.view.pool_target = pool_target;
+        self.view.work = Some(Arc::new(JobFrames::new(Work {
+            dialect: Arc::default(),
+            id: self.ids.next(),
+            serial,
+            epoch,
+            generation: self.view.generation,
+            job: Arc::new(TestJob {
+                id: work.into(),
+                previous: previous.into(),
+                work: work.into(),
+                clean: false,
+            }),
+            pool_target,
+            arrived: self.now,
+        })));
+    }
+
+    fn seat(&mut self) -> String {
+        self.rig.handle_seat(self.view.seat().unwrap(), self.now);
+        self.show()
+    }
+
+    fn show(&mut self) -> String {
+        self.rig.handle_view(&self.view, self.now);
+        self.hears()
+    }
+
+    fn says(&mut self, line: &str) -> String {
+        self.rig.handle_line(line.as_bytes(), self.now);
+        self.hears()
+    }
+
+    fn submit(&mut self, id: u64, job: &str, extranonce2: &str, hash: &str) -> String {
+        self.says(&format!(
+            "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"farm.r1\",\"{job}\",\"{extranonce2}\",{hash}]}}"
+        ))
+    }
+
+    fn hears(&mut self) -> String {
+        let out = self.rig.transmit();
+        let bytes = out.copy_to_bytes(out.remaining());
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.rig.poll_event()).collect()
+    }
+
+    fn verdicts(&mut self) -> Vec<Verdict> {
+        let ended = |event| match event {
+            Event::Ended { verdict, .. } => Some(verdict),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(ended).collect()
+    }
+
+    fn later(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+}
+
+#[test]
+fn a_rig_logs_in_in_the_usual_order() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.work("p1", "w1", 256.0);
+    let nothing = story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
+    assert_eq!(nothing, "", "it is parked until it has a seat");
+    assert_eq!(story.events(), [Event::WantsSeat]);
+    assert_eq!(
+        story.seat(),
+        "{\"id\":1,\"result\":[\"0000002a\",\"aabbccdd00\",3],\"error\":null}\n"
+    );
+    let heard =
+        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
+    assert_eq!(
+        heard,
+        "{\"id\":2,\"result\":true,\"error\":null}\n\
+         {\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[256]}\n\
+         {\"id\":null,\"method\":\"mining.notify\",\"params\":[\"6b000000\",\"p1\",\"w1\",true]}\n"
+    );
+    assert_eq!(story.rig.agent(), Some("rig/1"));
+}
+
+#[test]
+fn a_rig_logs_in_backwards_with_odd_ids_and_unknown_methods() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.work("p1", "w1", 256.0);
+    let heard = story.says("{\"id\":\"init\",\"method\":\"mining.add_user\",\"params\":[\"a\"]}");
+    assert_eq!(
+        heard,
+        "{\"id\":\"init\",\"result\":null,\"error\":[20,\"unknown method mining.add_user\",null]}\n"
+    );
+    let heard = story.says(
+        "{\"id\":null,\"method\":\"mining.configure\",\"params\":[[\"version-rolling\"],{}]}",
+    );
+    assert_eq!(heard, "{\"id\":null,\"result\":{\"version-rolling\":false},\"error\":null}\n");
+    let heard =
+        story.says("{\"id\":\"auth\",\"method\":\"mining.authorize\",\"params\":[\"farm.r1\"]}");
+    assert_eq!(heard, "{\"id\":\"auth\",\"result\":true,\"error\":null}\n");
+    story.says("{\"id\":3,\"method\":\"mining.suggest_difficulty\",\"params\":[16]}");
+    story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
+    story.says("{\"id\":5,\"method\":\"mining.subscribe\"}");
+    let heard = story.seat();
+    assert!(heard.starts_with("{\"id\":5,\"result\":["), "{heard}");
+    assert!(heard.contains("\"mining.set_difficulty\",\"params\":[16]"), "{heard}");
+    assert!(heard.contains("mining.notify"), "{heard}");
+}
+
+#[test]
+fn shares_end_in_one_verdict_each() {
+    let mut config = DownstreamConfig::default();
+    config.vardiff.max = Difficulty::new(2.0);
+    let mut story = Story::mining(config);
+    story.events();
+    let job = "6b000000";
+    // Meets the rig's 2 and not the pool's 256.
+    assert_eq!(
+        story.submit(10, job, "000001", ONE),
+        "{\"id\":10,\"result\":true,\"error\":null}\n"
+    );
+    assert!(story.rig.poll_submission().is_none());
+    // The same again.
+    assert!(story.submit(11, job, "000001", ONE).contains("[22,\"duplicate\",null]"));
+    // Meets the pool's.
+    assert_eq!(story.submit(12, job, "000002", GOOD), "");
+    let submission = story.rig.poll_submission().unwrap();
+    assert_eq!((submission.number, &*submission.worker), (3, "farm.r1"));
+    assert_eq!(submission.prefix[..], [0]);
+    story.rig.handle_verdict(3, &Ok(()));
+    story.rig.handle_verdict(3, &Ok(()));
+    assert_eq!(story.hears(), "{\"id\":12,\"result\":true,\"error\":null}\n", "answered once");
+    // Misses even the rig's.
+    let bad = format!("\"{}\"", "a".repeat(64));
+    assert!(story.submit(13, job, "000003", &bad).contains("[23,\"high-hash"));
+    let bad = format!("\"{}\"", "e".repeat(64));
+    assert!(story.submit(14, job, "000003", &bad).contains("[20,\"bad proof"));
+    assert!(story.submit(15, job, "03", GOOD).contains("[20,\"extranonce2 is 1 bytes"));
+    assert!(story.submit(16, "nonsense", "000003", GOOD).contains("[21,\"job not found: nonsense"));
+    assert!(story.submit(17, "6a000000", "000003", GOOD).contains("[21,\"job 6a000000 has been"));
+    let stranger = "{\"id\":18,\"method\":\"mining.submit\",\"params\":[\"x\",\"y\",\"z\",\"\"]}";
+    assert!(story.says(stranger).contains("[24,\"unauthorized worker x\""));
+    assert!(story.says("{\"id\":19,\"method\":\"mining.submit\"}").contains("[20,"));
+    let expected = [
+        Verdict::BelowPoolTarget,
+        Verdict::Duplicate,
+        Verdict::LowDifficulty,
+        Verdict::Invalid,
+        Verdict::Invalid,
+        Verdict::Invalid,
+        Verdict::Stale,
+        Verdict::Unauthorized,
+        Verdict::Invalid,
+    ];
+    let events = story.events();
+    let sent = events.iter().filter(|event| **event == Event::Sent).count();
+    let ended: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Ended { verdict, .. } => Some(*verdict),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ended, expected);
+    assert_eq!(sent, expected.len() + 1, "and one was forwarded");
+}
+
+#[test]
+fn a_work_is_told_once_and_a_new_level_rides_on_the_next() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    assert_eq!(story.show(), "", "the same work is not told again");
+    story.later(31);
+    story.rig.handle_timeout(story.now);
+    assert_eq!(story.show(), "", "a new level does not go out by itself");
+    story.work("p1", "w2", 256.0);
+    let heard = story.show();
+    assert!(heard.contains("\"mining.set_difficulty\",\"params\":[64]"), "{heard}");
+    assert!(heard.contains("[\"6b000001\",\"p1\",\"w2\",false]"), "{heard}");
+    // The former job is open, and judged by the easier target that was told meanwhile.
+    let hash = "\"03ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"";
+    assert!(story.submit(20, "6b000000", "000001", hash).contains("true"));
+    assert!(story.submit(21, "6b000001", "000001", hash).contains("true"));
+    // A new block ends both.
+    story.work("p2", "w3", 256.0);
+    assert!(story.show().contains("[\"6b000002\",\"p2\",\"w3\",true]"));
+    assert!(story.submit(22, "6b000001", "000002", GOOD).contains("[21,"));
+    assert_eq!(story.verdicts().last(), Some(&Verdict::Stale));
+}
+
+#[test]
+fn three_views_between_two_polls_lose_nothing() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    story.work("p2", "w2", 512.0);
+    story.work("p2", "w3", 512.0);
+    story.work("p2", "w4", 512.0);
+    let heard = story.show();
+    assert!(heard.contains("[\"6b000003\",\"p2\",\"w4\",true]"), "clean is not lost: {heard}");
+    assert_eq!(heard.matches("mining.notify").count(), 1);
+}
+
+#[test]
+fn a_changed_pool_target_is_judged_by_the_harder_of_the_two() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    story.view.pool_target = scale().target(Difficulty::new(1024.0).unwrap());
+    story.show();
+    let hash = "\"00ff000000000000000000000000000000000000000000000000000000000000\"";
+    assert!(story.submit(9, "6b000000", "000001", hash).contains("true"));
+    assert!(story.rig.poll_submission().is_none());
+    assert_eq!(story.verdicts().last(), Some(&Verdict::BelowPoolTarget));
+}
+
+#[test]
+fn a_new_extranonce_is_set_or_the_rig_is_closed() {
+    for subscribed in [true, false] {
+        let mut story = Story::mining(DownstreamConfig::default());
+        if subscribed {
+            story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
+        }
+        story.events();
+        story.ground("11223344");
+        story.work("p1", "w9", 256.0);
+        assert_eq!(story.show(), "");
+        assert_eq!(story.events(), [Event::WantsSeat]);
+        let heard = story.seat();
+        if subscribed {
+            assert!(heard.contains("\"mining.set_extranonce\",\"params\":[\"1122334400\",3]"));
+            assert!(heard.contains("\"p1\",\"w9\",true"), "{heard}");
+            assert!(story.submit(8, "6b000000", "000001", GOOD).contains("[21,"), "old generation");
+            assert_eq!(story.submit(9, "6b000001", "000001", GOOD), "");
+        } else {
+            assert_eq!(story.events(), [Event::Closed(CloseReason::ExtranonceChanged)]);
+            assert!(story.rig.is_closed());
+        }
+    }
+}
+
+#[test]
+fn local_replies_are_given_at_once_and_the_verdict_is_not_told_twice() {
+    let config = DownstreamConfig { reply: Reply::Local, ..DownstreamConfig::default() };
+    let mut story = Story::mining(config);
+    assert!(story.submit(7, "6b000000", "000001", GOOD).contains("true"));
+    let submission = story.rig.poll_submission().unwrap();
+    story.rig.handle_verdict(submission.number, &Err(Reject::lost()));
+    assert_eq!(story.hears(), "");
+}
+
+#[test]
+fn an_unchecked_route_gives_the_pools_target_and_forwards() {
+    let config = DownstreamConfig { verify: Verify::Off, ..DownstreamConfig::default() };
+    let mut story = Story::mining(config);
+    let bad = format!("\"{}\"", "e".repeat(64));
+    assert_eq!(story.submit(7, "6b000000", "000001", &bad), "");
+    assert_eq!(story.rig.poll_submission().unwrap().hash, None);
+    assert!(story.submit(8, "6b000000", "000001", &bad).contains("[22,"));
+}
+
+#[test]
+fn at_most_so_many_shares_wait() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    for at in 0..MAX_IN_FLIGHT {
+        assert_eq!(story.submit(at as u64, "6b000000", &format!("{at:06x}"), GOOD), "");
+        assert!(story.rig.poll_submission().is_some());
+    }
+    let heard = story.submit(99, "6b000000", "ffffff", GOOD);
+    assert!(heard.contains("[20,\"too many shares wait"), "{heard}");
+    assert_eq!(story.verdicts(), [Verdict::Overflow]);
+}
+
+#[test]
+fn lines_without_sense_end_the_session_at_the_fifth() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    story.events();
+    let lines: [&[u8]; 5] =
+        [b"{bad json", b"[]", b"{\"id\":1}", b"{\"id\":[],\"method\":\"x\"}", b"\xff"];
+    for (count, line) in lines.into_iter().enumerate() {
+        assert!(!story.rig.is_closed(), "after {count}");
+        story.rig.handle_line(line, story.now);
+    }
+    assert!(matches!(story.events().last(), Some(Event::Closed(CloseReason::BadLines(_)))));
+    assert_eq!(
+        story.says("{\"id\":1,\"method\":\"mining.ping\"}"),
+        "",
+        "a closed session is silent"
+    );
+}
+
+#[test]
+fn each_step_of_the_login_has_its_time() {
+    let mut story = Story::new(DownstreamConfig::default());
+    assert_eq!(story.rig.poll_timeout(), Some(story.now + Duration::from_secs(10)));
+    story.later(9);
+    story.rig.handle_timeout(story.now);
+    assert!(!story.rig.is_closed());
+    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
+    story.events();
+    story.later(15);
+    assert_eq!(story.rig.poll_timeout(), Some(story.now));
+    story.rig.handle_timeout(story.now);
+    assert_eq!(story.events(), [Event::Closed(CloseReason::Parked(Duration::from_secs(15)))]);
+    assert_eq!(story.hears(), "", "a parked rig is let go without an answer");
+
+    let mut story = Story::new(DownstreamConfig::default());
+    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
+    story.seat();
+    story.later(60);
+    story.rig.handle_timeout(story.now);
+    let closed = CloseReason::AuthorizeTimeout(Duration::from_secs(60));
+    assert_eq!(story.events().last(), Some(&Event::Closed(closed)));
+}
+
+#[test]
+fn a_full_route_says_so() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
+    story.rig.handle_no_seat("all 2 pool connections are full".into());
+    let heard = story.hears();
+    assert_eq!(
+        heard,
+        "{\"id\":1,\"result\":null,\"error\":[20,\"all 2 pool connections are full\",null]}\n"
+    );
+    assert!(story.rig.is_closed());
+}
+
+#[test]
+fn several_workers_share_a_connection() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r2\",\"x\"]}");
+    let line = format!(
+        "{{\"id\":5,\"method\":\"mining.submit\",\"params\":[\"farm.r2\",\"6b000000\",\"000001\",{GOOD}]}}"
+    );
+    assert_eq!(story.says(&line), "");
+    assert_eq!(&*story.rig.poll_submission().unwrap().worker, "farm.r2");
+    for extra in 2..MAX_WORKERS {
+        let line =
+            format!("{{\"id\":6,\"method\":\"mining.authorize\",\"params\":[\"w{extra}\"]}}");
+        assert!(story.says(&line).contains("true"));
+    }
+    let heard = story.says("{\"id\":6,\"method\":\"mining.authorize\",\"params\":[\"one more\"]}");
+    assert!(heard.contains("at most 16 workers"), "{heard}");
+}
+
+#[test]
+fn the_easiest_target_is_the_rigs_own() {
+    let story = Story::mining(DownstreamConfig::default());
+    assert_eq!(story.rig.difficulty(), Difficulty::new(256.0));
+    assert_eq!(story.view.pool_target, Target::from_compact(0x2001_0000).unwrap());
+    assert_eq!(story.view.generation, Generation(1));
+}
+
+proptest::proptest! {
+    /// Whatever a rig sends, nothing panics, and every submit is answered or forwarded.
+    #[test]
+    fn any_line_is_borne(lines in proptest::collection::vec(line(), 1..20)) {
+        let mut story = Story::mining(DownstreamConfig::default());
+        for line in lines {
+            story.rig.handle_line(&line, story.now);
+            story.rig.poll_submission();
+        }
+    }
+}
+
+fn line() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    prop_oneof![
+        any::<Vec<u8>>(),
+        "\\{\"id\":[0-9]{1,3},\"method\":\"mining.(submit|subscribe|authorize|configure|suggest_difficulty)\",\"params\":(\\[\\]|null|[0-9]|\\[\"farm.r1\",\"6b000000\",\"[0-9a-f]{4,8}\",\"[0-9a-f]{64}\"\\]|\\[\\[1,\"x\"\\]\\])\\}"
+            .prop_map(String::into_bytes),
+    ]
+}

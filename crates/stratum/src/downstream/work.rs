@@ -1,0 +1,235 @@
+//! What a rig is told to work on, and what it was told before.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::value::RawValue;
+
+use super::{Downstream, Event, Verify};
+use crate::channel::{ChannelView, Seat};
+use crate::dialect::{Dialect, OpenJobs, Telling};
+use crate::error::Reject;
+use crate::extranonce::Extranonce;
+use crate::job::{Generation, JobFrames, JobId};
+use crate::ladder::Level;
+use crate::rpc::{self, Id};
+use crate::seen::Seen;
+use crate::space::Prefix;
+use crate::target::{Difficulty, Target};
+use crate::vardiff::{Vardiff, VardiffConfig};
+
+/// The most told jobs that are remembered, whatever a dialect says is open.
+const MAX_TOLD: usize = 32;
+
+/// A rig's place and its jobs.
+pub(super) struct Bench<D: Dialect> {
+    pub(super) vardiff: Vardiff,
+    seat: Option<Sitting>,
+    latest: Option<Arc<JobFrames<D>>>,
+    /// The newest pool target that the channel has shown.
+    pub(super) pool_target: Target,
+    /// The newest last.
+    told: VecDeque<Told<D>>,
+    /// Filters of retired jobs, whose memory is used again.
+    spare: Vec<Seen>,
+}
+
+struct Sitting {
+    seat: Seat,
+    extranonce1: Extranonce,
+}
+
+/// A job as this rig was told it. A share is judged by this, whatever has changed since.
+pub(super) struct Told<D: Dialect> {
+    pub(super) frames: Arc<JobFrames<D>>,
+    /// The rig's own: the pool's and the prefix.
+    pub(super) extranonce1: Extranonce,
+    pub(super) pool_extranonce1: usize,
+    pub(super) prefix: Prefix,
+    pub(super) extranonce2_size: usize,
+    /// The easiest target that was told while this was the rig's present job.
+    pub(super) easiest: Target,
+    pub(super) seen: Seen,
+    told_at: Instant,
+    replaced_at: Option<Instant>,
+}
+
+impl<D: Dialect> Bench<D> {
+    pub(super) fn new(vardiff: VardiffConfig, now: Instant) -> Self {
+        Self {
+            vardiff: Vardiff::new(vardiff, Level::TOP, now),
+            seat: None,
+            latest: None,
+            pool_target: Target::MAX,
+            told: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes in what the channel shows; `true` when the rig needs a seat of a new generation.
+    pub(super) fn notice(&mut self, view: &ChannelView<D>) -> bool {
+        let Some(sitting) = &self.seat else { return false };
+        if sitting.seat.generation != view.generation {
+            // Without a ground there is nothing to sit on yet; the next view will have one.
+            return view.ground.is_some();
+        }
+        self.pool_target = view.pool_target;
+        if let Some(work) = &view.work {
+            self.latest = Some(Arc::clone(work));
+        }
+        false
+    }
+
+    pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce) {
+        self.seat = Some(Sitting { seat, extranonce1 });
+        self.latest = None;
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.told.is_empty()
+    }
+
+    pub(super) fn told_extranonce(&self) -> Option<(&Extranonce, usize)> {
+        let sitting = self.seat.as_ref()?;
+        Some((&sitting.extranonce1, sitting.seat.split.rig_extranonce2))
+    }
+
+    pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
+        let told = self.told.back()?;
+        Some(told.frames.dialect.rig_difficulty(&told.frames.job, &told.easiest))
+    }
+
+    pub(super) fn check_vardiff(&mut self, now: Instant) {
+        if let Some(difficulty) = self.told_difficulty() {
+            self.vardiff.on_timeout(difficulty, now);
+        }
+    }
+
+    /// The told job of an id, if its shares still count.
+    ///
+    /// # Errors
+    /// [`Reject`] 21, as stale or as unknown.
+    pub(super) fn open_job(&mut self, id: &str, now: Instant) -> Result<&mut Told<D>, Reject> {
+        let job = JobId::parse(id).ok_or_else(|| Reject::unknown_job(id))?;
+        let newest = self.told.back().map(|told| Arc::clone(&told.frames));
+        let Some(newest) = newest else { return Err(Reject::unknown_job(id)) };
+        let generation = self.generation();
+        let Some(told) = self.told.iter_mut().find(|told| told.frames.id == job) else {
+            // Ids only grow, so a smaller one was told some time ago, perhaps on an earlier
+            // connection.
+            let past = job.get() < newest.id.get();
+            return Err(if past { replaced(id) } else { Reject::unknown_job(id) });
+        };
+        let current = self.latest.as_ref().unwrap_or(&newest);
+        let open = Some(told.frames.generation) == generation && told.is_open(current, now);
+        if open { Ok(told) } else { Err(replaced(id)) }
+    }
+
+    fn generation(&self) -> Option<Generation> {
+        self.seat.as_ref().map(|sitting| sitting.seat.generation)
+    }
+
+    fn remember(&mut self, told: Told<D>, now: Instant) {
+        let keep = told.frames.dialect.open_jobs().count.clamp(1, MAX_TOLD);
+        if let Some(former) = self.told.back_mut() {
+            former.replaced_at = Some(now);
+        }
+        self.told.push_back(told);
+        while self.told.len() > keep {
+            if let Some(retired) = self.told.pop_front() {
+                let mut seen = retired.seen;
+                seen.clear();
+                self.spare.push(seen);
+            }
+        }
+    }
+}
+
+fn replaced(id: &str) -> Reject {
+    Reject::stale(format!("job {} has been replaced", crate::error::shown(id)))
+}
+
+impl<D: Dialect> Told<D> {
+    fn is_open(&self, current: &JobFrames<D>, now: Instant) -> bool {
+        let OpenJobs { count, linger } = self.frames.dialect.open_jobs();
+        let newer = current.serial.0.saturating_sub(self.frames.serial.0);
+        if newer >= count as u64 {
+            return false;
+        }
+        match linger {
+            None => self.frames.epoch == current.epoch,
+            Some(limit) => {
+                self.replaced_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
+            }
+        }
+    }
+}
+
+impl<D: Dialect> Downstream<D> {
+    /// Tells the rig the channel's latest work, unless it has it or cannot take it.
+    pub(super) fn tell_work(&mut self, now: Instant) {
+        if !self.login.is_done() {
+            return;
+        }
+        let bench = &mut self.bench;
+        let (Some(sitting), Some(frames)) = (&mut bench.seat, &bench.latest) else { return };
+        if frames.generation != sitting.seat.generation || !sitting.seat.lease.tell(frames.serial) {
+            return;
+        }
+        let frames = Arc::clone(frames);
+        let dialect = &frames.dialect;
+        let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
+        let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
+        let target = level.target(frames.pool_target, |d| dialect.rig_target(&frames.job, d));
+
+        let present = bench.told.back();
+        let same_ground = present.filter(|told| told.frames.generation == frames.generation);
+        let telling = Telling {
+            first: same_ground.is_none(),
+            new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
+            new_target: present.is_none_or(|told| told.easiest != target),
+            present_job_age: present
+                .map_or(Duration::ZERO, |told| now.saturating_duration_since(told.told_at)),
+        };
+        if telling.new_target {
+            self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
+        }
+        self.transmit.share(frames.frame(target, dialect.clean(&telling)));
+        self.events.push_back(Event::Told(frames.id));
+
+        // Some miners apply a new target to the job they have.
+        if let Some(present) = bench.told.back_mut() {
+            present.easiest = present.easiest.easier(target);
+        }
+        let told = Told {
+            extranonce1: sitting.extranonce1.clone(),
+            pool_extranonce1: sitting.seat.split.extranonce1.len(),
+            prefix: sitting.seat.lease.prefix().clone(),
+            extranonce2_size: sitting.seat.split.rig_extranonce2,
+            easiest: target,
+            seen: bench.spare.pop().unwrap_or_default(),
+            told_at: now,
+            replaced_at: None,
+            frames,
+        };
+        bench.remember(told, now);
+    }
+
+    /// Answers a rig that asks about a job it was told.
+    pub(super) fn job_query(&mut self, id: &Id, params: Option<&RawValue>) {
+        let name = params
+            .and_then(rpc::array::<1>)
+            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)))
+            .unwrap_or_default();
+        let told = JobId::parse(&name)
+            .and_then(|job| self.bench.told.iter().find(|told| told.frames.id == job));
+        let Some(told) = told else { return self.refuse(id, &Reject::unknown_job(&name)) };
+        let frames = Arc::clone(&told.frames);
+        let mut known = false;
+        self.transmit.write(|out| known = frames.dialect.put_job_answer(id, &frames.job, out));
+        if !known {
+            self.refuse(id, &Reject::invalid("the pool has not told it yet"));
+        }
+    }
+}

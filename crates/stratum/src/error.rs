@@ -1,0 +1,231 @@
+//! What can go wrong, and whose fault it is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::verdict::Verdict;
+
+/// Who has to act on an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The mining machine or its firmware.
+    Miner,
+    /// The pool.
+    Pool,
+    /// Whoever configured the proxy.
+    Operator,
+    /// The proxy itself.
+    Us,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Miner => "miner",
+            Self::Pool => "pool",
+            Self::Operator => "operator",
+            Self::Us => "orepass",
+        })
+    }
+}
+
+/// The stratum error codes that every dialect here uses towards rigs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RejectCode {
+    /// Anything that has no code of its own: bad form, bad proof, no connection.
+    Other = 20,
+    /// The job is unknown or stale.
+    JobNotFound = 21,
+    /// The same share again.
+    Duplicate = 22,
+    /// The hash misses the target.
+    LowDifficulty = 23,
+    /// The worker did not authorize on this connection.
+    Unauthorized = 24,
+    /// A submit before a subscribe.
+    NotSubscribed = 25,
+}
+
+/// A refusal told to a rig: `[code, "reason", …]`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{} ({})", reason, *code as u8)]
+pub struct Reject {
+    /// The number on the wire.
+    pub code: RejectCode,
+    /// What is wrong, naming the offending value.
+    pub reason: Cow<'static, str>,
+    /// Where a share refused for this is counted.
+    pub verdict: Verdict,
+}
+
+impl Reject {
+    /// A share (or call) that cannot be right: malformed, impossible or with a bad proof.
+    pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: RejectCode::Other, reason: reason.into(), verdict: Verdict::Invalid }
+    }
+
+    /// A job id that was never told on this connection.
+    #[must_use]
+    pub fn unknown_job(id: &str) -> Self {
+        let reason = format!("job not found: {}", shown(id));
+        Self { code: RejectCode::JobNotFound, reason: reason.into(), verdict: Verdict::Invalid }
+    }
+
+    /// A job that has been replaced.
+    pub fn stale(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: RejectCode::JobNotFound, reason: reason.into(), verdict: Verdict::Stale }
+    }
+
+    /// The same share again.
+    #[must_use]
+    pub const fn duplicate() -> Self {
+        Self {
+            code: RejectCode::Duplicate,
+            reason: Cow::Borrowed("duplicate"),
+            verdict: Verdict::Duplicate,
+        }
+    }
+
+    /// A hash above the target that the rig was told.
+    pub fn low_difficulty(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: RejectCode::LowDifficulty,
+            reason: reason.into(),
+            verdict: Verdict::LowDifficulty,
+        }
+    }
+
+    /// A worker name that did not authorize here.
+    #[must_use]
+    pub fn unauthorized(worker: &str) -> Self {
+        let reason = format!("unauthorized worker {}", shown(worker));
+        Self {
+            code: RejectCode::Unauthorized,
+            reason: reason.into(),
+            verdict: Verdict::Unauthorized,
+        }
+    }
+
+    /// Another solution of a nonce whose first one counts.
+    #[must_use]
+    pub const fn second_solution() -> Self {
+        Self {
+            code: RejectCode::Duplicate,
+            reason: Cow::Borrowed("this pool counts one solution per nonce"),
+            verdict: Verdict::SecondSolution,
+        }
+    }
+
+    /// A queue is full.
+    #[must_use]
+    pub const fn overflow(reason: &'static str) -> Self {
+        Self { code: RejectCode::Other, reason: Cow::Borrowed(reason), verdict: Verdict::Overflow }
+    }
+
+    /// The pool's connection went away before the share was judged.
+    #[must_use]
+    pub const fn lost() -> Self {
+        Self {
+            code: RejectCode::Other,
+            reason: Cow::Borrowed("pool connection lost"),
+            verdict: Verdict::LostOnFailover,
+        }
+    }
+
+    /// The pool never judged the share.
+    #[must_use]
+    pub const fn unanswered() -> Self {
+        Self {
+            code: RejectCode::Other,
+            reason: Cow::Borrowed("the pool did not answer"),
+            verdict: Verdict::Unanswered,
+        }
+    }
+
+    /// A submit before a subscribe.
+    #[must_use]
+    pub const fn not_subscribed() -> Self {
+        Self {
+            code: RejectCode::NotSubscribed,
+            reason: Cow::Borrowed("not subscribed"),
+            verdict: Verdict::Unauthorized,
+        }
+    }
+}
+
+/// A line from a pool that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// A call with the wrong number of parameters.
+    #[error("{method} has {found} parameters, expected {expected}")]
+    Arity {
+        /// The method's name.
+        method: Cow<'static, str>,
+        /// What the dialect knows, in words.
+        expected: &'static str,
+        /// What came.
+        found: usize,
+    },
+    /// A field of the wrong type, length or range.
+    #[error("{field} is {value}, expected {expected}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What the dialect wants, in words.
+        expected: &'static str,
+        /// What came, shortened.
+        value: Box<str>,
+    },
+}
+
+impl ParseError {
+    /// A field error that carries the offending text, shortened to 64 characters.
+    #[must_use]
+    pub fn field(field: &'static str, expected: &'static str, value: &str) -> Self {
+        Self::Field { field, expected, value: shown(value).into() }
+    }
+
+    /// An arity error.
+    pub fn arity(
+        method: impl Into<Cow<'static, str>>,
+        expected: &'static str,
+        found: usize,
+    ) -> Self {
+        Self::Arity { method: method.into(), expected, found }
+    }
+}
+
+/// A value from outside, made fit for a log line or an error: at most 64 characters, control
+/// characters escaped.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    const MAX_SHOWN: usize = 64;
+    let mut text: String = value
+        .chars()
+        .take(MAX_SHOWN)
+        .flat_map(|c| {
+            let escaped = c.is_control();
+            c.escape_default().filter(move |_| escaped).chain((!escaped).then_some(c))
+        })
+        .collect();
+    if value.chars().nth(MAX_SHOWN).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_from_outside_are_shortened_and_escaped() {
+        assert_eq!(shown("abc"), "abc");
+        assert_eq!(shown("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert_eq!(shown(&"x".repeat(80)).chars().count(), 65);
+    }
+}

@@ -1,0 +1,191 @@
+//! Jobs as rigs are told them: their ids, their order, and the frames that all rigs share.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::dialect::Dialect;
+use crate::target::Target;
+
+/// Grows by one whenever a channel's extranonce1 or its split changes; jobs, leases and shares
+/// belong to one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Generation(pub u64);
+
+/// Grows by one at every work that makes older ones worthless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(pub u64);
+
+/// Grows by one at every new work of a channel; a pool's notify that repeats the work is not a
+/// new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Serial(pub u64);
+
+/// The id under which rigs are told a work: 8 lower-case hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobId(u32);
+
+impl JobId {
+    /// Wraps a number.
+    #[must_use]
+    pub const fn new(id: u32) -> Self {
+        Self(id)
+    }
+
+    /// Reads exactly what [`Display`](fmt::Display) writes, upper case tolerated.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hex.then(|| u32::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+/// The source of a route's job ids. They never repeat, since a rig that sees its former job id
+/// again, even on another connection, takes the job for the one it has and idles.
+#[derive(Debug)]
+pub struct JobIds(AtomicU32);
+
+impl JobIds {
+    /// Counts from `start`: the greater of the last id of an earlier run and Unix seconds.
+    #[must_use]
+    pub const fn new(start: u32) -> Self {
+        Self(AtomicU32::new(start))
+    }
+
+    /// The next id.
+    pub fn next(&self) -> JobId {
+        JobId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The id that [`next`](Self::next) would give.
+    #[must_use]
+    pub fn peek(&self) -> JobId {
+        JobId(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// The most distinct frames kept of one job; a rig past them gets a frame of its own.
+const MAX_FRAMES: usize = 64;
+
+/// One work, and what all rigs that are told it share.
+pub struct JobFrames<D: Dialect> {
+    /// The dialect with the options of the pool that gave the job.
+    pub dialect: Arc<D>,
+    /// The id that rigs are told.
+    pub id: JobId,
+    /// Which work of its channel it is.
+    pub serial: Serial,
+    /// The epoch it belongs to.
+    pub epoch: Epoch,
+    /// The generation it belongs to.
+    pub generation: Generation,
+    /// The pool's job.
+    pub job: Arc<D::Job>,
+    /// The pool's share target for it.
+    pub pool_target: Target,
+    /// When the pool's notify came.
+    pub arrived: Instant,
+    frames: [OnceLock<Frame>; MAX_FRAMES],
+}
+
+struct Frame {
+    target: Target,
+    clean: bool,
+    bytes: Bytes,
+}
+
+impl<D: Dialect> JobFrames<D> {
+    /// A job without rendered frames.
+    #[must_use]
+    pub fn new(work: Work<D>) -> Self {
+        let Work { dialect, id, serial, epoch, generation, job, pool_target, arrived } = work;
+        Self {
+            dialect,
+            id,
+            serial,
+            epoch,
+            generation,
+            job,
+            pool_target,
+            arrived,
+            frames: [const { OnceLock::new() }; MAX_FRAMES],
+        }
+    }
+
+    /// The notify line for rigs of this target, rendered at its first use.
+    #[must_use]
+    pub fn frame(&self, target: Target, clean: bool) -> Bytes {
+        // Without the target in it, one frame serves every level.
+        let target = if D::NOTIFY_HAS_TARGET { target } else { Target::MAX };
+        for slot in &self.frames {
+            let frame =
+                slot.get_or_init(|| Frame { target, clean, bytes: self.render(target, clean) });
+            if (frame.target, frame.clean) == (target, clean) {
+                return frame.bytes.clone();
+            }
+        }
+        self.render(target, clean)
+    }
+
+    fn render(&self, target: Target, clean: bool) -> Bytes {
+        let mut out = BytesMut::new();
+        self.dialect.put_job(self.id, &self.job, &target, clean, &mut out);
+        out.freeze()
+    }
+}
+
+impl<D: Dialect> fmt::Debug for JobFrames<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobFrames")
+            .field("id", &self.id)
+            .field("serial", &self.serial)
+            .field("epoch", &self.epoch)
+            .field("generation", &self.generation)
+            .field("pool_target", &self.pool_target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`JobFrames`] is made of; the fields are described there.
+#[allow(missing_docs)]
+pub struct Work<D: Dialect> {
+    pub dialect: Arc<D>,
+    pub id: JobId,
+    pub serial: Serial,
+    pub epoch: Epoch,
+    pub generation: Generation,
+    pub job: Arc<D::Job>,
+    pub pool_target: Target,
+    pub arrived: Instant,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_eight_digits_and_never_repeat() {
+        let ids = JobIds::new(0x0000_00ff);
+        assert_eq!(ids.next().to_string(), "000000ff");
+        assert_eq!(ids.next().to_string(), "00000100");
+        assert_eq!(JobId::parse("000000ff"), Some(JobId(255)));
+        for wrong in ["ff", "0000000g", "+00000ff", "000000fff", ""] {
+            assert_eq!(JobId::parse(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! One JSON-RPC line: borrowed when read, written straight into a buffer.
+//!
+//! Stratum's JSON-RPC is loose: ids are numbers, strings or null and are echoed exactly as they
+//! came; errors are arrays, objects, strings or `true`.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+use arrayvec::{ArrayString, ArrayVec};
+use bytes::BytesMut;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{Reject, shown};
+
+/// The longest id that is echoed, in bytes of JSON text.
+pub const MAX_ID: usize = 64;
+
+/// A line as it came, borrowed from the reader's buffer.
+#[derive(Debug, Deserialize)]
+pub struct Message<'a> {
+    /// The id's JSON text; `None` for `null` or no id.
+    #[serde(borrow, default)]
+    pub id: Option<&'a RawValue>,
+    /// The method of a call or notification.
+    #[serde(borrow, default)]
+    pub method: Option<Cow<'a, str>>,
+    /// The parameters' JSON text.
+    #[serde(borrow, default)]
+    pub params: Option<&'a RawValue>,
+    /// The result's JSON text; `None` for `null`.
+    #[serde(borrow, default)]
+    pub result: Option<&'a RawValue>,
+    /// The error's JSON text; `None` for `null`.
+    #[serde(borrow, default)]
+    pub error: Option<&'a RawValue>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// When the line is not a JSON object of UTF-8 text with fields of these shapes.
+    pub fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
+        // Serde would read an array as the struct's fields in order; stratum never means that.
+        if line.first() == Some(&b'[') {
+            return Err(serde::de::Error::custom("expected an object, found an array"));
+        }
+        serde_json::from_slice(line)
+    }
+
+    /// The id as a number, where it is one of our own.
+    #[must_use]
+    pub fn own_id(&self) -> Option<u64> {
+        self.id?.get().parse().ok()
+    }
+}
+
+/// An id to be echoed: its JSON text, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Id(ArrayString<MAX_ID>);
+
+impl Id {
+    /// Keeps an id's JSON text; `None` for one longer than [`MAX_ID`] bytes, or one that is
+    /// neither a number, nor a string, nor null.
+    #[must_use]
+    pub fn new(id: Option<&RawValue>) -> Option<Self> {
+        let text = id.map_or("null", RawValue::get);
+        if text.starts_with(['{', '[']) {
+            return None;
+        }
+        ArrayString::from(text).ok().map(Self)
+    }
+
+    /// The id `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        let mut text = ArrayString::new();
+        text.push_str("null");
+        Self(text)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The elements of a JSON array, still as JSON text, the first `N` of them, and how many there
+/// were in all. `None` when `params` is no array.
+#[must_use]
+pub fn array<const N: usize>(params: &RawValue) -> Option<(ArrayVec<&RawValue, N>, usize)> {
+    struct Elements<const N: usize>;
+    impl<'de, const N: usize> Visitor<'de> for Elements<N> {
+        type Value = (ArrayVec<&'de RawValue, N>, usize);
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut elements = ArrayVec::new();
+            let mut count = 0;
+            while !elements.is_full() {
+                let Some(element) = seq.next_element()? else {
+                    return Ok((elements, count));
+                };
+                elements.push(element);
+                count += 1;
+            }
+            while seq.next_element::<IgnoredAny>()?.is_some() {
+                count += 1;
+            }
+            Ok((elements, count))
+        }
+    }
+    serde_json::Deserializer::from_str(params.get()).deserialize_seq(Elements::<N>).ok()
+}
+
+/// The text of a JSON string; `None` for any other value. Borrowed unless it has escapes.
+#[must_use]
+pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    struct Text;
+    impl<'de> Visitor<'de> for Text {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Cow::Borrowed(text))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+    }
+    serde_json::Deserializer::from_str(value.get()).deserialize_str(Text).ok()
+}
+
+/// A finite number, also where it is written as a string (some servers quote theirs).
+#[must_use]
+pub fn number(value: &RawValue) -> Option<f64> {
+    let parsed = match string(value) {
+        Some(text) => text.trim().parse().ok(),
+        None => value.get().parse().ok(),
+    };
+    parsed.filter(|number: &f64| number.is_finite())
+}
+
+/// An error of any of the shapes that servers send: `[code, "text", …]`, `{"code", "message"}`,
+/// a bare string, a bare number, or `true`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolError {
+    /// The code, where there is one.
+    pub code: Option<i64>,
+    /// The text, shortened; `"error"` where there is none.
+    pub message: Box<str>,
+}
+
+impl PoolError {
+    /// Reads an `error` field; `None` for `false`, which some servers send for "no error".
+    #[must_use]
+    pub fn parse(error: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Object<'a> {
+            #[serde(default)]
+            code: Option<i64>,
+            #[serde(borrow, default)]
+            message: Option<Cow<'a, str>>,
+        }
+        let made = |code, message: Option<&str>| {
+            Some(Self { code, message: shown(message.unwrap_or("error")).into() })
+        };
+        if error.get() == "false" {
+            return None;
+        }
+        if let Some((elements, _)) = array::<2>(error) {
+            let first = elements.first().and_then(|code| code.get().parse().ok());
+            // Some servers put a word in the code's place.
+            let word = elements.first().and_then(|word| string(word));
+            let text = elements.get(1).and_then(|text| string(text)).or(word);
+            return made(first, text.as_deref());
+        }
+        if error.get().starts_with('{') {
+            let object: Object<'_> = serde_json::from_str(error.get()).ok()?;
+            return made(object.code, object.message.as_deref());
+        }
+        made(error.get().parse().ok(), string(error).as_deref())
+    }
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "{} ({code})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Writes `{"id":…,"result":…,"error":null}` and a newline; `result` is JSON text.
+pub fn put_result(out: &mut BytesMut, id: &Id, result: impl fmt::Display) {
+    put(out, format_args!("{{\"id\":{id},\"result\":{result},\"error\":null}}\n"));
+}
+
+/// Writes `{"id":…,"result":null,"error":[code,"reason",data]}` and a newline; `data` is JSON
+/// text, by dialect `null` or `false`.
+pub fn put_error(out: &mut BytesMut, id: &Id, reject: &Reject, data: &str) {
+    let code = reject.code as u8;
+    let reason = Quoted(&reject.reason);
+    put(out, format_args!("{{\"id\":{id},\"result\":null,\"error\":[{code},{reason},{data}]}}\n"));
+}
+
+/// Writes `{"id":null,"method":…,"params":…}` and a newline; `params` is JSON text.
+pub fn put_notification(out: &mut BytesMut, method: &str, params: impl fmt::Display) {
+    put(out, format_args!("{{\"id\":null,\"method\":\"{method}\",\"params\":{params}}}\n"));
+}
+
+/// Writes `{"id":…,"method":…,"params":…}` and a newline; `params` is JSON text.
+pub fn put_request(out: &mut BytesMut, id: u64, method: &str, params: impl fmt::Display) {
+    put(out, format_args!("{{\"id\":{id},\"method\":\"{method}\",\"params\":{params}}}\n"));
+}
+
+/// Appends formatted text.
+pub fn put(out: &mut BytesMut, text: fmt::Arguments<'_>) {
+    // Writing to a `BytesMut` fails only at the address space's end.
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok(), "a BytesMut takes any text");
+}
+
+/// Displays as a JSON string, quotes and escapes included.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Displays as lower-case hex without quotes.
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHUNK: usize = 64;
+        let mut text = [0; 2 * CHUNK];
+        for chunk in self.0.chunks(CHUNK) {
+            let text = &mut text[..2 * chunk.len()];
+            const_hex::encode_to_slice(chunk, text).map_err(|_| fmt::Error)?;
+            f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn ids_are_echoed_as_they_came() {
+        for id in ["1", "\"abc\"", "null", "1.50", "-3", "\"\\u00e9\""] {
+            let line = format!("{{\"id\":{id},\"method\":\"m\",\"params\":[]}}");
+            let message = Message::parse(line.as_bytes()).unwrap();
+            let mut out = BytesMut::new();
+            put_result(&mut out, &Id::new(message.id).unwrap(), true);
+            assert_eq!(out, format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"));
+        }
+        assert!(Id::new(Some(&raw(&format!("\"{}\"", "x".repeat(63))))).is_none());
+        assert!(Id::new(Some(&raw("[1]"))).is_none());
+    }
+
+    #[test]
+    fn errors_of_every_shape() {
+        let cases = [
+            ("[23,\"high-hash\",false]", Some(23), "high-hash"),
+            ("[22,\"duplicate share\"]", Some(22), "duplicate share"),
+            ("[\"invalid\"]", None, "invalid"),
+            ("{\"code\":-1,\"message\":\"stale share\",\"data\":null}", Some(-1), "stale share"),
+            ("\"nope\"", None, "nope"),
+            ("true", None, "error"),
+            ("21", Some(21), "error"),
+        ];
+        for (text, code, message) in cases {
+            let parsed = PoolError::parse(&raw(text)).unwrap();
+            assert_eq!((parsed.code, &*parsed.message), (code, message), "{text}");
+        }
+        assert_eq!(PoolError::parse(&raw("false")), None);
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_is_refused() {
+        let lines: [&[u8]; 6] = [
+            b"[1,\"m\",[]]",
+            b"{",
+            b"\"x\"",
+            b"",
+            b"{\"id\":1,\"method\":5}",
+            b"{\"id\":\"\xff\"}",
+        ];
+        for line in lines {
+            assert!(Message::parse(line).is_err(), "{:?}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn arrays_are_counted_past_their_cap() {
+        let params = raw("[1, \"two\" ,[3],4]");
+        let (elements, count) = array::<3>(&params).unwrap();
+        assert_eq!(count, 4);
+        assert_eq!(elements.iter().map(|e| e.get()).collect::<Vec<_>>(), ["1", "\"two\"", "[3]"]);
+        assert!(array::<3>(&raw("{}")).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn quoting_agrees_with_serde(text: String) {
+            let quoted = Quoted(&text).to_string();
+            prop_assert_eq!(serde_json::from_str::<String>(&quoted).unwrap(), text);
+        }
+
+        #[test]
+        fn no_line_panics(line: Vec<u8>) {
+            if let Ok(message) = Message::parse(&line) {
+                let _ = message.params.map(array::<8>);
+                let _ = message.error.map(PoolError::parse);
+            }
+        }
+
+        #[test]
+        fn hex_agrees_with_the_library(bytes: Vec<u8>) {
+            prop_assert_eq!(Hex(&bytes).to_string(), const_hex::encode(&bytes));
+        }
+    }
+}

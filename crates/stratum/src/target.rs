@@ -1,0 +1,383 @@
+//! Targets, proof-of-work hashes and difficulties.
+//!
+//! A [`Target`] and a [`PowHash`] are 256-bit numbers; on the wire both are 64 hex digits read as
+//! a big-endian number. A [`Difficulty`] is what stratum servers say instead of a target; how the
+//! two relate is a [`Scale`], because coins and servers disagree about it. The conversions are
+//! exact over the whole range of `f64`; where something is rounded, the name says `lossy`.
+
+use std::fmt;
+
+use ruint::aliases::{U256, U512};
+
+/// The largest hash that still counts: a share is good when its hash is at or below the target
+/// (strictly below for some coins). A larger target is an easier one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target(U256);
+
+impl Target {
+    /// The easiest target there is: every hash meets it.
+    pub const MAX: Self = Self(U256::MAX);
+    /// The hardest target there is: only the hash zero meets it.
+    pub const ZERO: Self = Self(U256::ZERO);
+
+    /// Wraps a number.
+    #[must_use]
+    pub const fn new(value: U256) -> Self {
+        Self(value)
+    }
+
+    /// Reads 32 bytes, most significant first.
+    #[must_use]
+    pub const fn from_be_bytes(bytes: [u8; 32]) -> Self {
+        Self(U256::from_be_bytes(bytes))
+    }
+
+    /// The 32 bytes, most significant first.
+    #[must_use]
+    pub const fn to_be_bytes(self) -> [u8; 32] {
+        self.0.to_be_bytes()
+    }
+
+    /// Reads 64 hex digits, most significant first; `0x` in front is tolerated.
+    ///
+    /// # Errors
+    /// When `text` is not exactly 32 bytes of hex.
+    pub fn from_hex(text: &str) -> Result<Self, const_hex::FromHexError> {
+        let mut bytes = [0; 32];
+        const_hex::decode_to_slice(text, &mut bytes)?;
+        Ok(Self::from_be_bytes(bytes))
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub const fn value(self) -> U256 {
+        self.0
+    }
+
+    /// Expands Bitcoin's compact form ("bits"): one exponent byte, a sign bit, 23 bits of
+    /// mantissa. `None` when the sign bit is set or the number does not fit 256 bits.
+    #[must_use]
+    pub fn from_compact(bits: u32) -> Option<Self> {
+        let exponent = (bits >> 24) as usize;
+        let mantissa = U256::from(bits & 0x007f_ffff);
+        if bits & 0x0080_0000 != 0 {
+            return None;
+        }
+        if exponent <= 3 {
+            return Some(Self(mantissa >> (8 * (3 - exponent))));
+        }
+        let shift = 8 * (exponent - 3);
+        if mantissa.bit_len() + shift > 256 {
+            return None;
+        }
+        Some(Self(mantissa << shift))
+    }
+
+    /// The compact form, rounded down: expanding it again gives a target that is the same or
+    /// harder by less than 2⁻¹⁵.
+    #[must_use]
+    pub fn to_compact_lossy(self) -> u32 {
+        let mut exponent = self.0.byte_len();
+        let mut mantissa: u32 = if exponent <= 3 {
+            self.0.to::<u32>() << (8 * (3 - exponent))
+        } else {
+            (self.0 >> (8 * (exponent - 3))).to::<u32>()
+        };
+        if mantissa & 0x0080_0000 != 0 {
+            mantissa >>= 8;
+            exponent += 1;
+        }
+        // The exponent is at most 33, so it fits its byte.
+        (exponent as u32) << 24 | mantissa
+    }
+
+    /// The target as servers see it that keep targets in compact form.
+    #[must_use]
+    pub fn rounded_to_compact(self) -> Self {
+        Self::from_compact(self.to_compact_lossy()).unwrap_or(self)
+    }
+
+    /// How many hashes one share of this target stands for on average: 2²⁵⁶ / (target + 1).
+    #[must_use]
+    pub fn hashes_lossy(self) -> f64 {
+        let two_256 = U512::from(1) << 256;
+        to_f64(two_256) / (to_f64(U512::from(self.0)) + 1.0)
+    }
+
+    /// The easier of the two.
+    #[must_use]
+    pub fn easier(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// The harder of the two.
+    #[must_use]
+    pub fn harder(self, other: Self) -> Self {
+        self.min(other)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(const_hex::Buffer::<32>::new().format(&self.to_be_bytes()))
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+
+/// A proof-of-work hash, most significant byte first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PowHash([u8; 32]);
+
+impl PowHash {
+    /// Wraps 32 bytes, most significant first.
+    #[must_use]
+    pub const fn from_be_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, most significant first.
+    #[must_use]
+    pub const fn as_be_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The target that this hash exactly meets.
+    #[must_use]
+    pub const fn as_target(&self) -> Target {
+        Target::from_be_bytes(self.0)
+    }
+
+    /// `hash <= target`, the rule of Bitcoin and Handshake.
+    #[must_use]
+    pub fn at_or_below(&self, target: &Target) -> bool {
+        self.as_target() <= *target
+    }
+
+    /// `hash < target`, the rule of Aion.
+    #[must_use]
+    pub fn below(&self, target: &Target) -> bool {
+        self.as_target() < *target
+    }
+}
+
+impl fmt::Display for PowHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(const_hex::Buffer::<32>::new().format(&self.0))
+    }
+}
+
+impl fmt::Debug for PowHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PowHash({self})")
+    }
+}
+
+/// A share difficulty: finite and above zero; fractions are allowed.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+pub struct Difficulty(f64);
+
+impl Difficulty {
+    /// Difficulty one.
+    pub const ONE: Self = Self(1.0);
+
+    /// `None` unless `value` is a finite number above zero.
+    #[must_use]
+    pub fn new(value: f64) -> Option<Self> {
+        (value.is_finite() && value > 0.0).then_some(Self(value))
+    }
+
+    /// 2 to the power of `exponent`; the rungs of the [ladder](crate::ladder).
+    #[must_use]
+    pub fn power_of_two(exponent: i16) -> Self {
+        Self(f64::from(exponent).clamp(-1000.0, 1000.0).exp2())
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Difficulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How difficulties and targets relate: `target = diff1 / difficulty`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scale {
+    /// The numerator; one bit wider than a target, since some coins use 2²⁵⁶ itself.
+    diff1: U512,
+}
+
+impl Scale {
+    /// A scale whose difficulty 1 is the given target.
+    #[must_use]
+    pub fn from_diff1(diff1: Target) -> Self {
+        Self { diff1: U512::from(diff1.0) }
+    }
+
+    /// A scale with `target = 2^bits / difficulty`; `bits` is at most 256.
+    #[must_use]
+    pub fn from_power_of_two(bits: u16) -> Self {
+        Self { diff1: U512::from(1) << usize::from(bits.min(256)) }
+    }
+
+    /// The target of a difficulty: `floor(diff1 / difficulty)`, exact in the given `f64`, and
+    /// [`Target::MAX`] where it does not fit.
+    #[must_use]
+    pub fn target(&self, difficulty: Difficulty) -> Target {
+        let (mantissa, exponent) = decompose(difficulty.0);
+        let quotient = if exponent >= 0 {
+            // diff1 / (m · 2^e) = floor(floor(diff1 / 2^e) / m)
+            let shifted = if exponent > 511 { U512::ZERO } else { self.diff1 >> exponent as usize };
+            shifted / U512::from(mantissa)
+        } else {
+            // diff1 · 2^-e / m; past 2^511 the result exceeds every target anyway, since
+            // m < 2^53.
+            let shift = exponent.unsigned_abs() as usize;
+            if self.diff1.bit_len() + shift > 511 {
+                return Target::MAX;
+            }
+            (self.diff1 << shift) / U512::from(mantissa)
+        };
+        if quotient.bit_len() > 256 {
+            return Target::MAX;
+        }
+        Target(U256::from_limbs_slice(&quotient.as_limbs()[..4]))
+    }
+
+    /// The difficulty of a target, as precisely as an `f64` can say it. A value within a
+    /// millionth of a whole number is given as that number, since hardware likes those.
+    #[must_use]
+    pub fn difficulty_lossy(&self, target: Target) -> Difficulty {
+        let target = to_f64(U512::from(target.0)).max(1.0);
+        let exact = to_f64(self.diff1) / target;
+        let whole = exact.round();
+        let near = whole >= 1.0 && (exact - whole).abs() / whole < 1e-6;
+        Difficulty(if near { whole } else { exact })
+    }
+
+    /// The difficulty that a hash is worth.
+    #[must_use]
+    pub fn difficulty_of_hash_lossy(&self, hash: &PowHash) -> Difficulty {
+        Difficulty(to_f64(self.diff1) / to_f64(U512::from(hash.as_target().0)).max(1.0))
+    }
+}
+
+/// Splits a positive finite `f64` into an integer mantissa below 2⁵³ and an exponent of two.
+fn decompose(value: f64) -> (u64, i32) {
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    match (bits >> 52) & 0x7ff {
+        0 => (fraction, -1074),
+        biased => (fraction | 1 << 52, biased as i32 - 1075),
+    }
+}
+
+/// The nearest `f64`, from the number's highest 64 bits.
+fn to_f64(value: U512) -> f64 {
+    let shift = value.bit_len().saturating_sub(64);
+    // At most 64 bits remain after the shift.
+    let high = (value >> shift).to::<u64>();
+    high as f64 * (shift as f64).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bitcoin() -> Scale {
+        Scale::from_diff1(Target::from_compact(0x1d00_ffff).unwrap())
+    }
+
+    #[test]
+    fn compact_forms_round_trip() {
+        for bits in [0x1d00_ffff, 0x1c00_ffff, 0x207f_ffff, 0x0300_ffff, 0x0412_3456, 0x1d55_5555] {
+            let target = Target::from_compact(bits).unwrap();
+            assert_eq!(target.to_compact_lossy(), bits, "{bits:08x}");
+        }
+        assert_eq!(Target::from_compact(0x1d80_ffff), None, "negative");
+        assert_eq!(Target::from_compact(0x2300_ffff), None, "overflow");
+        assert_eq!(Target::from_compact(0xff12_3456), None, "overflow");
+        assert_eq!(Target::MAX.rounded_to_compact().to_compact_lossy(), 0x2100_ffff);
+    }
+
+    #[test]
+    fn small_and_large_difficulties() {
+        let scale = bitcoin();
+        let one = scale.target(Difficulty::ONE);
+        assert_eq!(one.to_compact_lossy(), 0x1d00_ffff);
+        assert_eq!(scale.target(Difficulty::new(f64::MIN_POSITIVE).unwrap()), Target::MAX);
+        assert_eq!(scale.target(Difficulty::new(5e-324).unwrap()), Target::MAX);
+        assert_eq!(scale.target(Difficulty::new(f64::MAX).unwrap()), Target::ZERO);
+        assert_eq!(scale.target(Difficulty::new(0.5).unwrap()).value(), one.value() << 1);
+        assert_eq!(scale.difficulty_lossy(one), Difficulty::ONE);
+        assert!(Difficulty::new(0.0).is_none());
+        assert!(Difficulty::new(f64::NAN).is_none());
+        assert!(Difficulty::new(-1.0).is_none());
+    }
+
+    #[test]
+    fn a_numerator_of_two_to_the_256_is_clamped() {
+        let scale = Scale::from_power_of_two(256);
+        assert_eq!(scale.target(Difficulty::ONE), Target::MAX);
+        assert_eq!(scale.target(Difficulty::new(2.0).unwrap()).value(), U256::from(1) << 255);
+    }
+
+    #[test]
+    fn work_of_a_share() {
+        assert!(
+            (bitcoin().target(Difficulty::ONE).hashes_lossy() / 4_295_032_833.0 - 1.0).abs() < 1e-9
+        );
+        assert!((Target::MAX.hashes_lossy() - 1.0).abs() < 1e-9);
+    }
+
+    proptest! {
+        /// For whole difficulties the target is the big-integer quotient, computed here by long
+        /// division over bytes, independently of the implementation.
+        #[test]
+        fn whole_difficulties_match_long_division(difficulty in 1_u64..1 << 53) {
+            let mut diff1 = [0_u8; 32];
+            diff1[4] = 0xff;
+            diff1[5] = 0xff;
+            let mut quotient = [0_u8; 32];
+            let mut remainder = 0_u128;
+            for (out, byte) in quotient.iter_mut().zip(diff1) {
+                remainder = remainder << 8 | u128::from(byte);
+                *out = (remainder / u128::from(difficulty)) as u8;
+                remainder %= u128::from(difficulty);
+            }
+            let target = bitcoin().target(Difficulty::new(difficulty as f64).unwrap());
+            prop_assert_eq!(target, Target::from_be_bytes(quotient));
+        }
+
+        #[test]
+        fn difficulty_and_target_are_inverse(difficulty in 1e-6_f64..1e12) {
+            let target = bitcoin().target(Difficulty::new(difficulty).unwrap());
+            let back = bitcoin().difficulty_lossy(target).get();
+            prop_assert!((back / difficulty - 1.0).abs() < 2e-6, "{back} {difficulty}");
+        }
+
+        #[test]
+        fn compact_rounding_is_never_easier(bytes: [u8; 32]) {
+            let target = Target::from_be_bytes(bytes);
+            prop_assert!(target.rounded_to_compact() <= target);
+        }
+
+        #[test]
+        fn hex_round_trips(bytes: [u8; 32]) {
+            let target = Target::from_be_bytes(bytes);
+            prop_assert_eq!(Target::from_hex(&target.to_string()).unwrap(), target);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! A coin without hashing, for tests of sessions and policy.
+//!
+//! Its notify is `[job, previous block, work, clean]`, its submit
+//! `[worker, job, extranonce2, hash]`: the rig says what its hash is. Difficulty `d` is the target
+//! 2²⁵⁶ / d. A hash `ee…` is a bad proof. A pool's job `late…` takes only shares whose extranonce2
+//! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use serde_json::value::RawValue;
+
+use crate::dialect::{
+    Announced, Checked, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, ShareTarget,
+    Split, SubmitHead, Subscribed,
+};
+use crate::error::{ParseError, Reject, shown};
+use crate::extranonce::Extranonce;
+use crate::job::JobId;
+use crate::rpc::{self, Hex, Id, Quoted};
+use crate::target::{Difficulty, PowHash, Scale, Target};
+
+/// Some instant to count from.
+#[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
+#[must_use]
+pub fn start() -> Instant {
+    Instant::now()
+}
+
+/// The test coin with targets that are announced ahead of their jobs.
+pub type TestCoin = Coin<false>;
+/// The test coin with targets that are announced behind their jobs.
+pub type LateTargetCoin = Coin<true>;
+
+/// The dialect of the test coin.
+#[derive(Debug, Clone, Default)]
+pub struct Coin<const TARGET_FOLLOWS: bool> {
+    /// The pace towards pools.
+    pub pace: Option<Pace>,
+    /// The split is wide until a share is refused for its form.
+    pub wide: bool,
+    /// How long a replaced job stays open.
+    pub linger: Option<Duration>,
+}
+
+/// A job of the test coin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestJob {
+    /// The pool's id.
+    pub id: String,
+    /// The previous block.
+    pub previous: String,
+    /// What is hashed.
+    pub work: String,
+    /// The pool's flag.
+    pub clean: bool,
+}
+
+/// A share of the test coin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TestShare {
+    /// The rig's part.
+    pub extranonce2: Extranonce,
+    /// What the rig says it found.
+    pub hash: PowHash,
+}
+
+/// The scale of the test coin.
+#[must_use]
+pub fn scale() -> Scale {
+    Scale::from_power_of_two(256)
+}
+
+fn strings<const N: usize>(params: &RawValue) -> Option<[String; N]> {
+    let (elements, count) = rpc::array::<N>(params)?;
+    if count != N {
+        return None;
+    }
+    let mut texts = elements.iter().map(|e| rpc::string(e).map(Cow::into_owned));
+    let mut out = [const { String::new() }; N];
+    for slot in &mut out {
+        *slot = texts.next()??;
+    }
+    Some(out)
+}
+
+impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
+    const NAME: &'static str = "test";
+    const TARGET_FOLLOWS_NOTIFY: Option<Duration> =
+        if TARGET_FOLLOWS { Some(Duration::from_millis(50)) } else { None };
+    type Job = TestJob;
+    type Share = TestShare;
+    type Scratch = ();
+
+    fn put_subscribed(
+        &self,
+        id: &Id,
+        session: &str,
+        extranonce1: &Extranonce,
+        extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2_size}]");
+        rpc::put_result(out, id, result);
+    }
+
+    fn put_target(&self, job: &TestJob, target: &Target, out: &mut BytesMut) {
+        let difficulty = self.rig_difficulty(job, target);
+        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+    }
+
+    fn put_job(&self, id: JobId, job: &TestJob, _: &Target, clean: bool, out: &mut BytesMut) {
+        let (previous, work) = (Quoted(&job.previous), Quoted(&job.work));
+        let params = format_args!("[\"{id}\",{previous},{work},{clean}]");
+        rpc::put_notification(out, "mining.notify", params);
+    }
+
+    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+        let texts = rpc::array::<2>(params)
+            .and_then(|(head, _)| Some((rpc::string(head.first()?)?, rpc::string(head.get(1)?)?)));
+        let (worker, job) = texts.ok_or_else(|| Reject::invalid("submit of no strings"))?;
+        Ok(SubmitHead { worker, job })
+    }
+
+    fn parse_share(
+        &self,
+        _: &TestJob,
+        extranonce2_size: usize,
+        params: &RawValue,
+    ) -> Result<TestShare, Reject> {
+        let [_, _, extranonce2, hash] =
+            strings::<4>(params).ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
+        let extranonce2: Extranonce =
+            extranonce2.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
+        if extranonce2.len() != extranonce2_size {
+            return Err(Reject::invalid(format!("extranonce2 is {} bytes", extranonce2.len())));
+        }
+        let hash = Target::from_hex(&hash).map_err(|_| Reject::invalid("hash is not hex"))?;
+        Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
+    }
+
+    fn checkable(&self, job: &TestJob) -> bool {
+        !job.work.starts_with("ask")
+    }
+
+    fn check(
+        &self,
+        _: &TestJob,
+        _: &Extranonce,
+        share: &TestShare,
+        easiest: &Target,
+        _: Duration,
+        (): &mut (),
+    ) -> Result<Checked, Reject> {
+        if share.hash.as_be_bytes()[0] == 0xee {
+            return Err(Reject::invalid("bad proof"));
+        }
+        if !self.meets(&share.hash, easiest) {
+            return Err(Reject::low_difficulty(format!("high-hash {}", share.hash)));
+        }
+        Ok(Checked::Proven(share.hash))
+    }
+
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
+        hash.at_or_below(target)
+    }
+
+    fn fingerprint(&self, share: &TestShare) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        share.hash(&mut hasher);
+        Fingerprint { share: hasher.finish(), nonce: None }
+    }
+
+    fn is_block(&self, _: &TestJob, hash: &PowHash) -> Option<bool> {
+        Some(hash.as_be_bytes()[..4] == [0; 4])
+    }
+
+    fn header(&self, _: &TestJob, _: &Extranonce, _: &TestShare) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn rig_difficulty(&self, _: &TestJob, target: &Target) -> Difficulty {
+        scale().difficulty_lossy(*target)
+    }
+
+    fn rig_target(&self, _: &TestJob, difficulty: Difficulty) -> Target {
+        scale().target(difficulty)
+    }
+
+    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
+        let agent = Quoted(agent);
+        match former {
+            Some(former) => {
+                let params = format_args!("[{agent},{}]", Quoted(former));
+                rpc::put_request(out, id, "mining.subscribe", params);
+            }
+            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
+        }
+    }
+
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
+        let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
+        let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
+        let extranonce1 = elements.get(1).and_then(|text| rpc::string(text)).ok_or_else(wrong)?;
+        Ok(Subscribed {
+            extranonce1: extranonce1.parse().map_err(|_| wrong())?,
+            announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
+            session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
+        })
+    }
+
+    fn split(
+        &self,
+        given: &Subscribed,
+        prefix_bytes: Option<usize>,
+        fallback: bool,
+    ) -> Result<Split, NoRoom> {
+        let prefix_bytes = prefix_bytes.unwrap_or(1);
+        let extranonce2 = given.announced_size.unwrap_or(4);
+        let extranonce1 = given.extranonce1.len();
+        if prefix_bytes >= extranonce2 {
+            let remedy = "set a smaller `prefix_bytes`";
+            return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
+        }
+        let wide = self.wide && !fallback;
+        Ok(Split {
+            extranonce1: given.extranonce1.clone(),
+            prefix_bytes,
+            rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
+            wide,
+            remark: None,
+        })
+    }
+
+    fn parse_event(
+        &self,
+        method: &str,
+        params: &RawValue,
+    ) -> Result<PoolEvent<TestJob>, ParseError> {
+        let wrong = || ParseError::field("params", "the test coin's", params.get());
+        let (elements, count) = rpc::array::<4>(params).ok_or_else(wrong)?;
+        let text = |at: usize| elements.get(at).and_then(|e| rpc::string(e)).ok_or_else(wrong);
+        Ok(match method {
+            "mining.notify" if count != 4 => {
+                return Err(ParseError::arity("mining.notify", "4", count));
+            }
+            "mining.notify" => PoolEvent::Notify(TestJob {
+                id: text(0)?.into_owned(),
+                previous: text(1)?.into_owned(),
+                work: text(2)?.into_owned(),
+                clean: elements[3].get() == "true",
+            }),
+            "mining.set_difficulty" => {
+                let difficulty = elements.first().and_then(|d| rpc::number(d));
+                let difficulty = difficulty.and_then(Difficulty::new).ok_or_else(wrong)?;
+                PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty))
+            }
+            "mining.set_target" => {
+                PoolEvent::Target(Target::from_hex(&text(0)?).map_err(|_| wrong())?)
+            }
+            "mining.set_extranonce" => PoolEvent::Extranonce {
+                extranonce1: text(0)?.parse().map_err(|_| wrong())?,
+                size: None,
+            },
+            "client.reconnect" => PoolEvent::Reconnect { host: None, port: None },
+            "client.show_message" => PoolEvent::Message(shown(&text(0)?)),
+            _ => PoolEvent::Unknown,
+        })
+    }
+
+    fn same_work(&self, one: &TestJob, other: &TestJob) -> bool {
+        (&one.previous, &one.work) == (&other.previous, &other.work)
+    }
+
+    fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
+        new.clean || old.previous != new.previous
+    }
+
+    fn serves(&self, job: &TestJob, share: &TestShare) -> bool {
+        !job.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
+    }
+
+    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Target {
+        match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
+            (None, None) => scale().target(Difficulty::ONE),
+        }
+    }
+
+    fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {
+        if !job.work.starts_with("ask") {
+            return false;
+        }
+        rpc::put_request(out, id, "test.ask", format_args!("[{}]", Quoted(&job.id)));
+        true
+    }
+
+    fn learn(&self, _: &TestJob, answer: &RawValue) -> Result<(), ParseError> {
+        let text = rpc::string(answer);
+        text.map(|_| ()).ok_or_else(|| ParseError::field("answer", "a string", answer.get()))
+    }
+
+    fn put_submit(
+        &self,
+        id: u64,
+        worker: &str,
+        job: &TestJob,
+        prefix: &[u8],
+        share: &TestShare,
+        out: &mut BytesMut,
+    ) {
+        let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
+        let TestShare { extranonce2, hash } = share;
+        let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
+        rpc::put_request(out, id, "mining.submit", params);
+    }
+
+    fn open_jobs(&self) -> OpenJobs {
+        OpenJobs { count: 4, linger: self.linger }
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.pace
+    }
+}

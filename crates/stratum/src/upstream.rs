@@ -1,0 +1,364 @@
+//! A session with a pool, where the proxy plays the miner.
+//!
+//! [`Upstream`] outlives its connections: it keeps the generation, the epoch and the present work
+//! from one to the next, so that rigs can go on when the pool gives the same extranonce1 again.
+//! `T` is whatever the driver wants back with a share's verdict.
+//!
+//! The driver connects, calls [`handle_connected`](Upstream::handle_connected), feeds lines and
+//! submissions, writes what [`transmit`](Upstream::transmit) holds, and shows
+//! [`view`](Upstream::view) to the sessions whenever [`UpstreamEvent::View`] comes.
+
+mod events;
+mod jobs;
+mod pace;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::channel::{ChannelView, Ground, Submission};
+use crate::dialect::{Announced, Dialect, PoolEvent, Split, Subscribed};
+use crate::error::{Reject, shown};
+use crate::extranonce::Extranonce;
+use crate::job::{Generation, JobIds};
+use crate::rpc::{Message, PoolError};
+use crate::space::Space;
+use crate::transmit::Transmit;
+
+pub use events::{DownReason, Notice, UpstreamEvent};
+use jobs::Jobs;
+use pace::Pacer;
+use requests::{Request, Requests};
+
+/// How long a pool may take to answer a subscribe or an authorize.
+const LOGIN_WITHIN: Duration = Duration::from_secs(10);
+/// How long a pool may take to judge a share.
+pub const VERDICT_WITHIN: Duration = Duration::from_secs(30);
+/// So many shares in a row without an answer mean that the pool is gone.
+const MAX_UNANSWERED: u32 = 3;
+/// The most lines without sense that are borne on one connection.
+const MAX_BAD_LINES: u8 = 5;
+/// A second overlong line within this time ends the connection.
+const OVERLONG_PARDON: Duration = Duration::from_secs(60);
+
+/// What an upstream is told about its pool and route.
+#[derive(Clone)]
+pub struct UpstreamConfig {
+    /// The account.
+    pub user: String,
+    /// Its password. Never logged.
+    pub password: String,
+    /// The name that the proxy gives itself.
+    pub agent: String,
+    /// How many bytes tell rigs apart; the dialect's own choice when absent.
+    pub prefix_bytes: Option<usize>,
+    /// The most rigs on this connection.
+    pub max_rigs: usize,
+    /// Whether the stricter split is known to be needed.
+    pub fallback: bool,
+}
+
+/// A session with a pool.
+pub struct Upstream<D: Dialect, T> {
+    dialect: Arc<D>,
+    config: UpstreamConfig,
+    phase: Phase,
+    transmit: Transmit,
+    events: VecDeque<UpstreamEvent<T>>,
+    requests: Requests<D, T>,
+    pacer: Pacer<D, T>,
+    jobs: Jobs<D>,
+    announced: Announced,
+    subscribed: Option<Subscribed>,
+    ground: Option<Ground>,
+    generation: Generation,
+    /// The pool's `mining.set_extranonce`, which applies with its next job.
+    next_extranonce: Option<(Extranonce, Option<usize>)>,
+    /// Shares that the pool took in the present generation.
+    accepted: u64,
+    unanswered: u32,
+    bad_lines: u8,
+    overlong: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Offline,
+    Subscribing,
+    Authorizing,
+    Live,
+}
+
+impl<D: Dialect, T> Upstream<D, T> {
+    /// A session that has no connection yet. `ids` is shared by all channels of a route.
+    #[must_use]
+    pub fn new(dialect: Arc<D>, config: UpstreamConfig, ids: Arc<JobIds>) -> Self {
+        Self {
+            pacer: Pacer::new(dialect.pace()),
+            jobs: Jobs::new(ids),
+            dialect,
+            config,
+            phase: Phase::Offline,
+            transmit: Transmit::new(),
+            events: VecDeque::new(),
+            requests: Requests::new(),
+            announced: Announced::default(),
+            subscribed: None,
+            ground: None,
+            generation: Generation(0),
+            next_extranonce: None,
+            accepted: 0,
+            unanswered: 0,
+            bad_lines: 0,
+            overlong: None,
+        }
+    }
+
+    /// A connection to the pool is there.
+    pub fn handle_connected(&mut self, now: Instant) {
+        if self.phase != Phase::Offline {
+            self.handle_disconnected();
+        }
+        self.phase = Phase::Subscribing;
+        self.announced = Announced::default();
+        self.next_extranonce = None;
+        self.bad_lines = 0;
+        self.unanswered = 0;
+        self.overlong = None;
+        let id = self.requests.push(Request::Subscribe, now);
+        let former = self.subscribed.as_ref().and_then(|given| given.session.as_deref());
+        let agent = &self.config.agent;
+        self.transmit.write(|out| self.dialect.put_subscribe(id, agent, former, out));
+    }
+
+    /// The connection is lost, or is being given up. Every share that waits gets its verdict.
+    pub fn handle_disconnected(&mut self) {
+        if self.phase == Phase::Subscribing {
+            // Perhaps the pool does not like the session that was to be resumed.
+            if let Some(given) = &mut self.subscribed {
+                given.session = None;
+            }
+        }
+        self.phase = Phase::Offline;
+        self.transmit.clear();
+        self.jobs.close_all();
+        let waiting = self.pacer.drain().map(|queued| queued.ticket);
+        for ticket in waiting.chain(self.requests.drain_shares()) {
+            let verdict = Err(Reject::lost());
+            self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+        }
+        self.events.push_back(UpstreamEvent::View);
+    }
+
+    /// A line came from the pool.
+    pub fn handle_line(&mut self, line: &[u8], now: Instant) {
+        if self.phase == Phase::Offline {
+            return;
+        }
+        let Ok(message) = Message::parse(line) else {
+            self.bad_lines += 1;
+            let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
+            self.notice(Notice::BadLine(start));
+            if self.bad_lines >= MAX_BAD_LINES {
+                self.down(DownReason::BadLines);
+            }
+            return;
+        };
+        match &message.method {
+            Some(method) => {
+                let empty = serde_json::value::RawValue::NULL;
+                let event = self.dialect.parse_event(method, message.params.unwrap_or(empty));
+                match event {
+                    Ok(event) => self.handle_event(event, now),
+                    Err(error) => {
+                        self.notice(Notice::Unusable { method: shown(method), error });
+                    }
+                }
+            }
+            None => self.handle_answer(&message, now),
+        }
+    }
+
+    /// A line from the pool was too long and has been skipped.
+    pub fn handle_overlong(&mut self, cap: usize, now: Instant) {
+        if self.phase == Phase::Offline {
+            return;
+        }
+        self.notice(Notice::Overlong { cap });
+        let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;
+        if self.overlong.replace(now).is_some_and(recent) {
+            self.down(DownReason::Overlong { cap });
+        }
+    }
+
+    /// A share is to be forwarded.
+    pub fn handle_submission(&mut self, submission: Submission<D>, ticket: T, now: Instant) {
+        match self.pacer.enqueue(submission, ticket) {
+            Ok(()) => self.write_submissions(now),
+            Err(ticket) => {
+                let verdict = Err(Reject::overflow("pool connection saturated"));
+                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+            }
+        }
+    }
+
+    /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.phase == Phase::Offline {
+            return;
+        }
+        self.publish_settled(now);
+        self.expire_requests(now);
+        self.write_submissions(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.phase == Phase::Offline {
+            return None;
+        }
+        let times = [self.jobs.settles_at(), self.requests.next_deadline(), self.pacer.next_slot()];
+        times.into_iter().flatten().min()
+    }
+
+    /// What sessions should see now.
+    #[must_use]
+    pub fn view(&self) -> ChannelView<D> {
+        ChannelView {
+            live: self.is_live(),
+            generation: self.generation,
+            ground: self.ground.clone(),
+            work: self.jobs.latest_of(self.generation),
+            pool_target: self.jobs.pool_target(),
+        }
+    }
+
+    /// Something to log, show or pass on.
+    pub fn poll_event(&mut self) -> Option<UpstreamEvent<T>> {
+        self.events.pop_front()
+    }
+
+    /// The bytes to be written to the pool.
+    pub fn transmit(&mut self) -> &mut Transmit {
+        &mut self.transmit
+    }
+
+    /// Whether the pool takes shares.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// How many shares are written or queued and have no verdict yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.requests.shares() + self.pacer.queued()
+    }
+
+    /// What the pool gave at its last subscribe.
+    #[must_use]
+    pub const fn subscribed(&self) -> Option<&Subscribed> {
+        self.subscribed.as_ref()
+    }
+
+    fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) {
+        match event {
+            // Whether it belongs to a new generation is not known before the subscribe's answer.
+            PoolEvent::Notify(job) if self.phase == Phase::Subscribing => self.jobs.hold(job),
+            PoolEvent::Notify(job) => self.take_job(job, now),
+            PoolEvent::Difficulty(target) => {
+                self.announced.difficulty = Some(target);
+                self.target_announced();
+            }
+            PoolEvent::Target(target) => {
+                self.announced.target = Some(target);
+                if self.jobs.settles_at().is_some() {
+                    self.publish_pending(now);
+                } else {
+                    self.target_announced();
+                }
+            }
+            PoolEvent::Extranonce { extranonce1, size } => {
+                self.next_extranonce = Some((extranonce1, size));
+            }
+            PoolEvent::Reconnect { host, port } => {
+                self.events.push_back(UpstreamEvent::Reconnect { host, port });
+            }
+            PoolEvent::Message(text) => self.notice(Notice::Message(text)),
+            PoolEvent::Unknown => {}
+        }
+    }
+
+    fn target_announced(&mut self) {
+        if self.jobs.announce(&self.dialect, &self.announced) {
+            self.notice(Notice::Target(self.jobs.pool_target()));
+            self.events.push_back(UpstreamEvent::View);
+        }
+    }
+
+    /// Makes what the pool gave the present ground; a new generation unless it is the same.
+    /// `false` when there is no room in it: the connection is down then.
+    fn settle_on(&mut self, given: Subscribed) -> bool {
+        let split = self.dialect.split(&given, self.config.prefix_bytes, self.config.fallback);
+        self.subscribed = Some(given);
+        match split {
+            Ok(split) => {
+                if self.ground.as_ref().is_none_or(|ground| *ground.split != split) {
+                    self.new_ground(split);
+                }
+                true
+            }
+            Err(error) => {
+                self.down(DownReason::NoRoom(error));
+                false
+            }
+        }
+    }
+
+    fn new_ground(&mut self, split: Split) {
+        let space = Space::new(split.prefix_bytes, self.config.max_rigs);
+        let capacity = space.capacity();
+        self.generation.0 += 1;
+        self.accepted = 0;
+        self.jobs.forget();
+        let split = Arc::new(split);
+        self.ground = Some(Ground { split: Arc::clone(&split), space });
+        self.notice(Notice::Ground { split, capacity });
+        self.events.push_back(UpstreamEvent::View);
+    }
+
+    /// The pool refused a share for its form. If the split is one that stricter pools do not take,
+    /// and none was taken so far, the stricter one is used from now on.
+    fn fall_back(&mut self, error: &PoolError) {
+        let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
+        if !wide || self.accepted > 0 || self.config.fallback {
+            return;
+        }
+        let Some(given) = self.subscribed.clone() else { return };
+        self.config.fallback = true;
+        self.notice(Notice::Fallback { error: error.clone() });
+        // The work goes on under the new leases: its shares were worth nothing under the old.
+        let before = self.generation;
+        let work = self.jobs.latest();
+        // The same ground again would have the same leases, to which the work was told already.
+        if self.settle_on(given) && self.generation != before {
+            if let Some(work) = work {
+                self.jobs.readopt(work, self.generation);
+            }
+        }
+    }
+
+    /// Gives the connection up, once: from here on the session is as good as disconnected.
+    fn down(&mut self, reason: DownReason) {
+        self.events.push_back(UpstreamEvent::Down(reason));
+        self.handle_disconnected();
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.events.push_back(UpstreamEvent::Notice(notice));
+    }
+}

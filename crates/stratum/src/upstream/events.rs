@@ -1,0 +1,130 @@
+//! What a session with a pool tells its driver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
+use crate::dialect::{NoRoom, Split};
+use crate::error::{Fault, ParseError, Reject};
+use crate::rpc::PoolError;
+use crate::target::Target;
+
+/// What happened in a session with a pool.
+#[derive(Debug)]
+pub enum UpstreamEvent<T> {
+    /// [`Upstream::view`] has changed.
+    View,
+    /// A share has its verdict.
+    Verdict {
+        /// What came with the share.
+        ticket: T,
+        /// Credited, or why not.
+        verdict: Result<(), Reject>,
+        /// How long the pool took; none where it did not decide.
+        after: Option<Duration>,
+    },
+    /// The pool answered a share that had been given up.
+    LateVerdict,
+    /// The pool wants us elsewhere.
+    Reconnect {
+        /// Where to; the same host when absent.
+        host: Option<String>,
+        /// Where to; the same port when absent.
+        port: Option<u16>,
+    },
+    /// The connection is of no use and must be closed. The session counts it as lost already:
+    /// every share that waited has its verdict, and nothing more is read or written.
+    Down(DownReason),
+    /// Something to log.
+    Notice(Notice),
+}
+
+/// What an operator may want to know about a pool.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// The extranonce space is new.
+    Ground {
+        /// Its division.
+        split: Arc<Split>,
+        /// How many rigs fit.
+        capacity: u64,
+    },
+    /// The pool authorized us: shares can flow.
+    Live,
+    /// The pool refused the wide split, and the narrow one is used.
+    Fallback {
+        /// What it said.
+        error: PoolError,
+    },
+    /// A call could not be used and was skipped.
+    Unusable {
+        /// The method.
+        method: String,
+        /// What is wrong with it.
+        error: ParseError,
+    },
+    /// The answer to a question could not be used.
+    UnusableAnswer(ParseError),
+    /// A line made no sense; its start.
+    BadLine(String),
+    /// A line was longer than the cap and was skipped.
+    Overlong {
+        /// The cap in bytes.
+        cap: usize,
+    },
+    /// The share target changed.
+    Target(Target),
+    /// The pool has something to say.
+    Message(String),
+}
+
+/// Why a connection to a pool is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DownReason {
+    /// No answer to the subscribe or the authorize.
+    #[error("the pool did not answer {0} within {LOGIN_WITHIN:?}")]
+    LoginTimeout(&'static str),
+    /// The subscribe was refused.
+    #[error("the pool refused the subscribe: {0}")]
+    SubscribeRefused(PoolError),
+    /// The subscribe's answer could not be read.
+    #[error("the pool's answer to the subscribe makes no sense: {0}")]
+    SubscribeUnusable(ParseError),
+    /// The account or password was refused.
+    #[error("the pool refused user {user:?}: {reason}; check `user` and `password`")]
+    AuthorizeRefused {
+        /// The account.
+        user: String,
+        /// What the pool said.
+        reason: String,
+    },
+    /// The extranonce cannot be divided as configured.
+    #[error("{0}")]
+    NoRoom(NoRoom),
+    /// Too many lines without sense.
+    #[error("{MAX_BAD_LINES} lines from the pool made no sense")]
+    BadLines,
+    /// Two overlong lines within a minute.
+    #[error("two lines from the pool within {OVERLONG_PARDON:?} were longer than {cap} bytes")]
+    Overlong {
+        /// The cap in bytes.
+        cap: usize,
+    },
+    /// Shares stay without an answer.
+    #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
+    Unanswered,
+}
+
+impl DownReason {
+    /// Who has to act on it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::AuthorizeRefused { .. } | Self::NoRoom(_) => Fault::Operator,
+            _ => Fault::Pool,
+        }
+    }
+}

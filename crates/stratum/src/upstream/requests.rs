@@ -1,0 +1,260 @@
+//! What the pool owes us answers to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{
+    DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamEvent,
+    VERDICT_WITHIN,
+};
+use crate::dialect::{Dialect, Refusal};
+use crate::error::{Reject, RejectCode};
+use crate::rpc::{self, Message, PoolError, Quoted};
+use crate::verdict::Verdict;
+
+/// The most requests without an answer; shares past it wait in the queue.
+pub(super) const MAX_REQUESTS: usize = 1024;
+/// How many given-up shares are remembered, to recognise their late answers.
+const MAX_EXPIRED: usize = 64;
+
+pub(super) enum Request<D: Dialect, T> {
+    Subscribe,
+    Authorize,
+    Question(Arc<D::Job>),
+    Share(T),
+}
+
+/// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves.
+pub(super) struct Requests<D: Dialect, T> {
+    open: VecDeque<Open<D, T>>,
+    next_id: u64,
+    shares: usize,
+    expired: VecDeque<u64>,
+}
+
+struct Open<D: Dialect, T> {
+    id: u64,
+    sent: Instant,
+    request: Request<D, T>,
+}
+
+impl<D: Dialect, T> Requests<D, T> {
+    pub(super) const fn new() -> Self {
+        Self { open: VecDeque::new(), next_id: 1, shares: 0, expired: VecDeque::new() }
+    }
+
+    /// The id of the request that is pushed next. Ids go on from one connection to the next, so
+    /// that no answer is taken for that to another connection's request.
+    pub(super) const fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Notes a request and gives its id.
+    pub(super) fn push(&mut self, request: Request<D, T>, now: Instant) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.shares += usize::from(matches!(request, Request::Share(_)));
+        self.open.push_back(Open { id, sent: now, request });
+        id
+    }
+
+    /// Takes back a request that was not written after all.
+    pub(super) fn withdraw(&mut self, id: u64) {
+        self.take(id);
+    }
+
+    pub(super) const fn shares(&self) -> usize {
+        self.shares
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.open.len() < MAX_REQUESTS
+    }
+
+    /// Forgets all requests and gives back what came with the shares among them.
+    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = T> + use<'_, D, T> {
+        self.shares = 0;
+        self.expired.clear();
+        self.open.drain(..).filter_map(|open| match open.request {
+            Request::Share(ticket) => Some(ticket),
+            _ => None,
+        })
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.open.iter().map(Open::deadline).min()
+    }
+
+    fn take(&mut self, id: u64) -> Option<Open<D, T>> {
+        let at = self.open.iter().position(|open| open.id == id)?;
+        let open = self.open.remove(at)?;
+        self.shares -= usize::from(matches!(open.request, Request::Share(_)));
+        Some(open)
+    }
+
+    fn take_overdue(&mut self, now: Instant) -> Option<Open<D, T>> {
+        let id = self.open.iter().find(|open| open.deadline() <= now)?.id;
+        self.take(id)
+    }
+
+    fn remember_expired(&mut self, id: u64) {
+        if self.expired.len() >= MAX_EXPIRED {
+            self.expired.pop_front();
+        }
+        self.expired.push_back(id);
+    }
+
+    fn was_expired(&mut self, id: u64) -> bool {
+        let at = self.expired.iter().position(|&expired| expired == id);
+        at.and_then(|at| self.expired.remove(at)).is_some()
+    }
+}
+
+impl<D: Dialect, T> Open<D, T> {
+    fn deadline(&self) -> Instant {
+        self.sent
+            + match self.request {
+                Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
+                Request::Question(_) | Request::Share(_) => VERDICT_WITHIN,
+            }
+    }
+}
+
+impl<D: Dialect, T> Upstream<D, T> {
+    pub(super) fn handle_answer(&mut self, message: &Message<'_>, now: Instant) {
+        let Some(id) = message.own_id() else { return };
+        let Some(open) = self.requests.take(id) else {
+            if self.requests.was_expired(id) {
+                self.events.push_back(UpstreamEvent::LateVerdict);
+            }
+            return;
+        };
+        let error = message.error.and_then(PoolError::parse);
+        match open.request {
+            Request::Subscribe => self.subscribe_answered(message, error, now),
+            Request::Authorize => self.authorize_answered(message, error),
+            Request::Question(job) => {
+                let Some(answer) = message.result else { return };
+                if let Err(error) = self.dialect.learn(&job, answer) {
+                    self.notice(Notice::UnusableAnswer(error));
+                }
+            }
+            Request::Share(ticket) => {
+                let accepted = message.result.is_some_and(|result| result.get() == "true");
+                let verdict = self.judged(accepted && error.is_none(), error);
+                self.unanswered = 0;
+                let after = Some(now.saturating_duration_since(open.sent));
+                self.pacer.answered(id, after);
+                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after });
+                self.write_submissions(now);
+            }
+        }
+    }
+
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        let mut reason = None;
+        while let Some(open) = self.requests.take_overdue(now) {
+            match open.request {
+                Request::Subscribe => reason = Some(DownReason::LoginTimeout("the subscribe")),
+                Request::Authorize => reason = Some(DownReason::LoginTimeout("the authorize")),
+                Request::Question(_) => {}
+                Request::Share(ticket) => {
+                    self.requests.remember_expired(open.id);
+                    self.pacer.answered(open.id, None);
+                    let verdict = Err(Reject::unanswered());
+                    self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                    self.unanswered += 1;
+                    if self.unanswered >= MAX_UNANSWERED {
+                        reason = Some(DownReason::Unanswered);
+                    }
+                }
+            }
+        }
+        if let Some(reason) = reason {
+            self.down(reason);
+        }
+    }
+
+    fn subscribe_answered(
+        &mut self,
+        message: &Message<'_>,
+        error: Option<PoolError>,
+        now: Instant,
+    ) {
+        let given = match (message.result, error) {
+            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error)),
+            (None, None) => {
+                let nothing = PoolError { code: None, message: "no result".into() };
+                return self.down(DownReason::SubscribeRefused(nothing));
+            }
+            (Some(result), None) => self.dialect.parse_subscribed(result),
+        };
+        let given = match given {
+            Ok(given) => given,
+            Err(error) => return self.down(DownReason::SubscribeUnusable(error)),
+        };
+        if !self.settle_on(given) {
+            return;
+        }
+        // What came before the answer is older than it.
+        self.next_extranonce = None;
+        self.phase = Phase::Authorizing;
+        let id = self.requests.push(Request::Authorize, now);
+        let (user, password) = (Quoted(&self.config.user), Quoted(&self.config.password));
+        self.transmit.write(|out| {
+            rpc::put_request(out, id, "mining.authorize", format_args!("[{user},{password}]"));
+        });
+        if let Some(job) = self.jobs.take_early() {
+            self.take_job(job, now);
+        }
+    }
+
+    fn authorize_answered(&mut self, message: &Message<'_>, error: Option<PoolError>) {
+        let refused = message.result.is_some_and(|result| result.get() == "false");
+        if refused || error.is_some() {
+            let reason = error.map_or_else(|| "no reason given".into(), |error| error.to_string());
+            let reason = self.without_password(reason);
+            let user = self.config.user.clone();
+            return self.down(DownReason::AuthorizeRefused { user, reason });
+        }
+        self.phase = Phase::Live;
+        self.notice(Notice::Live);
+        self.events.push_back(UpstreamEvent::View);
+    }
+
+    /// Some pools quote what they refuse. Passwords too short to be secret (`x`) stay, since they
+    /// would be found in any text.
+    fn without_password(&self, reason: String) -> String {
+        const SECRET: usize = 4;
+        let password = &self.config.password;
+        if password.len() < SECRET { reason } else { reason.replace(&**password, "***") }
+    }
+
+    fn judged(&mut self, accepted: bool, error: Option<PoolError>) -> Result<(), Reject> {
+        if accepted {
+            self.accepted += 1;
+            return Ok(());
+        }
+        let error = error
+            .unwrap_or_else(|| PoolError { code: None, message: "the pool gave no reason".into() });
+        let refusal = self.dialect.classify_refusal(&error);
+        if refusal == Refusal::Form {
+            self.fall_back(&error);
+        }
+        let (code, verdict) = match refusal {
+            Refusal::Stale => (RejectCode::JobNotFound, Verdict::Stale),
+            Refusal::Duplicate => (RejectCode::Duplicate, Verdict::RejectedByPool),
+            Refusal::LowDifficulty => (RejectCode::LowDifficulty, Verdict::RejectedByPool),
+            Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
+            Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
+        };
+        Err(Reject { code, reason: format!("pool: {error}").into(), verdict })
+    }
+}
+
+/// How long the pool took at most for its last shares; the pace's slots free by it.
+pub(super) fn slot_after(rtt: Option<Duration>) -> Duration {
+    const LEAST: Duration = Duration::from_secs(1);
+    rtt.map_or(LEAST, |rtt| (rtt * 2).max(LEAST))
+}

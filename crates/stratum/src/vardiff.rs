@@ -1,0 +1,215 @@
+//! Share times in, levels out: each rig's difficulty follows its hashrate.
+
+use std::time::{Duration, Instant};
+
+use crate::ladder::Level;
+use crate::target::Difficulty;
+
+/// How often a rig's difficulty is looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// The longest time over which shares are counted for one decision.
+const WINDOW: Duration = Duration::from_secs(120);
+/// A rig that reaches this many shares far too soon is given a harder level at once.
+const FAST_SHARES: u32 = 8;
+/// How much too soon: this many times the wanted rate.
+const FAST_FACTOR: f64 = 4.0;
+/// The most rungs that one decision goes down after silence: difficulty ÷ 4.
+const SILENT_RUNGS: i16 = 2;
+
+/// The wishes of a route.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VardiffConfig {
+    /// Without it every rig gets the pool's own target.
+    pub enabled: bool,
+    /// How many shares a minute a rig should send.
+    pub shares_per_minute: f64,
+    /// The easiest difficulty, on the scale that the rigs are told.
+    pub min: Option<Difficulty>,
+    /// The hardest difficulty, on the same scale. The pool's own is a limit besides.
+    pub max: Option<Difficulty>,
+}
+
+impl Default for VardiffConfig {
+    fn default() -> Self {
+        Self { enabled: true, shares_per_minute: 10.0, min: None, max: None }
+    }
+}
+
+/// The difficulty of one rig.
+///
+/// It estimates the rig's speed from the work of its shares, so the estimate is right also while
+/// a new level has not reached the rig yet.
+#[derive(Debug)]
+pub struct Vardiff {
+    config: VardiffConfig,
+    level: Level,
+    since: Instant,
+    next_check: Instant,
+    shares: u32,
+    /// The sum of the shares' difficulties.
+    work: f64,
+}
+
+impl Vardiff {
+    /// Starts at a level.
+    #[must_use]
+    pub fn new(config: VardiffConfig, start: Level, now: Instant) -> Self {
+        let mut vardiff = Self {
+            config,
+            level: Level::TOP,
+            since: now,
+            next_check: now + CHECK_EVERY,
+            shares: 0,
+            work: 0.0,
+        };
+        vardiff.level = if config.enabled { vardiff.clamp(start) } else { Level::TOP };
+        vardiff
+    }
+
+    /// The level that the rig should have.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Starts again at a level that the rig or the operator asks for.
+    pub fn restart(&mut self, start: Level, now: Instant) {
+        *self = Self::new(self.config, start, now);
+    }
+
+    /// Notes a share that met the rig's target of this difficulty.
+    pub fn on_share(&mut self, difficulty: Difficulty, now: Instant) {
+        if !self.config.enabled {
+            return;
+        }
+        self.shares += 1;
+        self.work += difficulty.get();
+        let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
+        let soon = f64::from(self.shares) * self.interval() / FAST_FACTOR;
+        if self.shares >= FAST_SHARES && elapsed < soon {
+            self.decide(elapsed.max(0.001), now);
+        }
+    }
+
+    /// Decides when it is time to; `current` is the difficulty of the target that the rig has.
+    pub fn on_timeout(&mut self, current: Difficulty, now: Instant) {
+        if !self.config.enabled || now < self.next_check {
+            return;
+        }
+        self.next_check = now + CHECK_EVERY;
+        let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
+        if self.shares > 0 {
+            self.decide(elapsed, now);
+        } else if elapsed > 3.0 * self.interval() {
+            self.level = self.clamp(Level::at_or_below(current).easier_by(SILENT_RUNGS));
+            self.start_window(now);
+        }
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.config.enabled.then_some(self.next_check)
+    }
+
+    fn decide(&mut self, elapsed: f64, now: Instant) {
+        let Some(ideal) = Difficulty::new(self.work / elapsed * self.interval()) else { return };
+        // A level within half a rung of the ideal stays; where few shares were counted, chance
+        // alone moves the estimate by more than that, so a whole rung is left alone.
+        let tolerance = if self.shares < 16 { 1.0 } else { 0.6 };
+        let off = self
+            .level
+            .difficulty()
+            .map_or(f64::INFINITY, |level| (ideal.get() / level.get()).log2().abs());
+        if off > tolerance {
+            self.level = self.clamp(Level::nearest(ideal));
+            self.start_window(now);
+        } else if now.saturating_duration_since(self.since) >= WINDOW {
+            self.start_window(now);
+        }
+    }
+
+    fn start_window(&mut self, now: Instant) {
+        self.since = now;
+        self.next_check = now + CHECK_EVERY;
+        self.shares = 0;
+        self.work = 0.0;
+    }
+
+    /// The wanted seconds between shares.
+    fn interval(&self) -> f64 {
+        60.0 / self.config.shares_per_minute.max(0.01)
+    }
+
+    fn clamp(&self, level: Level) -> Level {
+        let min = self.config.min.map_or(Level::EASIEST, Level::nearest);
+        let max = self.config.max.map_or(Level::TOP, Level::nearest);
+        level.min(max).max(min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    /// A rig of a constant speed, in difficulties per second, told its level at once.
+    fn run(vardiff: &mut Vardiff, speed: f64, now: &mut Instant, seconds: u64) -> u32 {
+        let end = *now + Duration::from_secs(seconds);
+        let mut shares = 0;
+        while *now < end {
+            let difficulty = vardiff.level().difficulty().unwrap_or(Difficulty::power_of_two(10));
+            let found = *now + Duration::from_secs_f64(difficulty.get() / speed);
+            let check = vardiff.poll_timeout().unwrap();
+            if check < found {
+                *now = check;
+                vardiff.on_timeout(difficulty, check);
+            } else {
+                *now = found;
+                shares += 1;
+                vardiff.on_share(difficulty, found);
+            }
+        }
+        shares
+    }
+
+    #[test]
+    fn settles_near_the_wanted_rate_from_either_side() {
+        for speed in [0.001, 1.0, 170.0, 1e6] {
+            let mut now = start();
+            let mut vardiff = Vardiff::new(VardiffConfig::default(), Level::TOP, now);
+            run(&mut vardiff, speed, &mut now, 1800);
+            let shares = run(&mut vardiff, speed, &mut now, 600);
+            assert!((50..=200).contains(&shares), "{shares} shares in 10 minutes at {speed}");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_stopped_within_a_few_shares() {
+        let mut now = start();
+        let mut vardiff = Vardiff::new(VardiffConfig::default(), Level::EASIEST, now);
+        let shares = run(&mut vardiff, 1e3, &mut now, 30);
+        assert!(shares < 300, "{shares}");
+    }
+
+    #[test]
+    fn limits_hold_and_disabled_means_the_pools_target() {
+        let now = start();
+        let config = VardiffConfig {
+            min: Difficulty::new(4.0),
+            max: Difficulty::new(64.0),
+            ..VardiffConfig::default()
+        };
+        assert_eq!(
+            Vardiff::new(config, Level::EASIEST, now).level(),
+            Level::nearest(Difficulty::new(4.0).unwrap())
+        );
+        assert_eq!(
+            Vardiff::new(config, Level::TOP, now).level(),
+            Level::nearest(Difficulty::new(64.0).unwrap())
+        );
+        let off = VardiffConfig { enabled: false, ..config };
+        let vardiff = Vardiff::new(off, Level::EASIEST, now);
+        assert_eq!((vardiff.level(), vardiff.poll_timeout()), (Level::TOP, None));
+    }
+}
