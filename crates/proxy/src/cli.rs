@@ -122,7 +122,7 @@ pub struct Demo {
     #[arg(long, value_name = "NAME", default_value = "all")]
     pub dialect: String,
     /// How many rigs.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 36)]
     pub rigs: usize,
     /// For how long.
     #[arg(long, value_name = "S", default_value_t = 20)]

@@ -14,7 +14,7 @@ use crate::cli::{Cli, Command, Log, Run};
 use crate::config::{Config, ConfigError};
 use crate::limits;
 use crate::registry::Registry;
-use crate::telemetry::{self, TelemetryError};
+use crate::telemetry::{self, LogLevel, TelemetryError};
 
 /// Does what the command line says.
 ///
@@ -33,7 +33,9 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             block_on(check::check(config, registry))
         }
         Command::Demo(demo) => {
-            started(&log, crate::config::Log::default())?;
+            // The live view is what to look at; the log adds what is out of order.
+            let quiet = crate::config::Log { level: LogLevel::Warn, ..Default::default() };
+            started(&log, quiet)?;
             limits::raise_and_report(demo.rigs);
             block_on(demo::demo(demo, registry))
         }

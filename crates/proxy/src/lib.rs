@@ -9,6 +9,7 @@ pub mod config;
 pub mod drive;
 pub mod limits;
 pub mod net;
+pub mod probe;
 pub mod registry;
 mod rig_log;
 pub mod roster;

@@ -17,6 +17,7 @@ use crate::commands::verify::{self, Answer, Request};
 use crate::config::{
     self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
 };
+use crate::probe::{self, Probing};
 use crate::running::{self, RunningRoute};
 
 /// A dialect that is made from a config's options.
@@ -65,6 +66,8 @@ pub struct Entry {
     pub check: fn(&OptionTable, &OptionTable) -> Result<(), OptionError>,
     /// Starts a route on listeners that are bound already.
     pub start: Start,
+    /// Tries a pool out.
+    pub probe: for<'a> fn(&'a config::Route, &'a config::Pool) -> Probing<'a>,
     /// Judges one share.
     pub verify: fn(&Request<'_>) -> Answer,
 }
@@ -75,6 +78,7 @@ impl Entry {
             name: D::NAME,
             check: |route, pool| configured::<D>(route, pool).map(drop),
             start: running::start::<D>,
+            probe: probe::probe::<D>,
             verify: verify::judge::<D>,
         }
     }

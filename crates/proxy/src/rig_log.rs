@@ -17,7 +17,7 @@ use crate::route::Route;
 const REFUSED_EVERY: Duration = Duration::from_secs(60);
 
 /// Tells the story of one rig: it came, its first share, why its shares are refused, it left.
-pub struct RigLog {
+pub(crate) struct RigLog {
     route: String,
     peer: SocketAddr,
     rig: String,
@@ -31,7 +31,7 @@ pub struct RigLog {
 impl RigLog {
     /// A rig has connected.
     #[must_use]
-    pub fn new(route: &str, peer: SocketAddr) -> Self {
+    pub(crate) fn new(route: &str, peer: SocketAddr) -> Self {
         Self {
             route: route.into(),
             peer,
@@ -45,7 +45,7 @@ impl RigLog {
     }
 
     /// It subscribed or authorized; with both it is up.
-    pub fn up<D: Dialect>(&mut self, session: &Downstream<D>, channel: Option<u64>) {
+    pub(crate) fn up<D: Dialect>(&mut self, session: &Downstream<D>, channel: Option<u64>) {
         let (Some(worker), Some((extranonce1, size)), false) =
             (session.worker(), session.told_extranonce(), self.is_up)
         else {
@@ -61,7 +61,12 @@ impl RigLog {
     }
 
     /// A share ended within the session.
-    pub fn ended(&mut self, verdict: Verdict, reason: Option<&str>, diagnosis: Option<Diagnosis>) {
+    pub(crate) fn ended(
+        &mut self,
+        verdict: Verdict,
+        reason: Option<&str>,
+        diagnosis: Option<Diagnosis>,
+    ) {
         let reason = reason.unwrap_or("good, below the pool's target");
         self.share(verdict, reason);
         if let Some(diagnosis) = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis)) {
@@ -72,7 +77,7 @@ impl RigLog {
     }
 
     /// The pool's verdict on a share.
-    pub fn verdict(&mut self, verdict: &Result<(), Reject>) {
+    pub(crate) fn verdict(&mut self, verdict: &Result<(), Reject>) {
         match verdict {
             Ok(()) => self.share(Verdict::AcceptedByPool, "accepted"),
             Err(reject) => self.share(reject.verdict, &reject.reason),
@@ -80,26 +85,26 @@ impl RigLog {
     }
 
     /// A share is a block.
-    pub fn block(&self, job: JobId, hash: &PowHash) {
+    pub(crate) fn block(&self, job: JobId, hash: &PowHash) {
         let Self { route, rig, peer, .. } = self;
         info!(event = "share.block", route, rig, %peer, %job, %hash, "found a block");
     }
 
     /// A line made no sense.
-    pub fn bad_line(&mut self, what: &str) {
+    pub(crate) fn bad_line(&mut self, what: &str) {
         self.bad_lines += 1;
         let Self { route, rig, peer, bad_lines, .. } = &*self;
         debug!(event = "rig.bad_line", route, rig, %peer, bad_lines, what, "a line makes no sense");
     }
 
     /// Something to know about this rig.
-    pub fn remark(&self, remark: &str) {
+    pub(crate) fn remark(&self, remark: &str) {
         let Self { route, rig, peer, .. } = self;
         info!(event = "rig.remark", route, rig, %peer, "{remark}");
     }
 
     /// It left, or was let go.
-    pub fn down<D: Dialect>(&self, route: &Route<D>, reason: &CloseReason) {
+    pub(crate) fn down<D: Dialect>(&self, route: &Route<D>, reason: &CloseReason) {
         let Self { route: name, rig, peer, .. } = self;
         if self.is_up {
             let fault = reason.fault();
@@ -114,13 +119,15 @@ impl RigLog {
 
     fn share(&mut self, verdict: Verdict, reason: &str) {
         let first = !std::mem::replace(&mut self.first_share_told, true);
-        let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
+        // Stale shares come with every block and are in the summary.
+        let usual =
+            matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget | Verdict::Stale);
         let Self { route, rig, peer, refused, .. } = self;
         debug!(event = "share", route, rig, %verdict, reason);
         if first {
             info!(event = "rig.first_share", route, rig, %peer, %verdict, "first share: {reason}");
         }
-        if good {
+        if usual {
             return;
         }
         let now = Instant::now();

@@ -1,16 +1,22 @@
-//! The rigs that are connected.
+//! The rigs that are connected, and the workers that they mine as.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
-use orepass_stratum::stats::Book;
+use dashmap::mapref::multiple::RefMulti;
+use orepass_stratum::stats::{Book, Totals};
 
-/// All live sessions of a route.
+/// The most workers that are booked by name; shares of others are booked together.
+pub const MAX_WORKERS: usize = 20_000;
+
+/// All live sessions of a route, and the books of its workers.
 #[derive(Debug, Default)]
 pub struct Roster {
     rigs: DashMap<u64, Arc<Rig>>,
+    workers: DashMap<Arc<str>, Arc<Book>>,
+    other_workers: Arc<Book>,
     next: AtomicU64,
     online: AtomicUsize,
     came: AtomicU64,
@@ -24,8 +30,6 @@ pub struct Rig {
     pub serial: u64,
     /// Where it connects from.
     pub peer: SocketAddr,
-    /// Its shares.
-    pub book: Arc<Book>,
     identity: Mutex<Identity>,
 }
 
@@ -55,7 +59,7 @@ impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
     pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> Entry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = Rig { serial, peer, book: Arc::default(), identity: Mutex::default() };
+        let rig = Rig { serial, peer, identity: Mutex::default() };
         let rig = Arc::new(rig);
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);
@@ -73,6 +77,27 @@ impl Roster {
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
         (self.came.load(Ordering::Relaxed), self.went.load(Ordering::Relaxed))
+    }
+
+    /// The book of a worker, which outlives its connections.
+    #[must_use]
+    pub fn worker(&self, name: &Arc<str>) -> Arc<Book> {
+        if let Some(book) = self.workers.get(name) {
+            return Arc::clone(&book);
+        }
+        if self.workers.len() >= MAX_WORKERS {
+            return Arc::clone(&self.other_workers);
+        }
+        Arc::clone(&self.workers.entry(Arc::clone(name)).or_default())
+    }
+
+    /// All workers and their figures at this moment, in no order.
+    #[must_use]
+    pub fn workers(&self) -> Vec<(Arc<str>, Totals)> {
+        let figures = |entry: RefMulti<'_, Arc<str>, Arc<Book>>| {
+            (Arc::clone(entry.key()), entry.value().totals())
+        };
+        self.workers.iter().map(figures).collect()
     }
 
     /// All rigs at this moment, in no order.
@@ -118,5 +143,15 @@ mod tests {
         drop(one);
         assert_eq!((roster.online(), roster.traffic()), (1, (2, 1)));
         assert_eq!(roster.rigs()[0].peer, two.rig().peer);
+    }
+
+    #[test]
+    fn a_worker_keeps_its_book() {
+        let roster = Roster::default();
+        let name: Arc<str> = "farm.r1".into();
+        roster.worker(&name).sent();
+        roster.worker(&"farm.r1".into()).sent();
+        assert_eq!(roster.workers(), [(name.clone(), roster.worker(&name).totals())]);
+        assert_eq!(roster.worker(&name).totals().sent, 2);
     }
 }

@@ -39,7 +39,7 @@ pub struct Ticket {
 struct Pending {
     number: u64,
     hashes: f64,
-    /// The books of the route and of the rig.
+    /// The books of the route and of the worker.
     books: [Arc<Book>; 2],
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
     mailbox: Option<mpsc::Sender<Mail>>,
@@ -60,11 +60,6 @@ impl Ticket {
     /// The share has its verdict.
     pub fn resolve(mut self, verdict: Result<(), Reject>) {
         self.settle(verdict);
-    }
-
-    /// A pool answered this share after it had been given up.
-    pub fn books(&self) -> Option<&[Arc<Book>; 2]> {
-        self.pending.as_ref().map(|pending| &pending.books)
     }
 
     fn settle(&mut self, verdict: Result<(), Reject>) {

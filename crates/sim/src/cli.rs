@@ -3,7 +3,7 @@
 mod pool;
 mod rigs;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -41,7 +41,11 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let filter = tracing_subscriber::EnvFilter::try_from_env("OREPASS_LOG")
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr)
+            .init();
         match self.command {
             Command::Pool(args) => args.run().await,
             Command::Rigs(args) => args.run().await,

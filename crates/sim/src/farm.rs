@@ -80,7 +80,7 @@ impl Farm {
     /// [`WaitTimeout`] with the last counters, some shares still pending.
     pub async fn drain(&self, patience: Duration) -> Result<RigStats, WaitTimeout> {
         self.stop_mining();
-        wait::until(patience, || self.stats(), |stats| stats.pending == 0).await
+        wait::until(patience, || self.stats(), RigStats::is_idle).await
     }
 
     /// Ends all rigs and gives the sum of their counters.

@@ -13,7 +13,8 @@
 //! use orepass_sim::pool::{Pool, PoolConfig};
 //! use orepass_sim::rig::{Rig, RigConfig};
 //!
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = Pool::new(PoolConfig { difficulty: 1e-8, ..PoolConfig::default() });
 //! let address = pool.listen("127.0.0.1:0").await?;
 //! let (rig, handle) = Rig::new(RigConfig { share_limit: Some(3), ..RigConfig::default() });
@@ -23,9 +24,8 @@
 //! assert_eq!(stats.rejected, 0);
 //! handle.close();
 //! # running.await?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # }).map_err(|error| error.to_string())?;
-//! # Ok::<(), String>(())
+//! # Ok(())
+//! # }
 //! ```
 
 pub mod coin;

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use orepass_stratum::rpc;
 use orepass_stratum::target::Difficulty;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
@@ -30,6 +30,8 @@ pub use stats::{Duplicate, PoolStats, WorkerStats};
 
 /// How many events a connection may be behind.
 const EVENTS: usize = 64;
+/// How many bytes a connection in memory holds in each direction.
+const PIPE: usize = 64 * 1024;
 /// More than any line that is read from a pool.
 const OVERLONG: usize = 600 * 1024;
 /// How long to wait after a failed accept, which is mostly for want of file descriptors.
@@ -78,6 +80,15 @@ impl Pool {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         connection::serve(Arc::clone(&self.inner), stream).await;
+    }
+
+    /// A connection in memory, served in the background.
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (near, far) = duplex(PIPE);
+        let pool = self.clone();
+        tokio::spawn(async move { pool.serve(far).await });
+        near
     }
 
     /// Serves TCP connections at this address in the background, until the pool is closed.

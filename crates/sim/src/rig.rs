@@ -50,7 +50,8 @@ struct Control {
 /// What a rig knows beyond one connection.
 #[derive(Debug, Default)]
 struct Memory {
-    job_ids: VecDeque<String>,
+    /// Hashes of job ids.
+    job_ids: VecDeque<u64>,
     /// Fingerprints of works with their extranonce1.
     works: VecDeque<u64>,
     /// Which rubbish comes next.
@@ -171,13 +172,13 @@ impl RigHandle {
         wait::until(wait::PATIENCE, || self.stats(), wanted).await
     }
 
-    /// Waits until no share waits for its answer, at most 30 s. Meant for after
+    /// Waits until the rig does not hash and no share waits for its answer, at most 30 s. Meant for after
     /// [`stop_mining`](Self::stop_mining).
     ///
     /// # Errors
     /// [`WaitTimeout`] with the last counters.
     pub async fn drained(&self) -> Result<RigStats, WaitTimeout> {
-        self.wait_for(|stats| stats.pending == 0).await
+        self.wait_for(RigStats::is_idle).await
     }
 }
 
@@ -194,15 +195,15 @@ impl SharedStats {
 
 impl Memory {
     /// Notes a job; says whether its id and its work were there before.
-    fn note_job(&mut self, id: &str, work: u64) -> (bool, bool) {
-        let seen = (self.job_ids.iter().any(|old| old == id), self.works.contains(&work));
+    fn note_job(&mut self, id: u64, work: u64) -> (bool, bool) {
+        let seen = (self.job_ids.contains(&id), self.works.contains(&work));
         if self.job_ids.len() == MEMORY {
             self.job_ids.pop_front();
         }
         if self.works.len() == MEMORY {
             self.works.pop_front();
         }
-        self.job_ids.push_back(id.to_owned());
+        self.job_ids.push_back(id);
         self.works.push_back(work);
         seen
     }

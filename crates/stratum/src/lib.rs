@@ -17,6 +17,7 @@ pub mod extranonce;
 pub mod job;
 pub mod ladder;
 pub mod line;
+pub mod pools;
 pub mod rpc;
 pub mod seen;
 pub mod space;

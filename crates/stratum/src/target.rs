@@ -152,13 +152,13 @@ impl PowHash {
         Target::from_be_bytes(self.0)
     }
 
-    /// `hash <= target`, the rule of Bitcoin and Handshake.
+    /// `hash <= target`, the rule of most coins.
     #[must_use]
     pub fn at_or_below(&self, target: &Target) -> bool {
         self.as_target() <= *target
     }
 
-    /// `hash < target`, the rule of Aion.
+    /// `hash < target`, the rule of some.
     #[must_use]
     pub fn below(&self, target: &Target) -> bool {
         self.as_target() < *target

@@ -345,10 +345,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         let before = self.generation;
         let work = self.jobs.latest();
         // The same ground again would have the same leases, to which the work was told already.
-        if self.settle_on(given) && self.generation != before {
-            if let Some(work) = work {
-                self.jobs.readopt(work, self.generation);
-            }
+        if self.settle_on(given)
+            && self.generation != before
+            && let Some(work) = work
+        {
+            self.jobs.readopt(work, self.generation);
         }
     }
 

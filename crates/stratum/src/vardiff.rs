@@ -158,7 +158,8 @@ mod tests {
         let end = *now + Duration::from_secs(seconds);
         let mut shares = 0;
         while *now < end {
-            let difficulty = vardiff.level().difficulty().unwrap_or(Difficulty::power_of_two(10));
+            let difficulty =
+                vardiff.level().difficulty().unwrap_or_else(|| Difficulty::power_of_two(10));
             let found = *now + Duration::from_secs_f64(difficulty.get() / speed);
             let check = vardiff.poll_timeout().unwrap();
             if check < found {

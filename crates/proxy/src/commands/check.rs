@@ -1,16 +1,90 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
 use super::{CommandError, Outcome};
-use crate::config::Config;
+use crate::config::{Config, Pool, Route};
+use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
 
-/// Says what a config comes to.
+/// Tries every pool of a config out, and says what it found; a failure when a pool is of no use.
 ///
 /// # Errors
-/// A [`CommandError`] when that cannot be found out.
-pub async fn check(config: Config, _registry: &Registry) -> Result<Outcome, CommandError> {
+/// A [`CommandError`] when it cannot be tried.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, CommandError> {
     let (name, routes) = (config.source().name(), config.routes.len());
-    let rigs = config.capacity();
-    println!("{name}: ok, routes {routes}, room for {rigs} rigs");
-    Ok(Outcome::Success)
+    println!(
+        "{name}: the config is good: {routes} route{}, room for {} rigs",
+        plural(routes),
+        config.capacity()
+    );
+    let mut outcome = Outcome::Success;
+    for route in &config.routes {
+        let entry = registry
+            .get(&route.dialect.value)
+            .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+        println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
+        for pool in &route.pools {
+            match (entry.probe)(route, pool).await {
+                Ok(found) => print_found(pool, &found, route),
+                Err(error) => {
+                    outcome = Outcome::Failure;
+                    println!("  pool {} FAILED: {error}{}", pool.name, remedy(&error));
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_found(pool: &Pool, found: &Found, route: &Route) {
+    let Found { addresses, connect, login, given, split, rigs, user, target } = found;
+    let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+    println!("  pool {} ok", pool.name);
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    println!("    address      {}", addresses.join(", "));
+    println!("    latency      connect {}, login {}", millis(connect), millis(login));
+    let announced =
+        given.announced_size.map_or_else(|| "no size".to_owned(), |size| format!("size {size}"));
+    println!(
+        "    extranonce   extranonce1 of {} bytes ({}), {announced} announced",
+        given.extranonce1.len(),
+        given.extranonce1
+    );
+    println!(
+        "    split        {} prefix byte{}, rigs are told {} + {} bytes",
+        split.prefix_bytes,
+        plural(split.prefix_bytes),
+        split.extranonce1.len() + split.prefix_bytes,
+        split.rig_extranonce2
+    );
+    if let Some(remark) = &split.remark {
+        println!("                 {remark}");
+    }
+    println!(
+        "    rigs         {rigs} on a connection, {} on {}",
+        rigs.saturating_mul(route.max_channels as u64),
+        route.max_channels
+    );
+    println!("    authorized   {user}");
+    match target {
+        Some((target, difficulty)) => println!("    difficulty   {difficulty} (target {target})"),
+        None => println!("    difficulty   no job came; rigs would wait"),
+    }
+}
+
+fn remedy(error: &ProbeError) -> &'static str {
+    match error {
+        ProbeError::Resolve { .. } => "; check the host in `url` and this machine's DNS",
+        _ => "",
+    }
+}
+
+fn listens(route: &Route) -> String {
+    let addresses: Vec<String> = route.listen.iter().map(ToString::to_string).collect();
+    addresses.join(", ")
+}
+
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

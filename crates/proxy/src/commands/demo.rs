@@ -1,14 +1,175 @@
-//! `orepass demo`: a farm, a proxy and a pool in one process.
+//! `orepass demo`: a farm, the proxy and a pool in one process, over loopback, hashing for real.
+//!
+//! The pool finds blocks, rigs drop and come back; at the end the rigs stop first, the verdicts
+//! drain, and then the books must close.
 
-use super::{CommandError, Outcome};
+mod coins;
+mod report;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_sim::farm::Farm;
+use orepass_sim::pool::Pool;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::coins::Coin;
+use self::report::{Line, Report};
+use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
+use crate::config::Config;
+use crate::net::listen::listen;
 use crate::registry::Registry;
+use crate::running::RunningRoute;
 
-/// Runs the demo.
+/// How often the live view is written, and how often the pool makes a job.
+const TICK: Duration = Duration::from_secs(1);
+/// A demo lasts at least so long, so that what should happen has the time to.
+const SHORTEST: u64 = 4;
+/// The pool finds so many blocks, evenly spread.
+const BLOCKS: u64 = 4;
+/// So many rigs drop their connection and come back.
+const DROPS: usize = 2;
+/// How long every rig may take to have its accepted share, past the demo's time.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How long answers may take once the rigs have stopped.
+const DRAIN_FOR: Duration = Duration::from_secs(15);
+
+/// Runs the demo; a failure when the books do not close.
 ///
 /// # Errors
-/// A [`CommandError`] when it cannot run to its end.
-pub async fn demo(demo: Demo, _registry: &Registry) -> Result<Outcome, CommandError> {
-    let rigs = demo.rigs;
-    Err(CommandError::Failed(format!("this build has no sessions to serve {rigs} rigs with")))
+/// A [`CommandError`] when it cannot be set up.
+pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandError> {
+    let coins = coins::chosen(&demo.dialect, registry)?;
+    let mut stages = Vec::new();
+    for coin in coins {
+        stages.push(Stage::set(coin, &demo, registry).await?);
+    }
+    let end = Instant::now() + Duration::from_secs(demo.seconds.max(SHORTEST));
+    play(&mut stages, end, demo.json).await;
+    let mut report = Report::default();
+    for stage in stages {
+        report.add(stage.close().await);
+    }
+    report.print(demo.json);
+    Ok(if report.is_good() { Outcome::Success } else { Outcome::Failure })
+}
+
+/// One coin's pool, proxy route and rigs.
+struct Stage {
+    dialect: String,
+    pool: Pool,
+    route: Arc<dyn RunningRoute>,
+    farm: Farm,
+    blocks: u64,
+    most_pool_connections: u64,
+}
+
+impl Stage {
+    async fn set(coin: Coin, demo: &Demo, registry: &Registry) -> Result<Self, CommandError> {
+        let Coin { dialect, pool, rig, route } = coin;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let failed = |error| CommandError::Bind { address: loopback, error };
+        let pool = Pool::new(pool);
+        let pool_address = pool.listen(loopback).await.map_err(failed)?;
+        let listener = listen(loopback).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let text = format!(
+            "[[route]]\nname = \"{dialect}\"\ndialect = \"{dialect}\"\nlisten = [\"{address}\"]\n\
+             {route}\n[[route.pool]]\nurl = \"stratum+tcp://{pool_address}\"\nuser = \"demo\"\n"
+        );
+        let config = Config::parse("demo", &text)?;
+        let entry =
+            registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+        let route = (entry.start)(&config.routes[0], vec![listener])
+            .map_err(|error| config.source().error(error.into_problems()))?;
+        let farm = Farm::start(demo.rigs, &address.to_string(), TICK, rig);
+        Ok(Self { dialect, pool, route, farm, blocks: 0, most_pool_connections: 0 })
+    }
+
+    /// What happens at a moment of the demo; `progress` runs from 0 to 1.
+    fn tick(&mut self, progress: f64) {
+        let due = (progress * (BLOCKS + 1) as f64) as u64;
+        if due > self.blocks && self.blocks < BLOCKS {
+            self.blocks += 1;
+            self.pool.new_block();
+            // After the second block the rigs whose turn it is come back to other leases.
+            if self.blocks == 2 {
+                let dropped = self.farm.rigs().iter().take(DROPS);
+                dropped.for_each(orepass_sim::rig::RigHandle::drop_connection);
+            }
+        } else {
+            self.pool.new_job();
+        }
+        let open = self.pool.stats().connections_open;
+        self.most_pool_connections = self.most_pool_connections.max(open);
+    }
+
+    /// Whether all that should happen has happened.
+    fn is_complete(&self) -> bool {
+        let rigs = self.farm.rigs();
+        let back = rigs.iter().take(DROPS).all(|rig| rig.stats().connects >= 2);
+        back && self.rigs_with_accepted_share() == rigs.len()
+    }
+
+    /// Rigs of which the pool itself has credited a share.
+    fn rigs_with_accepted_share(&self) -> usize {
+        let workers = self.route.roster().workers();
+        workers.iter().filter(|(_, totals)| Line::credited(totals) > 0).count()
+    }
+
+    fn line(&self) -> Line {
+        Line {
+            dialect: self.dialect.clone(),
+            rigs: self.farm.rigs().len(),
+            rigs_online: self.route.roster().online(),
+            pool_connections: self.most_pool_connections,
+            duplicates_at_pool: self.pool.stats().duplicates,
+            rigs_with_accepted_share: self.rigs_with_accepted_share(),
+            blocks: self.blocks,
+            totals: self.route.totals(),
+            unanswered_by_proxy: 0,
+            answered_twice: 0,
+        }
+    }
+
+    /// The rigs stop, the verdicts drain, everything closes.
+    async fn close(self) -> Line {
+        // Whoever is not answered by then is counted below.
+        let _ = self.farm.drain(DRAIN_FOR).await;
+        let mut line = self.line();
+        let rigs = self.farm.close().await;
+        run::stop(&[Arc::clone(&self.route)]).await;
+        self.pool.close();
+        line.totals = self.route.totals();
+        line.unanswered_by_proxy = rigs.pending;
+        line.answered_twice = rigs.double_answers + rigs.unknown_answers;
+        line
+    }
+}
+
+/// Lets time pass until the end, and then until all that should happen has happened.
+async fn play(stages: &mut [Stage], end: Instant, json: bool) {
+    let start = Instant::now();
+    let whole = end - start;
+    let acts = async {
+        let mut next = start;
+        loop {
+            next += TICK;
+            sleep_until(next).await;
+            let progress = (next - start).as_secs_f64() / whole.as_secs_f64();
+            for stage in &mut *stages {
+                stage.tick(progress);
+                if !json {
+                    stage.line().show((next - start).as_secs());
+                }
+            }
+            if next >= end && stages.iter().all(Stage::is_complete) {
+                return;
+            }
+        }
+    };
+    // Past its patience the demo ends as it is, and the report says what is missing.
+    let _ = timeout(whole + PATIENCE, acts).await;
 }

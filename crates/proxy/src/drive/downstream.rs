@@ -10,7 +10,6 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
 use orepass_stratum::error::Reject;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
-use orepass_stratum::stats::Book;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tracing::trace;
@@ -151,7 +150,8 @@ impl<D: Dialect> Served<D> {
         let Some(submission) = self.session.poll_submission() else { return };
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| self.mailbox.clone());
-        let books = [Arc::clone(&self.route.book), Arc::clone(&self.entry.rig().book)];
+        let worker = self.route.roster.worker(&submission.worker);
+        let books = [Arc::clone(&self.route.book), worker];
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
         }
@@ -168,9 +168,12 @@ impl<D: Dialect> Served<D> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::WantsSeat => self.find_seat(),
-                Event::Sent => self.books().for_each(Book::sent),
-                Event::Ended { verdict, hashes, reason, diagnosis, .. } => {
-                    self.books().for_each(|book| book.ended(verdict, hashes));
+                Event::Sent => self.route.book.sent(),
+                Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
+                    self.route.book.ended(verdict, hashes);
+                    if let Some(worker) = worker {
+                        self.route.roster.worker(&worker).ended(verdict, hashes);
+                    }
                     self.log.ended(verdict, reason.as_deref(), diagnosis);
                 }
                 Event::Subscribed | Event::Authorized(_) => {
@@ -192,10 +195,6 @@ impl<D: Dialect> Served<D> {
             }
         }
         None
-    }
-
-    fn books(&self) -> impl Iterator<Item = &Book> {
-        [&*self.route.book, &*self.entry.rig().book].into_iter()
     }
 
     /// The channel shows something new, or a seat may have come free.

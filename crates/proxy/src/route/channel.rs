@@ -20,7 +20,7 @@ use crate::ticket::Ticket;
 /// The most shares that wait to be taken by a channel's task.
 const MAX_INBOX: usize = 256;
 /// The name that the proxy gives itself.
-const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));
 
 /// A channel as sessions see it.
 pub struct Channel<D: Dialect> {

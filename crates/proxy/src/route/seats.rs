@@ -135,11 +135,11 @@ impl<D: Dialect> Route<D> {
 
 /// Spreads the closing of many rigs over time.
 #[derive(Debug, Default)]
-pub struct Pacer(Mutex<Option<Instant>>);
+pub(crate) struct Pacer(Mutex<Option<Instant>>);
 
 impl Pacer {
     /// How long the next rig to be closed has to wait; `jitter` is from 0 to 1.
-    pub fn delay(&self, now: Instant, jitter: f64) -> Duration {
+    pub(crate) fn delay(&self, now: Instant, jitter: f64) -> Duration {
         let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = next.map_or(now, |next| next.max(now));
         *next = Some(slot + CLOSE_EVERY);

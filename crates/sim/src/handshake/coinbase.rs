@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_ends_early_is_no_transaction() {
-        assert_eq!(Coinbase::parse(vec![0; 20]), None);
+        assert_eq!(Coinbase::parse(vec![1; 40]), None);
         assert_eq!(Coinbase::parse([&[0; 4][..], &[0xff; 9]].concat()), None);
     }
 }

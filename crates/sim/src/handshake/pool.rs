@@ -248,22 +248,24 @@ impl PoolJob for Job {
     ) -> Result<CheckedShare, Reason> {
         let submit = Submit::read(params).ok_or(Reason::InvalidParams)?;
         let time = u64::from(number(&submit.time).ok_or(Reason::InvalidParams)?);
+        let extranonce2 = const_hex::decode(&*submit.extranonce2)
+            .ok()
+            .filter(|_| !submit.extranonce2.starts_with("0x"))
+            .ok_or(Reason::InvalidParams)?;
+        // What has not the form of a share is that first, whatever its time.
+        let share = match &self.work {
+            Work::Deployed(roots) => {
+                self.check_deployed(roots, extranonce1, &extranonce2, time, &submit)?
+            }
+            Work::Seed(seed) => seed.check(extranonce1, &extranonce2, time, &submit)?,
+        };
         if time < self.time {
             return Err(Reason::TimeTooOld);
         }
         if time > self.time + job_age.as_secs() + TIME_AHEAD {
             return Err(Reason::TimeTooNew);
         }
-        let extranonce2 = const_hex::decode(&*submit.extranonce2)
-            .ok()
-            .filter(|_| !submit.extranonce2.starts_with("0x"))
-            .ok_or(Reason::InvalidParams)?;
-        match &self.work {
-            Work::Deployed(roots) => {
-                self.check_deployed(roots, extranonce1, &extranonce2, time, &submit)
-            }
-            Work::Seed(seed) => seed.check(extranonce1, &extranonce2, time, &submit),
-        }
+        Ok(share)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::handshake::{Generation, HandshakePool};
 pub struct PoolConfig {
     /// The coin and its options.
     pub coin: Arc<dyn PoolCoin>,
-    /// The share difficulty on the coin's scale.
+    /// The share difficulty on the coin's scale; 1 where this is no number above zero.
     pub difficulty: f64,
     /// The length of extranonce1 in bytes.
     pub extranonce1_size: usize,

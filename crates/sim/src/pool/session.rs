@@ -18,6 +18,8 @@ use crate::coin::Reason;
 
 /// How many workers may authorize on one connection.
 const MAX_WORKERS: usize = 4096;
+/// How long a worker's name may be, in bytes.
+const MAX_NAME: usize = 256;
 /// How many jobs a connection remembers having been told.
 const MAX_TOLD: usize = 32;
 /// How many answers may wait for their time.
@@ -150,7 +152,7 @@ impl Session {
     fn authorize(&mut self, id: &Id, params: &[&RawValue], out: &mut Outbox) {
         let name = params.first().and_then(|name| rpc::string(name));
         let mut ledger = self.pool.ledger();
-        let name = name.filter(|name| !ledger.faults.refuses(name));
+        let name = name.filter(|name| name.len() <= MAX_NAME && !ledger.faults.refuses(name));
         let welcome = name.is_some() && self.workers.len() < MAX_WORKERS;
         let stats = &mut ledger.stats;
         let counter = if welcome { &mut stats.authorized } else { &mut stats.authorize_refused };

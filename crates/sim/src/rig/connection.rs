@@ -36,7 +36,7 @@ where
             }
             out.clear();
         }
-        let mining = control.borrow().mining && session.can_mine();
+        let mining = session.decide_mining(&control);
         lines.buffer().reserve(READ);
         tokio::select! {
             biased;

@@ -17,6 +17,8 @@ pub struct RigStats {
     pub connected: u64,
     /// 1 while logged in.
     pub logged_in: u64,
+    /// 1 while hashing.
+    pub mining: u64,
     /// Connections that were made.
     pub connects: u64,
     /// Attempts at a connection that failed.
@@ -85,6 +87,7 @@ impl RigStats {
         let Self {
             connected,
             logged_in,
+            mining,
             connects,
             connect_failures,
             disconnects,
@@ -118,6 +121,7 @@ impl RigStats {
         } = other;
         self.connected += connected;
         self.logged_in += logged_in;
+        self.mining += mining;
         self.connects += connects;
         self.connect_failures += connect_failures;
         self.disconnects += disconnects;
@@ -154,6 +158,12 @@ impl RigStats {
             self.extranonce1.clone_from(extranonce1);
         }
         self.difficulty = difficulty.or(self.difficulty);
+    }
+
+    /// Whether nothing is hashed and no share waits for its answer.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.mining == 0 && self.pending == 0
     }
 
     pub(super) fn count_rejected(&mut self, code: Option<i64>) {

@@ -14,7 +14,7 @@ use crate::target::Target;
 /// What happened in a session with a pool.
 #[derive(Debug)]
 pub enum UpstreamEvent<T> {
-    /// [`Upstream::view`] has changed.
+    /// [`Upstream::view`](super::Upstream::view) has changed.
     View,
     /// A share has its verdict.
     Verdict {
@@ -35,7 +35,7 @@ pub enum UpstreamEvent<T> {
         port: Option<u16>,
     },
     /// The connection is of no use and must be closed. The session counts it as lost already:
-    /// every share that waited has its verdict, and nothing more is read or written.
+    /// the verdicts of all shares that waited follow, and nothing more is read or written.
     Down(DownReason),
     /// Something to log.
     Notice(Notice),

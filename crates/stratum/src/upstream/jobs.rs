@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::requests::Request;
 use super::{Notice, Upstream, UpstreamEvent};
-use crate::dialect::{Announced, Dialect, OpenJobs, Subscribed};
+use crate::dialect::{Announced, Dialect, Subscribed};
 use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
 use crate::target::Target;
 
@@ -68,25 +68,34 @@ impl<D: Dialect> Jobs<D> {
     /// The pool's job under which a share is submitted: the newest of those that are the rig's
     /// work and that the pool would take the share for.
     pub(super) fn serving(&self, frames: &JobFrames<D>, share: &D::Share) -> Option<&Arc<D::Job>> {
-        let known = self.works.iter().find(|known| known.frames.serial == frames.serial)?;
-        known.names.iter().rev().find(|job| frames.dialect.serves(job, share))
+        self.known(frames)?.names.iter().rev().find(|job| frames.dialect.serves(job, share))
     }
 
+    /// Whether the pool still takes shares for a work. Works that are too many newer ones behind,
+    /// or of another generation, are not known any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
-        let Some(known) = self.works.iter().find(|known| known.frames.serial == frames.serial)
-        else {
-            return false;
-        };
-        let OpenJobs { count, linger } = frames.dialect.open_jobs();
-        let newer = self.serial.0.saturating_sub(frames.serial.0);
+        let Some(known) = self.known(frames) else { return false };
         known.announced
-            && newer < count as u64
-            && match linger {
-                None => frames.epoch == self.epoch,
+            && match frames.dialect.open_jobs().linger {
+                None => frames.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
                 Some(limit) => {
                     known.replaced_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
                 }
             }
+    }
+
+    /// Ids, unlike serials, are not shared even by channels of one route.
+    fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
+        self.works.iter().find(|known| known.frames.id == frames.id)
+    }
+
+    /// A notify that is still to be published makes all works before it worthless.
+    fn epoch_is_ending(&self, dialect: &D) -> bool {
+        let (Some((job, _)), Some(latest)) = (&self.pending, self.works.back()) else {
+            return false;
+        };
+        let latest = &latest.frames.job;
+        dialect.supersedes(latest, job) && !dialect.same_work(latest, job)
     }
 
     /// Takes in an announced target; `true` when the present target changed by it.
@@ -113,6 +122,12 @@ impl<D: Dialect> Jobs<D> {
 
     pub(super) fn take_early(&mut self) -> Option<D::Job> {
         self.early.take()
+    }
+
+    /// How many of the pool's jobs are remembered.
+    #[cfg(test)]
+    pub(super) fn names(&self) -> usize {
+        self.works.iter().map(|known| known.names.len()).sum()
     }
 
     /// The generation has ended: nothing of it is work any more. A notify that is still to be
@@ -182,11 +197,7 @@ impl<D: Dialect> Jobs<D> {
                 && dialect.open_jobs().linger.is_none()
                 && !dialect.supersedes(&latest.frames.job, job)
         };
-        if known + 1 == self.works.len() || both_open() {
-            self.works.get_mut(known)
-        } else {
-            None
-        }
+        if known + 1 == self.works.len() || both_open() { self.works.get_mut(known) } else { None }
     }
 
     fn adopt(
@@ -249,8 +260,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let Some((job, _)) = self.jobs.pending.take() else { return };
         let before = self.jobs.pool_target;
         let name = Arc::clone(&job);
-        let first =
-            self.jobs.take(&self.dialect, job, &self.announced, self.generation, now);
+        let first = self.jobs.take(&self.dialect, job, &self.announced, self.generation, now);
         if self.jobs.pool_target != before {
             self.notice(Notice::Target(self.jobs.pool_target));
         }

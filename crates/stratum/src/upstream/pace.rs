@@ -39,7 +39,13 @@ struct Slot {
 
 impl<D: Dialect, T> Pacer<D, T> {
     pub(super) fn new(pace: Option<Pace>) -> Self {
-        Self { pace, queue: VecDeque::new(), window: VecDeque::new(), rtt: None, line: BytesMut::new() }
+        Self {
+            pace,
+            queue: VecDeque::new(),
+            window: VecDeque::new(),
+            rtt: None,
+            line: BytesMut::new(),
+        }
     }
 
     /// Queues a share; gives the ticket back when the queue is full.
@@ -140,17 +146,13 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// The pool's job under which a share is worth submitting.
-    fn still_worth(
-        &self,
-        submission: &Submission<D>,
-        now: Instant,
-    ) -> Result<Arc<D::Job>, Reject> {
+    fn still_worth(&self, submission: &Submission<D>, now: Instant) -> Result<Arc<D::Job>, Reject> {
         if self.phase != Phase::Live {
             return Err(Reject::lost());
         }
         let frames = &submission.frames;
         let replaced = || Reject::stale(format!("job {} has been replaced", frames.id));
-        if frames.generation != self.generation || !self.jobs.is_open(frames, now) {
+        if !self.jobs.is_open(frames, now) {
             return Err(replaced());
         }
         let wanted = frames.pool_target.harder(self.jobs.pool_target());

@@ -25,7 +25,8 @@ pub(super) enum Request<D: Dialect, T> {
     Share(T),
 }
 
-/// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves.
+/// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
+/// grow too: those of the login are shorter, and nothing is asked before it.
 pub(super) struct Requests<D: Dialect, T> {
     open: VecDeque<Open<D, T>>,
     next_id: u64,
@@ -83,7 +84,7 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.open.iter().map(Open::deadline).min()
+        self.open.front().map(Open::deadline)
     }
 
     fn take(&mut self, id: u64) -> Option<Open<D, T>> {
@@ -94,7 +95,7 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     fn take_overdue(&mut self, now: Instant) -> Option<Open<D, T>> {
-        let id = self.open.iter().find(|open| open.deadline() <= now)?.id;
+        let id = self.open.front().filter(|open| open.deadline() <= now)?.id;
         self.take(id)
     }
 

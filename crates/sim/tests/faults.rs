@@ -1,0 +1,233 @@
+//! Each fault does what it says.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Client, EASY, config, rig_config, solve, start};
+use orepass_sim::handshake::{Generation, HandshakeRig};
+use orepass_sim::pool::{Fault, Pool, PoolConfig};
+use orepass_sim::rig::{RigConfig, RigHandle};
+use orepass_stratum::target::Difficulty;
+use serde_json::json;
+use tokio::time::Instant;
+
+fn difficulty(number: f64) -> Difficulty {
+    Difficulty::new(number).unwrap()
+}
+
+/// A pool and a rig that mines there already.
+async fn mining() -> (Pool, RigHandle) {
+    let pool = Pool::new(config(Generation::Deployed));
+    let rig = start(&pool, rig_config(Generation::Deployed));
+    rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
+    (pool, rig)
+}
+
+/// Waits until the rig has so many shares more accepted, and checks that no answer was wrong.
+async fn goes_on(rig: &RigHandle) {
+    let before = rig.stats();
+    rig.wait_for(|stats| stats.accepted >= before.accepted + 3).await.unwrap();
+    let stats = rig.stats();
+    assert_eq!((stats.double_answers, stats.unknown_answers), (0, 0));
+}
+
+#[tokio::test]
+async fn drop() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::DropConnections);
+    let stats = rig.wait_for(|stats| stats.connects == 2 && stats.logged_in == 1).await.unwrap();
+    assert_eq!(stats.disconnects, 1);
+    assert_eq!(stats.extranonce1.as_deref(), Some("00000001"));
+    goes_on(&rig).await;
+    assert_eq!(pool.stats().connections_open, 1);
+    assert_eq!(pool.stats().connections_total, 2);
+}
+
+#[tokio::test]
+async fn refuse_connections() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::RefuseConnections);
+    rig.wait_for(|stats| stats.disconnects > 5).await.unwrap();
+    pool.heal();
+    rig.wait_for(|stats| stats.logged_in == 1).await.unwrap();
+    goes_on(&rig).await;
+}
+
+#[tokio::test]
+async fn restart_gives_the_same_extranonce1_again() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::Restart);
+    let stats = rig.wait_for(|stats| stats.connects == 2 && stats.logged_in == 1).await.unwrap();
+    assert_eq!(stats.extranonce1.as_deref(), Some("00000000"));
+    let second = start(&pool, rig_config(Generation::Deployed));
+    let stats = second.wait_for(|stats| stats.logged_in == 1).await.unwrap();
+    assert_eq!(stats.extranonce1.as_deref(), Some("00000001"));
+}
+
+#[tokio::test]
+async fn new_extranonce1_and_resumed_sessions() {
+    let pool = PoolConfig { resume_sessions: true, ..config(Generation::Deployed) };
+    let pool = Pool::new(pool);
+    let subscribe = |former: &str| {
+        format!(r#"{{"id":1,"method":"mining.subscribe","params":["a","{former}"]}}"#)
+    };
+    let mut first = Client::new(pool.connect());
+    assert_eq!(first.ask(&subscribe("")).await["result"][1], "00000000");
+    let mut second = Client::new(pool.connect());
+    let given = second.ask(&subscribe("00000000")).await["result"][1].clone();
+    assert_eq!(given, "00000001", "the first is in use");
+    std::mem::drop(first);
+    pool.wait_for(|stats| stats.connections_open == 1).await.unwrap();
+    let mut third = Client::new(pool.connect());
+    assert_eq!(third.ask(&subscribe("00000000")).await["result"][1], "00000000");
+    pool.fault(Fault::NewExtranonce1);
+    assert!(third.ended().await && second.ended().await);
+    pool.wait_for(|stats| stats.connections_open == 0).await.unwrap();
+    let mut fourth = Client::new(pool.connect());
+    assert_eq!(fourth.ask(&subscribe("00000000")).await["result"][1], "00000002");
+}
+
+#[tokio::test]
+async fn set_extranonce() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::SetExtranonce);
+    let stats = rig.wait_for(|stats| stats.set_extranonces == 1 && stats.jobs == 2).await.unwrap();
+    assert_eq!(stats.extranonce1.as_deref(), Some("00000001"));
+    goes_on(&rig).await;
+    rig.stop_mining();
+    let stats = rig.drained().await.unwrap();
+    assert_eq!((stats.rejected, stats.connects), (0, 1));
+}
+
+#[tokio::test]
+async fn difficulty_from_the_next_job_on() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::Difficulty(difficulty(2.0 * EASY)));
+    assert_eq!(rig.stats().difficulties, 1);
+    pool.new_job();
+    let stats = rig.wait_for(|stats| stats.jobs == 2).await.unwrap();
+    assert_eq!(stats.difficulty, Some(2.0 * EASY));
+    goes_on(&rig).await;
+    assert_eq!(rig.stats().rejected, 0);
+}
+
+#[tokio::test]
+async fn difficulty_now_repeats_the_job() {
+    let pool = Pool::new(config(Generation::Deployed));
+    let (mut client, allotment, notify) = Client::login(&pool).await;
+    let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
+    pool.fault(Fault::DifficultyNow(difficulty(1e6)));
+    assert_eq!(client.line().await["params"], json!([1_000_000]));
+    assert_eq!(client.line().await["params"], notify);
+    let answer = client.submit("rig", notify[0].as_str().unwrap(), &share.fields).await;
+    assert_eq!(answer["result"], true, "it met what the job was first told with");
+}
+
+#[tokio::test]
+async fn refuse_worker() {
+    let pool = Pool::new(config(Generation::Deployed));
+    pool.fault(Fault::RefuseWorker("bad".into()));
+    let config = RigConfig { worker: "bad".into(), ..rig_config(Generation::Deployed) };
+    let rig = start(&pool, config);
+    rig.wait_for(|stats| stats.authorize_refused > 2).await.unwrap();
+    let good = start(&pool, rig_config(Generation::Deployed));
+    good.wait_for(|stats| stats.authorized == 1).await.unwrap();
+    assert_eq!(rig.stats().logged_in, 0);
+    pool.heal();
+    rig.wait_for(|stats| stats.logged_in == 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn refuse_shares() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::RefuseShares);
+    let stats = rig.wait_for(|stats| stats.rejected > 2).await.unwrap();
+    assert_eq!(stats.rejected_by_code[&20], stats.rejected);
+    assert!(pool.stats().refused > 2);
+}
+
+#[tokio::test]
+async fn no_verdicts() {
+    let pool = Pool::new(config(Generation::Deployed));
+    pool.fault(Fault::NoVerdicts);
+    let config = RigConfig { share_limit: Some(5), ..rig_config(Generation::Deployed) };
+    let rig = start(&pool, config);
+    pool.wait_for(|stats| stats.withheld_verdicts == 5).await.unwrap();
+    let stats = rig.stats();
+    assert_eq!((stats.pending, stats.accepted), (5, 0));
+    assert_eq!(pool.stats().accepted, 5);
+    rig.drop_connection();
+    let stats = rig.wait_for(|stats| stats.connects == 2).await.unwrap();
+    assert_eq!((stats.pending, stats.unanswered, stats.disconnects), (0, 5, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_verdicts() {
+    let pool = Pool::new(config(Generation::Deployed));
+    let (mut client, allotment, notify) = Client::login(&pool).await;
+    let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
+    pool.fault(Fault::LateVerdicts(Duration::from_secs(40)));
+    let sent = Instant::now();
+    let answer = client.submit("rig", notify[0].as_str().unwrap(), &share.fields).await;
+    assert_eq!(answer["result"], true);
+    assert_eq!(sent.elapsed().as_secs(), 40);
+}
+
+#[tokio::test]
+async fn stall() {
+    let pool = Pool::new(config(Generation::Deployed));
+    let (mut client, _, notify) = Client::login(&pool).await;
+    pool.fault(Fault::Stall);
+    client.send(r#"{"id":9,"method":"mining.get_transactions","params":["x"]}"#).await;
+    pool.new_job();
+    pool.wait_for(|stats| stats.ignored_lines == 1).await.unwrap();
+    pool.heal();
+    pool.new_job();
+    let next = client.line().await;
+    assert_eq!(next["method"], "mining.notify");
+    assert_ne!(next["params"][0], notify[0]);
+}
+
+#[tokio::test]
+async fn unusable_overlong_and_repeated_notifies() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::UnusableNotify);
+    rig.wait_for(|stats| stats.jobs_unusable == 1).await.unwrap();
+    pool.fault(Fault::OverlongNotify);
+    rig.wait_for(|stats| stats.malformed_lines == 1).await.unwrap();
+    goes_on(&rig).await;
+    assert_eq!(rig.stats().rejected, 0);
+    pool.fault(Fault::RepeatNotify);
+    let stats = rig.wait_for(|stats| stats.job_ids_repeated == 1).await.unwrap();
+    assert_eq!(stats.works_repeated, 1);
+    // The rig begins the same work from the beginning, as firmwares do.
+    pool.wait_for(|stats| stats.duplicates > 0).await.unwrap();
+    assert_eq!(pool.stats().duplicates_across_connections, 0);
+}
+
+#[tokio::test]
+async fn error_objects() {
+    let pool = Pool::new(config(Generation::Deployed));
+    pool.fault(Fault::ErrorObjects);
+    let (mut client, ..) = Client::login(&pool).await;
+    let answer = client.submit("rig", "nojob", &["00".into()]).await;
+    let wanted = json!({"code": 21, "message": "job not found", "data": null});
+    assert_eq!(answer["error"], wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_makes_jobs_and_blocks() {
+    let pool = Pool::new(PoolConfig {
+        job_interval: Some(Duration::from_secs(10)),
+        block_interval: Some(Duration::from_secs(35)),
+        ..config(Generation::Deployed)
+    });
+    let schedule = pool.spawn_schedule();
+    tokio::time::sleep(Duration::from_secs(72)).await;
+    assert_eq!(pool.stats().jobs, 1 + 7 + 2);
+    pool.close();
+    schedule.await.unwrap();
+}

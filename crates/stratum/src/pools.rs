@@ -1,0 +1,507 @@
+//! Which pool now? Failover, warm standby and damped fail-back, without a socket or a clock.
+//!
+//! A route's pools stand in ranks: rank 0 is preferred, and pools of one rank share the rigs by
+//! weight. The lowest rank with a pool that serves is the active one. When a better rank comes
+//! back it has to stay healthy for a while, then gets a tenth of the rigs on trial, and a minute
+//! later the rest; each relapse doubles the wait.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The last shares of a pool that are looked at, and how many of them it may reject.
+const JUDGED_SHARES: usize = 20;
+/// A pool that stays without a connection for so long is down, even if nothing says so.
+const GRACE: Duration = Duration::from_secs(6);
+/// A pool that behind another one's newer block for so long is down.
+const LAG: Duration = Duration::from_secs(60);
+/// A relapse within this time of a fail-back counts as flapping.
+const FLAP_WITHIN: Duration = Duration::from_secs(3600);
+/// How long a pool that was down for its shares or its blocks is left alone.
+const BENCHED_FOR: Duration = Duration::from_secs(300);
+/// The longest time that a flapping pool has to prove itself.
+const MAX_HEALTHY_FOR: Duration = Duration::from_secs(3600);
+/// The most events that wait to be taken; past it the oldest are dropped.
+const MAX_EVENTS: usize = 256;
+
+/// A pool's place in the route's list.
+pub type PoolIndex = usize;
+
+/// One pool's standing in its route.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// Smaller is preferred.
+    pub rank: usize,
+    /// Its part of the work within its rank.
+    pub weight: f64,
+}
+
+/// The wishes of a route for its pools.
+#[derive(Debug, Clone)]
+pub struct PoolsConfig {
+    /// The pools, in the config's order.
+    pub pools: Vec<Standing>,
+    /// How long a better pool must have been healthy before rigs go back to it.
+    pub healthy_for: Duration,
+    /// The part of the rigs that goes first.
+    pub trial_share: f64,
+    /// How long they are watched before the rest follows.
+    pub trial_for: Duration,
+    /// How long rigs are held without any pool; for ever when absent.
+    pub hold_for: Option<Duration>,
+}
+
+impl PoolsConfig {
+    /// Pools in strict order, with the usual times.
+    #[must_use]
+    pub fn in_order(count: usize) -> Self {
+        let standing = |rank| Standing { rank, weight: 1.0 };
+        Self {
+            pools: (0..count).map(standing).collect(),
+            healthy_for: Duration::from_secs(300),
+            trial_share: 0.1,
+            trial_for: Duration::from_secs(60),
+            hold_for: Some(Duration::from_secs(300)),
+        }
+    }
+}
+
+/// Why a pool is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// It cannot be reached, or its connection is of no use.
+    Connection,
+    /// It rejected most of the last shares.
+    Rejects,
+    /// Another pool has had a newer block for a while.
+    Lag,
+}
+
+impl Cause {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Rejects => "rejects",
+            Self::Lag => "lag",
+        }
+    }
+}
+
+/// What the choice of pools has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolsEvent {
+    /// A pool is of no use any more.
+    Down(PoolIndex, Cause),
+    /// A pool serves.
+    Up(PoolIndex),
+    /// Rigs are to move to another rank, from `from` if they had one.
+    Switched {
+        /// The rank that they leave.
+        from: Option<usize>,
+        /// The rank that they go to.
+        to: usize,
+    },
+    /// A better rank gets the first of the rigs back.
+    Trial {
+        /// That rank.
+        to: usize,
+    },
+    /// The trial failed; its rigs go back.
+    TrialFailed {
+        /// The rank that was tried.
+        rank: usize,
+    },
+    /// No pool serves.
+    Outage,
+    /// The outage has lasted so long that the rigs are let go, and new ones are refused.
+    Closing,
+}
+
+/// What happens with rigs while no pool serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// A pool serves.
+    Open,
+    /// None does, and the rigs are held.
+    Hold,
+    /// None does, and the rigs are let go so that they reach their own backup.
+    Closed,
+}
+
+/// The choice of pools of one route.
+#[derive(Debug)]
+pub struct Pools {
+    config: PoolsConfig,
+    pools: Vec<Pool>,
+    active: Option<usize>,
+    trial: Option<Trial>,
+    outage: Option<Instant>,
+    gate: Gate,
+    events: VecDeque<PoolsEvent>,
+    newest_block: Option<Block>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    health: Health,
+    /// How long it must be healthy before rigs come back to it.
+    proves_for: Duration,
+    /// When rigs last came back to it.
+    returned: Option<Instant>,
+    /// Its last verdicts, stale ones left out: whether it took the share.
+    verdicts: VecDeque<bool>,
+    block: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    /// Not connected yet.
+    Unknown,
+    Up {
+        since: Instant,
+    },
+    /// Without a connection, which may come back at once.
+    Lost {
+        since: Instant,
+    },
+    /// Of no use until it connects again.
+    Down,
+    /// Connected, but not trusted until then.
+    Benched {
+        until: Instant,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    rank: usize,
+    until: Instant,
+}
+
+/// The newest block that any pool has told, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    key: u64,
+    since: Instant,
+}
+
+impl Pools {
+    /// No pool is connected yet.
+    #[must_use]
+    pub fn new(config: PoolsConfig, now: Instant) -> Self {
+        let fresh = |_: &Standing| Pool {
+            health: Health::Unknown,
+            proves_for: config.healthy_for,
+            returned: None,
+            verdicts: VecDeque::new(),
+            block: None,
+        };
+        Self {
+            pools: config.pools.iter().map(fresh).collect(),
+            config,
+            active: None,
+            trial: None,
+            outage: Some(now),
+            gate: Gate::Hold,
+            events: VecDeque::new(),
+            newest_block: None,
+        }
+    }
+
+    /// A pool has a connection that takes shares.
+    pub fn up(&mut self, pool: PoolIndex, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        match state.health {
+            Health::Up { .. } | Health::Benched { .. } => return,
+            // A connection that is back at once has not been away.
+            Health::Lost { since } if now.saturating_duration_since(since) < GRACE => {
+                state.health = Health::Up { since: now };
+            }
+            _ => {
+                state.health = Health::Up { since: now };
+                state.verdicts.clear();
+                self.push(PoolsEvent::Up(pool));
+            }
+        }
+        self.decide(now);
+    }
+
+    /// A pool's last connection is lost. It is down only if it does not come back soon.
+    pub fn lost(&mut self, pool: PoolIndex, now: Instant) {
+        if let Some(state) = self.pools.get_mut(pool)
+            && matches!(state.health, Health::Up { .. })
+        {
+            state.health = Health::Lost { since: now };
+        }
+    }
+
+    /// A pool cannot be reached or refuses us, and has no other connection.
+    pub fn down(&mut self, pool: PoolIndex, now: Instant) {
+        self.fail(pool, Cause::Connection, now);
+        self.decide(now);
+    }
+
+    /// A pool has judged a share that was not stale.
+    pub fn verdict(&mut self, pool: PoolIndex, accepted: bool, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        if state.verdicts.len() == JUDGED_SHARES {
+            state.verdicts.pop_front();
+        }
+        state.verdicts.push_back(accepted);
+        let rejected = state.verdicts.iter().filter(|accepted| !**accepted).count();
+        if state.verdicts.len() == JUDGED_SHARES && rejected > JUDGED_SHARES / 2 {
+            self.fail(pool, Cause::Rejects, now);
+            self.decide(now);
+        }
+    }
+
+    /// A pool has told a job on this block; `key` stands for the previous block's hash.
+    pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
+        let known = self.pools.iter().any(|state| state.block == Some(key));
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.block = Some(key);
+        if !known {
+            self.newest_block = Some(Block { key, since: now });
+        }
+    }
+
+    /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for pool in 0..self.pools.len() {
+            match self.pools[pool].health {
+                Health::Lost { since } if now.saturating_duration_since(since) >= GRACE => {
+                    self.fail(pool, Cause::Connection, now);
+                }
+                Health::Benched { until } if now >= until => {
+                    self.pools[pool].health = Health::Up { since: now };
+                    self.pools[pool].verdicts.clear();
+                    self.push(PoolsEvent::Up(pool));
+                }
+                Health::Up { .. } if self.lags_at(pool).is_some_and(|at| now >= at) => {
+                    self.fail(pool, Cause::Lag, now);
+                }
+                _ => {}
+            }
+        }
+        self.decide(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let active = self.active.unwrap_or(usize::MAX);
+        let pools = self.pools.iter().enumerate().filter_map(|(pool, state)| match state.health {
+            Health::Lost { since } => Some(since + GRACE),
+            Health::Benched { until } => Some(until),
+            Health::Up { since } if self.rank(pool) < active && self.trial.is_none() => {
+                Some(since + state.proves_for)
+            }
+            _ => None,
+        });
+        let lag = (0..self.pools.len()).filter_map(|pool| self.lags_at(pool)).min();
+        let hold = match (self.gate, self.outage, self.config.hold_for) {
+            (Gate::Hold, Some(since), Some(limit)) => Some(since + limit),
+            _ => None,
+        };
+        let trial = self.trial.map(|trial| trial.until);
+        pools.chain(lag).chain(hold).chain(trial).min()
+    }
+
+    /// The next decision.
+    pub fn poll_event(&mut self) -> Option<PoolsEvent> {
+        self.events.pop_front()
+    }
+
+    /// What happens with rigs now.
+    #[must_use]
+    pub const fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// Whether a pool serves.
+    #[must_use]
+    pub fn serves(&self, pool: PoolIndex) -> bool {
+        self.pools
+            .get(pool)
+            .is_some_and(|state| matches!(state.health, Health::Up { .. } | Health::Lost { .. }))
+    }
+
+    /// The part of the work that each pool should have now, in the config's order; they add up to
+    /// one while a pool serves.
+    #[must_use]
+    pub fn shares(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.pools.len()];
+        let Some(active) = self.active else { return shares };
+        let trial = self.trial.map_or(0.0, |_| self.config.trial_share);
+        self.spread(active, 1.0 - trial, &mut shares);
+        if let Some(Trial { rank, .. }) = self.trial {
+            self.spread(rank, trial, &mut shares);
+        }
+        shares
+    }
+
+    /// The pools that should have at least one connection: all that are better than the active
+    /// rank, the active rank, and the next one as a warm standby.
+    #[must_use]
+    pub fn warm(&self) -> Vec<PoolIndex> {
+        let active = self.active.unwrap_or(usize::MAX);
+        let standby = self.next_rank(active);
+        let wanted = |pool: &PoolIndex| {
+            let rank = self.rank(*pool);
+            rank <= active || Some(rank) == standby
+        };
+        (0..self.pools.len()).filter(wanted).collect()
+    }
+
+    /// The rank behind the active one, which is held warm.
+    fn next_rank(&self, active: usize) -> Option<usize> {
+        let ranks = (0..self.pools.len()).map(|pool| self.rank(pool));
+        ranks.filter(|&rank| rank > active).min()
+    }
+
+    fn spread(&self, rank: usize, part: f64, shares: &mut [f64]) {
+        let members = || (0..self.pools.len()).filter(|&pool| self.rank(pool) == rank);
+        let serving = || members().filter(|&pool| self.serves(pool));
+        let total: f64 = serving().map(|pool| self.config.pools[pool].weight).sum();
+        for pool in serving() {
+            shares[pool] = part * self.config.pools[pool].weight / total.max(f64::MIN_POSITIVE);
+        }
+    }
+
+    fn rank(&self, pool: PoolIndex) -> usize {
+        self.config.pools.get(pool).map_or(usize::MAX, |standing| standing.rank)
+    }
+
+    /// When a pool that serves counts as lagging, unless it catches up.
+    fn lags_at(&self, pool: PoolIndex) -> Option<Instant> {
+        let newest = self.newest_block?;
+        let serves = |state: &Pool| matches!(state.health, Health::Up { .. });
+        let state = self.pools.get(pool)?;
+        let behind = serves(state) && state.block.is_some_and(|block| block != newest.key);
+        let led = self.pools.iter().any(|other| serves(other) && other.block == Some(newest.key));
+        (behind && led).then_some(newest.since + LAG)
+    }
+
+    fn fail(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        let served = !matches!(state.health, Health::Down | Health::Benched { .. });
+        let first = state.health != Health::Down;
+        state.health = match cause {
+            Cause::Connection => Health::Down,
+            Cause::Rejects | Cause::Lag => Health::Benched { until: now + BENCHED_FOR },
+        };
+        state.verdicts.clear();
+        if served {
+            let flaps = |at: Instant| now.saturating_duration_since(at) < FLAP_WITHIN;
+            state.proves_for = if state.returned.take().is_some_and(flaps) {
+                (state.proves_for * 2).min(MAX_HEALTHY_FOR)
+            } else {
+                state.proves_for
+            };
+        }
+        if first {
+            self.push(PoolsEvent::Down(pool, cause));
+        }
+    }
+
+    /// Draws the consequences of what is known.
+    fn decide(&mut self, now: Instant) {
+        let serving = |rank: usize| {
+            (0..self.pools.len()).any(|pool| self.rank(pool) == rank && self.serves(pool))
+        };
+        let best = {
+            let mut ranks: Vec<usize> = (0..self.pools.len()).map(|pool| self.rank(pool)).collect();
+            ranks.sort_unstable();
+            ranks.into_iter().find(|&rank| serving(rank))
+        };
+        let active_serves = self.active.is_some_and(serving);
+        let trial_serves = self.trial.is_none_or(|trial| serving(trial.rank));
+        if !trial_serves && let Some(trial) = self.trial.take() {
+            self.relapse(trial.rank);
+            self.push(PoolsEvent::TrialFailed { rank: trial.rank });
+        }
+        match best {
+            None => self.outage(now),
+            Some(best) if !active_serves => self.switch(best, now),
+            Some(best) if Some(best) < self.active => self.fail_back(best, now),
+            Some(_) => {}
+        }
+    }
+
+    fn outage(&mut self, now: Instant) {
+        if self.active.take().is_some() || self.outage.is_none() {
+            self.outage = Some(now);
+            self.gate = Gate::Hold;
+            self.push(PoolsEvent::Outage);
+        }
+        let over = |since: Instant| {
+            self.config.hold_for.is_some_and(|limit| now.saturating_duration_since(since) >= limit)
+        };
+        if self.gate == Gate::Hold && self.outage.is_some_and(over) {
+            self.gate = Gate::Closed;
+            self.push(PoolsEvent::Closing);
+        }
+    }
+
+    fn switch(&mut self, to: usize, now: Instant) {
+        let from = self.active.replace(to);
+        self.trial = None;
+        self.outage = None;
+        self.gate = Gate::Open;
+        if from.is_some_and(|from| to < from) {
+            self.mark_returned(to, now);
+        }
+        self.push(PoolsEvent::Switched { from, to });
+    }
+
+    fn fail_back(&mut self, best: usize, now: Instant) {
+        match self.trial {
+            Some(trial) if trial.rank == best => {
+                if now >= trial.until {
+                    self.switch(best, now);
+                }
+            }
+            _ => {
+                let proven = (0..self.pools.len()).any(|pool| {
+                    let state = &self.pools[pool];
+                    self.rank(pool) == best
+                        && matches!(state.health, Health::Up { since }
+                            if now.saturating_duration_since(since) >= state.proves_for)
+                });
+                if proven {
+                    self.trial = Some(Trial { rank: best, until: now + self.config.trial_for });
+                    self.mark_returned(best, now);
+                    self.push(PoolsEvent::Trial { to: best });
+                }
+            }
+        }
+    }
+
+    fn mark_returned(&mut self, rank: usize, now: Instant) {
+        for pool in 0..self.pools.len() {
+            if self.rank(pool) == rank {
+                self.pools[pool].returned = Some(now);
+            }
+        }
+    }
+
+    fn relapse(&mut self, rank: usize) {
+        for pool in 0..self.pools.len() {
+            let state = &mut self.pools[pool];
+            if self.config.pools[pool].rank == rank && state.returned.take().is_some() {
+                state.proves_for = (state.proves_for * 2).min(MAX_HEALTHY_FOR);
+            }
+        }
+    }
+
+    fn push(&mut self, event: PoolsEvent) {
+        if self.events.len() >= MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

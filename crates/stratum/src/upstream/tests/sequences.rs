@@ -1,0 +1,330 @@
+//! Random sequences of everything that may happen, played against a pool that keeps books.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+use crate::dialect::Pace;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Connect(usize),
+    /// Answers the open subscribe or authorize.
+    Login(bool),
+    Lose,
+    Submit(Index, bool),
+    Answer(Index, &'static str),
+    Notify(Index),
+    Say(&'static str),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let answers = prop::sample::select(vec![
+        "true,\"error\":null",
+        "true,\"error\":null",
+        "false,\"error\":null",
+        "null,\"error\":[21,\"job not found\"]",
+        "null,\"error\":[20,\"incorrect size of extranonce2\"]",
+    ]);
+    let lines = prop::sample::select(vec![
+        "{\"method\":\"mining.set_difficulty\",\"params\":[2]}",
+        "{\"method\":\"mining.set_difficulty\",\"params\":[256]}",
+        "{\"method\":\"mining.set_target\",\"params\":[\"40ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"]}",
+        "{\"method\":\"mining.set_extranonce\",\"params\":[\"c0c0c0c0\"]}",
+        "{\"method\":\"mining.notify\",\"params\":[]}",
+        "{\"id\":1,\"result\":true}",
+        "rubbish",
+    ]);
+    prop_oneof![
+        1 => (0..2_usize).prop_map(Step::Connect),
+        3 => prop::bool::weighted(0.95).prop_map(Step::Login),
+        1 => Just(Step::Lose),
+        10 => (any::<Index>(), any::<bool>()).prop_map(|(at, good)| Step::Submit(at, good)),
+        8 => (any::<Index>(), answers).prop_map(|(at, answer)| Step::Answer(at, answer)),
+        5 => any::<Index>().prop_map(Step::Notify),
+        2 => lines.prop_map(Step::Say),
+        5 => prop::sample::select(vec![10, 60, 500, 1_000, 6_000, 31_000]).prop_map(Step::Wait),
+    ]
+}
+
+/// A line that the pool has not answered.
+struct Owed {
+    id: u64,
+    method: String,
+    bytes: usize,
+    at: Instant,
+}
+
+/// The pool's view, and the rigs'.
+struct Books<const LATE: bool> {
+    story: Story<LATE>,
+    pace: Option<Pace>,
+    connected: bool,
+    extranonce: String,
+    next_extranonce: Option<String>,
+    owed: Vec<Owed>,
+    ids: BTreeSet<u64>,
+    /// The pool's jobs whose shares it takes: id to previous block and work.
+    open: BTreeMap<String, (String, String)>,
+    /// All works told so far on this connection, the newest last.
+    told: Vec<(String, String)>,
+    counter: usize,
+    /// Every work that rigs have seen, with the extranonce1 that they saw it under.
+    frames: Vec<(Arc<JobFrames<Coin<LATE>>>, String)>,
+    /// Shares without a verdict: the work that they are for.
+    waiting: BTreeMap<u32, usize>,
+    tickets: u32,
+}
+
+impl<const LATE: bool> Books<LATE> {
+    fn new(coin: Coin<LATE>) -> Self {
+        Self {
+            pace: coin.pace,
+            story: Story::with(coin),
+            connected: false,
+            extranonce: String::new(),
+            next_extranonce: None,
+            owed: Vec::new(),
+            ids: BTreeSet::new(),
+            open: BTreeMap::new(),
+            told: Vec::new(),
+            counter: 0,
+            frames: Vec::new(),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
+    fn play(&mut self, step: &Step) {
+        let heard = match step {
+            Step::Connect(at) => {
+                self.forget();
+                self.connected = true;
+                self.extranonce = ["aabbccdd", "11223344"][*at].into();
+                self.story.connect()
+            }
+            Step::Login(welcome) => self.login(*welcome),
+            Step::Lose => {
+                self.forget();
+                self.story.lose();
+                String::new()
+            }
+            Step::Submit(at, good) => self.submit(at, *good),
+            Step::Answer(at, answer) => {
+                let shares = self.owed.iter().filter(|owed| owed.method == "mining.submit");
+                let ids: Vec<u64> = shares.map(|owed| owed.id).collect();
+                if ids.is_empty() { String::new() } else { self.answer(*at.get(&ids), answer) }
+            }
+            Step::Notify(at) => self.notify(at),
+            Step::Say(line) => {
+                if self.connected && line.contains("c0c0c0c0") && self.logged_in() {
+                    self.next_extranonce = Some("c0c0c0c0".into());
+                }
+                self.story.says(line)
+            }
+            Step::Wait(time) => {
+                self.story.later(millis(*time));
+                self.story.hears()
+            }
+        };
+        self.read(&heard);
+        self.settle();
+        self.look();
+    }
+
+    /// The pool's end of a connection is gone.
+    fn forget(&mut self) {
+        self.connected = false;
+        self.owed.clear();
+        self.open.clear();
+        self.told.clear();
+        self.next_extranonce = None;
+    }
+
+    fn logged_in(&self) -> bool {
+        !self.owed.iter().any(|owed| owed.method == "mining.subscribe")
+    }
+
+    fn login(&mut self, welcome: bool) -> String {
+        let Some(owed) = self.owed.iter().find(|owed| owed.method != "mining.submit") else {
+            return String::new();
+        };
+        let id = owed.id;
+        let given = format!("[\"s\",\"{}\",4],\"error\":null", self.extranonce);
+        match (welcome, owed.method.as_str()) {
+            (false, _) => self.answer(id, "null,\"error\":[20,\"no\"]"),
+            (true, "mining.subscribe") => self.answer(id, &given),
+            (true, _) => self.answer(id, "true,\"error\":null"),
+        }
+    }
+
+    fn answer(&mut self, id: u64, answer: &str) -> String {
+        self.owed.retain(|owed| owed.id != id);
+        self.story.says(&format!("{{\"id\":{id},\"result\":{answer}}}"))
+    }
+
+    fn submit(&mut self, at: &Index, good: bool) -> String {
+        if self.frames.is_empty() {
+            return String::new();
+        }
+        // Mostly the newest, now and then one of long ago.
+        let back = at.index(12) / 4;
+        let at = self.frames.len().saturating_sub(1 + back);
+        self.tickets += 1;
+        self.waiting.insert(self.tickets, at);
+        let frames = Arc::clone(&self.frames[at].0);
+        self.story.submit_for(self.tickets, &frames, if good { GOOD } else { POOR })
+    }
+
+    fn notify(&mut self, at: &Index) -> String {
+        if !self.connected {
+            return String::new();
+        }
+        self.counter += 1;
+        let id = format!("{}{}", ["late", "j"][at.index(16).min(1)], self.counter);
+        let fresh = format!("w{}", self.counter);
+        let last = self.told.last().cloned();
+        let (previous, work, clean) = match (at.index(8), last) {
+            (0 | 1, _) | (_, None) => (format!("p{}", self.counter), fresh, false),
+            (2, Some((previous, _))) => (previous, fresh, true),
+            (3 | 4, Some((previous, work))) => (previous, work, false),
+            // One of the former works of this block.
+            (5, Some((previous, _))) => {
+                let of_block: Vec<_> = self.told.iter().filter(|told| told.0 == previous).collect();
+                (previous, at.get(&of_block).1.clone(), false)
+            }
+            (_, Some((previous, _))) => (previous, fresh, false),
+        };
+        let same_block = self.told.last().is_some_and(|told| told.0 == previous);
+        if clean || !same_block {
+            self.open.clear();
+        }
+        if let Some(extranonce) = self.next_extranonce.take()
+            && extranonce != self.extranonce
+        {
+            self.extranonce = extranonce;
+            self.open.clear();
+        }
+        self.open.insert(id.clone(), (previous.clone(), work.clone()));
+        let params = format!("[\"{id}\",\"{previous}\",\"{work}\",{clean}]");
+        self.told.push((previous, work));
+        self.story.calls("mining.notify", &params)
+    }
+
+    /// Reads what the session wrote, with a pool's eyes.
+    fn read(&mut self, heard: &str) {
+        let now = self.story.now;
+        for line in heard.lines() {
+            let call: Value = serde_json::from_str(line).unwrap();
+            let id = call["id"].as_u64().unwrap();
+            assert!(self.ids.insert(id), "an id is used again: {line}");
+            let method = call["method"].as_str().unwrap().to_owned();
+            if method == "mining.submit" {
+                self.read_submit(line, &call["params"]);
+            }
+            self.owed.push(Owed { id, method, bytes: line.len() + 1, at: now });
+        }
+        let Some(pace) = self.pace else { return };
+        let waiting = self.owed.iter().filter(|owed| {
+            owed.method == "mining.submit" && now.duration_since(owed.at) < seconds(1)
+        });
+        let bytes: Vec<usize> = waiting.map(|owed| owed.bytes).collect();
+        assert!(bytes.len() <= pace.submits);
+        assert!(bytes.len() < 2 || bytes.iter().sum::<usize>() <= pace.bytes);
+    }
+
+    fn read_submit(&self, line: &str, params: &Value) {
+        let extranonce2 = params[2].as_str().unwrap();
+        let ticket = u32::from_str_radix(&extranonce2[2..], 16).unwrap();
+        let (frames, extranonce) = &self.frames[self.waiting[&ticket]];
+        assert_eq!(*extranonce, self.extranonce, "another generation's share: {line}");
+        assert_eq!(frames.generation, self.story.pool.view().generation);
+        let job = self.open.get(params[1].as_str().unwrap());
+        let work = Some((&frames.job.previous, &frames.job.work));
+        assert_eq!(job.map(|(previous, work)| (previous, work)), work, "{line}: {:?}", self.open);
+    }
+
+    /// Books the verdicts.
+    fn settle(&mut self) {
+        let mut down = 0;
+        while let Some(event) = self.story.pool.poll_event() {
+            match event {
+                UpstreamEvent::Verdict { ticket, .. } => {
+                    assert!(self.waiting.remove(&ticket).is_some(), "{ticket} ends twice");
+                }
+                UpstreamEvent::Down(_) => down += 1,
+                _ => {}
+            }
+        }
+        assert!(down <= usize::from(self.connected), "down without a connection");
+        if down > 0 {
+            self.forget();
+        }
+        assert_eq!(self.story.pool.in_flight(), self.waiting.len());
+        if !self.story.pool.is_live() {
+            assert!(self.waiting.is_empty(), "shares wait for nothing");
+        }
+        assert!(self.story.pool.jobs.names() <= 32);
+    }
+
+    /// Looks at the work, with the rigs' eyes.
+    fn look(&mut self) {
+        let view = self.story.pool.view();
+        let Some(work) = view.work else { return };
+        assert_eq!(work.generation, view.generation);
+        match self.frames.last() {
+            Some((known, _)) if Arc::ptr_eq(known, &work) => {}
+            known => {
+                if let Some((known, _)) = known {
+                    assert!(work.serial > known.serial && work.id.get() > known.id.get());
+                    assert!(work.epoch >= known.epoch);
+                }
+                let repeated = self.frames.iter().filter(|(known, _)| {
+                    known.generation == work.generation && known.epoch == work.epoch
+                });
+                for (known, _) in repeated {
+                    let same = (&known.job.previous, &known.job.work);
+                    let told_twice = same == (&work.job.previous, &work.job.work);
+                    // Past the works that are remembered, a pool may do as it likes.
+                    assert!(!told_twice || work.serial.0 - known.serial.0 >= 4);
+                }
+                let extranonce = view.ground.unwrap().split.extranonce1.to_string();
+                self.frames.push((work, extranonce));
+            }
+        }
+    }
+}
+
+fn play<const LATE: bool>(coin: Coin<LATE>, steps: &[Step]) {
+    let mut books = Books::new(coin);
+    for step in [Step::Connect(0), Step::Login(true), Step::Login(true)].iter().chain(steps) {
+        books.play(step);
+    }
+    books.play(&Step::Lose);
+    assert!(books.waiting.is_empty(), "no verdict for {:?}", books.waiting);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Every share gets exactly one verdict, none is written under a job that the pool does not
+    /// take it for, the window holds, ids are never used twice, and no timer fires at once again.
+    #[test]
+    fn the_books_balance(
+        steps in prop::collection::vec(step(), 1..120),
+        paced: bool,
+        bytes in 100_usize..700,
+        wide: bool,
+        late: bool,
+    ) {
+        let pace = paced.then_some(Pace { bytes, submits: 3 });
+        if late {
+            play(Coin::<true> { pace, wide, linger: None }, &steps);
+        } else {
+            play(Coin::<false> { pace, wide, linger: None }, &steps);
+        }
+    }
+}
