@@ -1,1 +1,18 @@
-//! Helpers shared by the end-to-end tests.
+//! What the end-to-end tests share: a site (simulated pool, real route, sockets between them), a
+//! client whose every line is written by the test, a relay that changes lines on their way, and
+//! the checks that every story ends with.
+//!
+//! All sockets are on the loopback address and on ports that the system chooses. Nothing here
+//! waits for a time to pass: tests wait for what should happen, and [`PATIENCE`](wait::PATIENCE)
+//! is only reached when something is broken.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+pub mod broken;
+pub mod check;
+pub mod client;
+pub mod gate;
+pub mod log;
+pub mod relay;
+pub mod site;
+pub mod wait;

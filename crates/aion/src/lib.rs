@@ -1,4 +1,4 @@
-//! Aion: Equihash with n = 210 and k = 9, its verification and its share hash.
+//! Aion's stratum: Equihash with n = 210 and k = 9, jobs, shares and their wire forms.
 //!
 //! Like the rest of the library crates this one does no input or output and
 //! reads no clock: bytes go in, verdicts come out.
@@ -6,10 +6,45 @@
 //! * [`equihash`] verifies solutions. It is generic over (n, k) and the
 //!   personalization; [`equihash::AION`] is the one this coin uses.
 //! * [`pow`] computes the hash that is compared with a share's target.
+//! * [`job`] reads a notify, [`share`] reads and judges a submit, [`event`]
+//!   and [`subscribe`] read whatever else a pool or a miner says.
+//! * [`Aion`] is these parts behind the
+//!   [`Dialect`](orepass_stratum::dialect::Dialect) trait.
 //! * `solver` (feature `solver`) finds solutions, for tests and
 //!   demonstrations.
+//!
+//! ```
+//! use orepass_aion::{equihash::Scratch, job::Job, share::{self, Share}};
+//! use serde_json::value::RawValue;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let digits = "ff".repeat(32);
+//! # let notify = format!(r#"["1",true,"{digits}","{digits}"]"#);
+//! # let submit = format!(r#"["w","1","000000006b00b3a4","{}","{}"]"#, "00".repeat(24), "00".repeat(1408));
+//! let job = Job::parse(&RawValue::from_string(notify)?)?;
+//! let share = Share::parse(24, &RawValue::from_string(submit)?)?;
+//! let extranonce1 = [0, 0, 0, 0, 0, 0, 0, 1];
+//! let judged = share::judge(&job, &extranonce1, &share, &job.target, &mut Scratch::default());
+//! assert_eq!(judged.unwrap_err().reason, "invalid solution: index 0 occurs more than once");
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod diagnose;
+pub mod dialect;
 pub mod equihash;
+pub mod event;
+mod field;
+pub mod job;
+pub mod options;
 pub mod pow;
+pub mod scale;
+pub mod share;
 #[cfg(feature = "solver")]
 pub mod solver;
+pub mod split;
+pub mod subscribe;
+
+pub use dialect::Aion;
+pub use options::{NotifyTarget, Options};
+pub use scale::DifficultyScale;

@@ -9,8 +9,8 @@
 //! a reference to two neighbours of the round before in 32 bits; the indices
 //! are read off it at the end.
 //!
-//! For Aion's (210, 9) that takes about 450 MB and, on a recent processor, one
-//! second for the two solutions that a nonce has on average. Small parameters
+//! For Aion's (210, 9) that takes about 450 MB and, on a recent processor, one to
+//! two seconds for the two solutions that a nonce has on average. Small parameters
 //! such as (96, 5) or (48, 5) take milliseconds.
 //!
 //! ```
@@ -166,7 +166,10 @@ impl Solver {
 #[non_exhaustive]
 pub enum SolverError {
     /// The lists would be too long, more than 2^26 rows.
-    #[error("collisions of {bits} bits are more than the {} that can be found", Solver::MAX_COLLISION_BITS)]
+    #[error(
+        "collisions of {bits} bits are more than the {} that can be found",
+        Solver::MAX_COLLISION_BITS
+    )]
     CollisionBits {
         /// Bits that must collide at each level, n / (k + 1).
         bits: u32,

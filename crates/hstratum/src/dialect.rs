@@ -1,5 +1,6 @@
 //! [`Hstratum`]: the crate's parts behind the proxy's trait.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use arrayvec::ArrayString;
@@ -229,6 +230,12 @@ impl Dialect for Hstratum {
     }
 
     /// A later notify of the same work has a later time, and servers refuse times before it.
+    fn block_key(&self, job: &Job) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        job.prev_block().hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
     fn serves(&self, job: &Job, share: &Share) -> bool {
         u64::from(share.time) >= job.time()
     }

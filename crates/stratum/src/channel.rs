@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::dialect::{Dialect, Split};
 use crate::extranonce::{Extranonce, ExtranonceError};
-use crate::job::{Generation, JobFrames, Serial};
+use crate::job::{Generation, JobFrames, JobIds, Serial};
 use crate::space::{Lease, NoLease, Prefix, Space};
 use crate::target::{PowHash, Target};
 
@@ -44,7 +44,12 @@ impl<D: Dialect> ChannelView<D> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
         let serial: Option<Serial> = self.work.as_ref().map(|work| work.serial);
         let lease = ground.space.lease(serial)?;
-        Ok(Seat { lease, generation: self.generation, split: Arc::clone(&ground.split) })
+        Ok(Seat {
+            lease,
+            generation: self.generation,
+            split: Arc::clone(&ground.split),
+            ids: Arc::clone(&ground.ids),
+        })
     }
 }
 
@@ -67,6 +72,8 @@ pub struct Ground {
     pub split: Arc<Split>,
     /// The leases.
     pub space: Space,
+    /// The route's job ids.
+    pub ids: Arc<JobIds>,
 }
 
 /// A rig's place on a channel.
@@ -78,6 +85,8 @@ pub struct Seat {
     pub generation: Generation,
     /// How that generation's space is divided.
     pub split: Arc<Split>,
+    /// The route's job ids, for a work that the rig may know under its usual one.
+    pub ids: Arc<JobIds>,
 }
 
 impl Seat {

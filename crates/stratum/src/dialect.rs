@@ -209,6 +209,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// Whether `new` makes shares of `old` worthless: a new epoch.
     fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
 
+    /// What stands for the block that a job builds on, to see which of several pools is behind;
+    /// `None` where jobs do not tell it.
+    fn block_key(&self, _job: &Self::Job) -> Option<u64> {
+        None
+    }
+
     /// Whether the pool would take this share under this job's id: the job is the
     /// [same work](Self::same_work) as the share's own, told again later.
     fn serves(&self, _job: &Self::Job, _share: &Self::Share) -> bool {
@@ -285,8 +291,11 @@ pub struct Telling {
     pub new_epoch: bool,
     /// The rig's target changes with this job.
     pub new_target: bool,
-    /// How long ago the rig's present job was told to it.
-    pub present_job_age: Duration,
+    /// How long ago the rig was told the job that it must be at: the last clean one, since some
+    /// miners pass over all others.
+    pub clean_job_age: Duration,
+    /// How many works newer than that one this is.
+    pub clean_job_behind: u64,
 }
 
 /// A share that passed its check.
@@ -477,8 +486,8 @@ impl Refusal {
 pub struct OpenJobs {
     /// So many of the latest of an epoch.
     pub count: usize,
-    /// How long a replaced one stays open; without a limit when absent. With it, a job of a
-    /// former epoch stays open for that long too: such pools look at the job id alone.
+    /// How long those of a former epoch stay open all the same, since such pools look at the job
+    /// id alone; not at all when absent.
     pub linger: Option<Duration>,
 }
 

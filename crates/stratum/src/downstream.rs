@@ -182,6 +182,7 @@ impl<D: Dialect> Downstream<D> {
             return;
         }
         self.tell_work(now);
+        self.answer_questions();
     }
 
     /// The rig gets a place on a channel: its first, or another one.
@@ -267,6 +268,12 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// Whether the rig can move to another extranonce without being closed.
+    #[must_use]
+    pub const fn takes_set_extranonce(&self) -> bool {
+        self.login.takes_set_extranonce()
     }
 
     /// The name that the rig's software gives itself.
@@ -377,9 +384,12 @@ pub enum CloseReason {
     /// Every channel is full.
     #[error("{0}")]
     NoRoom(Box<str>),
-    /// The channel has another extranonce, and the rig cannot be told so.
-    #[error("the pool's extranonce changed, and the rig must subscribe again")]
+    /// The rig is to have another extranonce, and cannot be told so.
+    #[error("the rig is to have another extranonce and must subscribe again")]
     ExtranonceChanged,
+    /// No pool serves, for so long that the rig should go to its own backup.
+    #[error("no pool serves; the rig may go to its own backup")]
+    Outage,
     /// The rig was refused.
     #[error("{0}")]
     Refused(Box<str>),
@@ -406,7 +416,7 @@ impl CloseReason {
             | Self::Refused(_)
             | Self::Gone
             | Self::SlowReader(_) => Fault::Miner,
-            Self::Parked(_) | Self::ExtranonceChanged => Fault::Pool,
+            Self::Parked(_) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
             Self::NoRoom(_) | Self::Shutdown => Fault::Operator,
         }
     }

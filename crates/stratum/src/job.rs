@@ -1,7 +1,7 @@
 //! Jobs as rigs are told them: their ids, their order, and the frames that all rigs share.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use crate::dialect::Dialect;
 use crate::target::Target;
 
-/// Grows by one whenever a channel's extranonce1 or its split changes; jobs, leases and shares
-/// belong to one generation.
+/// New whenever a channel's extranonce1 or its split changes; jobs, leases and shares belong to
+/// one generation. No two channels of a route have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(pub u64);
 
@@ -55,27 +55,38 @@ impl fmt::Display for JobId {
     }
 }
 
-/// The source of a route's job ids. They never repeat, since a rig that sees its former job id
-/// again, even on another connection, takes the job for the one it has and idles.
+/// The source of a route's job ids. No rig is told one twice, since a rig that sees its former
+/// job id again, even on another connection, takes the job for the one it has and idles.
+///
+/// Generations are counted here too, since a rig may move between channels of its route, and what
+/// belongs to one must not be taken for the other's.
 #[derive(Debug)]
-pub struct JobIds(AtomicU32);
+pub struct JobIds {
+    next: AtomicU32,
+    generations: AtomicU64,
+}
 
 impl JobIds {
     /// Counts from `start`: the greater of the last id of an earlier run and Unix seconds.
     #[must_use]
     pub const fn new(start: u32) -> Self {
-        Self(AtomicU32::new(start))
+        Self { next: AtomicU32::new(start), generations: AtomicU64::new(1) }
     }
 
     /// The next id.
     pub fn next(&self) -> JobId {
-        JobId(self.0.fetch_add(1, Ordering::Relaxed))
+        JobId(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The id that [`next`](Self::next) would give.
     #[must_use]
     pub fn peek(&self) -> JobId {
-        JobId(self.0.load(Ordering::Relaxed))
+        JobId(self.next.load(Ordering::Relaxed))
+    }
+
+    /// A generation that no channel of the route has had.
+    pub fn next_generation(&self) -> Generation {
+        Generation(self.generations.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -133,18 +144,23 @@ impl<D: Dialect> JobFrames<D> {
         // Without the target in it, one frame serves every level.
         let target = if D::NOTIFY_HAS_TARGET { target } else { Target::MAX };
         for slot in &self.frames {
-            let frame =
-                slot.get_or_init(|| Frame { target, clean, bytes: self.render(target, clean) });
+            let frame = slot.get_or_init(|| Frame {
+                target,
+                clean,
+                bytes: self.frame_under(self.id, target, clean),
+            });
             if (frame.target, frame.clean) == (target, clean) {
                 return frame.bytes.clone();
             }
         }
-        self.render(target, clean)
+        self.frame_under(self.id, target, clean)
     }
 
-    fn render(&self, target: Target, clean: bool) -> Bytes {
+    /// The notify line under another id, for a rig that may know this work's own.
+    #[must_use]
+    pub fn frame_under(&self, id: JobId, target: Target, clean: bool) -> Bytes {
         let mut out = BytesMut::new();
-        self.dialect.put_job(self.id, &self.job, &target, clean, &mut out);
+        self.dialect.put_job(id, &self.job, &target, clean, &mut out);
         out.freeze()
     }
 }

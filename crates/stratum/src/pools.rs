@@ -424,8 +424,7 @@ impl Pools {
         match best {
             None => self.outage(now),
             Some(best) if !active_serves => self.switch(best, now),
-            Some(best) if Some(best) < self.active => self.fail_back(best, now),
-            Some(_) => {}
+            Some(_) => self.fail_back(now),
         }
     }
 
@@ -455,26 +454,25 @@ impl Pools {
         self.push(PoolsEvent::Switched { from, to });
     }
 
-    fn fail_back(&mut self, best: usize, now: Instant) {
-        match self.trial {
-            Some(trial) if trial.rank == best => {
-                if now >= trial.until {
-                    self.switch(best, now);
-                }
+    /// Goes on with a trial, or begins one with the best rank that has proven itself.
+    fn fail_back(&mut self, now: Instant) {
+        if let Some(trial) = self.trial {
+            if now >= trial.until {
+                self.switch(trial.rank, now);
             }
-            _ => {
-                let proven = (0..self.pools.len()).any(|pool| {
-                    let state = &self.pools[pool];
-                    self.rank(pool) == best
-                        && matches!(state.health, Health::Up { since }
-                            if now.saturating_duration_since(since) >= state.proves_for)
-                });
-                if proven {
-                    self.trial = Some(Trial { rank: best, until: now + self.config.trial_for });
-                    self.mark_returned(best, now);
-                    self.push(PoolsEvent::Trial { to: best });
-                }
-            }
+            return;
+        }
+        let proven = |pool: &PoolIndex| {
+            let state = &self.pools[*pool];
+            Some(self.rank(*pool)) < self.active
+                && matches!(state.health, Health::Up { since }
+                    if now.saturating_duration_since(since) >= state.proves_for)
+        };
+        let best = (0..self.pools.len()).filter(proven).map(|pool| self.rank(pool)).min();
+        if let Some(rank) = best {
+            self.trial = Some(Trial { rank, until: now + self.config.trial_for });
+            self.mark_returned(rank, now);
+            self.push(PoolsEvent::Trial { to: rank });
         }
     }
 

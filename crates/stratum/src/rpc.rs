@@ -24,7 +24,7 @@ pub struct Message<'a> {
     #[serde(borrow, default)]
     pub id: Option<&'a RawValue>,
     /// The method of a call or notification.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub method: Option<Cow<'a, str>>,
     /// The parameters' JSON text.
     #[serde(borrow, default)]
@@ -35,6 +35,13 @@ pub struct Message<'a> {
     /// The error's JSON text; `None` for `null`.
     #[serde(borrow, default)]
     pub error: Option<&'a RawValue>,
+}
+
+/// Reads a text without copying it unless it has escapes; serde alone copies inside an `Option`.
+fn borrowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|Text(text)| text))
 }
 
 impl<'a> Message<'a> {
@@ -325,6 +332,14 @@ mod tests {
         for line in lines {
             assert!(Message::parse(line).is_err(), "{:?}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn a_method_is_borrowed_unless_it_has_escapes() {
+        let method = |line| Message::parse(line).unwrap().method;
+        assert!(matches!(method(br#"{"method":"m"}"#), Some(Cow::Borrowed("m"))));
+        assert!(matches!(method(br#"{"method":"\u006d"}"#), Some(Cow::Owned(m)) if m == "m"));
+        assert_eq!(method(br#"{"method":null}"#), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum Sighting {
     New,
     /// It came before.
     Duplicate,
-    /// Another solution of its nonce came before.
+    /// Another solution of its nonce was forwarded before.
     SecondSolution,
     /// There is no room to remember it.
     Full,
@@ -43,10 +43,16 @@ impl Seen {
         }
     }
 
-    /// Remembers a share. A second solution is remembered as such.
+    /// Remembers a share.
     pub fn insert(&mut self, fingerprint: Fingerprint) {
         if self.shares.len() < MAX_SHARES_PER_JOB {
             self.shares.insert(fingerprint.share);
+        }
+    }
+
+    /// Remembers that a share goes to the pool, which takes no other of its nonce.
+    pub fn insert_forwarded(&mut self, fingerprint: Fingerprint) {
+        if self.nonces.len() < MAX_SHARES_PER_JOB {
             self.nonces.extend(fingerprint.nonce);
         }
     }
@@ -94,6 +100,8 @@ mod tests {
         assert_eq!(seen.look_up(print(1, 1)), Sighting::New);
         seen.insert(print(1, 1));
         assert_eq!(seen.look_up(print(1, 1)), Sighting::Duplicate);
+        assert_eq!(seen.look_up(print(2, 1)), Sighting::New, "the pool has none of this nonce");
+        seen.insert_forwarded(print(1, 1));
         assert_eq!(seen.look_up(print(2, 1)), Sighting::SecondSolution);
         seen.insert(print(2, 1));
         assert_eq!(seen.look_up(print(2, 1)), Sighting::Duplicate);

@@ -75,6 +75,8 @@ pub struct Upstream<D: Dialect, T> {
     subscribed: Option<Subscribed>,
     ground: Option<Ground>,
     generation: Generation,
+    /// The generation that the former connection ended with.
+    former: Generation,
     /// The pool's `mining.set_extranonce`, which applies with its next job.
     next_extranonce: Option<(Extranonce, Option<usize>)>,
     /// Shares that the pool took in the present generation.
@@ -109,6 +111,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             subscribed: None,
             ground: None,
             generation: Generation(0),
+            former: Generation(0),
             next_extranonce: None,
             accepted: 0,
             unanswered: 0,
@@ -123,6 +126,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.handle_disconnected();
         }
         self.phase = Phase::Subscribing;
+        self.former = self.generation;
         self.announced = Announced::default();
         self.next_extranonce = None;
         self.bad_lines = 0;
@@ -322,11 +326,12 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn new_ground(&mut self, split: Split) {
         let space = Space::new(split.prefix_bytes, self.config.max_rigs);
         let capacity = space.capacity();
-        self.generation.0 += 1;
+        self.generation = self.jobs.ids().next_generation();
         self.accepted = 0;
         self.jobs.forget();
         let split = Arc::new(split);
-        self.ground = Some(Ground { split: Arc::clone(&split), space });
+        let ids = Arc::clone(self.jobs.ids());
+        self.ground = Some(Ground { split: Arc::clone(&split), space, ids });
         self.notice(Notice::Ground { split, capacity });
         self.events.push_back(UpstreamEvent::View);
     }

@@ -7,7 +7,8 @@
 //! they use registers of eight words.
 //!
 //! Source: [RFC 7693](https://www.rfc-editor.org/rfc/rfc7693), sections 2.5 to
-//! 3.2, and section 2.8 of the BLAKE2 specification for the personalization.
+//! 3.2, and for the personalization the parameter block in the
+//! [BLAKE2 paper](https://www.blake2.net/blake2.pdf).
 
 #[cfg(feature = "solver")]
 use fearless_simd::Level;
@@ -244,4 +245,66 @@ fn mix<V: Lanes>(v: &mut [V; 16], [a, b, c, d]: [usize; 4], x: V, y: V) {
     v[d] = v[d].xor(v[a]).rotate_right(16);
     v[c] = v[c].add(v[d]);
     v[b] = v[b].xor(v[c]).rotate_right(63);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lanes::{self, Kernel, MAX_LANES};
+    use super::super::{AION, Params, ZCASH};
+    use super::*;
+
+    /// The digest of every lane, one for each number.
+    struct Digests<'a>(&'a LeafHasher, &'a [u32; MAX_LANES]);
+
+    impl Kernel for Digests<'_> {
+        type Output = Vec<[u64; 8]>;
+
+        #[inline(always)]
+        fn run<V: Lanes>(self, token: V::Token) -> Self::Output {
+            let Self(hasher, numbers) = self;
+            let mut message = hasher.message::<V>(token);
+            let mut digests = Vec::new();
+            for group in numbers.chunks_exact(V::LANES) {
+                let mut lanes = [0; MAX_LANES];
+                for (lane, &number) in lanes.iter_mut().zip(group) {
+                    *lane = u64::from(number);
+                }
+                let digest = hasher.digest(token, &mut message, V::load(token, &lanes));
+                let words = digest.map(|word| {
+                    let mut lanes = [0; MAX_LANES];
+                    word.store(&mut lanes);
+                    lanes
+                });
+                digests.extend((0..V::LANES).map(|lane| words.map(|lanes| lanes[lane])));
+            }
+            digests
+        }
+    }
+
+    #[test]
+    fn digests_are_those_of_blake2b() {
+        let numbers = [0, 1, 255, 256, 0x0102_0304, 0x8000_0000, 0x00ff_ff00, u32::MAX];
+        let input: Vec<u8> = (0..300).map(|i| (i * 7 + 3) as u8).collect();
+        let wide = Equihash::new(Params::new(48, 5).unwrap(), *b"sixteen letters.");
+        for equihash in [AION, ZCASH, wide] {
+            let len = equihash.params().digest_len();
+            let mut params = blake2b_simd::Params::new();
+            params.hash_length(len).personal(&equihash.personalization());
+            // Every alignment of the number, and several blocks before it.
+            for end in 0..input.len() {
+                let (header, nonce) = input[..end].split_at(end / 3);
+                let hasher = LeafHasher::new(&equihash, header, nonce);
+                for level in lanes::levels() {
+                    let digests = lanes::dispatch(level, Digests(&hasher, &numbers));
+                    for (number, digest) in numbers.iter().zip(digests) {
+                        let bytes: Vec<u8> =
+                            digest.iter().flat_map(|word| word.to_le_bytes()).collect();
+                        let mut state = params.to_state();
+                        let expected = state.update(&input[..end]).update(&number.to_le_bytes());
+                        assert_eq!(bytes[..len], *expected.finalize().as_bytes(), "{end} bytes");
+                    }
+                }
+            }
+        }
+    }
 }

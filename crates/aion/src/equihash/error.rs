@@ -40,6 +40,9 @@ pub enum EquihashError {
     },
     /// A node has too few leading zero bits. This is also what a solution of
     /// another header or nonce comes to.
+    ///
+    /// Nodes are looked at several at a time, as many as suit the processor, so
+    /// if there are more such nodes, another machine may name another one.
     #[error(
         "no collision at level {level}, node {node}: \
          {zero_bits} leading zero bits instead of {required}"

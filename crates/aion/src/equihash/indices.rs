@@ -98,7 +98,8 @@ fn check_order(indices: &[u32]) -> Result<(), EquihashError> {
         ordered & (a <= b) & (c <= d) & (e <= f) & (g <= h) & (a <= c) & (e <= g) & (a <= e)
     });
     let heads = 1..groups.len();
-    let ordered = heads.fold(ordered, |ordered, i| ordered & (groups[i & (i - 1)][0] <= groups[i][0]));
+    let ordered =
+        heads.fold(ordered, |ordered, i| ordered & (groups[i & (i - 1)][0] <= groups[i][0]));
     if ordered { Ok(()) } else { Err(order_error(indices)) }
 }
 

@@ -185,3 +185,12 @@ impl<S: Simd> Lanes for u64x8<S> {
         self.simd_eq(0).all_true()
     }
 }
+
+/// Every kind of lanes that this processor can run.
+#[cfg(test)]
+pub(super) fn levels() -> Vec<Level> {
+    let mut levels = vec![Level::baseline(), Level::new()];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    levels.extend(Level::new().as_avx2().map(Level::Avx2));
+    levels
+}

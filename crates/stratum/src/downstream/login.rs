@@ -46,6 +46,11 @@ impl Login {
         }
     }
 
+    /// Whether the rig asked to be told of changes of its extranonce.
+    pub(super) const fn takes_set_extranonce(&self) -> bool {
+        self.takes_set_extranonce
+    }
+
     /// Whether the rig can be told work.
     pub(super) fn is_done(&self) -> bool {
         self.subscribed.is_some() && !self.workers.is_empty()
@@ -176,7 +181,7 @@ impl<D: Dialect> Downstream<D> {
     /// Takes a seat: answers the subscribe that waits for it, or moves a rig that has work.
     pub(super) fn sit_down(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         if let Some(id) = self.login.pending_subscribe.take() {
-            self.bench.sit(seat, extranonce1);
+            self.bench.sit(seat, extranonce1, now);
             self.login.parked = None;
             self.login.subscribed = Some(now);
             self.answer_subscribe(&id);
@@ -192,7 +197,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let size = seat.split.rig_extranonce2;
         self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
-        self.bench.sit(seat, extranonce1);
+        self.bench.sit(seat, extranonce1, now);
     }
 
     fn answer_subscribe(&mut self, id: &Id) {

@@ -62,7 +62,7 @@ impl<D: Dialect> Downstream<D> {
 
         let pool_target_now = self.bench.pool_target;
         let told = self.bench.open_job(&head.job, now).map_err(blame)?;
-        let frames = Arc::clone(&told.frames);
+        let (told_id, frames) = (told.id, Arc::clone(&told.frames));
         let (dialect, job) = (&frames.dialect, &*frames.job);
         let share = dialect.parse_share(job, told.extranonce2_size, params).map_err(blame)?;
         let fingerprint = dialect.fingerprint(&share);
@@ -91,30 +91,33 @@ impl<D: Dialect> Downstream<D> {
             }
         };
         told.seen.insert(fingerprint);
+        // Some pools judge by the target at the job, some by the present one.
+        let wanted = frames.pool_target.harder(pool_target_now);
+        let counts = hash.is_none_or(|hash| dialect.meets(&hash, &wanted));
+        let second = sighting == Sighting::SecondSolution;
+        if counts && !second {
+            told.seen.insert_forwarded(fingerprint);
+        }
         let hashes = told.easiest.hashes_lossy();
         let difficulty = dialect.rig_difficulty(job, &told.easiest);
         let prefix = told.prefix.clone();
         self.bench.vardiff.on_share(difficulty, now);
-        if sighting == Sighting::SecondSolution {
-            return Err(Refused { hashes, ..blame(Reject::second_solution()) });
+        if let Some(hash) = hash.filter(|hash| dialect.is_block(job, hash) == Some(true)) {
+            self.events.push_back(Event::Block { job: told_id, hash });
         }
-        if let Some(hash) = hash {
-            if dialect.is_block(job, &hash) == Some(true) {
-                self.events.push_back(Event::Block { job: frames.id, hash });
-            }
-            // Some pools judge by the target at the job, some by the present one.
-            let wanted = frames.pool_target.harder(pool_target_now);
-            if !dialect.meets(&hash, &wanted) {
-                self.transmit.write(|out| rpc::put_result(out, id, true));
-                self.events.push_back(Event::Ended {
-                    verdict: Verdict::BelowPoolTarget,
-                    hashes,
-                    reason: None,
-                    diagnosis: None,
-                    worker: Some(worker),
-                });
-                return Ok(());
-            }
+        if !counts {
+            self.transmit.write(|out| rpc::put_result(out, id, true));
+            self.events.push_back(Event::Ended {
+                verdict: Verdict::BelowPoolTarget,
+                hashes,
+                reason: None,
+                diagnosis: None,
+                worker: Some(worker),
+            });
+            return Ok(());
+        }
+        if second {
+            return Err(Refused { hashes, ..blame(Reject::second_solution()) });
         }
         match self.config.reply {
             Reply::Local => self.transmit.write(|out| rpc::put_result(out, id, true)),

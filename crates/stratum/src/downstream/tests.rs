@@ -16,7 +16,7 @@ use crate::testing::{TestCoin, TestJob, scale, start};
 struct Story {
     rig: Downstream<TestCoin>,
     view: ChannelView<TestCoin>,
-    ids: JobIds,
+    ids: Arc<JobIds>,
     now: Instant,
 }
 
@@ -28,7 +28,7 @@ impl Story {
         let now = start();
         let rig = Downstream::new(Arc::default(), Arc::new(config), "0000002a".into(), now);
         let mut story =
-            Self { rig, view: ChannelView::unborn(), ids: JobIds::new(0x6b00_0000), now };
+            Self { rig, view: ChannelView::unborn(), ids: Arc::new(JobIds::new(0x6aff_ffff)), now };
         story.ground("aabbccdd");
         story
     }
@@ -56,6 +56,7 @@ impl Story {
                 remark: None,
             }),
             space: Space::new(1, 250),
+            ids: Arc::clone(&self.ids),
         });
     }
 
@@ -293,7 +294,11 @@ fn a_new_extranonce_is_set_or_the_rig_is_closed() {
         if subscribed {
             assert!(heard.contains("\"mining.set_extranonce\",\"params\":[\"1122334400\",3]"));
             assert!(heard.contains("\"p1\",\"w9\",true"), "{heard}");
-            assert!(story.submit(8, "6b000000", "000001", GOOD).contains("[21,"), "old generation");
+            assert_eq!(story.submit(8, "6b000000", "000001", GOOD), "");
+            let former = story.rig.poll_submission().unwrap();
+            assert_eq!(former.frames.generation, Generation(1), "it goes where it belongs");
+            story.later(11);
+            assert!(story.submit(8, "6b000000", "000002", GOOD).contains("[21,"), "too late");
             assert_eq!(story.submit(9, "6b000001", "000001", GOOD), "");
         } else {
             assert_eq!(story.events(), [Event::Closed(CloseReason::ExtranonceChanged)]);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
 use super::{Downstream, Event, Verify};
@@ -11,7 +12,7 @@ use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, OpenJobs, Telling};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
-use crate::job::{Generation, JobFrames, JobId};
+use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
 use crate::rpc::{self, Id};
 use crate::seen::Seen;
@@ -19,20 +20,39 @@ use crate::space::Prefix;
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
 
+/// The most questions of a rig that wait until the pool has told what they ask for.
+const MAX_QUESTIONS: usize = 4;
 /// The most told jobs that are remembered, whatever a dialect says is open.
 const MAX_TOLD: usize = 32;
+
+/// How long shares of a place that the rig had before are still taken: miners go on with a job
+/// for a moment.
+const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
     seat: Option<Sitting>,
     latest: Option<Arc<JobFrames<D>>>,
+    /// Where the rig sat before it moved.
+    former: Option<Former<D>>,
     /// The newest pool target that the channel has shown.
     pub(super) pool_target: Target,
+    /// When the rig was last told a clean job, and which work.
+    last_clean: Option<(Instant, Serial)>,
     /// The newest last.
     told: VecDeque<Told<D>>,
     /// Filters of retired jobs, whose memory is used again.
     spare: Vec<Seen>,
+    /// What the rig has asked about jobs and cannot be answered yet.
+    questions: ArrayVec<(Id, JobId), MAX_QUESTIONS>,
+}
+
+/// A place that the rig has left: the newest work that it could know there, and until when its
+/// shares are taken.
+struct Former<D: Dialect> {
+    latest: Arc<JobFrames<D>>,
+    until: Instant,
 }
 
 struct Sitting {
@@ -42,6 +62,8 @@ struct Sitting {
 
 /// A job as this rig was told it. A share is judged by this, whatever has changed since.
 pub(super) struct Told<D: Dialect> {
+    /// The id that this rig was told.
+    pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
     /// The rig's own: the pool's and the prefix.
     pub(super) extranonce1: Extranonce,
@@ -51,8 +73,8 @@ pub(super) struct Told<D: Dialect> {
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     pub(super) seen: Seen,
-    told_at: Instant,
-    replaced_at: Option<Instant>,
+    /// When its epoch ended.
+    ended_at: Option<Instant>,
 }
 
 impl<D: Dialect> Bench<D> {
@@ -61,9 +83,12 @@ impl<D: Dialect> Bench<D> {
             vardiff: Vardiff::new(vardiff, Level::TOP, now),
             seat: None,
             latest: None,
+            former: None,
             pool_target: Target::MAX,
+            last_clean: None,
             told: VecDeque::new(),
             spare: Vec::new(),
+            questions: ArrayVec::new(),
         }
     }
 
@@ -81,9 +106,11 @@ impl<D: Dialect> Bench<D> {
         false
     }
 
-    pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce) {
+    pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         self.seat = Some(Sitting { seat, extranonce1 });
-        self.latest = None;
+        if let Some(latest) = self.latest.take() {
+            self.former = Some(Former { latest, until: now + FORMER_OPEN_FOR });
+        }
     }
 
     pub(super) fn has_work(&self) -> bool {
@@ -112,28 +139,33 @@ impl<D: Dialect> Bench<D> {
     /// [`Reject`] 21, as stale or as unknown.
     pub(super) fn open_job(&mut self, id: &str, now: Instant) -> Result<&mut Told<D>, Reject> {
         let job = JobId::parse(id).ok_or_else(|| Reject::unknown_job(id))?;
-        let newest = self.told.back().map(|told| Arc::clone(&told.frames));
-        let Some(newest) = newest else { return Err(Reject::unknown_job(id)) };
-        let generation = self.generation();
-        let Some(told) = self.told.iter_mut().find(|told| told.frames.id == job) else {
+        let newest = self.told.back().map(|told| (told.id, Arc::clone(&told.frames)));
+        let Some((newest_id, newest)) = newest else { return Err(Reject::unknown_job(id)) };
+        let current = self.latest.as_ref().unwrap_or(&newest);
+        let former = self.former.as_ref().filter(|former| now <= former.until);
+        let Some(told) = self.told.iter_mut().find(|told| told.id == job) else {
             // Ids only grow, so a smaller one was told some time ago, perhaps on an earlier
             // connection.
-            let past = job.get() < newest.id.get();
+            let past = job.get() < newest_id.get();
             return Err(if past { replaced(id) } else { Reject::unknown_job(id) });
         };
-        let current = self.latest.as_ref().unwrap_or(&newest);
-        let open = Some(told.frames.generation) == generation && told.is_open(current, now);
+        let sits_there = |frames: &JobFrames<D>| frames.generation == told.frames.generation;
+        let open = if sits_there(current) {
+            told.is_open(current, now)
+        } else {
+            former.is_some_and(|former| {
+                sits_there(&former.latest) && told.is_open(&former.latest, now)
+            })
+        };
         if open { Ok(told) } else { Err(replaced(id)) }
-    }
-
-    fn generation(&self) -> Option<Generation> {
-        self.seat.as_ref().map(|sitting| sitting.seat.generation)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
         let keep = told.frames.dialect.open_jobs().count.clamp(1, MAX_TOLD);
-        if let Some(former) = self.told.back_mut() {
-            former.replaced_at = Some(now);
+        for former in &mut self.told {
+            if former.frames.epoch != told.frames.epoch {
+                former.ended_at.get_or_insert(now);
+            }
         }
         self.told.push_back(told);
         while self.told.len() > keep {
@@ -160,7 +192,7 @@ impl<D: Dialect> Told<D> {
         match linger {
             None => self.frames.epoch == current.epoch,
             Some(limit) => {
-                self.replaced_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
+                self.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
             }
         }
     }
@@ -189,47 +221,85 @@ impl<D: Dialect> Downstream<D> {
             first: same_ground.is_none(),
             new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
             new_target: present.is_none_or(|told| told.easiest != target),
-            present_job_age: present
-                .map_or(Duration::ZERO, |told| now.saturating_duration_since(told.told_at)),
+            clean_job_age: bench
+                .last_clean
+                .map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at)),
+            clean_job_behind: bench
+                .last_clean
+                .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
         };
         if telling.new_target {
             self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
-        self.transmit.share(frames.frame(target, dialect.clean(&telling)));
-        self.events.push_back(Event::Told(frames.id));
+        let clean = dialect.clean(&telling);
+        if clean {
+            bench.last_clean = Some((now, frames.serial));
+        }
+        // A rig that has just come may know this work's id from an earlier connection, and one
+        // that has come back to a channel from its former place there.
+        let known = present.is_none_or(|told| told.id.get() >= frames.id.get());
+        let id = if known { sitting.seat.ids.next() } else { frames.id };
+        self.transmit.share(if known {
+            frames.frame_under(id, target, clean)
+        } else {
+            frames.frame(target, clean)
+        });
+        self.events.push_back(Event::Told(id));
 
         // Some miners apply a new target to the job they have.
         if let Some(present) = bench.told.back_mut() {
             present.easiest = present.easiest.easier(target);
         }
         let told = Told {
+            id,
             extranonce1: sitting.extranonce1.clone(),
             pool_extranonce1: sitting.seat.split.extranonce1.len(),
             prefix: sitting.seat.lease.prefix().clone(),
             extranonce2_size: sitting.seat.split.rig_extranonce2,
             easiest: target,
             seen: bench.spare.pop().unwrap_or_default(),
-            told_at: now,
-            replaced_at: None,
+            ended_at: None,
             frames,
         };
         bench.remember(told, now);
     }
 
-    /// Answers a rig that asks about a job it was told.
+    /// Answers a rig that asks about a job it was told. What the pool has still to say is answered
+    /// when it has said it.
     pub(super) fn job_query(&mut self, id: &Id, params: Option<&RawValue>) {
         let name = params
             .and_then(rpc::array::<1>)
             .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)))
             .unwrap_or_default();
-        let told = JobId::parse(&name)
-            .and_then(|job| self.bench.told.iter().find(|told| told.frames.id == job));
-        let Some(told) = told else { return self.refuse(id, &Reject::unknown_job(&name)) };
+        match JobId::parse(&name) {
+            Some(job) => self.answer_or_keep(id.clone(), job),
+            None => self.refuse(id, &Reject::unknown_job(&name)),
+        }
+    }
+
+    /// Answers the questions that can be answered now.
+    pub(super) fn answer_questions(&mut self) {
+        for (id, job) in std::mem::take(&mut self.bench.questions) {
+            self.answer_or_keep(id, job);
+        }
+    }
+
+    fn answer_or_keep(&mut self, id: Id, job: JobId) {
+        let told = self.bench.told.iter().find(|told| told.id == job);
+        let Some(told) = told else {
+            return self.refuse(&id, &Reject::unknown_job(&job.to_string()));
+        };
         let frames = Arc::clone(&told.frames);
         let mut known = false;
-        self.transmit.write(|out| known = frames.dialect.put_job_answer(id, &frames.job, out));
-        if !known {
-            self.refuse(id, &Reject::invalid("the pool has not told it yet"));
+        self.transmit.write(|out| known = frames.dialect.put_job_answer(&id, &frames.job, out));
+        if known {
+            return;
+        }
+        let may_come = !frames.dialect.checkable(&frames.job) && !self.bench.questions.is_full();
+        if may_come {
+            self.bench.questions.push((id, job));
+        } else {
+            self.refuse(&id, &Reject::invalid("the pool has not told it"));
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::target::Target;
 
 /// The most works remembered as open, whatever a dialect says.
 const MAX_WORKS: usize = 32;
+/// So many times longer than usual the first target of a connection is waited for.
+const FIRST_TARGET: u32 = 20;
 /// The most ids remembered under which the pool told one work.
 const MAX_NAMES: usize = 8;
 
@@ -34,7 +36,8 @@ pub(super) struct Known<D: Dialect> {
     /// The pool's jobs that are this work, of the connection that told it last: the first one,
     /// which serves every share, and the newest ones.
     names: VecDeque<Arc<D::Job>>,
-    replaced_at: Option<Instant>,
+    /// When its epoch ended.
+    ended_at: Option<Instant>,
     /// Told on the present connection.
     announced: bool,
 }
@@ -55,6 +58,10 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn latest_of(&self, generation: Generation) -> Option<Arc<JobFrames<D>>> {
         let known = self.works.back()?;
         (known.frames.generation == generation).then(|| Arc::clone(&known.frames))
+    }
+
+    pub(super) const fn ids(&self) -> &Arc<JobIds> {
+        &self.ids
     }
 
     pub(super) const fn pool_target(&self) -> Target {
@@ -79,7 +86,7 @@ impl<D: Dialect> Jobs<D> {
             && match frames.dialect.open_jobs().linger {
                 None => frames.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
                 Some(limit) => {
-                    known.replaced_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
+                    known.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
                 }
             }
     }
@@ -138,9 +145,9 @@ impl<D: Dialect> Jobs<D> {
 
     /// The present work and the names under which the pool told it.
     pub(super) fn latest(&self) -> Option<Known<D>> {
-        let Known { frames, names, replaced_at, announced } = self.works.back()?;
+        let Known { frames, names, ended_at, announced } = self.works.back()?;
         let (frames, names) = (Arc::clone(frames), names.clone());
-        Some(Known { frames, names, replaced_at: *replaced_at, announced: *announced })
+        Some(Known { frames, names, ended_at: *ended_at, announced: *announced })
     }
 
     /// Goes on with a work in another generation, under new leases.
@@ -209,8 +216,10 @@ impl<D: Dialect> Jobs<D> {
         arrived: Instant,
     ) {
         self.serial.0 += 1;
-        if let Some(former) = self.works.back_mut() {
-            former.replaced_at = Some(arrived);
+        for former in &mut self.works {
+            if former.frames.epoch != self.epoch {
+                former.ended_at.get_or_insert(arrived);
+            }
         }
         let frames = Arc::new(JobFrames::new(Work {
             dialect: Arc::clone(dialect),
@@ -223,7 +232,7 @@ impl<D: Dialect> Jobs<D> {
             arrived,
         }));
         let names = VecDeque::from([job]);
-        self.works.push_back(Known { frames, names, replaced_at: None, announced: true });
+        self.works.push_back(Known { frames, names, ended_at: None, announced: true });
         while self.works.len() > dialect.open_jobs().count.clamp(1, MAX_WORKS) {
             self.works.pop_front();
         }
@@ -243,8 +252,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 return;
             }
         }
-        let wait = D::TARGET_FOLLOWS_NOTIFY.filter(|_| self.target_may_follow());
-        self.jobs.pending = Some((Arc::new(job), now + wait.unwrap_or(Duration::ZERO)));
+        let wait = D::TARGET_FOLLOWS_NOTIFY.map_or(Duration::ZERO, |wait| self.target_wait(wait));
+        self.jobs.pending = Some((Arc::new(job), now + wait));
         self.publish_settled(now);
     }
 
@@ -270,11 +279,15 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    /// Pools that announce targets after their notifies do so always; before a connection's first
-    /// one there is no telling.
-    fn target_may_follow(&self) -> bool {
+    /// How long a job waits for its target. Pools that announce targets after their notifies do
+    /// so always; before the first one there is no telling, and a job without it would cost more
+    /// than the wait.
+    fn target_wait(&self, usual: Duration) -> Duration {
+        if self.announced.target.is_some() {
+            return usual;
+        }
         let first = self.jobs.works.back().is_none_or(|latest| !latest.announced);
-        first || self.announced.target.is_some()
+        if first { usual * FIRST_TARGET } else { Duration::ZERO }
     }
 
     /// Asks about a work under the name that this connection's pool knows; what comes back is

@@ -147,10 +147,11 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The pool's job under which a share is worth submitting.
     fn still_worth(&self, submission: &Submission<D>, now: Instant) -> Result<Arc<D::Job>, Reject> {
-        if self.phase != Phase::Live {
+        let frames = &submission.frames;
+        let former = frames.generation <= self.former && frames.generation != self.generation;
+        if self.phase != Phase::Live || former {
             return Err(Reject::lost());
         }
-        let frames = &submission.frames;
         let replaced = || Reject::stale(format!("job {} has been replaced", frames.id));
         if !self.jobs.is_open(frames, now) {
             return Err(replaced());

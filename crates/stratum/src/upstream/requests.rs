@@ -137,8 +137,10 @@ impl<D: Dialect, T> Upstream<D, T> {
             Request::Authorize => self.authorize_answered(message, error),
             Request::Question(job) => {
                 let Some(answer) = message.result else { return };
-                if let Err(error) = self.dialect.learn(&job, answer) {
-                    self.notice(Notice::UnusableAnswer(error));
+                match self.dialect.learn(&job, answer) {
+                    // Rigs may wait for the same.
+                    Ok(()) => self.events.push_back(UpstreamEvent::View),
+                    Err(error) => self.notice(Notice::UnusableAnswer(error)),
                 }
             }
             Request::Share(ticket) => {

@@ -104,7 +104,7 @@ fn with_another_extranonce_everything_is_new() {
     assert_eq!(work.id.to_string(), "6b000001");
     assert!(work.serial > first.serial);
     story.submit_for(1, &first, GOOD);
-    assert_eq!(story.news(), ["1 stale"]);
+    assert_eq!(story.news(), ["1 lost_on_failover"]);
 }
 
 #[test]

@@ -1,0 +1,256 @@
+//! [`Aion`]: the crate's parts behind the proxy's trait.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use orepass_stratum::dialect::{
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
+    Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling,
+};
+use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::job::JobId;
+use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
+use orepass_stratum::target::{Difficulty, PowHash, Target};
+use serde_json::value::RawValue;
+
+use crate::equihash::Scratch;
+use crate::event::parse_event;
+use crate::job::Job;
+use crate::options::{NotifyTarget, Options};
+use crate::scale::DifficultyScale;
+use crate::share::{self, Share};
+use crate::subscribe::{judge_subscribe, parse_subscribed};
+use crate::{diagnose, split};
+
+/// A rig that ignores jobs which are not clean must not be left on its old one for longer.
+const SOFT_FOR: Duration = Duration::from_secs(60);
+
+/// Aion's stratum, as spoken by the node-based servers, by Miningcore's forks and by the miners of
+/// both.
+#[derive(Debug, Clone, Default)]
+pub struct Aion {
+    options: Options,
+}
+
+impl Aion {
+    /// With one pool's options.
+    #[must_use]
+    pub const fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the pool means by a difficulty.
+    #[must_use]
+    pub fn pool_scale(&self) -> DifficultyScale {
+        self.options.difficulty_scale.unwrap_or_default()
+    }
+}
+
+impl Dialect for Aion {
+    const NAME: &'static str = "aion";
+    const NOTIFY_HAS_TARGET: bool = true;
+    const ERROR_DATA: &'static str = "null";
+    // Servers write the two lines together.
+    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = Some(Duration::from_millis(5));
+
+    type Job = Job;
+    type Share = Share;
+    type Scratch = Scratch;
+
+    /// The size of extranonce2 is not told: it is what extranonce1 leaves of 32 bytes.
+    fn put_subscribed(
+        &self,
+        id: &Id,
+        session: &str,
+        extranonce1: &Extranonce,
+        _extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        rpc::put_result(out, id, format_args!("[{},\"{extranonce1}\"]", Quoted(session)));
+    }
+
+    fn judge_subscribe(&self, params: Option<&RawValue>) -> SubscribeVerdict {
+        judge_subscribe(params, self.options.strict_version)
+    }
+
+    /// Some miners obey this, the reference miner obeys the notify alone; so both are told, and
+    /// agree. A difficulty is never told: of the two forms in use, one makes miners disconnect.
+    fn put_target(&self, _job: &Job, target: &Target, out: &mut BytesMut) {
+        rpc::put_notification(out, "mining.set_target", format_args!("[\"{target}\"]"));
+    }
+
+    fn put_job(&self, id: JobId, job: &Job, target: &Target, clean: bool, out: &mut BytesMut) {
+        rpc::put_notification(out, "mining.notify", job.notify(id, target, clean));
+    }
+
+    fn put_set_extranonce(
+        &self,
+        extranonce1: &Extranonce,
+        _extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        rpc::put_notification(out, "mining.set_extranonce", format_args!("[\"{extranonce1}\"]"));
+    }
+
+    /// As [`soft_jobs`](Options::soft_jobs) says.
+    fn clean(&self, telling: &Telling) -> bool {
+        !self.options.soft_jobs
+            || telling.first
+            || telling.new_epoch
+            || telling.new_target
+            || telling.clean_job_age > SOFT_FOR
+            || telling.clean_job_behind + 1 >= self.options.open_jobs as u64
+    }
+
+    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+        share::submit_head(params)
+    }
+
+    fn parse_share(
+        &self,
+        _job: &Job,
+        extranonce2_size: usize,
+        params: &RawValue,
+    ) -> Result<Share, Reject> {
+        Share::parse(extranonce2_size, params)
+    }
+
+    /// A share's time is not looked at: nothing hashes it and no server cares.
+    fn check(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        share: &Share,
+        easiest: &Target,
+        _job_age: Duration,
+        scratch: &mut Scratch,
+    ) -> Result<Checked, Reject> {
+        share::judge(job, extranonce1.as_bytes(), share, easiest, scratch).map(Checked::Proven)
+    }
+
+    /// Strictly below, as the kernel, the reference miner and Miningcore's forks compare. The
+    /// node-based servers would also take a hash that equals the target.
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
+        hash.below(target)
+    }
+
+    fn fingerprint(&self, share: &Share) -> Fingerprint {
+        share.fingerprint()
+    }
+
+    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
+        match self.options.notify_target {
+            NotifyTarget::Network => Some(hash.below(&job.target)),
+            NotifyTarget::Share => None,
+        }
+    }
+
+    /// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed
+    /// before it.
+    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        let nonce = share.nonce(extranonce1.as_bytes()).ok()?;
+        Some([job.header_hash, nonce].concat())
+    }
+
+    /// Always on the kernel's scale: rigs are told targets, so the number is for people, and on
+    /// this scale it is the work of a share in hashes.
+    fn rig_difficulty(&self, _job: &Job, target: &Target) -> Difficulty {
+        DifficultyScale::Kernel.difficulty_lossy(*target)
+    }
+
+    fn rig_target(&self, _job: &Job, difficulty: Difficulty) -> Target {
+        DifficultyScale::Kernel.target(difficulty)
+    }
+
+    fn diagnose(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        pool_extranonce1: usize,
+        share: &Share,
+        target: &Target,
+    ) -> Option<Diagnosis> {
+        diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
+    }
+
+    /// Miningcore's forks want two parameters. No server resumes a session, and the second is the
+    /// protocol version to some.
+    fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
+        rpc::put_request(out, id, "mining.subscribe", format_args!("[{},null]", Quoted(agent)));
+    }
+
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
+        parse_subscribed(result)
+    }
+
+    fn split(
+        &self,
+        given: &Subscribed,
+        prefix_bytes: Option<usize>,
+        _fallback: bool,
+    ) -> Result<Split, NoRoom> {
+        split::split(given, prefix_bytes)
+    }
+
+    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+        parse_event(method, params)
+    }
+
+    fn same_work(&self, one: &Job, other: &Job) -> bool {
+        one.same_work(other)
+    }
+
+    /// A notify does not say which block it builds on; the flag is all there is.
+    fn supersedes(&self, _old: &Job, new: &Job) -> bool {
+        new.clean
+    }
+
+    /// What a server announces beside its notifies is the shares' target; where it announces
+    /// nothing, shares are judged by the notify's.
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
+        match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => {
+                self.pool_scale().target(difficulty)
+            }
+            (None, None) => job.target,
+        }
+    }
+
+    fn put_submit(
+        &self,
+        id: u64,
+        worker: &str,
+        job: &Job,
+        prefix: &[u8],
+        share: &Share,
+        out: &mut BytesMut,
+    ) {
+        let params = share::submit(worker, job, prefix, share, self.options.solution_prefix);
+        rpc::put_request(out, id, "mining.submit", params);
+    }
+
+    /// Words tell more than codes here: Miningcore's forks use −1 for stale and duplicate shares,
+    /// the node-based servers 20 for hashes above the target.
+    fn classify_refusal(&self, error: &PoolError) -> Refusal {
+        Refusal::common(error)
+    }
+
+    fn open_jobs(&self) -> OpenJobs {
+        let Options { open_jobs, open_for, .. } = self.options;
+        OpenJobs { count: open_jobs.max(1), linger: Some(open_for) }
+    }
+
+    /// The node-based servers drop a connection of which more than 10,240 bytes arrive at once,
+    /// and a submit has about 3,050.
+    fn pace(&self) -> Option<Pace> {
+        Some(Pace { bytes: 9_600, submits: 3 })
+    }
+}

@@ -1,0 +1,166 @@
+//! Calls from a pool.
+
+use orepass_stratum::dialect::{PoolEvent, ShareTarget};
+use orepass_stratum::error::{ParseError, shown};
+use orepass_stratum::rpc;
+use orepass_stratum::target::Difficulty;
+use serde_json::value::RawValue;
+
+use crate::field::Field;
+use crate::job::Job;
+use crate::subscribe::parse_extranonce1;
+
+/// The longest host name there is, in bytes.
+const MAX_HOST: usize = 253;
+
+/// Reads a call from a pool.
+///
+/// ```
+/// use orepass_aion::event::parse_event;
+/// use orepass_stratum::dialect::PoolEvent;
+/// use serde_json::value::RawValue;
+///
+/// let params = RawValue::from_string(format!("[\"0020{}\"]", "0".repeat(60)))?;
+/// let PoolEvent::Target(target) = parse_event("mining.set_target", &params)? else { panic!() };
+/// assert_eq!(target.hashes_lossy().round(), 2048.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// A [`ParseError`] that names the field and its value.
+pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+    match method {
+        "mining.notify" => Job::parse(params).map(PoolEvent::Notify),
+        "mining.set_target" => {
+            Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?))
+        }
+        "mining.set_difficulty" => difficulty(params),
+        "mining.set_extranonce" => {
+            let extranonce1 = parse_extranonce1(first_of(params))?;
+            Ok(PoolEvent::Extranonce { extranonce1, size: None })
+        }
+        "client.reconnect" => reconnect(params),
+        "client.show_message" => {
+            let text = first(params).and_then(rpc::string);
+            Ok(PoolEvent::Message(shown(&text.unwrap_or_default())))
+        }
+        _ => Ok(PoolEvent::Unknown),
+    }
+}
+
+/// A number is a difficulty. The node-based servers send a target instead, 64 hex digits in a
+/// string, which may happen to read as a number too.
+fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+    let value = first_of(params);
+    let field = Field::new("difficulty", value);
+    if let Ok(target) = field.target() {
+        return Ok(PoolEvent::Difficulty(ShareTarget::Target(target)));
+    }
+    let difficulty = rpc::number(value).and_then(Difficulty::new);
+    let error = || field.wrong("a number above zero, or 64 hex digits").into();
+    difficulty.map(ShareTarget::Difficulty).map(PoolEvent::Difficulty).ok_or_else(error)
+}
+
+/// `[host, port, seconds]`, of which anything may be missing, null or empty.
+fn reconnect(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+    let (fields, _) = rpc::array::<2>(params).unwrap_or_default();
+    let given = |index: usize| fields.get(index).copied().filter(|value| value.get() != "null");
+    let host = match given(0) {
+        Some(value) => {
+            let field = Field::new("host", value);
+            let text = field.text()?;
+            if text.len() > MAX_HOST {
+                return Err(field.wrong("up to 253 bytes").into());
+            }
+            Some(text.into_owned()).filter(|host| !host.is_empty())
+        }
+        None => None,
+    };
+    let port = match given(1) {
+        Some(value) => {
+            let quoted = rpc::string(value);
+            let text = quoted.as_deref().unwrap_or_else(|| value.get());
+            let port = text.trim().parse().ok().filter(|port| *port != 0);
+            Some(port.ok_or_else(|| ParseError::field("port", "1 to 65535", value.get()))?)
+        }
+        None => None,
+    };
+    Ok(PoolEvent::Reconnect { host, port })
+}
+
+fn first(params: &RawValue) -> Option<&RawValue> {
+    rpc::array::<1>(params)?.0.first().copied()
+}
+
+/// The first element, or what stands in the array's place, for an error to show.
+fn first_of(params: &RawValue) -> &RawValue {
+    first(params).unwrap_or(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(method: &str, params: &str) -> Result<PoolEvent<Job>, ParseError> {
+        parse_event(method, &RawValue::from_string(params.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn difficulties_are_numbers_or_targets() {
+        let cases = [("[512]", 512.0), ("[0.5]", 0.5), ("[\"128\"]", 128.0), ("3", 3.0)];
+        for (params, expected) in cases {
+            match parse("mining.set_difficulty", params).unwrap() {
+                PoolEvent::Difficulty(ShareTarget::Difficulty(found)) => {
+                    assert_eq!(found.get(), expected, "{params}");
+                }
+                other => panic!("{params}: {other:?}"),
+            }
+        }
+        for digits in
+            ["0007ffff".repeat(8), "0008".repeat(16), "0x0008".to_owned() + &"0".repeat(60)]
+        {
+            match parse("mining.set_difficulty", &format!("[{digits:?}]")).unwrap() {
+                PoolEvent::Difficulty(ShareTarget::Target(target)) => {
+                    assert_eq!(target.to_string(), digits.trim_start_matches("0x"));
+                }
+                other => panic!("{digits}: {other:?}"),
+            }
+        }
+        for params in ["[0]", "[-1]", "[]", "[null]", "[\"x\"]", "[1e999]", "{}", "[[1]]"] {
+            let error = parse("mining.set_difficulty", params).unwrap_err().to_string();
+            assert!(error.starts_with("difficulty is "), "{params}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_calls() {
+        let event = |method, params| format!("{:?}", parse(method, params).unwrap());
+        for params in ["[\"A1b2\"]", "[\"a1b2\",30]"] {
+            assert_eq!(
+                event("mining.set_extranonce", params),
+                "Extranonce { extranonce1: Extranonce(a1b2), size: None }"
+            );
+        }
+        for params in ["[\"pool.example\",\"3333\",1]", "[\"pool.example\",3333]"] {
+            assert_eq!(
+                event("client.reconnect", params),
+                "Reconnect { host: Some(\"pool.example\"), port: Some(3333) }"
+            );
+        }
+        for params in ["[]", "{}", "[\"\",null,0]"] {
+            assert_eq!(event("client.reconnect", params), "Reconnect { host: None, port: None }");
+        }
+        assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
+        assert_eq!(event("client.get_version", "[]"), "Unknown");
+        for (method, params, expected) in [
+            ("mining.set_target", "[1]", "target is 1, expected a string"),
+            ("mining.set_target", "[\"00ff\"]", "target is \"00ff\", expected 64 hex digits"),
+            ("mining.set_target", "[]", "target is [], expected a string"),
+            ("mining.set_extranonce", "[]", "extranonce1 is [], expected a string"),
+            ("client.reconnect", "[\"h\",70000]", "port is 70000, expected 1 to 65535"),
+            ("client.reconnect", "[7]", "host is 7, expected a string"),
+        ] {
+            assert_eq!(parse(method, params).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What an operator may choose about this dialect.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::scale::DifficultyScale;
+
+/// The options of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether a rig that subscribes with an unknown protocol version is refused. Otherwise it is
+    /// served and the version logged.
+    pub strict_version: bool,
+    /// Whether solutions go to the pool with their compact size `fd8005` in front, 2822 digits in
+    /// all. The node-based servers take nothing else, Miningcore and its forks take both.
+    pub solution_prefix: bool,
+    /// What the pool means by a difficulty; [`Kernel`](DifficultyScale::Kernel) by default. It
+    /// matters only with a pool that announces difficulties and no targets.
+    pub difficulty_scale: Option<DifficultyScale>,
+    /// What the target in the pool's notify is.
+    pub notify_target: NotifyTarget,
+    /// Whether a job that the pool does not call clean is told so to rigs that have work, which
+    /// may then go on without interruption. It is told as clean all the same to a rig that has
+    /// none, whose target changes, or whose last clean job is a minute old or about to be closed:
+    /// the reference miner ignores all others, and would stay on its old one.
+    ///
+    /// Without it, every job is told as clean.
+    pub soft_jobs: bool,
+    /// For how many jobs, the latest included, the pool takes shares.
+    pub open_jobs: usize,
+    /// How long it takes shares for a job after a clean one. Miners finish what they have begun,
+    /// so some of a job's shares come after the next job was told.
+    pub open_for: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // No server says what it does; a miner needs about a second to follow.
+        const OPEN_JOBS: usize = 4;
+        const OPEN_FOR: Duration = Duration::from_secs(10);
+        Self {
+            strict_version: false,
+            solution_prefix: true,
+            difficulty_scale: None,
+            notify_target: NotifyTarget::Network,
+            soft_jobs: true,
+            open_jobs: OPEN_JOBS,
+            open_for: OPEN_FOR,
+        }
+    }
+}
+
+/// What a pool puts into its notify's third field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NotifyTarget {
+    /// The network's target: every known pool. A share below it is a block.
+    #[default]
+    Network,
+    /// The shares' target: a proxy. Which shares are blocks cannot be told then.
+    Share,
+}
+
+impl NotifyTarget {
+    const ALL: [Self; 2] = [Self::Network, Self::Share];
+}
+
+impl fmt::Display for NotifyTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Network => "network",
+            Self::Share => "share",
+        })
+    }
+}
+
+impl FromStr for NotifyTarget {
+    type Err = UnknownNotifyTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.to_string() == text)
+            .ok_or_else(|| UnknownNotifyTarget(text.into()))
+    }
+}
+
+/// A name that is none of a [`NotifyTarget`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown kind of target {0:?}, expected \"network\" or \"share\"")]
+pub struct UnknownNotifyTarget(Box<str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for kind in NotifyTarget::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        let error = "pool".parse::<NotifyTarget>().unwrap_err();
+        assert!(error.to_string().contains("\"pool\""), "{error}");
+    }
+}

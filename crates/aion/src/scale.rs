@@ -1,0 +1,104 @@
+//! The two scales of difficulty that Aion servers use.
+
+use std::fmt;
+use std::str::FromStr;
+
+use orepass_stratum::target::{Difficulty, Scale, Target};
+use thiserror::Error;
+
+/// What a server means by a difficulty of one.
+///
+/// ```
+/// use orepass_aion::DifficultyScale;
+/// use orepass_stratum::target::Difficulty;
+///
+/// let [kernel, node] = ["kernel", "node"].map(|name| name.parse::<DifficultyScale>());
+/// assert_eq!(kernel?.target(Difficulty::power_of_two(13)), node?.target(Difficulty::ONE));
+/// # Ok::<(), orepass_aion::scale::UnknownScale>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DifficultyScale {
+    /// `floor(2^256 / difficulty)`: the kernel's block difficulty, and what Miningcore and its
+    /// forks announce (they drop a difficulty's fraction first). A share of difficulty D stands
+    /// for D hashes. Difficulty 1 is the easiest target, `ff…ff`.
+    #[default]
+    Kernel,
+    /// `2^243 / difficulty`, so that difficulty 1 is `0008 00…`: the node-based servers, which
+    /// announce targets and use the number only to compute them.
+    Node,
+}
+
+impl DifficultyScale {
+    /// All scales, the easiest first.
+    pub const ALL: [Self; 2] = [Self::Kernel, Self::Node];
+
+    /// The target of a difficulty, rounded down; [`Target::MAX`] where it does not fit.
+    #[must_use]
+    pub fn target(self, difficulty: Difficulty) -> Target {
+        self.scale().target(difficulty)
+    }
+
+    /// The difficulty of a target, as precisely as an `f64` can say it.
+    #[must_use]
+    pub fn difficulty_lossy(self, target: Target) -> Difficulty {
+        self.scale().difficulty_lossy(target)
+    }
+
+    fn scale(self) -> Scale {
+        Scale::from_power_of_two(match self {
+            Self::Kernel => 256,
+            Self::Node => 243,
+        })
+    }
+}
+
+impl fmt::Display for DifficultyScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kernel => "kernel",
+            Self::Node => "node",
+        })
+    }
+}
+
+impl FromStr for DifficultyScale {
+    type Err = UnknownScale;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|scale| scale.to_string() == text)
+            .ok_or_else(|| UnknownScale(text.into()))
+    }
+}
+
+/// A scale's name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown difficulty scale {0:?}, expected \"kernel\" or \"node\"")]
+pub struct UnknownScale(Box<str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for scale in DifficultyScale::ALL {
+            assert_eq!(scale.to_string().parse(), Ok(scale));
+        }
+        let error = "bitcoin".parse::<DifficultyScale>().unwrap_err();
+        assert!(error.to_string().contains("\"bitcoin\""), "{error}");
+    }
+
+    #[test]
+    fn difficulty_one() {
+        let one = DifficultyScale::Kernel.target(Difficulty::ONE);
+        assert_eq!(one, Target::MAX);
+        assert_eq!(DifficultyScale::Kernel.difficulty_lossy(one), Difficulty::ONE);
+        let one = DifficultyScale::Node.target(Difficulty::ONE);
+        assert_eq!(one.to_string(), format!("0008{}", "0".repeat(60)));
+        assert_eq!(DifficultyScale::Node.difficulty_lossy(one), Difficulty::ONE);
+        let below = Difficulty::new(0.25).unwrap();
+        assert_eq!(DifficultyScale::Kernel.target(below), Target::MAX);
+    }
+}

@@ -1,0 +1,292 @@
+//! Real solutions of the reference miner, behind extranonces of every length that it was given:
+//! how its rig is served, and what becomes of a pool that gives too much.
+
+#![allow(clippy::unwrap_used)]
+
+mod dialect_support;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Buf;
+use dialect_support::{dialect, file, notify, text};
+use orepass_aion::Aion;
+use orepass_stratum::channel::{ChannelView, Ground};
+use orepass_stratum::dialect::Split;
+use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::job::{Epoch, Generation, JobFrames, JobId, JobIds, Serial, Work};
+use orepass_stratum::space::Space;
+use orepass_stratum::target::Target;
+use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::verdict::Verdict;
+use serde_json::Value;
+
+#[expect(clippy::disallowed_methods, reason = "a first instant to count from")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+/// A recorded session's lines in order: the pool's subscribe answer and first notify, and the
+/// miner's lines with the recorder's judgement.
+struct Recorded {
+    subscribed: Value,
+    notify: Value,
+    miner: Vec<(String, Option<String>)>,
+}
+
+fn recorded(scenario: &str) -> Recorded {
+    let rows: Vec<Value> = file("aion.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|row| row["scenario"] == scenario && row["conn"] == 1)
+        .collect();
+    let of = |dir: &'static str| rows.iter().filter(move |row| row["dir"] == dir);
+    let pool: Vec<Value> =
+        of("pool->miner").map(|row| serde_json::from_str(text(row, "line")).unwrap()).collect();
+    let mut judged = of("note").map(|row| text(row, "verdict").to_owned());
+    let miner = of("miner->pool").map(|row| {
+        let line = text(row, "line").to_owned();
+        let verdict = line.contains("mining.submit").then(|| judged.next().unwrap());
+        (line, verdict)
+    });
+    let miner = miner.collect();
+    let first =
+        |what: &dyn Fn(&Value) -> bool| pool.iter().find(|line| what(line)).unwrap().clone();
+    Recorded {
+        subscribed: first(&|line| line["id"] == 1),
+        notify: first(&|line| line["method"] == "mining.notify"),
+        miner,
+    }
+}
+
+/// A rig on a channel of one lease without a prefix, made by hand and so without regard to what
+/// the dialect would split.
+struct Seated {
+    rig: Downstream<Aion>,
+    now: Instant,
+}
+
+impl Seated {
+    fn new(given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
+        let now = start();
+        let extranonce1: Extranonce = given["result"][1].as_str().unwrap().parse().unwrap();
+        let split = Arc::new(Split {
+            rig_extranonce2: 32 - extranonce1.len(),
+            extranonce1,
+            prefix_bytes: 0,
+            wide: false,
+            remark: None,
+        });
+        let view = ChannelView {
+            live: true,
+            generation: Generation(1),
+            ground: Some(Ground { split, space: Space::new(0, 1), ids: Arc::new(JobIds::new(1)) }),
+            work: Some(Arc::new(JobFrames::new(Work {
+                dialect: Arc::new(dialect()),
+                id: JobId::new(0),
+                serial: Serial(1),
+                epoch: Epoch(0),
+                generation: Generation(1),
+                job: Arc::new(notify(&job["params"]).unwrap()),
+                pool_target: Target::MAX,
+                arrived: now,
+            }))),
+            pool_target: Target::MAX,
+        };
+        let config = Arc::new(DownstreamConfig::default());
+        let rig = Downstream::new(Arc::new(dialect()), config, "0000002a".into(), now);
+        (Self { rig, now }, view)
+    }
+
+    fn says(&mut self, line: &str) -> String {
+        self.rig.handle_line(line.as_bytes(), self.now);
+        // The pool takes whatever is forwarded.
+        if let Some(submission) = self.rig.poll_submission() {
+            self.rig.handle_verdict(submission.number, &Ok(()));
+        }
+        self.hears()
+    }
+
+    fn hears(&mut self) -> String {
+        let out = self.rig.transmit();
+        String::from_utf8(out.copy_to_bytes(out.remaining()).to_vec()).unwrap()
+    }
+
+    fn verdict(&mut self) -> Option<Verdict> {
+        let events = std::iter::from_fn(|| self.rig.poll_event());
+        let ended = |event| match event {
+            Event::Ended { verdict, .. } => Some(verdict),
+            _ => None,
+        };
+        events.filter_map(ended).last()
+    }
+}
+
+/// Tells a miner's session again; gives how many shares were accepted, second solutions, invalid.
+fn judged(scenario: &str) -> (usize, usize, usize) {
+    let recorded = recorded(scenario);
+    let (mut seated, view) = Seated::new(&recorded.subscribed, &recorded.notify);
+    let (mut nonces, mut shares, mut counts) = (HashSet::new(), HashSet::new(), (0, 0, 0));
+    for (line, verdict) in &recorded.miner {
+        let Some(verdict) = verdict else {
+            let mut heard = seated.says(line);
+            if line.contains("mining.subscribe") {
+                seated.rig.handle_seat(view.seat().unwrap(), seated.now);
+                seated.rig.handle_view(&view, seated.now);
+                heard += &seated.hears();
+                let extranonce1 = recorded.subscribed["result"][1].as_str().unwrap();
+                assert_eq!(
+                    heard,
+                    format!(
+                        "{{\"id\":1,\"result\":[\"0000002a\",\"{extranonce1}\"],\"error\":null}}\n"
+                    )
+                );
+            }
+            assert!(heard.contains("\"error\":null}\n") && !heard.contains('\r'), "{heard}");
+            continue;
+        };
+        let mut message: Value = serde_json::from_str(line).unwrap();
+        let (id, params) = (message["id"].clone(), &message["params"]);
+        if params[1] != recorded.notify["params"][0] {
+            continue;
+        }
+        let nonce = params[3].clone().to_string();
+        shares.insert(params.to_string());
+        message["params"][1] = "00000001".into();
+        let line = message.to_string();
+        let heard = seated.says(&line);
+        if verdict != "ok" {
+            let start = format!("{{\"id\":{id},\"result\":null,\"error\":[20,\"invalid solution: ");
+            assert!(heard.starts_with(&start) && heard.ends_with("\",null]}\n"), "{heard}");
+            assert_eq!(seated.verdict(), Some(Verdict::Invalid));
+            counts.2 += 1;
+            continue;
+        }
+        if nonces.insert(nonce) {
+            assert_eq!(heard, format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"));
+            assert_eq!(seated.verdict(), None, "it ends with the pool's verdict");
+            counts.0 += 1;
+        } else {
+            let expected = format!(
+                "{{\"id\":{id},\"result\":null,\
+                 \"error\":[22,\"this pool counts one solution per nonce\",null]}}\n"
+            );
+            assert_eq!(heard, expected);
+            assert_eq!(seated.verdict(), Some(Verdict::SecondSolution));
+            counts.1 += 1;
+        }
+        let heard = seated.says(&line);
+        assert_eq!(
+            heard,
+            format!("{{\"id\":{id},\"result\":null,\"error\":[22,\"duplicate\",null]}}\n")
+        );
+        assert_eq!(seated.verdict(), Some(Verdict::Duplicate));
+    }
+    assert_eq!(shares.len(), counts.0 + counts.1 + counts.2);
+    counts
+}
+
+#[test]
+fn real_solutions_behind_every_length() {
+    assert_eq!(judged("len4"), (4, 5, 0));
+    assert_eq!(judged("len18"), (6, 4, 0));
+    assert_eq!(judged("len19"), (0, 0, 0), "the miner was silent");
+    assert_eq!(judged("pool2"), (4, 7, 0));
+    assert_eq!(judged("solo"), (4, 2, 0));
+    assert_eq!(judged("strclean"), (1, 0, 0));
+    assert_eq!(judged("reconnect"), (1, 0, 0));
+    let (accepted, second, invalid) = judged("len20");
+    assert!(invalid > accepted + second, "its threads write into extranonce1");
+}
+
+/// The pool's side of the sessions whose extranonce1 is too long.
+#[test]
+fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
+    for (scenario, length, reason) in [
+        ("len18", 18, "runs out of nonces"),
+        ("len19", 19, "thread's number into byte 19"),
+        ("len20", 20, "thread's number into byte 19"),
+    ] {
+        for prefix_bytes in [None, Some(0)] {
+            let config = UpstreamConfig {
+                user: "0xa0".into(),
+                password: "x".into(),
+                agent: "orepass/1".into(),
+                prefix_bytes,
+                max_rigs: 250,
+                fallback: false,
+            };
+            let ids = Arc::new(JobIds::new(1));
+            let mut pool: Upstream<Aion, u32> = Upstream::new(Arc::new(dialect()), config, ids);
+            let now = start();
+            pool.handle_connected(now);
+            let recorded = recorded(scenario);
+            pool.handle_line(recorded.subscribed.to_string().as_bytes(), now);
+            pool.handle_line(recorded.notify.to_string().as_bytes(), now);
+            let down = std::iter::from_fn(|| pool.poll_event()).find_map(|event| match event {
+                UpstreamEvent::Down(reason) => Some(reason),
+                _ => None,
+            });
+            let Some(DownReason::NoRoom(error)) = down else { panic!("{scenario}: {down:?}") };
+            assert_eq!((error.extranonce1, error.extranonce2), (length, 32 - length));
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}
+
+/// A pool whose extranonce1 is shorter than the recorded one, which begins with zeros. The first
+/// lease has the prefix of zeros, so the miner's real share comes out whole on the pool's side.
+#[test]
+fn a_real_share_under_a_prefix() {
+    let recorded = recorded("reconnect");
+    let now = start();
+    let config = UpstreamConfig {
+        user: "0xa0".into(),
+        password: "x".into(),
+        agent: "orepass/1".into(),
+        prefix_bytes: None,
+        max_rigs: 250,
+        fallback: false,
+    };
+    let mut pool: Upstream<Aion, u32> =
+        Upstream::new(Arc::new(dialect()), config, Arc::new(JobIds::new(0x6b00_0000)));
+    pool.handle_connected(now);
+    let share: Value = serde_json::from_str(
+        recorded.miner.iter().find_map(|(line, verdict)| verdict.as_ref().map(|_| line)).unwrap(),
+    )
+    .unwrap();
+    let nonce = format!("0000000000000002{}", share["params"][3].as_str().unwrap());
+    let (pool_part, own) = (&nonce[..4], &nonce[8..]);
+    pool.handle_line(format!("{{\"id\":1,\"result\":[null,\"{pool_part}\"]}}").as_bytes(), now);
+    pool.handle_line(recorded.notify.to_string().as_bytes(), now);
+    pool.handle_line(b"{\"id\":2,\"result\":true,\"error\":null}", now);
+    pool.handle_timeout(pool.poll_timeout().unwrap());
+    let view = pool.view();
+    pool.transmit().clear();
+
+    let (mut seated, _) = Seated::new(&recorded.subscribed, &recorded.notify);
+    let say = |seated: &mut Seated, line: &str| seated.rig.handle_line(line.as_bytes(), now);
+    for (line, _) in &recorded.miner[..2] {
+        say(&mut seated, line);
+    }
+    seated.rig.handle_seat(view.seat().unwrap(), now);
+    seated.rig.handle_view(&view, now);
+    let heard = seated.hears();
+    assert!(heard.contains("[\"0000002a\",\"00000000\"]"), "{heard}");
+    assert!(heard.contains("\"params\":[\"6b000001\",true,\"ffff"), "{heard}");
+
+    let mut line = share.clone();
+    line["params"][1] = "6b000001".into();
+    line["params"][3] = own.into();
+    say(&mut seated, &line.to_string());
+    let submission = seated.rig.poll_submission().unwrap();
+    pool.handle_submission(submission, 7, now);
+    let out = pool.transmit();
+    let sent: Value = serde_json::from_slice(&out.copy_to_bytes(out.remaining())).unwrap();
+    let mut expected = share["params"].clone();
+    expected[0] = "0xa0".into();
+    expected[3] = nonce[4..].into();
+    assert_eq!(sent["params"], expected);
+}

@@ -1,0 +1,169 @@
+//! Whatever a rig sends: no panic, no growth, and every submit gets exactly one answer and one end.
+//!
+//! Input: options, the size of reads, then the stream of a rig that is logged in as `w` and has a
+//! job, `6b000000`, for which any hash is good.
+
+#![no_main]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use orepass_fuzz::{NOTIFIES, is_call, mining, take, text};
+use orepass_hstratum::Hstratum;
+use orepass_stratum::downstream::{
+    Downstream, DownstreamConfig, Event, MAX_IN_FLIGHT, Reply, Verify,
+};
+use orepass_stratum::error::Reject;
+use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
+use orepass_stratum::rpc::Message;
+
+fuzz_target!(|data: &[u8]| {
+    let [options, step, stream @ ..] = data else { return };
+    let mut story = Story::new(*options);
+    let mut reader = LineReader::new(MAX_RIG_LINE);
+    for read in stream.chunks(usize::from(*step) + 1) {
+        reader.buffer().extend_from_slice(read);
+        while let Some(line) = reader.next_line() {
+            match line {
+                Ok(line) => story.line(line),
+                Err(error) => {
+                    story.rig.handle_line_error(error);
+                    assert!(story.rig.is_closed());
+                }
+            }
+        }
+        assert!(reader.buffer().len() <= MAX_RIG_LINE);
+        story.time_goes_on();
+    }
+    story.end();
+});
+
+struct Story {
+    rig: Downstream<Hstratum>,
+    now: Instant,
+    /// The pool's verdict comes after the next line, not at once.
+    late: bool,
+    reply: Reply,
+    /// Shares that wait for the pool, by number, with the id of their line.
+    forwarded: VecDeque<(u64, String)>,
+    sent: u64,
+    ended: u64,
+    closed: bool,
+}
+
+impl Story {
+    fn new(options: u8) -> Self {
+        let flag = |bit: u8| options & (1 << bit) != 0;
+        let reply = if flag(0) { Reply::Local } else { Reply::Pool };
+        let verify = if flag(1) { Verify::Off } else { Verify::Full };
+        let notify = NOTIFIES[usize::from(options >> 6).min(NOTIFIES.len() - 1)];
+        let dialect = Arc::new(Hstratum::default());
+        let now = Instant::now();
+        let pool = mining(&dialect, notify, now);
+        let config = Arc::new(DownstreamConfig { verify, reply, ..DownstreamConfig::default() });
+        let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
+        rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#, now);
+        let view = pool.view();
+        rig.handle_seat(view.seat().expect("a lease"), now);
+        rig.handle_line(br#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#, now);
+        rig.handle_view(&view, now);
+        assert!(rig.difficulty().is_some(), "the rig has a job");
+        while rig.poll_event().is_some() {}
+        let _ = take(rig.transmit());
+        let late = flag(2);
+        let forwarded = VecDeque::new();
+        Self { rig, now, late, reply, forwarded, sent: 0, ended: 0, closed: false }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.rig.handle_line(line, self.now);
+        let (sent, ended) = (self.sent, self.ended);
+        self.take_events();
+        let (sent, ended) = (self.sent - sent, self.ended - ended);
+        let submission = self.rig.poll_submission();
+        assert!(self.rig.poll_submission().is_none(), "two submissions of one line");
+        assert!(sent <= 1);
+        assert_eq!(sent, ended + u64::from(submission.is_some()), "a share has just one end");
+
+        let answers = take(self.rig.transmit());
+        let answers: Vec<_> = answers.into_iter().filter(|a| !is_call(a)).collect();
+        let waits = submission.is_some() && self.reply == Reply::Pool;
+        if sent == 1 {
+            assert_eq!(answers.len(), usize::from(!waits), "a submit has one answer: {answers:?}");
+            let message = Message::parse(line).expect("it was read");
+            let id = message.id.map_or("null", |id| id.get()).to_owned();
+            assert!(answers.iter().all(|answer| text(answer, "id") == id), "{answers:?} to {id}");
+            if let Some(submission) = submission {
+                self.forwarded.push_back((submission.number, id));
+            }
+        }
+        assert!(answers.len() <= 1, "a line has at most one answer: {answers:?}");
+        while self.forwarded.len() > if self.late { MAX_IN_FLIGHT - 1 } else { 0 } {
+            self.verdict();
+        }
+        assert!(self.rig.in_flight() <= MAX_IN_FLIGHT);
+    }
+
+    /// The pool judges the share that has waited longest: the odd ones well.
+    fn verdict(&mut self) {
+        let Some((number, id)) = self.forwarded.pop_front() else { return };
+        let verdict = if number % 2 == 1 { Ok(()) } else { Err(Reject::lost()) };
+        let was_in_flight = self.rig.in_flight();
+        self.rig.handle_verdict(number, &verdict);
+        let answers = take(self.rig.transmit());
+        if self.reply == Reply::Local {
+            assert!(answers.is_empty(), "the rig has its answer already");
+            return;
+        }
+        assert_eq!(self.rig.in_flight(), was_in_flight - 1);
+        assert_eq!(answers.len(), 1);
+        assert_eq!(text(&answers[0], "id"), id);
+        assert_eq!(text(&answers[0], "result") == "true", verdict.is_ok());
+        self.rig.handle_verdict(number, &verdict);
+        assert!(self.rig.transmit().is_empty(), "a second verdict is not told");
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.rig.poll_event() {
+            match event {
+                Event::Sent => self.sent += 1,
+                Event::Ended { hashes, .. } => {
+                    self.ended += 1;
+                    assert!(hashes.is_finite() && hashes >= 0.0);
+                }
+                Event::Closed(_) => {
+                    assert!(!self.closed, "closed twice");
+                    self.closed = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn time_goes_on(&mut self) {
+        self.now += Duration::from_millis(200);
+        if let Some(at) = self.rig.poll_timeout()
+            && at <= self.now
+        {
+            self.rig.handle_timeout(self.now);
+            let next = self.rig.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "the driver would spin");
+        }
+    }
+
+    fn end(mut self) {
+        while !self.forwarded.is_empty() {
+            self.verdict();
+        }
+        assert_eq!(self.rig.in_flight(), 0);
+        self.take_events();
+        assert_eq!(self.rig.is_closed(), self.closed);
+        if self.closed {
+            let submit = br#"{"id":9,"method":"mining.submit","params":[]}"#;
+            self.rig.handle_line(submit, self.now);
+            assert!(self.rig.poll_event().is_none() && self.rig.transmit().is_empty());
+        }
+    }
+}

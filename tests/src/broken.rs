@@ -1,0 +1,223 @@
+//! A dialect whose division of the extranonce is wrong, to prove that the checks notice.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use orepass_hstratum::Hstratum;
+use orepass_stratum::dialect::{
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
+    Refusal, Split, SubmitHead, Subscribed, Telling,
+};
+use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::job::JobId;
+use orepass_stratum::rpc::{Id, PoolError};
+use orepass_stratum::target::{Difficulty, PowHash, Target};
+use serde_json::value::RawValue;
+
+type Job = <Hstratum as Dialect>::Job;
+type Share = <Hstratum as Dialect>::Share;
+
+/// Handshake's stratum, in which a rig's prefix of one byte is not what its lease says. It is
+/// consistent in itself: the same wrong prefix is told, checked and submitted.
+pub struct Misdivided {
+    inner: Hstratum,
+    prefix: fn(u8) -> u8,
+}
+
+impl Misdivided {
+    /// With this prefix in the place of each lease's own.
+    #[must_use]
+    pub fn new(prefix: fn(u8) -> u8) -> Self {
+        Self { inner: Hstratum::default(), prefix }
+    }
+
+    /// A rig's extranonce1, the last byte of which is its prefix.
+    fn wrong(&self, extranonce1: &Extranonce) -> Extranonce {
+        let (pool, prefix) = extranonce1.split(extranonce1.len() - 1).unwrap();
+        pool.join(&self.wrong_prefix(prefix.as_bytes())).unwrap()
+    }
+
+    fn wrong_prefix(&self, prefix: &[u8]) -> [u8; 1] {
+        [(self.prefix)(prefix[0])]
+    }
+}
+
+impl Dialect for Misdivided {
+    const NAME: &'static str = Hstratum::NAME;
+    const NOTIFY_HAS_TARGET: bool = Hstratum::NOTIFY_HAS_TARGET;
+    const ERROR_DATA: &'static str = Hstratum::ERROR_DATA;
+    const JOB_QUERY: Option<&'static str> = Hstratum::JOB_QUERY;
+    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = Hstratum::TARGET_FOLLOWS_NOTIFY;
+
+    type Job = Job;
+    type Share = Share;
+    type Scratch = <Hstratum as Dialect>::Scratch;
+
+    fn put_subscribed(
+        &self,
+        id: &Id,
+        session: &str,
+        extranonce1: &Extranonce,
+        extranonce2_size: usize,
+        out: &mut BytesMut,
+    ) {
+        let extranonce1 = self.wrong(extranonce1);
+        self.inner.put_subscribed(id, session, &extranonce1, extranonce2_size, out);
+    }
+
+    fn put_set_extranonce(&self, extranonce1: &Extranonce, size: usize, out: &mut BytesMut) {
+        self.inner.put_set_extranonce(&self.wrong(extranonce1), size, out);
+    }
+
+    fn check(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        share: &Share,
+        easiest: &Target,
+        job_age: Duration,
+        scratch: &mut Self::Scratch,
+    ) -> Result<Checked, Reject> {
+        self.inner.check(job, &self.wrong(extranonce1), share, easiest, job_age, scratch)
+    }
+
+    fn put_submit(
+        &self,
+        id: u64,
+        worker: &str,
+        job: &Job,
+        prefix: &[u8],
+        share: &Share,
+        out: &mut BytesMut,
+    ) {
+        self.inner.put_submit(id, worker, job, &self.wrong_prefix(prefix), share, out);
+    }
+
+    // Everything else is Handshake's own.
+
+    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
+        self.inner.put_target(job, target, out);
+    }
+
+    fn put_job(&self, id: JobId, job: &Job, target: &Target, clean: bool, out: &mut BytesMut) {
+        self.inner.put_job(id, job, target, clean, out);
+    }
+
+    fn clean(&self, telling: &Telling) -> bool {
+        self.inner.clean(telling)
+    }
+
+    fn put_job_answer(&self, id: &Id, job: &Job, out: &mut BytesMut) -> bool {
+        self.inner.put_job_answer(id, job, out)
+    }
+
+    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+        self.inner.submit_head(params)
+    }
+
+    fn parse_share(
+        &self,
+        job: &Job,
+        extranonce2_size: usize,
+        params: &RawValue,
+    ) -> Result<Share, Reject> {
+        self.inner.parse_share(job, extranonce2_size, params)
+    }
+
+    fn checkable(&self, job: &Job) -> bool {
+        self.inner.checkable(job)
+    }
+
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
+        self.inner.meets(hash, target)
+    }
+
+    fn fingerprint(&self, share: &Share) -> Fingerprint {
+        self.inner.fingerprint(share)
+    }
+
+    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
+        self.inner.is_block(job, hash)
+    }
+
+    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        self.inner.header(job, extranonce1, share)
+    }
+
+    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
+        self.inner.rig_difficulty(job, target)
+    }
+
+    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
+        self.inner.rig_target(job, difficulty)
+    }
+
+    fn diagnose(
+        &self,
+        job: &Job,
+        extranonce1: &Extranonce,
+        pool_extranonce1: usize,
+        share: &Share,
+        target: &Target,
+    ) -> Option<Diagnosis> {
+        self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
+    }
+
+    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
+        self.inner.put_subscribe(id, agent, former, out);
+    }
+
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
+        self.inner.parse_subscribed(result)
+    }
+
+    fn split(
+        &self,
+        given: &Subscribed,
+        prefix_bytes: Option<usize>,
+        fallback: bool,
+    ) -> Result<Split, NoRoom> {
+        self.inner.split(given, prefix_bytes, fallback)
+    }
+
+    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+        self.inner.parse_event(method, params)
+    }
+
+    fn same_work(&self, one: &Job, other: &Job) -> bool {
+        self.inner.same_work(one, other)
+    }
+
+    fn supersedes(&self, old: &Job, new: &Job) -> bool {
+        self.inner.supersedes(old, new)
+    }
+
+    fn serves(&self, job: &Job, share: &Share) -> bool {
+        self.inner.serves(job, share)
+    }
+
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
+        self.inner.pool_target(job, announced)
+    }
+
+    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
+        self.inner.put_question(id, job, out)
+    }
+
+    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
+        self.inner.learn(job, answer)
+    }
+
+    fn classify_refusal(&self, error: &PoolError) -> Refusal {
+        self.inner.classify_refusal(error)
+    }
+
+    fn open_jobs(&self) -> OpenJobs {
+        self.inner.open_jobs()
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        self.inner.pace()
+    }
+}

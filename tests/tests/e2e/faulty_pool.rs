@@ -1,0 +1,121 @@
+//! A pool that says what makes no sense, or refuses.
+
+use orepass::net::connect::Tcp;
+use orepass_hstratum::Hstratum;
+use orepass_sim::pool::Fault;
+use orepass_sim::rig::RigConfig;
+use orepass_stratum::verdict::Verdict;
+use orepass_tests::log::Log;
+use orepass_tests::site::Plan;
+use orepass_tests::wait::until;
+
+const RIGS: usize = 4;
+
+#[tokio::test]
+async fn an_unusable_job_is_logged_with_its_reason_and_the_last_good_one_stays() {
+    let (log, _guard) = Log::capture();
+    let site = Plan::deployed().start().await;
+    let farm = site.farm(RIGS, |number| site.rig(number));
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    for _ in 0..10 {
+        site.pool.fault(Fault::UnusableNotify);
+    }
+    let lines = || log.lines(&["pool.unusable", "mining.notify"]);
+    let lines = until("log lines", lines, |lines| lines.len() == 10).await;
+    assert!(lines[0].contains("expected"), "{lines:?}");
+    site.all_earn(&farm, 5).await;
+    site.pool.new_job();
+    site.all_earn(&farm, 5).await;
+    let accounts = site.finish(farm).await;
+    accounts.faults().assert_none();
+    assert_eq!(accounts.rigs.jobs, 2 * RIGS as u64);
+    assert_eq!(accounts.pool.connections_total, 1);
+}
+
+#[tokio::test]
+async fn an_overlong_job_is_skipped_and_a_second_within_a_minute_reconnects() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.pool.resume_sessions = true;
+    let site = plan.start().await;
+    let farm = site.farm(RIGS, |number| site.rig(number));
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    site.pool.fault(Fault::OverlongNotify);
+    log.says(&["pool.overlong", "524288 bytes"]).await;
+    site.pool.new_job();
+    site.all_earn(&farm, 5).await;
+    assert_eq!(site.pool.stats().connections_total, 1);
+
+    site.pool.fault(Fault::OverlongNotify);
+    log.says(&["pool.down", "two lines from the pool"]).await;
+    site.pool.wait_for(|stats| stats.connections_total == 2).await.unwrap();
+    site.all_earn(&farm, 5).await;
+    let accounts = site.finish(farm).await;
+    accounts.honesty().assert_none();
+    orepass_tests::check::bad_submits(&accounts.pool).assert_none();
+    let rigs = accounts.rigs;
+    assert_eq!((rigs.disconnects, rigs.jobs), (0, 2 * RIGS as u64));
+    assert_eq!(rigs.rejected, accounts.route.count(Verdict::LostOnFailover));
+}
+
+#[tokio::test]
+async fn refusals_of_either_form_are_passed_on_with_the_pools_words() {
+    for objects in [false, true] {
+        let site = Plan::deployed().start().await;
+        site.pool.fault(Fault::RefuseShares);
+        if objects {
+            site.pool.fault(Fault::ErrorObjects);
+        }
+        let farm = site.farm(RIGS, |number| RigConfig { share_limit: Some(5), ..site.rig(number) });
+        let all = 5 * RIGS as u64;
+        let rigs = until("refusals", || farm.stats(), |stats| stats.rejected == all).await;
+        assert_eq!(rigs.rejected_by_code.get(&20), Some(&all));
+        let error = rigs.last_error.unwrap();
+        assert!(error.contains("pool: share refused (20)"), "{error}");
+        let accounts = site.finish(farm).await;
+        accounts.honesty().assert_none();
+        assert_eq!(accounts.count(Verdict::RejectedByPool), all);
+        assert!(accounts.route.proven_work() < 1.0);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_refuses_the_account_is_asked_again_while_the_rigs_wait() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.route.downstream.park_for = std::time::Duration::from_secs(600);
+    plan.route.pool.password = "sesame-97".into();
+    let pool = plan.make_pool();
+    pool.fault(Fault::RefuseWorker("account".into()));
+    let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
+    let site = plan.start_between(pool, &address, Hstratum::default(), Tcp).await;
+    let farm = site.farm(RIGS, |number| site.rig(number));
+    site.pool.wait_for(|stats| stats.authorize_refused >= 2).await.unwrap();
+    let line = log.says(&["ERROR", "pool.down", "refused user \"account\""]).await;
+    assert!(line.contains("check `user` and `password`"), "{line}");
+    assert_eq!(farm.stats().logged_in, 0);
+    site.pool.heal();
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    assert!(log.lines(&["sesame-97"]).is_empty());
+    let accounts = site.finish(farm).await;
+    accounts.faults().assert_none();
+    assert_eq!(accounts.rigs.disconnects, 0);
+}
+
+#[tokio::test]
+async fn a_pool_that_counts_extranonces_from_zero_after_a_restart_changes_nothing_for_rigs() {
+    let site = Plan::deployed().start().await;
+    let farm = site.farm(RIGS, |number| site.rig(number));
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    site.pool.fault(Fault::Restart);
+    site.pool.wait_for(|stats| stats.connections_total == 2).await.unwrap();
+    site.all_earn(&farm, 5).await;
+    let accounts = site.finish(farm).await;
+    accounts.honesty().assert_none();
+    orepass_tests::check::bad_submits(&accounts.pool).assert_none();
+    assert_eq!((accounts.rigs.disconnects, accounts.rigs.jobs), (0, RIGS as u64));
+}

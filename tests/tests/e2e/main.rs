@@ -1,0 +1,20 @@
+//! Stories of a route between rigs and a pool, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+// The slowest first: tests start in the order of their names.
+mod absent_verdicts;
+mod changing_pool;
+mod checks;
+mod door;
+mod farm;
+mod faulty_pool;
+mod firmware;
+mod generations;
+mod lost_pool;
+mod options;
+mod rubbish;
+mod seats;
+
+mod stop;
+mod vardiff;

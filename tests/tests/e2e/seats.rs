@@ -1,0 +1,120 @@
+//! Rigs that have to wait for a place, or get none.
+
+use std::time::Duration;
+
+use orepass_hstratum::Hstratum;
+use orepass_tests::client::Client;
+use orepass_tests::gate::Gate;
+use orepass_tests::log::Log;
+use orepass_tests::site::{Plan, Site};
+use orepass_tests::wait::until;
+use serde_json::json;
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A site whose pool cannot be reached before the gate is open.
+async fn behind_a_gate(park_for: Duration) -> (Site, Gate) {
+    let mut plan = Plan::deployed();
+    plan.route.downstream.park_for = park_for;
+    let pool = plan.make_pool();
+    let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
+    let gate = Gate::default();
+    let site = plan.start_between(pool, &address, Hstratum::default(), gate.clone()).await;
+    (site, gate)
+}
+
+#[tokio::test]
+async fn rigs_that_come_before_the_pool_are_answered_when_it_is_there() {
+    let (site, gate) = behind_a_gate(LONG).await;
+    let farm = site.farm(5, |number| site.rig(number));
+    until("rigs wait", || site.route.roster().online(), |online| *online == 5).await;
+    until("attempts", || gate.attempts(), |attempts| *attempts >= 2).await;
+    assert_eq!(farm.stats().logged_in, 0);
+    gate.open();
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    let accounts = site.finish(farm).await;
+    accounts.faults().assert_none();
+    assert_eq!((accounts.rigs.connects, accounts.rigs.disconnects), (5, 0));
+    assert_eq!(accounts.pool.connections_total, 1);
+}
+
+#[tokio::test]
+async fn a_rig_is_let_go_without_an_answer_when_no_pool_comes() {
+    let (log, _guard) = Log::capture();
+    let (site, _gate) = behind_a_gate(Duration::from_millis(200)).await;
+    let mut client = Client::connect(&site.address).await;
+    client.send(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
+    assert!(client.rest().await.is_empty());
+    // A refused authorize would make firmware give its account up: it is never refused for this.
+    let mut client = Client::connect(&site.address).await;
+    let authorize = r#"{"id":1,"method":"mining.authorize","params":["rig","x"]}"#;
+    assert_eq!(client.ask(authorize).await["result"], true);
+    client.send(r#"{"id":2,"method":"mining.subscribe","params":[]}"#).await;
+    assert!(client.rest().await.is_empty());
+    log.says(&["no pool connection within 200ms"]).await;
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_full_route_says_so_and_takes_the_next_rig_when_one_has_left() {
+    let mut plan = Plan::deployed();
+    plan.route.max_channels = 1;
+    plan.route.max_rigs_per_channel = 2;
+    let site = plan.start().await;
+    let (first, _) = Client::login(&site.address, "one").await;
+    let (_second, _) = Client::login(&site.address, "two").await;
+    let mut third = Client::connect(&site.address).await;
+    let refused = third.subscribe().await;
+    let reason = "no room: 1 of 1 pool connections are full with 2 rigs each; raise \
+                  `max_channels` or `max_rigs_per_channel`";
+    assert_eq!(refused["error"], json!([20, reason, false]));
+    assert!(third.rest().await.is_empty());
+
+    drop(first);
+    until("a rig leaves", || site.route.roster().online(), |online| *online == 1).await;
+    let (_, login) = Client::login(&site.address, "four").await;
+    assert_eq!(login.allotment.extranonce1.as_bytes()[4], 2, "a lease that nobody had yet");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_place_that_was_mined_from_is_given_again_with_the_next_job_only() {
+    let mut plan = Plan::deployed();
+    plan.route.prefix_bytes = Some(0);
+    plan.route.max_channels = 1;
+    plan.route.downstream.park_for = LONG;
+    let site = plan.start().await;
+    let (first, login) = Client::login(&site.address, "one").await;
+    drop(first);
+    until("the rig leaves", || site.route.roster().online(), |online| *online == 0).await;
+    let mut second = Client::connect(&site.address).await;
+    second.send(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
+    until("a rig waits", || site.route.roster().online(), |online| *online == 1).await;
+    let (other, _) = (second.line(), site.pool.new_job());
+    let subscribed = other.await.unwrap();
+    let former = login.allotment.extranonce1.to_string();
+    assert_eq!(subscribed["result"][1], former.as_str());
+    let authorize = r#"{"id":2,"method":"mining.authorize","params":["two","x"]}"#;
+    second.ask(authorize).await;
+    let (_, notify) = second.next_job().await;
+    assert_ne!(notify[2], login.notify[2], "the first rig's work is not told again");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_leaves_no_room_to_split_is_named_with_the_numbers() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.coin.extranonce2_size = 1;
+    plan.route.downstream.park_for = Duration::from_millis(200);
+    let site = plan.start().await;
+    let line = log.says(&["no room to split"]).await;
+    let numbers = "extranonce1 of 4 bytes, extranonce2 of 1 bytes, a prefix of 1 wanted";
+    assert!(line.contains(numbers) && line.contains("prefix_bytes = 0"), "{line}");
+    let mut client = Client::connect(&site.address).await;
+    client.send(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
+    assert!(client.rest().await.is_empty());
+    site.close().await;
+}

@@ -1,0 +1,79 @@
+//! The end of a route.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_sim::farm::Farm;
+use orepass_sim::pool::Fault;
+use orepass_sim::rig::RigConfig;
+use orepass_stratum::verdict::Verdict;
+use orepass_tests::check::{Accounts, answers, bad_submits, books};
+use orepass_tests::site::{Plan, Site};
+use orepass_tests::wait::{until, within};
+use tokio::net::TcpStream;
+
+const RIGS: usize = 10;
+const SHARES: u64 = 4;
+const ALL: u64 = RIGS as u64 * SHARES;
+
+/// Rigs whose shares all wait for the pool's verdict.
+async fn in_flight(fault: Fault) -> (Site, Farm) {
+    let site = Plan::deployed().start().await;
+    site.pool.fault(fault);
+    let farm = site.farm(RIGS, |number| RigConfig {
+        share_limit: Some(SHARES),
+        // Those that are let go do not come back.
+        reconnect_min: Duration::from_secs(600),
+        reconnect_max: Duration::from_secs(600),
+        ..site.rig(number)
+    });
+    site.pool.wait_for(|stats| stats.submits == ALL).await.unwrap();
+    assert_eq!(farm.stats().pending, ALL);
+    (site, farm)
+}
+
+async fn stop(site: &Site, farm: &Farm) -> Accounts {
+    within("the route stops", site.route.stop()).await;
+    let rigs = until("rigs leave", || farm.stats(), |stats| stats.connected == 0).await;
+    let pool = until(
+        "the route leaves the pool",
+        || site.pool.stats(),
+        |stats| stats.connections_open == 0,
+    );
+    let accounts = Accounts { pool: pool.await, route: site.totals(), rigs };
+    assert!(TcpStream::connect(&site.address).await.is_err(), "nobody listens any more");
+    assert_eq!((site.route.live_channels(), site.route.roster().online()), (0, 0));
+    // Whatever was started for the route has ended: nothing holds it but the test.
+    let holders = || Arc::strong_count(&site.route);
+    until("tasks of the route end", holders, |holders| *holders == 1).await;
+    books(&accounts.route).assert_none();
+    answers(&accounts.rigs).assert_none();
+    bad_submits(&accounts.pool).assert_none();
+    accounts
+}
+
+#[tokio::test]
+async fn shares_in_flight_get_the_verdicts_that_a_slow_pool_still_gives() {
+    let (site, farm) = in_flight(Fault::LateVerdicts(Duration::from_millis(700))).await;
+    let accounts = stop(&site, &farm).await;
+    assert_eq!((accounts.rigs.accepted, accounts.rigs.unanswered), (ALL, 0));
+    assert_eq!(accounts.count(Verdict::AcceptedByPool), ALL);
+    farm.close().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_judges_nothing_does_not_hold_the_stop_up() {
+    let (site, farm) = in_flight(Fault::NoVerdicts).await;
+    let accounts = stop(&site, &farm).await;
+    assert_eq!(accounts.count(Verdict::LostOnFailover), ALL);
+    assert_eq!(accounts.rigs.accepted, 0);
+    farm.close().await;
+}
+
+#[tokio::test]
+async fn a_route_without_rigs_or_pool_stops_at_once() {
+    let site = Plan::deployed().start().await;
+    site.pool.fault(Fault::RefuseConnections);
+    site.close().await;
+    assert_eq!(site.totals().sent, 0);
+}
