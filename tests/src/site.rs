@@ -12,6 +12,7 @@ use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{RigConfig, RigHandle};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
@@ -51,20 +52,12 @@ impl Plan {
                 ..PoolConfig::default()
             },
             route: RouteConfig {
-                name: "test".into(),
                 downstream: DownstreamConfig {
                     vardiff: VardiffConfig { enabled: false, ..VardiffConfig::default() },
                     ..DownstreamConfig::default()
                 },
-                prefix_bytes: None,
                 max_channels: 4,
-                max_rigs_per_channel: 250,
-                pool: PoolAccount {
-                    name: "pool".into(),
-                    url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
-                    user: "account".into(),
-                    password: "x".into(),
-                },
+                ..RouteConfig::new("test", vec![account()])
             },
             options: Options::default(),
         }
@@ -104,12 +97,23 @@ impl Plan {
         dialect: D,
         connector: impl Connector,
     ) -> Site<D> {
-        self.route.pool.url = format!("stratum+tcp://{address}").parse().unwrap();
+        self.route.pools[0].url = format!("stratum+tcp://{address}").parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let route =
-            Route::start(self.route, Arc::new(dialect), Arc::new(connector), vec![listener]);
+            Route::start(self.route, vec![Arc::new(dialect)], Arc::new(connector), vec![listener]);
         Site { pool, route, address, coin: self.coin }
+    }
+}
+
+/// The route's account at the pool; where that is gets filled in.
+fn account() -> PoolAccount {
+    PoolAccount {
+        name: "pool".into(),
+        url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
+        user: "account".into(),
+        password: "x".into(),
+        standing: Standing { rank: 0, weight: 1.0 },
     }
 }
 

@@ -15,6 +15,7 @@ use orepass_benches::played::ANY_HASH;
 use orepass_hstratum::Hstratum;
 use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::pools::Standing;
 use orepass_stratum::vardiff::VardiffConfig;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -90,26 +91,26 @@ async fn pool() -> std::io::Result<(Pool, String)> {
 
 /// A route to the pool, and its address.
 async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, String), Failure> {
+    let account = Account {
+        name: "pool".into(),
+        url: format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?,
+        user: "account".into(),
+        password: "x".into(),
+        standing: Standing { rank: 0, weight: 1.0 },
+    };
     let config = RouteConfig {
-        name: "load".into(),
         downstream: DownstreamConfig {
             vardiff: VardiffConfig { enabled: false, ..VardiffConfig::default() },
             ..DownstreamConfig::default()
         },
-        prefix_bytes: None,
         max_channels: rigs.div_ceil(RIGS_PER_CHANNEL).max(1),
         max_rigs_per_channel: RIGS_PER_CHANNEL,
-        pool: Account {
-            name: "pool".into(),
-            url: format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?,
-            user: "account".into(),
-            password: "x".into(),
-        },
+        ..RouteConfig::new("load", vec![account])
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    let dialect = Arc::new(Hstratum::default());
-    Ok((Route::start(config, dialect, Arc::new(Tcp), vec![listener]), address))
+    let dialects = vec![Arc::new(Hstratum::default())];
+    Ok((Route::start(config, dialects, Arc::new(Tcp), vec![listener]), address))
 }
 
 /// What the rigs count and are told.
@@ -186,10 +187,10 @@ impl Rig {
         let Self { worker, extranonce2, shares, out, .. } = self;
         *shares += 1;
         out.clear();
-        write!(
+        writeln!(
             out,
             "{{\"id\":{shares},\"method\":\"mining.submit\",\"params\":[\"{worker}\",\"{job}\",\
-             \"{extranonce2}\",\"{time}\",\"{shares:08x}\"]}}\n"
+             \"{extranonce2}\",\"{time}\",\"{shares:08x}\"]}}"
         )?;
         self.writer.write_all(self.out.as_bytes()).await?;
         loop {

@@ -15,6 +15,7 @@ mod validate;
 mod value;
 
 use std::path::Path;
+use std::time::Duration;
 
 use orepass_stratum::target::Difficulty;
 use serde::Deserialize;
@@ -35,6 +36,8 @@ const DEFAULT_MAX_CHANNELS: usize = 16;
 /// Rigs of a pool connection, unless configured: a lost connection touches no more than these,
 /// and a one-byte prefix tells them apart with a few to spare.
 const DEFAULT_MAX_RIGS: usize = 250;
+/// How long rigs are held without a pool, unless configured.
+const DEFAULT_HOLD: Duration = Duration::from_secs(300);
 /// What pools take that have no passwords.
 const DEFAULT_PASSWORD: &str = "x";
 
@@ -63,7 +66,7 @@ pub struct Route {
     pub reply: Reply,
     /// How many bytes of the extranonce tell rigs apart; the dialect's choice when absent.
     pub prefix_bytes: Option<usize>,
-    /// At most so many pool connections.
+    /// At most so many connections to each pool.
     pub max_channels: usize,
     /// At most so many rigs on one of them.
     pub max_rigs_per_channel: usize,
@@ -73,6 +76,8 @@ pub struct Route {
     pub vardiff: Vardiff,
     /// At least one, in order of preference; no two have the same name.
     pub pools: Vec<Pool>,
+    /// How long rigs are held while no pool serves; for ever when absent.
+    pub hold_for: Option<Duration>,
 }
 
 /// One `[[route.pool]]`: a server and the account there.
@@ -86,6 +91,8 @@ pub struct Pool {
     pub user: UserTemplate,
     /// The account's password, looked up.
     pub password: Secret,
+    /// Its part of the work, among the pools with a weight that stand next to it.
+    pub weight: Option<f64>,
     /// The dialect's options of this pool.
     pub options: OptionTable,
 }
@@ -129,6 +136,17 @@ pub enum Reply {
     Pool,
     /// The proxy's own, at once.
     Local,
+}
+
+/// What happens with rigs while no pool serves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOutage {
+    /// They are held for `hold_seconds`, and then let go.
+    #[default]
+    Hold,
+    /// They are let go at once, to their own backup.
+    Close,
 }
 
 /// `[log]`.
@@ -185,6 +203,7 @@ impl Config {
             url,
             user,
             password,
+            weight: None,
             options: OptionTable::default(),
         };
         let route = Route {
@@ -199,6 +218,7 @@ impl Config {
             options: OptionTable::default(),
             vardiff: Vardiff::default(),
             pools: vec![pool],
+            hold_for: Some(DEFAULT_HOLD),
         };
         Ok(Self { routes: vec![route], log: Log::default(), source })
     }

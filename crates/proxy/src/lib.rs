@@ -4,6 +4,7 @@
 //! The rest is public for tests and tools; start with [`config::Config`].
 
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod drive;

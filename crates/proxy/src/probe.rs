@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::dialect::{Split, Subscribed};
 use orepass_stratum::job::JobIds;
@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now;
 use crate::config::{OptionError, Pool, Route};
 use crate::drive::upstream::{End, pump};
 use crate::net::connect::{Connector, Tcp};
@@ -83,7 +84,7 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
         .map_err(|error| ProbeError::Resolve { host: pool.url.host().into(), error })?
         .collect();
 
-    let started = Instant::now();
+    let started = now();
     let connection = Tcp.connect(&pool.url).await;
     let (reader, writer) = connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
     let connect = started.elapsed();
@@ -99,7 +100,7 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
     let user = config.user.clone();
     let mut upstream: Upstream<D, Ticket> =
         Upstream::new(Arc::new(dialect), config, Arc::new(JobIds::new(1)));
-    let subscribed = Instant::now();
+    let subscribed = now();
     upstream.handle_connected(subscribed);
 
     let mut ground = None;

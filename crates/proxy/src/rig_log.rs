@@ -11,6 +11,7 @@ use orepass_stratum::target::PowHash;
 use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
+use crate::clock::now;
 use crate::route::Route;
 
 /// How often one rig's refused shares are logged, each time with the count since.
@@ -112,29 +113,30 @@ impl RigLog {
         } else if matches!(reason, CloseReason::Gone | CloseReason::Shutdown) {
             // A port check, or a rig that never said who it is.
             debug!(event = "rig.down", route = name, %peer, "{reason}");
-        } else if route.junk.may_log(peer.ip(), Instant::now()) {
+        } else if route.junk.may_log(peer.ip(), now()) {
             warn!(event = "rig.refused", route = name, %peer, "closed: {reason}");
         }
     }
 
     fn share(&mut self, verdict: Verdict, reason: &str) {
         let first = !std::mem::replace(&mut self.first_share_told, true);
-        // Stale shares come with every block and are in the summary.
-        let usual =
-            matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget | Verdict::Stale);
         let Self { route, rig, peer, refused, .. } = self;
         debug!(event = "share", route, rig, %verdict, reason);
-        if first {
+        let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
+        if first && good {
             info!(event = "rig.first_share", route, rig, %peer, %verdict, "first share: {reason}");
+        } else if first {
+            warn!(event = "rig.first_share", route, rig, %peer, %verdict, "first share refused: {reason}");
         }
-        if usual {
+        // Stale shares come with every block and are in the summary.
+        if good || verdict == Verdict::Stale {
             return;
         }
-        let now = Instant::now();
+        let at = now();
         match refused {
-            Some((since, count)) if now.duration_since(*since) < REFUSED_EVERY => *count += 1,
+            Some((since, count)) if at.duration_since(*since) < REFUSED_EVERY => *count += 1,
             refused => {
-                let (_, more) = refused.replace((now, 0)).unwrap_or((now, 0));
+                let (_, more) = refused.replace((at, 0)).unwrap_or((at, 0));
                 if !first {
                     warn!(
                         event = "share.refused", route, rig, %peer, %verdict,

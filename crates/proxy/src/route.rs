@@ -1,24 +1,27 @@
-//! One entry of the config at work: rigs on these ports go to this pool.
+//! One entry of the config at work: rigs on these ports go to these pools.
 
 pub mod channel;
+mod director;
 mod listener;
 mod seats;
 mod summary;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
+use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
 use orepass_stratum::stats::{Book, Totals};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::clock::now;
 use crate::config::PoolUrl;
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -31,6 +34,9 @@ pub use seats::{Answer as SeatAnswer, Waiting};
 /// How long shares in flight may still get their verdicts when the proxy stops.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
 
+/// How long rigs may then take to read what is left to say.
+const FAREWELL_FOR: Duration = Duration::from_secs(1);
+
 /// What a route needs to know.
 #[derive(Debug, Clone)]
 pub struct RouteConfig {
@@ -40,12 +46,30 @@ pub struct RouteConfig {
     pub downstream: DownstreamConfig,
     /// How many bytes tell rigs apart; the dialect's own choice when absent.
     pub prefix_bytes: Option<usize>,
-    /// The most pool connections.
+    /// The most connections to each pool.
     pub max_channels: usize,
     /// The most rigs on one of them.
     pub max_rigs_per_channel: usize,
-    /// The pool.
-    pub pool: PoolConfig,
+    /// The pools, in order of preference; at least one.
+    pub pools: Vec<PoolConfig>,
+    /// How long rigs are held while no pool serves; for ever when absent.
+    pub hold_for: Option<Duration>,
+}
+
+impl RouteConfig {
+    /// A route with the usual limits.
+    #[must_use]
+    pub fn new(name: impl Into<String>, pools: Vec<PoolConfig>) -> Self {
+        Self {
+            name: name.into(),
+            downstream: DownstreamConfig::default(),
+            prefix_bytes: None,
+            max_channels: 16,
+            max_rigs_per_channel: 250,
+            pools,
+            hold_for: Some(Duration::from_secs(300)),
+        }
+    }
 }
 
 /// A server and the account there.
@@ -59,6 +83,8 @@ pub struct PoolConfig {
     pub user: String,
     /// Its password.
     pub password: String,
+    /// Its rank and weight among the route's pools.
+    pub standing: Standing,
 }
 
 impl std::fmt::Debug for PoolConfig {
@@ -74,7 +100,8 @@ impl std::fmt::Debug for PoolConfig {
 /// A route at work.
 pub struct Route<D: Dialect> {
     pub(crate) config: RouteConfig,
-    pub(crate) dialect: Arc<D>,
+    /// The dialect with each pool's options, in the order of the pools.
+    pub(crate) dialects: Vec<Arc<D>>,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) downstream: Arc<DownstreamConfig>,
     pub(crate) ids: Arc<JobIds>,
@@ -82,8 +109,13 @@ pub struct Route<D: Dialect> {
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
-    /// The pool is known to need the stricter split.
-    pub(crate) fallback: AtomicBool,
+    /// The pools that are known to need the stricter split.
+    fallbacks: Vec<AtomicBool>,
+    choice: Mutex<Pools>,
+    /// Counts decisions about pools, after which a rig may belong elsewhere.
+    plan: watch::Sender<u64>,
+    /// Something has happened that the director should look at.
+    happened: Notify,
     channels: Mutex<Vec<Arc<Channel<D>>>>,
     next_channel: AtomicU64,
     waiting: AtomicUsize,
@@ -93,40 +125,50 @@ pub struct Route<D: Dialect> {
     stopping: CancellationToken,
     /// Told to end at once.
     ending: CancellationToken,
+    /// Told that even the last words have had their time.
+    closing_now: CancellationToken,
     sessions: TaskTracker,
     tasks: TaskTracker,
 }
 
 impl<D: Dialect> Route<D> {
-    /// Starts a route on listeners that are bound already.
+    /// Starts a route on listeners that are bound already. `dialects` are the dialect with each
+    /// pool's options, in the order of the pools.
     #[must_use]
     pub fn start(
         config: RouteConfig,
-        dialect: Arc<D>,
+        dialects: Vec<Arc<D>>,
         connector: Arc<dyn Connector>,
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
+        let standings = config.pools.iter().map(|pool| pool.standing).collect();
+        let pools =
+            PoolsConfig { pools: standings, hold_for: config.hold_for, ..PoolsConfig::in_order(0) };
         let route = Arc::new(Self {
+            fallbacks: config.pools.iter().map(|_| AtomicBool::new(false)).collect(),
+            choice: Mutex::new(Pools::new(pools, now())),
+            plan: watch::Sender::new(0),
+            happened: Notify::new(),
             downstream: Arc::new(config.downstream.clone()),
             ids: Arc::new(JobIds::new(unix_seconds())),
             config,
-            dialect,
+            dialects,
             connector,
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
             closing: Pacer::default(),
-            fallback: AtomicBool::new(false),
             channels: Mutex::default(),
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
             changed: watch::Sender::new(0),
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
+            closing_now: CancellationToken::new(),
             sessions: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
-        route.open_channel();
+        route.tasks.spawn(director::direct(Arc::clone(&route)));
         for listener in listeners {
             route.tasks.spawn(listener::accept(Arc::clone(&route), listener));
         }
@@ -146,7 +188,11 @@ impl<D: Dialect> Route<D> {
                 "some shares got no verdict within {DRAIN_FOR:?}"
             );
         }
+        // The channels end, which answers what is still in flight as lost; the sessions pass
+        // that on and end.
         self.ending.cancel();
+        let _ = tokio::time::timeout(FAREWELL_FOR, self.sessions.wait()).await;
+        self.closing_now.cancel();
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
@@ -193,8 +239,42 @@ impl<D: Dialect> Route<D> {
         &self.ending
     }
 
-    pub(crate) fn needs_fallback(&self) -> bool {
-        self.fallback.load(Ordering::Relaxed)
+    /// The token by which sessions learn that nothing more can be said.
+    pub(crate) const fn closing_now(&self) -> &CancellationToken {
+        &self.closing_now
+    }
+
+    /// The dialect as rigs speak it before they have a place.
+    pub(crate) fn dialect(&self) -> &Arc<D> {
+        &self.dialects[0]
+    }
+
+    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolConfig {
+        &self.config.pools[pool]
+    }
+
+    pub(crate) fn needs_fallback(&self, pool: PoolIndex) -> bool {
+        self.fallbacks[pool].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_fallback(&self, pool: PoolIndex) {
+        self.fallbacks[pool].store(true, Ordering::Relaxed);
+    }
+
+    /// Reports something to the choice of pools, and has its consequences drawn.
+    pub(crate) fn report(&self, report: impl FnOnce(&mut Pools, Instant)) {
+        report(&mut self.choice(), now());
+        self.happened.notify_one();
+    }
+
+    /// The present choice of pools.
+    pub(crate) fn choice(&self) -> MutexGuard<'_, Pools> {
+        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A receiver of changes of the choice.
+    pub(crate) fn plan(&self) -> watch::Receiver<u64> {
+        self.plan.subscribe()
     }
 }
 

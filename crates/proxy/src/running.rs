@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::{downstream, downstream::DownstreamConfig};
@@ -67,8 +68,11 @@ pub fn start<D: FromConfig>(
     route: &config::Route,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
-    let pool = &route.pools[0];
-    let dialect = configured::<D>(&route.options, &pool.options)?;
+    let dialects = route
+        .pools
+        .iter()
+        .map(|pool| configured::<D>(&route.options, &pool.options).map(Arc::new))
+        .collect::<Result<Vec<_>, _>>()?;
     let config = RouteConfig {
         name: route.name.to_string(),
         downstream: DownstreamConfig {
@@ -91,12 +95,29 @@ pub fn start<D: FromConfig>(
         prefix_bytes: route.prefix_bytes,
         max_channels: route.max_channels,
         max_rigs_per_channel: route.max_rigs_per_channel,
-        pool: PoolConfig {
+        pools: pools(route),
+        hold_for: route.hold_for,
+    };
+    Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
+}
+
+/// The pools with their ranks: those that follow each other with a weight share one.
+fn pools(route: &config::Route) -> Vec<PoolConfig> {
+    let mut rank = 0;
+    let mut former_weight: Option<f64> = None;
+    let mut pools: Vec<PoolConfig> = Vec::new();
+    for pool in &route.pools {
+        if !pools.is_empty() && (former_weight.is_none() || pool.weight.is_none()) {
+            rank += 1;
+        }
+        former_weight = pool.weight;
+        pools.push(PoolConfig {
             name: pool.name.to_string(),
             url: pool.url.clone(),
             user: pool.user.own(),
             password: pool.password.reveal().to_owned(),
-        },
-    };
-    Ok(Route::start(config, Arc::new(dialect), Arc::new(Tcp), listeners))
+            standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
+        });
+    }
+    pools
 }

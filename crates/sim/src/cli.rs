@@ -34,6 +34,8 @@ enum Command {
 enum Dialect {
     /// Handshake.
     Hstratum,
+    /// Aion.
+    Aion,
 }
 
 impl Cli {

@@ -7,7 +7,8 @@
 //! [`Fault`](pool::Fault), a rig by [`Rubbish`](rig::Rubbish), so that whatever stands between
 //! them can be tested, demonstrated and put under load.
 //!
-//! What differs by coin sits behind the traits of [`coin`]; [`handshake`] implements them.
+//! What differs by coin sits behind the traits of [`coin`]; [`handshake`] and [`aion`] implement
+//! them.
 //!
 //! ```
 //! use orepass_sim::pool::{Pool, PoolConfig};
@@ -28,9 +29,11 @@
 //! # }
 //! ```
 
+pub mod aion;
 pub mod coin;
 pub mod farm;
 pub mod handshake;
+mod lines;
 pub mod pool;
 pub mod rig;
 mod wait;

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use orepass_stratum::rpc;
 use orepass_stratum::target::Difficulty;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::{TcpListener, ToSocketAddrs};
@@ -156,7 +155,8 @@ impl Pool {
         self.inner.make_job(&mut ledger);
     }
 
-    /// Begins a block: all jobs so far become stale, and a new one is told to everybody.
+    /// Begins a block: a job on it is told to everybody, and where
+    /// [blocks close jobs](PoolConfig::blocks_close_jobs), all before it become stale.
     pub fn new_block(&self) {
         self.inner.begin_block(None);
     }
@@ -195,9 +195,9 @@ impl Pool {
             Fault::RefuseShares => ledger.faults.refuse_shares = true,
             Fault::NoVerdicts => ledger.faults.no_verdicts = true,
             Fault::LateVerdicts(delay) => ledger.faults.late_verdicts = Some(delay),
-            Fault::UnusableNotify => inner.tell_notify(inner.config.coin.unusable_notify()),
+            Fault::UnusableNotify => inner.tell_notify(&inner.config.coin.unusable_notify()),
             Fault::OverlongNotify => {
-                inner.tell_notify(format_args!("[\"{}\"]", "0".repeat(OVERLONG)));
+                inner.tell_notify(&format_args!("[\"{}\"]", "0".repeat(OVERLONG)));
             }
             Fault::RepeatNotify => inner.tell(Event::Repeat),
             Fault::ErrorObjects => ledger.faults.error_objects = true,
@@ -254,7 +254,7 @@ impl Inner {
 
     fn begin_block(&self, tip: Option<[u8; 32]>) {
         let mut ledger = self.ledger();
-        ledger.begin_block(tip);
+        ledger.begin_block(&self.config, tip);
         self.make_job(&mut ledger);
     }
 
@@ -263,9 +263,9 @@ impl Inner {
         let _ = self.events.send(event);
     }
 
-    fn tell_notify(&self, params: impl std::fmt::Display) {
+    fn tell_notify(&self, params: &dyn std::fmt::Display) {
         let mut line = BytesMut::new();
-        rpc::put_notification(&mut line, "mining.notify", params);
+        self.config.coin.put_call("mining.notify", params, &mut line);
         self.tell(Event::Raw(line.freeze()));
     }
 }

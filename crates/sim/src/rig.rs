@@ -54,8 +54,14 @@ struct Memory {
     job_ids: VecDeque<u64>,
     /// Fingerprints of works with their extranonce1.
     works: VecDeque<u64>,
+    /// The id of the job that it took last.
+    last_job: Option<String>,
     /// Which rubbish comes next.
     rubbish: usize,
+    /// Where it is connected to; empty where that is no address.
+    address: String,
+    /// Whether it has given up for good.
+    ended: bool,
 }
 
 impl Rig {
@@ -70,14 +76,36 @@ impl Rig {
     }
 
     /// Mines over the connections that `connect` makes, until the handle closes the rig.
-    pub async fn run<S, F, C>(mut self, mut connect: F) -> RigStats
+    pub async fn run<S, F, C>(self, mut connect: F) -> RigStats
     where
         S: AsyncRead + AsyncWrite + Unpin,
         F: FnMut() -> C,
         C: Future<Output = io::Result<S>>,
     {
+        self.mine(|_| connect()).await
+    }
+
+    /// Mines at a TCP address (`host:port`), until the handle closes the rig. Firmware that
+    /// follows `client.reconnect` may end up at another.
+    pub async fn run_tcp(mut self, address: String) -> RigStats {
+        self.memory.address = address;
+        self.mine(|address| async move {
+            let stream = TcpStream::connect(&address).await?;
+            // A failure makes shares slower, nothing else.
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        })
+        .await
+    }
+
+    async fn mine<S, F, C>(mut self, mut connect: F) -> RigStats
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        F: FnMut(String) -> C,
+        C: Future<Output = io::Result<S>>,
+    {
         while !self.control.borrow().closed {
-            let attempt = timeout(CONNECT_PATIENCE, connect());
+            let attempt = timeout(CONNECT_PATIENCE, connect(self.memory.address.clone()));
             let attempt = tokio::select! {
                 attempt = attempt => attempt,
                 () = closed(self.control.clone()) => break,
@@ -87,6 +115,9 @@ impl Rig {
                 Ok(Err(error)) => self.note_failure(&error),
                 Err(_) => self.note_failure(&"the connection took too long"),
             }
+            if self.memory.ended {
+                break;
+            }
             let pause = self.pause();
             tokio::select! {
                 () = sleep(pause) => {}
@@ -94,17 +125,6 @@ impl Rig {
             }
         }
         self.stats.lock().clone()
-    }
-
-    /// Mines at a TCP address (`host:port`), until the handle closes the rig.
-    pub async fn run_tcp(self, address: String) -> RigStats {
-        self.run(|| async {
-            let stream = TcpStream::connect(&address).await?;
-            // A failure makes shares slower, nothing else.
-            let _ = stream.set_nodelay(true);
-            Ok(stream)
-        })
-        .await
     }
 
     fn note_failure(&self, error: &dyn std::fmt::Display) {

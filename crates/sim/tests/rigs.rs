@@ -7,13 +7,12 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Client, EASY, config, rig_config, start};
+use common::{EASY, config, rig_config, script, start};
 use orepass_sim::farm::Farm;
 use orepass_sim::handshake::Generation;
 use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{LoginOrder, Rig, RigConfig, Rubbish};
 use serde_json::{Value, json};
-use tokio::io::duplex;
 
 const RUBBISH: [Rubbish; 8] = [
     Rubbish::MalformedLine,
@@ -55,18 +54,6 @@ async fn rubbish_is_refused_and_good_shares_are_not() {
         assert_eq!((pool.unauthorized, pool.accepted, pool.submits), (2, 32, 46));
         assert_eq!(pool.workers["sim"].rejected, 12);
     }
-}
-
-/// The other end of a rig's connection.
-fn script(config: RigConfig) -> (Client, orepass_sim::rig::RigHandle) {
-    let (near, far) = duplex(1 << 16);
-    let (rig, handle) = Rig::new(config);
-    let mut near = Some(near);
-    tokio::spawn(rig.run(move || {
-        let stream = near.take().ok_or_else(|| std::io::Error::other("only once"));
-        std::future::ready(stream)
-    }));
-    (Client::new(far), handle)
 }
 
 #[tokio::test]

@@ -270,6 +270,12 @@ impl<D: Dialect> Downstream<D> {
         self.in_flight.len()
     }
 
+    /// Whether the rig has subscribed and waits for its first seat.
+    #[must_use]
+    pub const fn wants_seat(&self) -> bool {
+        self.login.pending_subscribe.is_some()
+    }
+
     /// Whether the rig can move to another extranonce without being closed.
     #[must_use]
     pub const fn takes_set_extranonce(&self) -> bool {

@@ -86,7 +86,7 @@ async fn a_pool_that_refuses_the_account_is_asked_again_while_the_rigs_wait() {
     let (log, _guard) = Log::capture();
     let mut plan = Plan::deployed();
     plan.route.downstream.park_for = std::time::Duration::from_secs(600);
-    plan.route.pool.password = "sesame-97".into();
+    plan.route.pools[0].password = "sesame-97".into();
     let pool = plan.make_pool();
     pool.fault(Fault::RefuseWorker("account".into()));
     let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();

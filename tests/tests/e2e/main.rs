@@ -17,4 +17,5 @@ mod rubbish;
 mod seats;
 
 mod stop;
+mod two_pools;
 mod vardiff;

@@ -66,7 +66,9 @@ async fn a_pool_that_judges_nothing_does_not_hold_the_stop_up() {
     let (site, farm) = in_flight(Fault::NoVerdicts).await;
     let accounts = stop(&site, &farm).await;
     assert_eq!(accounts.count(Verdict::LostOnFailover), ALL);
-    assert_eq!(accounts.rigs.accepted, 0);
+    // Even then each rig is told what became of its shares.
+    assert_eq!((accounts.rigs.rejected, accounts.rigs.unanswered), (ALL, 0));
+    assert_eq!(accounts.route.undeliverable, 0);
     farm.close().await;
 }
 

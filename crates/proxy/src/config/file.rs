@@ -9,7 +9,7 @@ use super::number::{Bounded, Positive};
 use super::options::RawOptions;
 use super::secret::SecretRef;
 use super::value::{Name, PoolUrl, UserTemplate};
-use super::{Log, Reply, Verify};
+use super::{Log, OnOutage, Reply, Verify};
 
 /// How many bytes of an extranonce tell rigs apart.
 pub(super) type PrefixBytes = Bounded<0, 4>;
@@ -36,6 +36,10 @@ pub(super) struct RouteTable {
     pub(super) reply: Reply,
     #[serde(default)]
     pub(super) prefix_bytes: Option<PrefixBytes>,
+    #[serde(default)]
+    pub(super) on_outage: OnOutage,
+    #[serde(default)]
+    pub(super) hold_seconds: Option<Bounded<1, 604_800>>,
     #[serde(default)]
     pub(super) max_channels: Option<Bounded<1, 1024>>,
     #[serde(default)]
@@ -66,6 +70,8 @@ pub(super) struct PoolTable {
     pub(super) user: UserTemplate,
     #[serde(default)]
     pub(super) password: Option<Spanned<SecretRef>>,
+    #[serde(default)]
+    pub(super) weight: Option<Positive>,
     #[serde(default)]
     pub(super) options: RawOptions,
 }

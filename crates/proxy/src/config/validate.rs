@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use toml::Spanned;
 
@@ -11,8 +12,8 @@ use super::file::{ConfigFile, PoolTable, PrefixBytes, RouteTable, VardiffTable};
 use super::number::Positive;
 use super::value::{ListenAddr, Name};
 use super::{
-    Config, ConfigError, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_RIGS, DEFAULT_PASSWORD, Pool, Route,
-    Secret, Vardiff, explain,
+    Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_RIGS, DEFAULT_PASSWORD,
+    OnOutage, Pool, Route, Secret, Vardiff, explain,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -86,6 +87,12 @@ impl Check<'_> {
                 .unwrap_or_else(|| distinct.unwrap_or(usize::MAX).min(DEFAULT_MAX_RIGS)),
             options: table.options.into(),
             vardiff: self.vardiff(&table.vardiff),
+            hold_for: Some(match table.on_outage {
+                OnOutage::Close => Duration::ZERO,
+                OnOutage::Hold => table
+                    .hold_seconds
+                    .map_or(DEFAULT_HOLD, |seconds| Duration::from_secs(seconds.get().into())),
+            }),
             pools: table.pool.into_iter().map(|pool| self.pool(pool, &mut pool_names)).collect(),
         }
     }
@@ -140,6 +147,7 @@ impl Check<'_> {
                 Secret::new("")
             }),
         };
-        Pool { name, url, user: table.user, password, options: table.options.into() }
+        let weight = table.weight.map(Positive::get);
+        Pool { name, url, user: table.user, password, weight, options: table.options.into() }
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use orepass_stratum::channel::ChannelView;
+use orepass_stratum::channel::{ChannelView, Seat};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
 use orepass_stratum::error::Reject;
+use orepass_stratum::job::Generation;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
+use orepass_stratum::pools::{Gate, PoolIndex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tracing::trace;
 
+use crate::clock::now;
 use crate::rig_log::RigLog;
 use crate::roster::{Entry, Identity};
 use crate::route::channel::Channel;
@@ -31,6 +34,9 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 /// How long a rig waits for a lease to come free before another connection is opened for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a rig stays on a channel without a connection before it looks for a sibling.
+const STRANDED_AFTER: Duration = Duration::from_secs(3);
+
 /// Serves a rig to its end.
 pub async fn serve<D, R, W>(route: Arc<Route<D>>, reader: R, writer: W, peer: SocketAddr)
 where
@@ -43,13 +49,17 @@ where
     let (sender, mail) = mailbox();
     let mut served = Served {
         session: Downstream::new(
-            Arc::clone(&route.dialect),
+            Arc::clone(route.dialect()),
             Arc::clone(&route.downstream),
             session,
-            Instant::now(),
+            now(),
         ),
         log: RigLog::new(route.name(), peer),
-        place: Place::Nowhere,
+        place: None,
+        former: None,
+        waiting: None,
+        leave_at: None,
+        plan: route.plan(),
         mailbox: sender,
         entry,
         route,
@@ -58,20 +68,35 @@ where
     served.log.down(&served.route, &reason);
 }
 
-/// Where a session stands.
-enum Place<D: Dialect> {
-    Nowhere,
-    Waiting(Waiting<D>, Instant),
-    Seated(Arc<Channel<D>>, watch::Receiver<ChannelView<D>>),
-}
-
 struct Served<D: Dialect> {
     session: Downstream<D>,
     log: RigLog,
-    place: Place<D>,
+    place: Option<Place<D>>,
+    /// The channel that the rig sat on before, for shares of the jobs that it was told there.
+    former: Option<(Generation, Arc<Channel<D>>)>,
+    waiting: Option<Wait<D>>,
+    /// When the rig is closed, since it belongs elsewhere and cannot be told so.
+    leave_at: Option<Instant>,
+    plan: watch::Receiver<u64>,
     mailbox: mpsc::Sender<Mail>,
     entry: Entry,
     route: Arc<Route<D>>,
+}
+
+/// Where a rig sits.
+struct Place<D: Dialect> {
+    channel: Arc<Channel<D>>,
+    view: watch::Receiver<ChannelView<D>>,
+    /// The generation of its seat.
+    generation: Generation,
+    /// Since when the channel has had no connection.
+    lost_since: Option<Instant>,
+}
+
+/// A rig that waits for a seat.
+struct Wait<D: Dialect> {
+    waiting: Waiting<D>,
+    since: Instant,
 }
 
 impl<D: Dialect> Served<D> {
@@ -100,9 +125,9 @@ impl<D: Dialect> Served<D> {
             let unwritten = self.session.transmit().remaining();
             let ready = unwritten < MAX_UNWRITTEN && !stopping;
             unwritten_since = unwritten_since.filter(|_| unwritten > 0);
-            let slow = (unwritten > 0)
-                .then(|| *unwritten_since.get_or_insert_with(Instant::now) + WRITE_WITHIN);
-            let timeout = self.session.poll_timeout();
+            let slow =
+                (unwritten > 0).then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
+            let timeout = self.deadline();
             lines.buffer().reserve(READ_SIZE);
             tokio::select! {
                 read = reader.read_buf(lines.buffer()), if ready => match read {
@@ -117,11 +142,13 @@ impl<D: Dialect> Served<D> {
                     self.session.handle_verdict(number, &verdict);
                     self.log.verdict(&verdict);
                 }
-                () = self.place.changed(), if ready => self.look(),
-                () = sleep_until(timeout) => self.session.handle_timeout(Instant::now()),
+                () = shown(&mut self.place), if ready => self.look(),
+                () = seats_changed(&mut self.waiting) => self.settle(),
+                Ok(()) = self.plan.changed() => self.settle(),
+                () = sleep_until(timeout) => self.on_time(),
                 () = sleep_until(slow) => return CloseReason::SlowReader(WRITE_WITHIN),
                 () = route.stopping().cancelled(), if !stopping => {}
-                () = route.ending().cancelled() => {
+                () = route.closing_now().cancelled() => {
                     self.session.handle_close(CloseReason::Shutdown);
                 }
             }
@@ -129,12 +156,13 @@ impl<D: Dialect> Served<D> {
     }
 
     fn take_lines(&mut self, lines: &mut LineReader) {
-        let now = Instant::now();
+        let at = now();
         while let Some(line) = lines.next_line() {
             match line {
                 Ok(line) => {
-                    trace!(line = %String::from_utf8_lossy(line), "from the rig");
-                    self.session.handle_line(line, now);
+                    // Not the line itself: an authorize has the rig's password in it.
+                    trace!(bytes = line.len(), "a line from the rig");
+                    self.session.handle_line(line, at);
                 }
                 Err(error) => self.session.handle_line_error(error),
             }
@@ -156,10 +184,16 @@ impl<D: Dialect> Served<D> {
             books.iter().for_each(|book| book.unchecked());
         }
         let ticket = Ticket::new(submission.number, submission.hashes, books, mailbox);
-        let Place::Seated(channel, _) = &self.place else { return };
+        // To the pool that told the job, and to no other.
+        let generation = submission.frames.generation;
+        let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
+        let former = self.former.as_ref().map(|(generation, channel)| (*generation, channel));
+        let issuer = [present, former].into_iter().flatten().find(|(of, _)| *of == generation);
+        let Some((_, channel)) = issuer else { return };
+        let pool = channel.pool;
         if let Err(Some(ticket)) = channel.submit(submission, ticket) {
             ticket.resolve(Err(Reject::overflow("pool connection saturated")));
-            self.route.relieve();
+            self.route.relieve(pool);
         }
     }
 
@@ -167,7 +201,7 @@ impl<D: Dialect> Served<D> {
     fn take_events(&mut self) -> Option<CloseReason> {
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::WantsSeat => self.find_seat(),
+                Event::WantsSeat => self.settle(),
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);
@@ -181,10 +215,7 @@ impl<D: Dialect> Served<D> {
                         worker: self.session.worker().cloned(),
                         agent: self.session.agent().map(str::to_owned),
                     });
-                    let channel = match &self.place {
-                        Place::Seated(channel, _) => Some(channel.number),
-                        _ => None,
-                    };
+                    let channel = self.place.as_ref().map(|place| place.channel.number);
                     self.log.up(&self.session, channel);
                 }
                 Event::Told(job) => trace!(%job, "told"),
@@ -197,49 +228,92 @@ impl<D: Dialect> Served<D> {
         None
     }
 
-    /// The channel shows something new, or a seat may have come free.
+    /// The channel shows something new.
     fn look(&mut self) {
-        match &mut self.place {
-            Place::Seated(channel, view) if view.has_changed().is_err() => {
-                // Its task is gone for good, and with it the space of this rig's lease.
-                trace!(channel = channel.number, "gone");
-                self.session.handle_close(CloseReason::ExtranonceChanged);
-            }
-            Place::Seated(_, view) => {
-                let shown = view.borrow_and_update().clone();
-                self.session.handle_view(&shown, Instant::now());
-            }
-            Place::Waiting(..) | Place::Nowhere => self.find_seat(),
+        let Some(place) = &mut self.place else { return };
+        if place.view.has_changed().is_ok() {
+            let shown = place.view.borrow_and_update().clone();
+            place.lost_since =
+                if shown.live { None } else { place.lost_since.or_else(|| Some(now())) };
+            self.session.handle_view(&shown, now());
+        } else {
+            self.settle();
         }
     }
 
-    fn find_seat(&mut self) {
-        let now = Instant::now();
-        if let Place::Seated(channel, _) = &self.place {
-            // The channel has a new space. Without room in it, the rig comes back to another.
-            match channel.view().seat() {
-                Ok(seat) => self.session.handle_seat(seat, now),
-                Err(_) => self.session.handle_close(CloseReason::ExtranonceChanged),
-            }
-            return self.look();
+    /// Finds the rig the place that it should have, if that is not the one it has.
+    fn settle(&mut self) {
+        let at = now();
+        if self.route.choice().gate() == Gate::Closed {
+            return self.session.handle_close(CloseReason::Outage);
         }
-        if matches!(self.place, Place::Nowhere) {
-            self.place = Place::Waiting(self.route.wait(), now);
-        }
-        let patient = match &self.place {
-            Place::Waiting(_, since) => now.duration_since(*since) < PATIENCE,
-            _ => true,
+        let pool = self.route.pool_for(self.entry.rig().serial);
+        let must_move = match &self.place {
+            None => self.session.wants_seat(),
+            Some(place) => place.must_leave(pool, at),
         };
-        match self.route.seat(patient) {
-            SeatAnswer::Seat(seat, channel) => {
-                let view = channel.watch();
-                self.place = Place::Seated(channel, view);
-                self.session.handle_seat(seat, now);
-                self.look();
-            }
-            SeatAnswer::Wait => {}
-            SeatAnswer::Full(reason) => self.session.handle_no_seat(reason),
+        if !must_move {
+            self.waiting = None;
+            self.leave_at = None;
+            return;
         }
+        if self.waiting.is_none() {
+            self.waiting = Some(Wait { waiting: self.route.wait(), since: at });
+        }
+        let patient =
+            self.waiting.as_ref().is_some_and(|wait| at.duration_since(wait.since) < PATIENCE);
+        let Some(pool) = pool else { return };
+        match self.route.seat(pool, patient) {
+            // The rig comes back to that seat, or another, by itself.
+            SeatAnswer::Seat(..)
+                if self.place.is_some() && !self.session.takes_set_extranonce() =>
+            {
+                let delay = || self.route.closing.delay(at, fastrand::f64());
+                self.leave_at.get_or_insert_with(|| at + delay());
+                self.waiting = None;
+            }
+            SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
+            SeatAnswer::Wait => {}
+            SeatAnswer::Full(reason) => match &self.place {
+                None => self.session.handle_no_seat(reason),
+                Some(place) if place.channel.is_gone() => {
+                    self.session.handle_close(CloseReason::ExtranonceChanged);
+                }
+                // Better a pool that is not the right one than none.
+                Some(_) => {}
+            },
+        }
+    }
+
+    fn sit(&mut self, seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+        let view = channel.watch();
+        let place = Place { channel, view, generation: seat.generation, lost_since: None };
+        if let Some(former) = self.place.replace(place) {
+            self.former = Some((former.generation, former.channel));
+        }
+        self.waiting = None;
+        self.leave_at = None;
+        self.session.handle_seat(seat, at);
+        self.look();
+    }
+
+    /// When [`on_time`](Self::on_time) wants to be called.
+    fn deadline(&self) -> Option<Instant> {
+        let stranded = self.place.as_ref().and_then(Place::stranded_at);
+        let patience = self.waiting.as_ref().map(|wait| wait.since + PATIENCE);
+        // What has passed has been acted on; only the session sets its own again.
+        let ahead = |at: &Instant| *at > now();
+        let own = [stranded, patience].into_iter().flatten().filter(ahead);
+        own.chain(self.leave_at).chain(self.session.poll_timeout()).min()
+    }
+
+    fn on_time(&mut self) {
+        let at = now();
+        self.session.handle_timeout(at);
+        if self.leave_at.is_some_and(|leave| leave <= at) {
+            self.session.handle_close(CloseReason::ExtranonceChanged);
+        }
+        self.settle();
     }
 
     /// Writes what is left to say and closes.
@@ -248,13 +322,6 @@ impl<D: Dialect> Served<D> {
         mut writer: W,
         reason: CloseReason,
     ) -> CloseReason {
-        if reason == CloseReason::ExtranonceChanged {
-            let delay = self.route.closing.delay(Instant::now(), fastrand::f64());
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                () = self.route.ending().cancelled() => {}
-            }
-        }
         let words = async {
             writer.write_all_buf(self.session.transmit()).await?;
             writer.shutdown().await
@@ -266,28 +333,44 @@ impl<D: Dialect> Served<D> {
 }
 
 impl<D: Dialect> Place<D> {
-    /// Resolves when there is something to look at.
-    async fn changed(&mut self) {
-        match self {
-            Self::Nowhere => std::future::pending().await,
-            Self::Waiting(waiting, since) => {
-                let patience_ends = *since + PATIENCE;
-                let impatient = (Instant::now() < patience_ends).then_some(patience_ends);
-                tokio::select! {
-                    () = waiting.changed() => {}
-                    () = sleep_until(impatient) => {}
-                }
-            }
-            Self::Seated(_, view) => {
-                // An error means that the channel is gone, which `look` finds out.
-                let _ = view.changed().await;
-            }
-        }
+    /// When a rig on a channel without a connection should look for another.
+    fn stranded_at(&self) -> Option<Instant> {
+        self.lost_since.map(|since| since + STRANDED_AFTER)
+    }
+
+    /// Whether the rig should sit elsewhere: at another pool, on another channel, or on the same
+    /// one in its new generation.
+    fn must_leave(&self, pool: Option<PoolIndex>, at: Instant) -> bool {
+        let generation = {
+            let view = self.view.borrow();
+            view.ground.as_ref().map(|_| view.generation)
+        };
+        self.channel.is_gone()
+            || generation.is_some_and(|generation| generation != self.generation)
+            || pool.is_some_and(|pool| pool != self.channel.pool)
+            || self.stranded_at().is_some_and(|stranded| stranded <= at)
+    }
+}
+
+/// Resolves when the rig's channel shows something new, or is gone.
+async fn shown<D: Dialect>(place: &mut Option<Place<D>>) {
+    match place {
+        // An error means that the channel is gone, which a look finds out.
+        Some(place) => drop(place.view.changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when a waiting rig may find a seat.
+async fn seats_changed<D: Dialect>(waiting: &mut Option<Wait<D>>) {
+    match waiting {
+        Some(wait) => wait.waiting.changed().await,
+        None => std::future::pending().await,
     }
 }
 
 /// Sleeps until an instant, or for ever without one.
-pub(super) async fn sleep_until(at: Option<Instant>) {
+pub(crate) async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
 use super::downstream::sleep_until;
+use crate::clock::now;
 use crate::ticket::Ticket;
 
 /// How much is read at once.
@@ -49,8 +50,11 @@ pub enum End {
     /// The pool asked for it.
     #[error("the pool asked us to reconnect")]
     Reconnect,
-    /// The proxy stops.
-    #[error("orepass stops")]
+    /// The pool gave an extranonce1 that another of our connections has: it would be the same work.
+    #[error("the pool gave the extranonce1 of another of our connections again")]
+    SameExtranonce,
+    /// The proxy stops, or the connection is not needed any more.
+    #[error("closed")]
     Stopped,
 }
 
@@ -91,8 +95,7 @@ where
         }
         let writing = upstream.transmit().has_remaining();
         unwritten_since = unwritten_since.filter(|_| writing);
-        let stuck =
-            writing.then(|| *unwritten_since.get_or_insert_with(Instant::now) + WRITE_WITHIN);
+        let stuck = writing.then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
         let timeout = upstream.poll_timeout();
         lines.buffer().reserve(READ_SIZE);
         tokio::select! {
@@ -109,9 +112,9 @@ where
                 Err(error) => return End::Broke(error),
             },
             Some((submission, ticket)) = inbox.recv() => {
-                upstream.handle_submission(submission, ticket, Instant::now());
+                upstream.handle_submission(submission, ticket, now());
             }
-            () = sleep_until(timeout) => upstream.handle_timeout(Instant::now()),
+            () = sleep_until(timeout) => upstream.handle_timeout(now()),
             () = sleep_until(stuck) => return End::Stuck,
             () = ending.cancelled() => return End::Stopped,
         }
@@ -122,14 +125,14 @@ fn take_lines<D: Dialect>(
     upstream: &mut Upstream<D, Ticket>,
     lines: &mut LineReader,
 ) -> Result<(), End> {
-    let now = Instant::now();
+    let at = now();
     while let Some(line) = lines.next_line() {
         match line {
             Ok(line) => {
-                trace!(line = %String::from_utf8_lossy(line), "from the pool");
-                upstream.handle_line(line, now);
+                trace!(line = %String::from_utf8_lossy(line), "a line from the pool");
+                upstream.handle_line(line, at);
             }
-            Err(LineError::TooLong { cap }) => upstream.handle_overlong(cap, now),
+            Err(LineError::TooLong { cap }) => upstream.handle_overlong(cap, at),
             Err(error) => return Err(End::NotStratum(error)),
         }
     }

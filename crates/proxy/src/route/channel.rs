@@ -2,18 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use orepass_stratum::backoff::Backoff;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, Reject};
+use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Route;
+use super::{PoolConfig, Route};
+use crate::clock::now;
 use crate::drive::upstream::{End, pump};
 use crate::ticket::Ticket;
 
@@ -26,26 +28,33 @@ pub(crate) const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));
 pub struct Channel<D: Dialect> {
     /// Its number within the route, for logs.
     pub number: u64,
+    /// Which of the route's pools it belongs to.
+    pub pool: PoolIndex,
+    /// Ends its task.
+    closing: CancellationToken,
     view: watch::Receiver<ChannelView<D>>,
     inbox: mpsc::Sender<(Submission<D>, Ticket)>,
 }
 
 impl<D: Dialect> Channel<D> {
-    pub(super) fn open(route: &Arc<Route<D>>, number: u64) -> Arc<Self> {
+    pub(super) fn open(route: &Arc<Route<D>>, number: u64, pool: PoolIndex) -> Arc<Self> {
+        let closing = route.ending().child_token();
         let (view_sender, view) = watch::channel(ChannelView::unborn());
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
         let task = Task {
             log: Log {
                 route: route.config.name.clone(),
                 channel: number,
-                pool: route.config.pool.name.clone(),
+                pool: route.pool(pool).name.clone(),
             },
             route: Arc::clone(route),
+            pool,
+            closing: closing.clone(),
             view: view_sender,
             inbox: receiver,
         };
         route.tasks.spawn(task.run());
-        Arc::new(Self { number, view, inbox })
+        Arc::new(Self { number, pool, closing, view, inbox })
     }
 
     /// What the channel shows at this moment.
@@ -72,6 +81,11 @@ impl<D: Dialect> Channel<D> {
         self.view.has_changed().is_err()
     }
 
+    /// Ends it for good.
+    pub(super) fn close(&self) {
+        self.closing.cancel();
+    }
+
     /// Hands a share over without waiting; gives its ticket back when the inbox is full.
     ///
     /// # Errors
@@ -87,6 +101,8 @@ impl<D: Dialect> Channel<D> {
 
 struct Task<D: Dialect> {
     route: Arc<Route<D>>,
+    pool: PoolIndex,
+    closing: CancellationToken,
     log: Log,
     view: watch::Sender<ChannelView<D>>,
     inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
@@ -94,17 +110,18 @@ struct Task<D: Dialect> {
 
 impl<D: Dialect> Task<D> {
     async fn run(mut self) {
-        let ending = self.route.ending().clone();
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
-        while !ending.is_cancelled() {
+        while !self.closing.is_cancelled() {
             let end = self.connection(&mut upstream).await;
-            upstream.handle_disconnected();
+            // The session goes offline before its end is told, so the last view tells.
             let was_live = self.view.borrow().live;
+            upstream.handle_disconnected();
             self.drain(&mut upstream);
-            if ending.is_cancelled() {
+            if self.closing.is_cancelled() {
                 return;
             }
+            self.report(&end, was_live);
             if was_live {
                 backoff.reset();
             }
@@ -114,35 +131,58 @@ impl<D: Dialect> Task<D> {
         }
     }
 
+    /// Tells the choice of pools what a connection's end means, if it was the pool's last.
+    fn report(&self, end: &End, was_live: bool) {
+        let pool = self.pool;
+        let sibling =
+            self.route.channels().iter().any(|channel| channel.pool == pool && channel.is_live());
+        let harmless = matches!(end, End::Reconnect | End::SameExtranonce);
+        if sibling || harmless {
+            return;
+        }
+        let given_up = matches!(end, End::Down(_));
+        self.route.report(|choice, now| {
+            if was_live && !given_up {
+                choice.lost(pool, now);
+            } else {
+                choice.down(pool, now);
+            }
+        });
+    }
+
     fn upstream(&self) -> Upstream<D, Ticket> {
         let config = &self.route.config;
+        let pool = self.route.pool(self.pool);
         let upstream = UpstreamConfig {
-            user: config.pool.user.clone(),
-            password: config.pool.password.clone(),
+            user: pool.user.clone(),
+            password: pool.password.clone(),
             agent: AGENT.into(),
             prefix_bytes: config.prefix_bytes,
             max_rigs: config.max_rigs_per_channel,
-            fallback: self.route.needs_fallback(),
+            fallback: self.route.needs_fallback(self.pool),
         };
-        Upstream::new(Arc::clone(&self.route.dialect), upstream, Arc::clone(&self.route.ids))
+        let dialect = Arc::clone(&self.route.dialects[self.pool]);
+        Upstream::new(dialect, upstream, Arc::clone(&self.route.ids))
     }
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connecting = self.route.connector.connect(&self.route.config.pool.url);
+        let connecting = self.route.connector.connect(&self.route.pool(self.pool).url);
         let connection = tokio::select! {
             connection = connecting => connection,
-            () = self.route.ending().cancelled() => return End::Stopped,
+            () = self.closing.cancelled() => return End::Stopped,
         };
         let (reader, writer) = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
-        upstream.handle_connected(Instant::now());
-        let ending = self.route.ending().clone();
-        let Self { inbox, view, route, log } = self;
-        let on_event =
-            |upstream: &Upstream<D, Ticket>, event| take_event(route, log, view, upstream, event);
+        upstream.handle_connected(now());
+        let ending = self.closing.clone();
+        let Self { inbox, view, route, log, pool, .. } = self;
+        let pool = *pool;
+        let on_event = |upstream: &Upstream<D, Ticket>, event| {
+            take_event(route, pool, log, view, upstream, event)
+        };
         pump(upstream, reader, writer, inbox, &ending, on_event).await
     }
 
@@ -150,7 +190,7 @@ impl<D: Dialect> Task<D> {
     fn drain(&mut self, upstream: &mut Upstream<D, Ticket>) {
         while let Some(event) = upstream.poll_event() {
             // Nothing of it can end the connection any more.
-            let _ = take_event(&self.route, &self.log, &self.view, upstream, event);
+            let _ = take_event(&self.route, self.pool, &self.log, &self.view, upstream, event);
         }
     }
 
@@ -161,7 +201,7 @@ impl<D: Dialect> Task<D> {
         loop {
             tokio::select! {
                 () = &mut over => return,
-                () = self.route.ending().cancelled() => return,
+                () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
         }
@@ -170,6 +210,7 @@ impl<D: Dialect> Task<D> {
 
 fn take_event<D: Dialect>(
     route: &Arc<Route<D>>,
+    pool: PoolIndex,
     log: &Log,
     view: &watch::Sender<ChannelView<D>>,
     upstream: &Upstream<D, Ticket>,
@@ -177,23 +218,52 @@ fn take_event<D: Dialect>(
 ) -> ControlFlow<End> {
     match event {
         UpstreamEvent::View => {
-            view.send_replace(upstream.view());
+            let shown = upstream.view();
+            if let Some(work) = &shown.work
+                && let Some(block) = work.dialect.block_key(&work.job)
+            {
+                route.report(|choice, now| choice.block(pool, block, now));
+            }
+            let live = shown.live;
+            view.send_replace(shown);
+            if live {
+                route.report(|choice, now| choice.up(pool, now));
+            }
             route.bump();
         }
-        UpstreamEvent::Verdict { ticket, verdict, .. } => ticket.resolve(verdict),
+        UpstreamEvent::Verdict { ticket, verdict, after } => {
+            let stale = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::Stale);
+            if after.is_some() && !stale {
+                route.report(|choice, now| choice.verdict(pool, verdict.is_ok(), now));
+            }
+            ticket.resolve(verdict);
+        }
         UpstreamEvent::LateVerdict => route.book.late_verdict(),
         UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
         UpstreamEvent::Reconnect { host, port } => {
-            let stays = host.as_deref().is_none_or(|host| host == route.config.pool.url.host())
-                && port.is_none_or(|port| port == route.config.pool.url.port());
+            let configured = |pool: &PoolConfig| {
+                host.as_deref().is_none_or(|host| host == pool.url.host())
+                    && port.is_none_or(|port| port == pool.url.port())
+            };
+            let stays = configured(route.pool(pool));
             if stays {
                 return ControlFlow::Break(End::Reconnect);
             }
             log.elsewhere(host.as_deref(), port);
         }
         UpstreamEvent::Notice(notice) => {
-            if matches!(notice, Notice::Fallback { .. }) {
-                route.fallback.store(true, Ordering::Relaxed);
+            match &notice {
+                Notice::Fallback { .. } => route.note_fallback(pool),
+                Notice::Live => {
+                    let ground = upstream.view().ground;
+                    let split = ground.map(|ground| ground.split);
+                    if let Some(split) = split
+                        && route.has_extranonce(log.channel, pool, &split.extranonce1)
+                    {
+                        return ControlFlow::Break(End::SameExtranonce);
+                    }
+                }
+                _ => {}
             }
             log.notice(&notice);
         }

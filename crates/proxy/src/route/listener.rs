@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::pools::Gate;
 use tokio::net::TcpListener;
 use tracing::warn;
 
 use super::Route;
+use crate::clock::now;
 use crate::drive::downstream::serve;
 use crate::net::connect::tune;
 
@@ -18,7 +20,8 @@ const SPARE_SESSIONS: usize = 1000;
 
 /// Takes connections until the route stops.
 pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
-    let seats = route.config.max_channels.saturating_mul(route.config.max_rigs_per_channel);
+    let channels = route.config.max_channels;
+    let seats = channels.saturating_mul(route.config.max_rigs_per_channel);
     let most = seats.saturating_add(SPARE_SESSIONS);
     loop {
         let accepted = tokio::select! {
@@ -26,13 +29,15 @@ pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
             () = route.stopping().cancelled() => return,
         };
         match accepted {
+            // Rigs that are refused at once go to their own backup.
+            Ok(_) if route.choice().gate() == Gate::Closed => {}
             Ok((stream, peer)) if route.roster.online() < most => {
                 tune(&stream);
                 let (reader, writer) = stream.into_split();
                 route.sessions.spawn(serve(Arc::clone(&route), reader, writer, peer));
             }
             Ok((_, peer)) => {
-                if route.junk.may_log(peer.ip(), std::time::Instant::now()) {
+                if route.junk.may_log(peer.ip(), now()) {
                     warn!(
                         event = "rig.refused", route = route.config.name, %peer,
                         "more than {most} connections; raise `max_channels`"

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::NoLease;
 use tokio::sync::watch;
 
@@ -14,6 +16,8 @@ use super::channel::Channel;
 
 /// The most connections that are being opened at once.
 const MAX_OPENING: usize = 8;
+/// Multiples of it, without their whole part, are spread evenly between 0 and 1.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// The least time between two rigs that are closed because their extranonce changed: 500 a second.
 const CLOSE_EVERY: Duration = Duration::from_millis(2);
 /// Spread over this much more, so that they do not come back in step.
@@ -56,15 +60,35 @@ impl<D: Dialect> Route<D> {
         Waiting { route: Arc::clone(self), changed: self.changed.subscribe() }
     }
 
-    /// A seat on the first channel that has one: rigs are spread over as few channels as hold
-    /// them. `patient` rigs wait for leases that come free with the next work before another
+    /// The pool that a rig should mine at now; none while no pool serves. Rigs are dealt out by
+    /// their serials, so that each stays where it is as long as the parts do.
+    pub(crate) fn pool_for(&self, rig: u64) -> Option<PoolIndex> {
+        let shares = self.choice().shares();
+        let mut fraction = (rig as f64 * GOLDEN).fract();
+        let mut last = None;
+        for (pool, share) in shares.into_iter().enumerate() {
+            if share > 0.0 {
+                last = Some(pool);
+                if fraction < share {
+                    return last;
+                }
+            }
+            fraction -= share;
+        }
+        last
+    }
+
+    /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
+    /// hold them. `patient` rigs wait for leases that come free with the next work before another
     /// connection is opened for them.
-    pub fn seat(self: &Arc<Self>, patient: bool) -> Answer<D> {
+    pub fn seat(self: &Arc<Self>, pool: PoolIndex, patient: bool) -> Answer<D> {
         let mut channels = self.channels();
         channels.retain(|channel| !channel.is_gone());
+        let mut open = 0;
         let mut opening = 0;
         let mut resting = false;
-        for channel in channels.iter() {
+        for channel in channels.iter().filter(|channel| channel.pool == pool) {
+            open += 1;
             let view = channel.view();
             if !view.live {
                 opening += 1;
@@ -76,35 +100,53 @@ impl<D: Dialect> Route<D> {
                 Err(NoLease::Full) => {}
             }
         }
+        drop(channels);
         if resting && patient {
             return Answer::Wait;
         }
-        let capacity = self.channel_capacity();
+        let capacity = self.channel_capacity(pool);
         let waiting = self.waiting.load(Ordering::Relaxed).max(1);
         let wanted = waiting.div_ceil(capacity).min(MAX_OPENING);
-        let (open, most) = (channels.len(), self.config.max_channels);
-        drop(channels);
+        let most = self.config.max_channels;
         if opening < wanted && open < most {
-            self.open_channel();
+            self.open_channel(pool);
             return Answer::Wait;
         }
         if opening > 0 || resting {
             return Answer::Wait;
         }
         Answer::Full(format!(
-            "no room: {open} of {most} pool connections are full with {capacity} rigs each; raise \
-             `max_channels` or `max_rigs_per_channel`"
+            "no room: {open} of {most} connections to {} are full with {capacity} rigs each; \
+             raise `max_channels` or `max_rigs_per_channel`",
+            self.pool(pool).name
         ))
     }
 
+    /// Opens connections to a pool until they hold so many rigs, some at a time.
+    pub(super) fn grow(self: &Arc<Self>, pool: PoolIndex, rigs: usize) {
+        let needed = rigs.div_ceil(self.channel_capacity(pool)).min(self.config.max_channels);
+        loop {
+            let channels = self.channels();
+            let of_pool = || channels.iter().filter(|c| c.pool == pool && !c.is_gone());
+            let opening = of_pool().filter(|channel| !channel.is_live()).count();
+            let enough = of_pool().count() >= needed.max(1) || opening >= MAX_OPENING;
+            drop(channels);
+            if enough {
+                return;
+            }
+            self.open_channel(pool);
+        }
+    }
+
     /// Opens another connection where the route may have one more, since one is overloaded.
-    pub(crate) fn relieve(self: &Arc<Self>) {
+    pub(crate) fn relieve(self: &Arc<Self>, pool: PoolIndex) {
         let channels = self.channels();
-        let opening = channels.iter().any(|channel| !channel.is_live());
-        let room = channels.len() < self.config.max_channels;
+        let of_pool = || channels.iter().filter(|channel| channel.pool == pool);
+        let opening = of_pool().any(|channel| !channel.is_live());
+        let room = of_pool().count() < self.config.max_channels;
         drop(channels);
         if room && !opening {
-            self.open_channel();
+            self.open_channel(pool);
         }
     }
 
@@ -113,9 +155,9 @@ impl<D: Dialect> Route<D> {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn open_channel(self: &Arc<Self>) {
+    pub(super) fn open_channel(self: &Arc<Self>, pool: PoolIndex) {
         let number = self.next_channel.fetch_add(1, Ordering::Relaxed);
-        let channel = Channel::open(self, number);
+        let channel = Channel::open(self, number, pool);
         self.channels().push(channel);
     }
 
@@ -123,13 +165,34 @@ impl<D: Dialect> Route<D> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many rigs a channel is known, or expected, to hold.
-    fn channel_capacity(&self) -> usize {
+    /// Whether another connection to the pool has this extranonce1: a server that counts them from
+    /// zero after a restart hands out the same again.
+    pub(crate) fn has_extranonce(
+        &self,
+        not: u64,
+        pool: PoolIndex,
+        extranonce1: &Extranonce,
+    ) -> bool {
+        self.channels().iter().filter(|channel| channel.pool == pool && channel.number != not).any(
+            |channel| {
+                let view = channel.view();
+                let split = view.ground.map(|ground| ground.split);
+                view.live && split.is_some_and(|split| split.extranonce1 == *extranonce1)
+            },
+        )
+    }
+
+    /// How many rigs a channel of a pool is known, or expected, to hold.
+    fn channel_capacity(&self, pool: PoolIndex) -> usize {
+        let known =
+            self.channels().iter().filter(|channel| channel.pool == pool).find_map(|channel| {
+                channel.view().ground.map(|ground| ground.space.capacity() as usize)
+            });
         let prefixes = match self.config.prefix_bytes {
             Some(bytes @ 0..4) => 1_usize << (8 * bytes),
             _ => usize::MAX,
         };
-        prefixes.min(self.config.max_rigs_per_channel).max(1)
+        known.unwrap_or_else(|| prefixes.min(self.config.max_rigs_per_channel)).max(1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One line a minute that says how it goes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::stats::{Rates, Totals};
@@ -9,6 +9,7 @@ use orepass_stratum::verdict::Verdict;
 use tracing::info;
 
 use super::Route;
+use crate::clock::now;
 
 /// How often the line is written.
 const EVERY: Duration = Duration::from_secs(60);
@@ -17,23 +18,23 @@ const SAMPLE: Duration = Duration::from_secs(5);
 
 /// Writes the line until the route ends.
 pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
-    let mut rates = Rates::new(Instant::now());
+    let mut rates = Rates::new(now());
     let mut ticks = tokio::time::interval(SAMPLE);
     let mut last = Totals::default();
-    let mut last_line = (Instant::now(), Totals::default(), (0, 0));
+    let mut last_line = (now(), Totals::default(), (0, 0));
     let mut most_rigs = 0;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = route.stopping().cancelled() => return,
         }
-        let (now, totals) = (Instant::now(), route.totals());
-        rates.add(totals.proven_work() - last.proven_work(), now);
+        let (at, totals) = (now(), route.totals());
+        rates.add(totals.proven_work() - last.proven_work(), at);
         last = totals;
         let online = route.roster.online();
         most_rigs = most_rigs.max(online);
         let (since, before, traffic) = &last_line;
-        if now.duration_since(*since) < EVERY {
+        if at.duration_since(*since) < EVERY {
             continue;
         }
         let accepted = totals.count(Verdict::AcceptedByPool);
@@ -41,7 +42,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let new = accepted - before.count(Verdict::AcceptedByPool);
         let (came, went) = route.roster.traffic();
         let (up, down) = (came - traffic.0, went - traffic.1);
-        let [rate, ..] = rates.per_second(now);
+        let [rate, ..] = rates.per_second(at);
         info!(
             event = "summary",
             route = route.config.name,
@@ -49,7 +50,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
             hashrate(rate),
             route.live_channels()
         );
-        last_line = (now, totals, (came, went));
+        last_line = (at, totals, (came, went));
     }
 }
 

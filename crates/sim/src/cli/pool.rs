@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use orepass_sim::aion::{AionPool, Family};
 use orepass_sim::handshake::{DifficultyScale, Generation, HandshakePool};
 use orepass_sim::pool::{ExtranonceSource, Fault, Judge, Pool, PoolConfig};
 use orepass_stratum::target::Difficulty;
@@ -20,12 +21,42 @@ pub(super) struct PoolArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
     listen: String,
+    /// The share difficulty [default: 0.000001; 1 with aion, where every solution is a share]
+    #[arg(long, value_name = "D", value_parser = difficulty)]
+    difficulty: Option<Difficulty>,
+    /// Judge shares by the difficulty told last, not by the one at their job
+    #[arg(long)]
+    judge_present: bool,
+    /// Draw extranonce1 at random instead of counting connections
+    #[arg(long)]
+    random_extranonce1: bool,
+    /// Give a former extranonce1 back to whoever asks for it
+    #[arg(long)]
+    resume_sessions: bool,
+    /// Seconds between jobs [default: 30; none between blocks with aion]
+    #[arg(long, value_name = "S", value_parser = super::seconds)]
+    job_interval: Option<Duration>,
+    /// Seconds between blocks [default: 600; 10 with aion]
+    #[arg(long, value_name = "S", value_parser = super::seconds)]
+    block_interval: Option<Duration>,
+    /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<TimedFault>,
+    /// End after so many seconds
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+    #[command(flatten)]
+    hstratum: HstratumArgs,
+    #[command(flatten)]
+    aion: AionArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of hstratum")]
+struct HstratumArgs {
     /// The layout of the jobs
     #[arg(long, value_enum, default_value = "deployed")]
     generation: Generation,
-    /// The share difficulty
-    #[arg(long, value_name = "D", default_value = "0.000001", value_parser = difficulty)]
-    difficulty: Difficulty,
     /// What difficulties mean [default: bitcoin; hstratum with the seed generations]
     #[arg(long, value_enum)]
     scale: Option<DifficultyScale>,
@@ -35,12 +66,6 @@ pub(super) struct PoolArgs {
     /// Take an extranonce2 of exactly 4 bytes only
     #[arg(long)]
     strict_extranonce2: bool,
-    /// Draw extranonce1 at random instead of counting connections
-    #[arg(long)]
-    random_extranonce1: bool,
-    /// Give a former extranonce1 back to whoever asks for it
-    #[arg(long)]
-    resume_sessions: bool,
     /// Use a secret mask (with generation deployed-mask)
     #[arg(long)]
     random_mask: bool,
@@ -50,21 +75,23 @@ pub(super) struct PoolArgs {
     /// The block target in compact form; 207fffff makes every second share a block
     #[arg(long, value_name = "HEX", default_value = "1900ffff", value_parser = bits)]
     bits: u32,
-    /// Judge shares by the difficulty told last, not by the one at their job
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of aion")]
+struct AionArgs {
+    /// The kind of server
+    #[arg(long, value_enum, default_value = "miningcore")]
+    family: Family,
+    /// Tell jobs between blocks as not clean
     #[arg(long)]
-    judge_present: bool,
-    /// Seconds between jobs
-    #[arg(long, value_name = "S", default_value = "30", value_parser = super::seconds)]
-    job_interval: Duration,
-    /// Seconds between blocks
-    #[arg(long, value_name = "S", default_value = "600", value_parser = super::seconds)]
-    block_interval: Duration,
-    /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly
-    #[arg(long = "fault", value_name = "FAULT")]
-    faults: Vec<TimedFault>,
-    /// End after so many seconds
-    #[arg(long, value_name = "S")]
-    seconds: Option<f64>,
+    soft_jobs: bool,
+    /// Announce the share target by set_difficulty with a string (family node)
+    #[arg(long)]
+    string_difficulty: bool,
+    /// The difficulty of blocks
+    #[arg(long, value_name = "D", default_value = "11500000", value_parser = difficulty)]
+    network_difficulty: Difficulty,
 }
 
 impl PoolArgs {
@@ -74,7 +101,7 @@ impl PoolArgs {
             .listen(&self.listen)
             .await
             .with_context(|| format!("cannot listen at {}", self.listen))?;
-        tracing::info!(%address, difficulty = %self.difficulty, "pool is open");
+        tracing::info!(%address, dialect = ?self.dialect, "pool is open");
         pool.spawn_schedule();
         for TimedFault { fault, after } in self.faults {
             let pool = pool.clone();
@@ -86,14 +113,15 @@ impl PoolArgs {
         super::watch(self.seconds, || {
             let stats = pool.stats();
             format!(
-                "{} connections, {} jobs, {} accepted, {} rejected ({} stale, {} duplicates, \
-                 {} low difficulty), {} blocks",
+                "{} connections, {} jobs, {} accepted, {} rejected ({} stale, {} duplicates, {} second \
+                 solutions, {} low difficulty), {} blocks",
                 stats.connections_open,
                 stats.jobs,
                 stats.accepted,
                 stats.rejected(),
                 stats.stale,
                 stats.duplicates,
+                stats.second_solutions,
                 stats.low_difficulty,
                 stats.blocks_found,
             )
@@ -104,36 +132,50 @@ impl PoolArgs {
     }
 
     fn config(&self) -> PoolConfig {
-        let coin = match self.dialect {
-            Dialect::Hstratum => {
-                let usual = HandshakePool::new(self.generation);
-                HandshakePool {
-                    extranonce2_size: self.extranonce2_size,
-                    strict_extranonce2: self.strict_extranonce2,
-                    scale: self.scale.unwrap_or(usual.scale),
-                    random_mask: self.random_mask,
-                    bits: self.bits,
-                    transactions: self.transactions,
-                    ..usual
-                }
-            }
+        let usual = match self.dialect {
+            Dialect::Hstratum => self.hstratum.config(),
+            Dialect::Aion => self.aion.config(),
         };
-        let source = if self.random_extranonce1 {
-            ExtranonceSource::Random
-        } else {
-            ExtranonceSource::Counter
-        };
+        let source =
+            if self.random_extranonce1 { ExtranonceSource::Random } else { usual.extranonce1 };
         PoolConfig {
-            coin: Arc::new(coin),
-            difficulty: self.difficulty.get(),
+            difficulty: self.difficulty.map_or(usual.difficulty, Difficulty::get),
             extranonce1: source,
             resume_sessions: self.resume_sessions,
             judge: if self.judge_present { Judge::Present } else { Judge::AtJob },
-            job_interval: Some(self.job_interval),
-            block_interval: Some(self.block_interval),
+            job_interval: self.job_interval.or(usual.job_interval),
+            block_interval: self.block_interval.or(usual.block_interval),
             seed: fastrand::u64(..),
-            ..PoolConfig::default()
+            ..usual
         }
+    }
+}
+
+impl HstratumArgs {
+    fn config(&self) -> PoolConfig {
+        let usual = HandshakePool::new(self.generation);
+        let coin = HandshakePool {
+            extranonce2_size: self.extranonce2_size,
+            strict_extranonce2: self.strict_extranonce2,
+            scale: self.scale.unwrap_or(usual.scale),
+            random_mask: self.random_mask,
+            bits: self.bits,
+            transactions: self.transactions,
+            ..usual
+        };
+        PoolConfig { coin: Arc::new(coin), ..PoolConfig::default() }
+    }
+}
+
+impl AionArgs {
+    fn config(&self) -> PoolConfig {
+        let coin = AionPool {
+            soft_jobs: self.soft_jobs,
+            string_difficulty: self.string_difficulty,
+            network_difficulty: self.network_difficulty.get(),
+            ..AionPool::new(self.family)
+        };
+        PoolConfig { coin: Arc::new(coin), ..PoolConfig::aion(self.family, 1.0) }
     }
 }
 

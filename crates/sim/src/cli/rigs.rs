@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use orepass_sim::aion::{AionRig, Solvers};
 use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, HandshakeRig};
 use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
@@ -24,15 +25,42 @@ pub(super) struct RigsArgs {
     /// How many rigs
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: usize,
-    /// Hashes per second of each rig
-    #[arg(long, value_name = "H", default_value_t = 500.0)]
-    hashrate: f64,
+    /// Hashes per second of each rig [default: 500; as many as there are with aion]
+    #[arg(long, value_name = "H")]
+    hashrate: Option<f64>,
     /// The beginning of the workers' names; a number follows
     #[arg(long, value_name = "PREFIX", default_value = "sim.")]
     worker: String,
     /// The password
     #[arg(long, default_value = "x")]
     password: String,
+    /// Ask for mining.set_extranonce, as aion's always do
+    #[arg(long)]
+    extranonce_subscribe: bool,
+    /// Connect again after at most so many seconds [default: 3]
+    #[arg(long, value_name = "S", value_parser = super::seconds)]
+    reconnect_max: Option<Duration>,
+    /// Let the rigs connect one after the other within so many seconds
+    #[arg(long, value_name = "S", default_value = "1", value_parser = super::seconds)]
+    ramp_up: Duration,
+    /// Send rubbish beside good shares; may be given repeatedly
+    #[arg(long = "fault", value_enum, value_name = "RUBBISH")]
+    faults: Vec<Rubbish>,
+    /// After how many good shares each a piece of rubbish follows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    fault_every: u64,
+    /// End after so many seconds
+    #[arg(long, value_name = "S")]
+    seconds: Option<f64>,
+    #[command(flatten)]
+    hstratum: HstratumArgs,
+    #[command(flatten)]
+    aion: AionArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of hstratum")]
+struct HstratumArgs {
     /// What the firmware makes of the announced extranonce
     #[arg(long, value_enum, default_value = "respect")]
     policy: ExtranoncePolicy,
@@ -48,31 +76,28 @@ pub(super) struct RigsArgs {
     /// Send nonces of 16 digits
     #[arg(long)]
     long_nonces: bool,
-    /// Ask for mining.set_extranonce
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of aion")]
+struct AionArgs {
+    /// How many nonces all rigs solve at a time [default: the processors]
+    #[arg(long, value_name = "N")]
+    solver_threads: Option<usize>,
+    /// How many nonces a rig works on at a time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: u8,
+    /// Work from the target of mining.set_target instead of the notify's
     #[arg(long)]
-    extranonce_subscribe: bool,
-    /// Connect again after at most so many seconds
-    #[arg(long, value_name = "S", default_value = "3", value_parser = super::seconds)]
-    reconnect_max: Duration,
-    /// Let the rigs connect one after the other within so many seconds
-    #[arg(long, value_name = "S", default_value = "1", value_parser = super::seconds)]
-    ramp_up: Duration,
-    /// Send rubbish beside good shares; may be given repeatedly
-    #[arg(long = "fault", value_enum, value_name = "RUBBISH")]
-    faults: Vec<Rubbish>,
-    /// After how many good shares each a piece of rubbish follows
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    fault_every: u64,
-    /// End after so many seconds
-    #[arg(long, value_name = "S")]
-    seconds: Option<f64>,
+    obey_set_target: bool,
 }
 
 impl RigsArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let seed = fastrand::u64(..);
+        let solvers = self.aion.solver_threads.map_or_else(Solvers::shared, Solvers::new);
         let farm = Farm::start(self.count, &self.connect, self.ramp_up, |number| {
-            self.config(number, seed)
+            self.config(number, seed, &solvers)
         });
         super::watch(self.seconds, || {
             let stats = farm.stats();
@@ -96,29 +121,57 @@ impl RigsArgs {
         super::print_summary(&farm.close().await)
     }
 
-    fn config(&self, number: usize, seed: u64) -> RigConfig {
-        let coin = match self.dialect {
-            Dialect::Hstratum => HandshakeRig {
-                policy: self.policy,
-                scale: self.scale,
-                six_params: self.six_params,
-                long_nonces: self.long_nonces,
-                ..HandshakeRig::default()
-            },
+    fn config(&self, number: usize, seed: u64, solvers: &Solvers) -> RigConfig {
+        let usual = match self.dialect {
+            Dialect::Hstratum => self.hstratum.config(),
+            Dialect::Aion => self.aion.config(solvers),
         };
+        let reconnect_max = self.reconnect_max.unwrap_or(usual.reconnect_max);
         RigConfig {
-            coin: Arc::new(coin),
             worker: format!("{}{number}", self.worker),
             password: self.password.clone(),
-            hashrate: self.hashrate,
-            login: self.login,
-            string_ids: self.login == LoginOrder::HandyMiner,
-            extranonce_subscribe: self.extranonce_subscribe,
-            reconnect_max: self.reconnect_max,
+            hashrate: self.hashrate.unwrap_or(usual.hashrate),
+            extranonce_subscribe: self.extranonce_subscribe || usual.extranonce_subscribe,
+            reconnect_min: usual.reconnect_min.min(reconnect_max),
+            reconnect_max,
             rubbish: self.faults.clone(),
             rubbish_every: self.fault_every,
             seed: seed.wrapping_add(number as u64),
+            ..usual
+        }
+    }
+}
+
+impl HstratumArgs {
+    fn config(&self) -> RigConfig {
+        let coin = HandshakeRig {
+            policy: self.policy,
+            scale: self.scale,
+            six_params: self.six_params,
+            long_nonces: self.long_nonces,
+            ..HandshakeRig::default()
+        };
+        RigConfig {
+            coin: Arc::new(coin),
+            hashrate: 500.0,
+            login: self.login,
+            string_ids: self.login == LoginOrder::HandyMiner,
             ..RigConfig::default()
+        }
+    }
+}
+
+impl AionArgs {
+    fn config(&self, solvers: &Solvers) -> RigConfig {
+        let coin = AionRig {
+            seat: solvers.seat(),
+            threads: self.threads,
+            obeys_set_target: self.obey_set_target,
+        };
+        RigConfig {
+            coin: Arc::new(coin),
+            difficulty_at_once: self.obey_set_target,
+            ..RigConfig::aion()
         }
     }
 }

@@ -77,11 +77,21 @@ impl PoolCoin for HandshakePool {
 
     fn subscribe_result(&self, extranonce1: &Extranonce) -> String {
         let id = extranonce1.to_string();
-        let size = self.extranonce2_size(extranonce1);
+        let size = self.announced_size(extranonce1);
         json!([[["mining.notify", id], ["mining.set_difficulty", id]], id, size]).to_string()
     }
 
-    fn extranonce2_size(&self, extranonce1: &Extranonce) -> usize {
+    fn set_extranonce_params(&self, extranonce1: &Extranonce) -> String {
+        json!([extranonce1.to_string(), self.announced_size(extranonce1)]).to_string()
+    }
+
+    fn unusable_notify(&self) -> String {
+        json!(["unusable", "zz", "", 7, null, [], "0", "x", "y"]).to_string()
+    }
+}
+
+impl HandshakePool {
+    fn announced_size(&self, extranonce1: &Extranonce) -> usize {
         if self.generation.is_seed() {
             8_usize.saturating_sub(extranonce1.len())
         } else {
@@ -89,16 +99,6 @@ impl PoolCoin for HandshakePool {
         }
     }
 
-    fn unusable_notify(&self) -> String {
-        json!(["unusable", "zz", "", 7, null, [], "0", "x", "y"]).to_string()
-    }
-
-    fn error_data(&self) -> Option<&'static str> {
-        Some("false")
-    }
-}
-
-impl HandshakePool {
     fn make_roots(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> Roots {
         let mut mask = [0; 32];
         if self.generation == Generation::DeployedMask && self.random_mask {
@@ -190,7 +190,7 @@ impl PoolJob for Job {
         &self.id
     }
 
-    fn notify_params(&self, _target: &Target) -> String {
+    fn notify_params(&self, _target: &Target, _first: bool) -> String {
         let time = format!("{:08x}", self.time);
         let params = match &self.work {
             Work::Deployed(roots) => {
@@ -299,7 +299,7 @@ impl Job {
         let hash = PowHash::from_be_bytes(pow);
         let key = [&field[..], &time.to_le_bytes(), &nonce.to_le_bytes()].concat();
         let block = is_block(&hash, roots.bits).then_some(pow);
-        Ok(CheckedShare { key: key.into(), hash, block })
+        Ok(CheckedShare { key: key.into(), claim: None, hash, block })
     }
 }
 
@@ -324,7 +324,7 @@ impl SeedWork {
         let hash = seed_hash(&prehead, &nonce);
         let key = [extranonce1.as_bytes(), extranonce2, &time.to_le_bytes(), &nonce].concat();
         let block = is_block(&hash, self.roots.bits).then(|| blake2b_256(&[&prehead[..], &nonce]));
-        Ok(CheckedShare { key: key.into(), hash, block })
+        Ok(CheckedShare { key: key.into(), claim: None, hash, block })
     }
 }
 

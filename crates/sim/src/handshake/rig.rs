@@ -80,7 +80,7 @@ impl HandshakeRig {
 }
 
 impl RigCoin for HandshakeRig {
-    fn subscribe_params(&self, agent: &str) -> String {
+    fn subscribe_params(&self, agent: &str, _address: &str) -> String {
         json!([agent]).to_string()
     }
 

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aion::{AionPool, Family};
 use crate::coin::PoolCoin;
 use crate::handshake::{Generation, HandshakePool};
+
+/// How far apart Aion's blocks are.
+const AION_BLOCKS: Duration = Duration::from_secs(10);
 
 /// A simulated pool's options. The default is a public Handshake pool of the deployed generation
 /// with a difficulty that a CPU meets about once in 4,000 hashes.
@@ -30,8 +34,10 @@ pub struct PoolConfig {
     pub admin_methods: bool,
     /// Whether `mining.extranonce.subscribe` is known.
     pub extranonce_subscribe: bool,
-    /// How many jobs of a block are open for shares.
+    /// How many jobs are open for shares.
     pub open_jobs: usize,
+    /// Whether a new block closes all jobs before it.
+    pub blocks_close_jobs: bool,
     /// Whether a share that is a block makes a new block.
     pub real_blocks: bool,
     /// How often [`Pool::spawn_schedule`](super::Pool::spawn_schedule) makes a new job.
@@ -61,6 +67,7 @@ impl Default for PoolConfig {
             admin_methods: true,
             extranonce_subscribe: false,
             open_jobs: 6,
+            blocks_close_jobs: true,
             real_blocks: true,
             job_interval: Some(Duration::from_secs(30)),
             block_interval: Some(Duration::from_secs(600)),
@@ -77,6 +84,27 @@ impl PoolConfig {
     pub fn handshake(generation: Generation, difficulty: f64) -> Self {
         Self { coin: Arc::new(HandshakePool::new(generation)), difficulty, ..Self::default() }
     }
+
+    /// An Aion pool of this family. At difficulty 1 every solution is a share.
+    #[must_use]
+    pub fn aion(family: Family, difficulty: f64) -> Self {
+        Self {
+            coin: Arc::new(AionPool::new(family)),
+            difficulty,
+            extranonce1_size: family.extranonce1_size(),
+            extranonce1: family.extranonce1_source(),
+            notify_before_authorize: family == Family::Node,
+            repeat_difficulty: false,
+            admin_methods: false,
+            open_jobs: 4,
+            // The node-based servers forget their jobs with each block, the others only in time.
+            blocks_close_jobs: family == Family::Node,
+            real_blocks: false,
+            job_interval: None,
+            block_interval: Some(AION_BLOCKS),
+            ..Self::default()
+        }
+    }
 }
 
 /// Where extranonce1 comes from.
@@ -84,6 +112,11 @@ impl PoolConfig {
 pub enum ExtranonceSource {
     /// Counts connections from 0, as the hstratum family does.
     Counter,
+    /// Counts connections from this number.
+    CounterFrom(u64),
+    /// Four random bytes that stay the same while the pool runs, then a counter of four bytes, as
+    /// Aion's solo pool does.
+    Instance,
     /// Draws a number that no open connection has, as Miningcore does.
     Random,
 }

@@ -11,10 +11,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Inner;
 use super::session::{Next, Outbox, Session};
 
-/// The longest line that the real servers read.
-const MAX_LINE: usize = 100_000;
-/// How much is read at a time.
-const READ: usize = 8 * 1024;
 /// How long the other side may leave a write waiting.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,11 +24,12 @@ where
     };
     let mut events = pool.events.subscribe();
     let mut session = Session::new(Arc::clone(&pool), open.serial);
-    let mut lines = LineReader::new(MAX_LINE);
+    let manners = pool.config.coin.manners();
+    let mut lines = LineReader::new(manners.max_line);
     let mut out = Outbox::default();
     loop {
         let due = out.late.front().map(|(due, _)| *due);
-        lines.buffer().reserve(READ);
+        lines.buffer().reserve(manners.read);
         let next = tokio::select! {
             biased;
             () = pool.closed.cancelled() => Next::Close,
@@ -49,6 +46,11 @@ where
             },
             read = stream.read_buf(lines.buffer()) => match read {
                 Ok(0) | Err(_) => Next::Close,
+                // Before anything is cut into lines, as those servers do it.
+                Ok(_) if manners.flood.is_some_and(|most| lines.buffer().len() > most) => {
+                    pool.ledger().stats.connections_flooded += 1;
+                    open.end()
+                }
                 Ok(_) => take_lines(&open, &mut session, &mut lines, &mut out),
             },
         };

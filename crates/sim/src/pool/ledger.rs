@@ -1,6 +1,6 @@
 //! The pool's books: jobs, extranonces, shares. No socket; the time is an argument.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use orepass_stratum::extranonce::Extranonce;
@@ -32,6 +32,10 @@ pub(super) struct Ledger {
     next_job: u64,
     jobs: VecDeque<OpenJob>,
     retired: VecDeque<String>,
+    /// Whether no job of the present block has been made.
+    block_began: bool,
+    /// The number that extranonces are counted from.
+    first_extranonce: u64,
     next_extranonce: u64,
     in_use: HashMap<Extranonce, u32>,
     known: VecDeque<Extranonce>,
@@ -42,6 +46,8 @@ struct OpenJob {
     job: Arc<MadeJob>,
     /// The work handed in, and the connection it came on.
     seen: HashMap<Box<[u8]>, u64>,
+    /// What the server itself tells shares apart by, and the connection where that matters.
+    claims: HashSet<(Option<u64>, Box<[u8]>)>,
 }
 
 /// A job and when it was made.
@@ -56,6 +62,7 @@ impl Ledger {
     pub(super) fn new(config: &PoolConfig) -> Self {
         let mut rng = fastrand::Rng::with_seed(config.seed);
         let tip = new_tip(&mut rng);
+        let first_extranonce = first_extranonce(config.extranonce1, &mut rng);
         Self {
             stats: PoolStats::default(),
             faults: Standing::default(),
@@ -65,6 +72,8 @@ impl Ledger {
             next_job: 0,
             jobs: VecDeque::new(),
             retired: VecDeque::new(),
+            block_began: true,
+            first_extranonce,
             next_extranonce: 0,
             in_use: HashMap::new(),
             known: VecDeque::new(),
@@ -81,21 +90,27 @@ impl Ledger {
         let serial = self.next_job;
         self.next_job += 1;
         let time = config.fixed_time.map_or(unix, |first| first + serial);
-        let order = JobOrder { serial, time, tip: self.tip };
+        let new_block = std::mem::take(&mut self.block_began);
+        let order = JobOrder { serial, time, tip: self.tip, new_block };
         let job = config.coin.make_job(&order, &mut self.rng);
         let job = Arc::new(MadeJob { serial, made: now, job });
         self.stats.jobs += 1;
-        self.jobs.push_back(OpenJob { job: Arc::clone(&job), seen: HashMap::new() });
+        self.jobs.push_back(OpenJob {
+            job: Arc::clone(&job),
+            seen: HashMap::new(),
+            claims: HashSet::new(),
+        });
         while self.jobs.len() > config.open_jobs.max(1) {
             self.retire_oldest();
         }
         job
     }
 
-    /// Begins a block, which makes all jobs worthless: the one with this hash, or any.
-    pub(super) fn begin_block(&mut self, tip: Option<[u8; 32]>) {
+    /// Begins a block: the one with this hash, or any.
+    pub(super) fn begin_block(&mut self, config: &PoolConfig, tip: Option<[u8; 32]>) {
         self.tip = tip.unwrap_or_else(|| new_tip(&mut self.rng));
-        while !self.jobs.is_empty() {
+        self.block_began = true;
+        while config.blocks_close_jobs && !self.jobs.is_empty() {
             self.retire_oldest();
         }
     }
@@ -134,7 +149,9 @@ impl Ledger {
             .filter(|former| !self.in_use.contains_key(former));
         let given = match back {
             Some(former) => former.clone(),
-            None if self.faults.same_extranonce1 => numbered(0, config.extranonce1_size),
+            None if self.faults.same_extranonce1 => {
+                numbered(self.first_extranonce, config.extranonce1_size)
+            }
             None => self.next_extranonce(config),
         };
         *self.in_use.entry(given.clone()).or_insert(0) += 1;
@@ -150,11 +167,6 @@ impl Ledger {
     fn next_extranonce(&mut self, config: &PoolConfig) -> Extranonce {
         let size = config.extranonce1_size;
         match config.extranonce1 {
-            ExtranonceSource::Counter => {
-                let number = self.next_extranonce;
-                self.next_extranonce += 1;
-                numbered(number, size)
-            }
             ExtranonceSource::Random => {
                 let mut drawn = numbered(self.rng.u64(..), size);
                 for _ in 0..DRAWS {
@@ -164,6 +176,13 @@ impl Ledger {
                     drawn = numbered(self.rng.u64(..), size);
                 }
                 drawn
+            }
+            ExtranonceSource::Counter
+            | ExtranonceSource::CounterFrom(_)
+            | ExtranonceSource::Instance => {
+                let number = self.first_extranonce.wrapping_add(self.next_extranonce);
+                self.next_extranonce += 1;
+                numbered(number, size)
             }
         }
     }
@@ -187,6 +206,7 @@ impl Ledger {
     pub(super) fn restart_extranonces(&mut self, config: &PoolConfig) {
         self.next_extranonce = 0;
         self.rng = fastrand::Rng::with_seed(config.seed ^ self.next_job);
+        self.first_extranonce = first_extranonce(config.extranonce1, &mut self.rng);
     }
 
     /// Books a submit of a well-formed share and decides about it.
@@ -213,6 +233,12 @@ impl Ledger {
             return Err(Reason::Full);
         }
         open.seen.insert(share.key.clone(), submit.connection);
+        if let Some(claim) = &share.claim {
+            let owner = claim.per_connection.then_some(submit.connection);
+            if !open.claims.insert((owner, claim.key.clone())) {
+                return Err(Reason::SecondSolution);
+            }
+        }
         if self.faults.refuse_shares {
             return Err(Reason::Refused);
         }
@@ -234,8 +260,10 @@ impl Ledger {
             Ok(()) => &mut stats.accepted,
             Err(Reason::Stale) => &mut stats.stale,
             Err(Reason::Duplicate) => &mut stats.duplicates,
+            Err(Reason::SecondSolution) => &mut stats.second_solutions,
+            Err(Reason::InvalidSolution) => &mut stats.invalid_solutions,
             Err(Reason::HighHash) => &mut stats.low_difficulty,
-            Err(Reason::InvalidParams) => &mut stats.invalid_params,
+            Err(Reason::InvalidParams | Reason::Form(_)) => &mut stats.invalid_params,
             Err(Reason::UnknownJob) => &mut stats.unknown_job,
             Err(Reason::TimeTooOld | Reason::TimeTooNew) => &mut stats.bad_time,
             Err(Reason::Unauthorized) => &mut stats.unauthorized,
@@ -257,6 +285,15 @@ pub(super) struct Submitted<'a> {
     pub(super) serial: u64,
     pub(super) target: Target,
     pub(super) share: &'a CheckedShare,
+}
+
+/// The number that extranonces are counted from.
+fn first_extranonce(source: ExtranonceSource, rng: &mut fastrand::Rng) -> u64 {
+    match source {
+        ExtranonceSource::Counter | ExtranonceSource::Random => 0,
+        ExtranonceSource::CounterFrom(first) => first,
+        ExtranonceSource::Instance => u64::from(rng.u32(..)) << 32,
+    }
 }
 
 /// A number as an extranonce: big-endian, its lowest bytes.

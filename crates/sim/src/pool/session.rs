@@ -1,5 +1,7 @@
 //! One connection's side of the conversation: lines in, bytes out.
 
+mod submit;
+
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,10 +13,9 @@ use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::config::Judge;
-use super::ledger::{MadeJob, Submitted};
+use super::ledger::MadeJob;
 use super::{Event, Inner};
-use crate::coin::Reason;
+use crate::coin::{Place, Reason, Terms};
 
 /// How many workers may authorize on one connection.
 const MAX_WORKERS: usize = 4096;
@@ -86,6 +87,7 @@ impl Session {
         };
         let elements = params.and_then(rpc::array::<MAX_PARAMS>);
         let params = elements.as_ref().map_or(&[][..], |(elements, _)| elements);
+        let coin = &self.pool.config.coin;
         match method {
             "mining.subscribe" => self.subscribe(&id, params, out),
             "mining.authorize" => self.authorize(&id, params, out),
@@ -93,17 +95,18 @@ impl Session {
                 let too_many = elements.as_ref().is_some_and(|(_, count)| *count > MAX_PARAMS);
                 return self.submit(&id, if too_many { &[] } else { params }, now, out);
             }
-            "mining.get_transactions" => self.get_transactions(&id, params, out),
+            "mining.get_transactions" if coin.manners().tells_transactions => {
+                self.get_transactions(&id, params, out);
+            }
             "mining.authorize_admin" | "mining.add_user" if self.pool.config.admin_methods => {
-                rpc::put_result(&mut out.now, &id, true);
+                coin.put_result(&id, &true, &mut out.now);
             }
             "mining.extranonce.subscribe" if self.pool.config.extranonce_subscribe => {
-                rpc::put_result(&mut out.now, &id, true);
+                coin.put_result(&id, &true, &mut out.now);
             }
             unknown => {
                 self.pool.ledger().stats.count_method(unknown);
-                let text = format_args!("{{\"id\":{id},\"result\":null,\"error\":true}}\n");
-                rpc::put(&mut out.now, text);
+                coin.put_unknown(&id, unknown, &mut out.now);
             }
         }
         Next::Continue
@@ -137,6 +140,10 @@ impl Session {
     }
 
     fn subscribe(&mut self, id: &Id, params: &[&RawValue], out: &mut Outbox) {
+        if let Some(reason) = self.pool.config.coin.refuse_subscribe(params.len()) {
+            self.put_error(id, reason, &mut out.now);
+            return;
+        }
         let extranonce1 = self.extranonce1.clone().unwrap_or_else(|| {
             let former = params.get(1).and_then(|former| rpc::string(former));
             let former = former.and_then(|former| former.parse().ok());
@@ -144,7 +151,8 @@ impl Session {
             ledger.stats.subscribes += 1;
             ledger.lend_extranonce(&self.pool.config, former.as_ref())
         });
-        rpc::put_result(&mut out.now, id, self.pool.config.coin.subscribe_result(&extranonce1));
+        let coin = &self.pool.config.coin;
+        coin.put_result(id, &coin.subscribe_result(&extranonce1), &mut out.now);
         self.extranonce1 = Some(extranonce1);
         self.tell_first(out);
     }
@@ -159,7 +167,7 @@ impl Session {
         *counter += 1;
         drop(ledger);
         self.workers.extend(name.filter(|_| welcome).map(Cow::into_owned));
-        rpc::put_result(&mut out.now, id, welcome);
+        self.pool.config.coin.put_result(id, &welcome, &mut out.now);
         self.tell_first(out);
     }
 
@@ -167,89 +175,12 @@ impl Session {
         let name = params.first().and_then(|name| rpc::string(name)).unwrap_or_default();
         let job = self.pool.ledger().find_job(&name);
         match job.map(|made| made.job.transactions()) {
-            Ok(Some(transactions)) => rpc::put_result(&mut out.now, id, transactions),
+            Ok(Some(transactions)) => {
+                self.pool.config.coin.put_result(id, &transactions, &mut out.now);
+            }
             Ok(None) => self.put_error(id, Reason::InvalidParams, &mut out.now),
             Err(reason) => self.put_error(id, reason, &mut out.now),
         }
-    }
-
-    fn submit(&mut self, id: &Id, params: &[&RawValue], now: Instant, out: &mut Outbox) -> Next {
-        let worker = params.first().and_then(|worker| rpc::string(worker));
-        let outcome = self.judge(worker.as_deref(), params, now);
-        let mut ledger = self.pool.ledger();
-        // Only names that authorized are counted, so a stranger cannot fill the table.
-        let known = worker.as_deref().filter(|worker| self.workers.contains(*worker));
-        ledger.count(known, outcome.map(|_| ()));
-        let (late, withhold) = (ledger.faults.late_verdicts, ledger.faults.no_verdicts);
-        if withhold {
-            ledger.stats.withheld_verdicts += 1;
-        }
-        drop(ledger);
-        if let Ok(Some(block)) = outcome
-            && self.pool.config.real_blocks
-        {
-            self.pool.begin_block(Some(block));
-        }
-        if withhold {
-            return Next::Continue;
-        }
-        let mut answer = BytesMut::new();
-        match outcome {
-            Ok(_) => rpc::put_result(&mut answer, id, true),
-            Err(reason) => self.put_error(id, reason, &mut answer),
-        }
-        if outcome == Err(Reason::HighHash) && self.pool.config.repeat_difficulty {
-            self.put_difficulty(&mut answer);
-        }
-        match late {
-            None => out.now.extend_from_slice(&answer),
-            Some(_) if out.late.len() >= MAX_LATE => return Next::Close,
-            Some(delay) => {
-                // A delay that was shortened meanwhile does not let answers overtake others.
-                let last = out.late.back().map_or(now, |(due, _)| *due);
-                out.late.push_back((last.max(now + delay), answer.freeze()));
-            }
-        }
-        Next::Continue
-    }
-
-    /// The block's hash where the share is one.
-    fn judge(
-        &self,
-        worker: Option<&str>,
-        params: &[&RawValue],
-        now: Instant,
-    ) -> Result<Option<[u8; 32]>, Reason> {
-        let worker = worker.ok_or(Reason::InvalidParams)?;
-        let id = params.get(1).and_then(|id| rpc::string(id)).ok_or(Reason::InvalidParams)?;
-        let extranonce1 = self.extranonce1.as_ref().ok_or(Reason::NotSubscribed)?;
-        if !self.workers.contains(worker) {
-            return Err(Reason::Unauthorized);
-        }
-        let made = self.pool.ledger().find_job(&id)?;
-        let told = self.told.iter().rev().find(|told| told.serial == made.serial);
-        let extranonce1 = told.map_or(extranonce1, |told| &told.extranonce1);
-        let present = self.present_target();
-        let target = match self.pool.config.judge {
-            Judge::AtJob => told.map_or(present, |told| told.target),
-            Judge::Present => present,
-        };
-        let share = made.job.check(extranonce1, params, now.duration_since(made.made))?;
-        self.pool.ledger().judge(
-            &self.pool.config,
-            &Submitted {
-                worker,
-                connection: self.connection,
-                serial: made.serial,
-                target,
-                share: &share,
-            },
-        )
-    }
-
-    fn present_target(&self) -> Target {
-        let difficulty = self.difficulty.unwrap_or_else(|| self.pool.ledger().difficulty);
-        self.pool.config.coin.target(difficulty)
     }
 
     /// Whether the connection gets jobs.
@@ -281,18 +212,22 @@ impl Session {
         }
     }
 
-    /// Tells a job, and before it the difficulty where that has changed.
+    /// Tells a job, and what is to be told of its target.
     fn tell(&mut self, made: &MadeJob, out: &mut Outbox) {
         let Some(extranonce1) = self.extranonce1.clone() else {
             return;
         };
         let difficulty = self.pool.ledger().difficulty;
-        if self.difficulty != Some(difficulty) {
-            self.difficulty = Some(difficulty);
-            self.put_difficulty(&mut out.now);
-        }
-        let target = self.pool.config.coin.target(difficulty);
-        rpc::put_notification(&mut out.now, "mining.notify", made.job.notify_params(&target));
+        let changed = self.difficulty != Some(difficulty);
+        self.difficulty = Some(difficulty);
+        let coin = &self.pool.config.coin;
+        let target = coin.target(difficulty);
+        let first = self.told.is_empty();
+        let terms = |place| Terms { difficulty, target, changed, first, place };
+        coin.put_terms(&terms(Place::BeforeNotify), &mut out.now);
+        let params = made.job.notify_params(&target, first);
+        coin.put_call("mining.notify", &params, &mut out.now);
+        coin.put_terms(&terms(Place::AfterNotify), &mut out.now);
         let before = self
             .told
             .iter_mut()
@@ -317,30 +252,29 @@ impl Session {
         let new = ledger.lend_extranonce(config, None);
         ledger.return_extranonce(&old);
         drop(ledger);
-        let size = config.coin.extranonce2_size(&new);
-        let params = format_args!("[\"{new}\",{size}]");
-        rpc::put_notification(&mut out.now, "mining.set_extranonce", params);
+        let params = config.coin.set_extranonce_params(&new);
+        config.coin.put_call("mining.set_extranonce", &params, &mut out.now);
         self.extranonce1 = Some(new);
     }
 
-    fn put_difficulty(&self, out: &mut BytesMut) {
+    /// Announces the present target once more, without a job.
+    fn repeat_terms(&self, out: &mut BytesMut) {
         if let Some(difficulty) = self.difficulty {
-            rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+            let coin = &self.pool.config.coin;
+            let target = coin.target(difficulty);
+            let place = Place::BeforeNotify;
+            coin.put_terms(&Terms { difficulty, target, changed: true, first: false, place }, out);
         }
     }
 
     fn put_error(&self, id: &Id, reason: Reason, out: &mut BytesMut) {
-        let (code, text) = self.pool.config.coin.error(reason);
-        let text = Quoted(text);
-        if self.pool.ledger().faults.error_objects {
-            let error = format_args!("{{\"code\":{code},\"message\":{text},\"data\":null}}");
-            rpc::put(out, format_args!("{{\"id\":{id},\"result\":null,\"error\":{error}}}\n"));
+        let coin = &self.pool.config.coin;
+        if !self.pool.ledger().faults.error_objects {
+            coin.put_error(id, reason, out);
             return;
         }
-        let error = match self.pool.config.coin.error_data() {
-            Some(data) => format!("[{code},{text},{data}]"),
-            None => format!("[{code},{text}]"),
-        };
+        let (code, text) = coin.error(reason);
+        let error = format_args!("{{\"code\":{code},\"message\":{},\"data\":null}}", Quoted(text));
         rpc::put(out, format_args!("{{\"id\":{id},\"result\":null,\"error\":{error}}}\n"));
     }
 }

@@ -20,6 +20,8 @@ pub struct PoolStats {
     pub connections_total: u64,
     /// Connections that the pool closed because the other side misbehaved or did not read.
     pub connections_ended: u64,
+    /// Those of `connections_ended` on which too much came at a time.
+    pub connections_flooded: u64,
     /// Subscribes that were answered.
     pub subscribes: u64,
     /// Workers that authorized, counted per connection.
@@ -34,6 +36,11 @@ pub struct PoolStats {
     pub stale: u64,
     /// Shares that had been handed in before, on whatever connection.
     pub duplicates: u64,
+    /// Shares whose nonce had been handed in with another solution, which such a server takes
+    /// for duplicates.
+    pub second_solutions: u64,
+    /// Shares whose solution is none.
+    pub invalid_solutions: u64,
     /// Shares whose hash misses the target.
     pub low_difficulty: u64,
     /// Submits whose parameters are not those of a submit.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::aion::AionRig;
 use crate::coin::RigCoin;
 use crate::handshake::HandshakeRig;
 
@@ -19,7 +20,8 @@ pub struct RigConfig {
     pub password: String,
     /// What it calls itself at subscribe.
     pub agent: String,
-    /// Hashes per second; infinite for as many as the processor gives.
+    /// Hashes per second; infinite for as many as the processor gives. With Aion each solution is
+    /// one.
     pub hashrate: f64,
     /// The order of its login.
     pub login: LoginOrder,
@@ -70,6 +72,20 @@ impl Default for RigConfig {
 }
 
 impl RigConfig {
+    /// The habits of Aion's reference miner, which really solves.
+    #[must_use]
+    pub fn aion() -> Self {
+        const PAUSE: Duration = Duration::from_secs(3);
+        Self {
+            coin: Arc::new(AionRig::default()),
+            agent: "nheqminer/0.2.1".to_owned(),
+            extranonce_subscribe: true,
+            reconnect_min: PAUSE,
+            reconnect_max: PAUSE,
+            ..Self::default()
+        }
+    }
+
     /// The habits of HandyMiner and the hardware that descends from it: string ids, calls that
     /// no public pool knows, then authorize, then subscribe, and a mask with each submit.
     #[must_use]
@@ -110,6 +126,8 @@ pub enum Rubbish {
     LowDifficulty,
     /// The last good share again.
     Duplicate,
+    /// A submit whose proof is wrong, where a coin has proofs beside the hash.
+    BadProof,
     /// A submit whose nonce is not hex.
     NotHex,
     /// A submit with a time long before the job's.

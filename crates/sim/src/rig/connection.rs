@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
+use orepass_stratum::line::LineError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Rig;
 use super::pace::Pace;
 use super::session::{Next, Session};
+use crate::lines::Lines;
 
 /// How much is read at a time.
 const READ: usize = 8 * 1024;
@@ -23,7 +24,7 @@ where
 {
     let mut control = rig.control.clone();
     let drops = control.borrow_and_update().drops;
-    let mut lines = LineReader::new(MAX_POOL_LINE);
+    let mut lines = Lines::new(rig.config.coin.habits().strict_lines);
     let mut out = BytesMut::new();
     let mut pace = Pace::new(rig.config.hashrate);
     let mut session = Session::new(&rig.config, &rig.stats, &mut rig.memory);
@@ -37,6 +38,7 @@ where
             out.clear();
         }
         let mining = session.decide_mining(&control);
+        let lingers_until = session.lingers_until();
         lines.buffer().reserve(READ);
         tokio::select! {
             biased;
@@ -53,7 +55,10 @@ where
                     break;
                 }
             }
-            () = pace.due(), if mining => {
+            () = sleep_until(lingers_until.unwrap_or_else(Instant::now)), if lingers_until.is_some() => {
+                session.take_over();
+            }
+            () = session.ready(&pace), if mining => {
                 pace.spent(session.mine(pace.batch(), &mut out));
             }
         }
@@ -63,12 +68,15 @@ where
     let _ = timeout(WRITE_PATIENCE, stream.shutdown()).await;
 }
 
-fn take_lines(session: &mut Session<'_>, lines: &mut LineReader, out: &mut BytesMut) -> Next {
+fn take_lines(session: &mut Session<'_>, lines: &mut Lines, out: &mut BytesMut) -> Next {
     loop {
         match lines.next_line() {
-            None => return Next::Continue,
+            None => {
+                session.count_ignored_lines(lines.take_ignored());
+                return Next::Continue;
+            }
             Some(Ok(line)) => {
-                if session.handle_line(line, out) == Next::Close {
+                if session.handle_line(line, Instant::now(), out) == Next::Close {
                     return Next::Close;
                 }
             }

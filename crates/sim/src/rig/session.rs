@@ -4,16 +4,19 @@ mod inbound;
 
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use orepass_stratum::rpc::{self, Quoted};
 use orepass_stratum::target::Target;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::config::{LoginOrder, RigConfig, Rubbish};
+use super::pace::Pace;
 use super::stats::RigStats;
 use super::{Control, Memory, SharedStats};
-use crate::coin::{Allotment, RigJob, Search, Solution};
+use crate::coin::{Allotment, Habits, RigJob, Search, Solution};
 
 /// How many calls beside shares may wait for their answers.
 const MAX_CALLS: usize = 64;
@@ -22,6 +25,7 @@ const MAX_CALLS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Session<'a> {
     config: &'a RigConfig,
+    habits: Habits,
     stats: &'a SharedStats,
     memory: &'a mut Memory,
     /// The calls of the login that are still to come, the next one last.
@@ -33,6 +37,9 @@ pub(super) struct Session<'a> {
     /// The target announced last.
     announced: Option<Target>,
     job: Option<Job>,
+    /// The job that is taken up as soon as what the rig has begun on the present one is finished,
+    /// at the latest at that time.
+    successor: Option<(Job, Instant)>,
 }
 
 #[derive(Debug)]
@@ -89,6 +96,7 @@ impl<'a> Session<'a> {
         login.reverse();
         Self {
             config,
+            habits: config.coin.habits(),
             stats,
             memory,
             login,
@@ -97,6 +105,7 @@ impl<'a> Session<'a> {
             allotment: None,
             announced: None,
             job: None,
+            successor: None,
         }
     }
 
@@ -123,6 +132,10 @@ impl<'a> Session<'a> {
         self.stats().disconnects += 1;
     }
 
+    pub(super) fn count_ignored_lines(&self, count: u64) {
+        self.stats().lines_ignored += count;
+    }
+
     pub(super) fn count_malformed(&self, error: &str) {
         let mut stats = self.stats();
         stats.malformed_lines += 1;
@@ -131,13 +144,43 @@ impl<'a> Session<'a> {
 
     /// Whether to hash now. Decided and noted with the counters locked, so that whoever told the
     /// rig to stop and then sees it idle can rely on it.
-    pub(super) fn decide_mining(&self, control: &watch::Receiver<Control>) -> bool {
+    pub(super) fn decide_mining(&mut self, control: &watch::Receiver<Control>) -> bool {
         let mut stats = self.stats();
         let wanted = self.config.share_limit.is_none_or(|limit| stats.shares_sent < limit);
         let able = self.job.as_ref().is_some_and(|job| job.search.is_some());
         let mining = control.borrow().mining && wanted && able && stats.logged_in == 1;
         stats.mining = u64::from(mining);
+        drop(stats);
+        if !mining && let Some(search) = self.search() {
+            search.pause();
+        }
         mining
+    }
+
+    fn search(&mut self) -> Option<&mut Box<dyn Search>> {
+        self.job.as_mut().and_then(|job| job.search.as_mut())
+    }
+
+    /// Ends when there is something to hash, and it is time to.
+    pub(super) async fn ready(&mut self, pace: &Pace) {
+        pace.due().await;
+        std::future::poll_fn(|context| match self.search() {
+            Some(search) => search.poll_ready(context),
+            None => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    /// When the present job must make way for the next at the latest.
+    pub(super) fn lingers_until(&self) -> Option<Instant> {
+        self.successor.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Takes up the job that has been waiting, if one has.
+    pub(super) fn take_over(&mut self) {
+        if let Some((job, _)) = self.successor.take() {
+            self.job = Some(job);
+        }
     }
 
     /// Hashes for a while; says how many hashes that were.
@@ -156,6 +199,9 @@ impl<'a> Session<'a> {
         self.stats().hashes += u64::from(step.tried);
         if let Some(share) = step.found {
             self.send_share(share, hashes, out);
+        }
+        if self.successor.is_some() && self.search().is_none_or(|search| !search.is_busy()) {
+            self.take_over();
         }
         // Nothing tried is still time spent, so that a search that does nothing does not spin.
         step.tried.max(1)
@@ -202,6 +248,7 @@ impl<'a> Session<'a> {
             Rubbish::WrongExtranonce2
             | Rubbish::LowDifficulty
             | Rubbish::NotHex
+            | Rubbish::BadProof
             | Rubbish::OldTime => {
                 let search = job.search.as_ref();
                 if let Some(spoiled) = search.and_then(|search| search.spoil(&share, how)) {
@@ -242,13 +289,20 @@ impl<'a> Session<'a> {
         };
         let config = self.config;
         let (method, params) = match &call {
-            Call::Subscribe => ("mining.subscribe", config.coin.subscribe_params(&config.agent)),
+            Call::Subscribe => {
+                let params = config.coin.subscribe_params(&config.agent, &self.memory.address);
+                ("mining.subscribe", params)
+            }
             Call::Authorize => ("mining.authorize", self.credentials()),
             Call::Courtesy(method @ "mining.extranonce.subscribe") => (*method, "[]".to_owned()),
             Call::Courtesy(method) => (*method, self.credentials()),
             Call::Transactions { .. } | Call::Share { .. } | Call::Rubbish => return,
         };
+        let asks_extranonce = method == "mining.extranonce.subscribe";
         self.call(call, method, &params, out);
+        if asks_extranonce && self.habits.mines_once_authorized && self.login.is_empty() {
+            self.stats().logged_in = 1;
+        }
     }
 
     fn credentials(&self) -> String {

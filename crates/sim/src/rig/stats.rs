@@ -21,6 +21,8 @@ pub struct RigStats {
     pub mining: u64,
     /// Connections that were made.
     pub connects: u64,
+    /// Connections that the rig dropped over a call that it could not read.
+    pub drops_over_nonsense: u64,
     /// Attempts at a connection that failed.
     pub connect_failures: u64,
     /// Connections that the other side ended.
@@ -61,6 +63,8 @@ pub struct RigStats {
     pub anonymous_errors: u64,
     /// Lines that cannot be read.
     pub malformed_lines: u64,
+    /// Lines that the firmware passed over because of their first or last byte.
+    pub lines_ignored: u64,
     /// Jobs that came.
     pub jobs: u64,
     /// Jobs under an id that an earlier job had.
@@ -69,7 +73,9 @@ pub struct RigStats {
     pub works_repeated: u64,
     /// Jobs that could not be mined.
     pub jobs_unusable: u64,
-    /// Difficulties that came.
+    /// Jobs that the firmware passed over: not clean, or under the id of the job before.
+    pub jobs_ignored: u64,
+    /// Difficulties and targets that came.
     pub difficulties: u64,
     /// Extranonces that came by `mining.set_extranonce`.
     pub set_extranonces: u64,
@@ -89,6 +95,7 @@ impl RigStats {
             logged_in,
             mining,
             connects,
+            drops_over_nonsense,
             connect_failures,
             disconnects,
             authorized,
@@ -109,10 +116,12 @@ impl RigStats {
             unknown_answers,
             anonymous_errors,
             malformed_lines,
+            lines_ignored,
             jobs,
             job_ids_repeated,
             works_repeated,
             jobs_unusable,
+            jobs_ignored,
             difficulties,
             set_extranonces,
             last_error,
@@ -123,6 +132,7 @@ impl RigStats {
         self.logged_in += logged_in;
         self.mining += mining;
         self.connects += connects;
+        self.drops_over_nonsense += drops_over_nonsense;
         self.connect_failures += connect_failures;
         self.disconnects += disconnects;
         self.authorized += authorized;
@@ -145,10 +155,12 @@ impl RigStats {
         self.unknown_answers += unknown_answers;
         self.anonymous_errors += anonymous_errors;
         self.malformed_lines += malformed_lines;
+        self.lines_ignored += lines_ignored;
         self.jobs += jobs;
         self.job_ids_repeated += job_ids_repeated;
         self.works_repeated += works_repeated;
         self.jobs_unusable += jobs_unusable;
+        self.jobs_ignored += jobs_ignored;
         self.difficulties += difficulties;
         self.set_extranonces += set_extranonces;
         if last_error.is_some() {

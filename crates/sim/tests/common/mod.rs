@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod aion;
+
 use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use orepass_sim::rig::{Rig, RigConfig, RigHandle};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 
 /// One share in 430 hashes on Bitcoin's scale.
 pub(crate) const EASY: f64 = 1e-7;
@@ -89,11 +91,17 @@ impl Client {
         self.stream.write_all(format!("{line}\n").as_bytes()).await.is_ok()
     }
 
-    pub(crate) async fn line(&mut self) -> Value {
+    /// The next line's very text.
+    pub(crate) async fn text(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).await.unwrap();
-        assert!(!line.is_empty(), "the connection ended");
-        serde_json::from_str(&line).unwrap()
+        assert!(line.ends_with('\n'), "the connection ended");
+        line.pop();
+        line
+    }
+
+    pub(crate) async fn line(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).unwrap()
     }
 
     /// Whether the other side ended the connection.
@@ -119,6 +127,18 @@ impl Client {
             }
         }
     }
+}
+
+/// A rig whose other end of its one connection is the test's.
+pub(crate) fn script(config: RigConfig) -> (Client, RigHandle) {
+    let (near, far) = duplex(1 << 16);
+    let (rig, handle) = Rig::new(config);
+    let mut near = Some(near);
+    tokio::spawn(rig.run(move || {
+        let stream = near.take().ok_or_else(|| io::Error::other("only once"));
+        ready(stream)
+    }));
+    (Client::new(far), handle)
 }
 
 /// The search of a notified job.

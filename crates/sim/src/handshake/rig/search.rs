@@ -113,6 +113,7 @@ impl<L: Layout> Search for NonceSearch<L> {
             Rubbish::MalformedLine
             | Rubbish::UnknownJob
             | Rubbish::Duplicate
+            | Rubbish::BadProof
             | Rubbish::WrongWorker => return None,
         }
         Some(spoiled)

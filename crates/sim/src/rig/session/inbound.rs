@@ -6,13 +6,19 @@ use bytes::BytesMut;
 use orepass_stratum::rpc::{self, Message, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::{Call, Job, Next, Session};
 use crate::coin::{Allotment, RigError};
 
 impl Session<'_> {
     /// Takes a line from the pool.
-    pub(in crate::rig) fn handle_line(&mut self, line: &[u8], out: &mut BytesMut) -> Next {
+    pub(in crate::rig) fn handle_line(
+        &mut self,
+        line: &[u8],
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Next {
         let message = match Message::parse(line) {
             Ok(message) => message,
             Err(error) => {
@@ -22,20 +28,33 @@ impl Session<'_> {
         };
         if let Some(method) = &message.method {
             return match message.params {
-                Some(params) => self.handle_call(method, params, out),
+                Some(params) => self.handle_call(method, params, now, out),
                 None => Next::Continue,
             };
         }
         self.handle_answer(&message, out)
     }
 
-    fn handle_call(&mut self, method: &str, params: &RawValue, out: &mut BytesMut) -> Next {
+    fn handle_call(
+        &mut self,
+        method: &str,
+        params: &RawValue,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Next {
         let taken = match method {
-            "mining.notify" => self.take_job(params, out),
+            "mining.notify" => self.take_job(params, now, out),
             "mining.set_difficulty" => self.take_difficulty(params),
             "mining.set_target" => self.take_target(params),
             "mining.set_extranonce" => self.take_extranonce(params),
-            "client.reconnect" => return Next::Close,
+            "client.reconnect" if !self.habits.follows_reconnect => return Next::Close,
+            "client.reconnect" => match destination(params) {
+                Ok(address) => {
+                    self.memory.address = address;
+                    return Next::Close;
+                }
+                Err(error) => Err(error),
+            },
             // Rigs pass over what they do not know.
             _ => Ok(()),
         };
@@ -47,12 +66,27 @@ impl Session<'_> {
                 stats.malformed_lines += 1;
             }
             stats.last_error = Some(error.to_string());
+            if self.habits.drops_over_nonsense {
+                stats.drops_over_nonsense += 1;
+                return Next::Close;
+            }
         }
         Next::Continue
     }
 
-    fn take_job(&mut self, params: &RawValue, out: &mut BytesMut) -> Result<(), RigError> {
+    fn take_job(
+        &mut self,
+        params: &RawValue,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Result<(), RigError> {
         let job = self.config.coin.parse_notify(params)?;
+        if self.habits.ignores_soft_jobs && !job.is_clean() {
+            let mut stats = self.stats();
+            stats.jobs += 1;
+            stats.jobs_ignored += 1;
+            return Ok(());
+        }
         let extranonce1 = self.allotment.as_ref().map(|given| &given.extranonce1);
         let work = hash_of((job.fingerprint(), extranonce1));
         let (id_seen, work_seen) = self.memory.note_job(hash_of(job.id()), work);
@@ -60,7 +94,12 @@ impl Session<'_> {
         stats.jobs += 1;
         stats.job_ids_repeated += u64::from(id_seen);
         stats.works_repeated += u64::from(work_seen);
+        if self.habits.ignores_repeated_id && self.memory.last_job.as_deref() == Some(job.id()) {
+            stats.jobs_ignored += 1;
+            return Ok(());
+        }
         drop(stats);
+        self.memory.last_job = Some(job.id().to_owned());
         let default = || self.config.coin.target(Difficulty::ONE);
         let target = job.target().or(self.announced).unwrap_or_else(default);
         if job.wants_transactions() {
@@ -68,8 +107,27 @@ impl Session<'_> {
             let params = format!("[{}]", Quoted(job.id()));
             self.call(call, "mining.get_transactions", &params, out);
         }
-        self.job = Some(Job { job, target, search: None, last_share: None });
-        self.start_search()
+        let next = Job { job, target, search: None, last_share: None };
+        let lingers = self.habits.lingers;
+        match self.search().filter(|search| !lingers.is_zero() && search.is_busy()) {
+            Some(search) => {
+                search.wind_down();
+                // A job that comes meanwhile does not make the present one last longer.
+                let until = self.lingers_until().unwrap_or(now + lingers);
+                let mut next = next;
+                // Begun now, so that it keeps to the extranonce of this moment.
+                if let Some(allotment) = &self.allotment {
+                    next.search = Some(next.job.search(allotment)?);
+                }
+                self.successor = Some((next, until));
+                Ok(())
+            }
+            None => {
+                self.successor = None;
+                self.job = Some(next);
+                self.start_search()
+            }
+        }
     }
 
     /// Starts to hash as soon as job, extranonce and transactions are known.
@@ -84,34 +142,33 @@ impl Session<'_> {
     }
 
     fn take_difficulty(&mut self, params: &RawValue) -> Result<(), RigError> {
-        let difficulty = rpc::array::<1>(params)
-            .and_then(|(elements, _)| rpc::number(elements.first()?))
-            .and_then(Difficulty::new)
-            .ok_or_else(|| RigError::field("difficulty", params))?;
+        let difficulty = self.config.coin.parse_difficulty(params)?;
         let mut stats = self.stats();
         stats.difficulties += 1;
-        stats.difficulty = Some(difficulty.get());
+        stats.difficulty = difficulty.map(Difficulty::get).or(stats.difficulty);
         drop(stats);
-        self.announce(self.config.coin.target(difficulty));
+        if let Some(difficulty) = difficulty {
+            self.announce(self.config.coin.target(difficulty));
+        }
         Ok(())
     }
 
     fn take_target(&mut self, params: &RawValue) -> Result<(), RigError> {
-        let target = rpc::array::<1>(params)
-            .and_then(|(elements, _)| rpc::string(elements.first()?))
-            .and_then(|text| Target::from_hex(&text).ok())
-            .ok_or_else(|| RigError::field("target", params))?;
+        let target = self.config.coin.parse_target(params)?;
         self.stats().difficulties += 1;
-        self.announce(target);
+        if let Some(target) = target {
+            self.announce(target);
+        }
         Ok(())
     }
 
     fn announce(&mut self, target: Target) {
         self.announced = Some(target);
-        if self.config.difficulty_at_once
-            && let Some(job) = &mut self.job
-        {
-            job.target = target;
+        if self.config.difficulty_at_once {
+            let waiting = self.successor.as_mut().map(|(job, _)| job);
+            for job in waiting.into_iter().chain(&mut self.job) {
+                job.target = target;
+            }
         }
     }
 
@@ -155,7 +212,12 @@ impl Session<'_> {
             *counter += 1;
             return Next::Continue;
         };
-        if let Some(refusal) = refusal.as_ref().filter(|_| call != Call::Rubbish) {
+        let expected = match call {
+            Call::Rubbish => true,
+            Call::Courtesy(_) => self.habits.mines_once_authorized,
+            _ => false,
+        };
+        if let Some(refusal) = refusal.as_ref().filter(|_| !expected) {
             self.stats().last_error = Some(refusal.to_string());
         }
         match call {
@@ -183,6 +245,7 @@ impl Session<'_> {
                 let mut stats = self.stats();
                 if refusal.is_some() {
                     stats.authorize_refused += 1;
+                    self.memory.ended = self.habits.ends_when_refused;
                     return Next::Close;
                 }
                 stats.authorized += 1;
@@ -227,6 +290,15 @@ impl Session<'_> {
             stats.last_error = Some(error.to_string());
         }
     }
+}
+
+/// Where a `client.reconnect` with a host and a port points; the port is a string.
+fn destination(params: &RawValue) -> Result<String, RigError> {
+    let named = rpc::array::<2>(params).and_then(|(elements, _)| {
+        let text = |at: usize| rpc::string(elements.get(at)?);
+        Some(format!("{}:{}", text(0)?, text(1)?))
+    });
+    named.ok_or_else(|| RigError::field("reconnect", params))
 }
 
 fn hash_of(value: impl Hash) -> u64 {

@@ -1,0 +1,157 @@
+//! Draws the consequences of the choice of pools: which connections there should be, and which
+//! rigs should be where.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::pools::{PoolIndex, PoolsEvent};
+use tracing::{info, warn};
+
+use super::Route;
+use crate::clock::now;
+use crate::drive::downstream::sleep_until;
+
+/// How often unused connections are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How long a connection without rigs stays, unless it is its pool's only one and kept warm.
+const UNUSED_FOR: Duration = Duration::from_secs(60);
+
+/// Directs the route until it stops.
+pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
+    let mut unused: HashMap<u64, Instant> = HashMap::new();
+    let mut shares = Vec::new();
+    let mut look_at = now();
+    loop {
+        let wake = {
+            let mut choice = route.choice();
+            choice.handle_timeout(now());
+            choice.poll_timeout()
+        };
+        while let Some(event) = next_event(&route) {
+            log(&route, event);
+        }
+        keep_warm(&route);
+        let wanted = route.choice().shares();
+        if wanted != shares {
+            shares = wanted;
+            route.plan.send_modify(|count| *count += 1);
+            // Rigs that wait for a pool may have one now.
+            route.bump();
+        }
+        for (pool, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+            route.grow(pool, (route.roster.online() as f64 * share).ceil() as usize);
+        }
+        if now() >= look_at {
+            look_at = now() + LOOK_EVERY;
+            close_unused(&route, &mut unused);
+        }
+        tokio::select! {
+            () = route.happened.notified() => {}
+            () = sleep_until(wake) => {}
+            () = sleep_until(Some(look_at)) => {}
+            () = route.ending().cancelled() => return,
+        }
+    }
+}
+
+fn next_event<D: Dialect>(route: &Route<D>) -> Option<PoolsEvent> {
+    route.choice().poll_event()
+}
+
+/// Opens a connection to each pool that should have one and has none.
+fn keep_warm<D: Dialect>(route: &Arc<Route<D>>) {
+    let warm = route.choice().warm();
+    for pool in warm {
+        let open =
+            route.channels().iter().any(|channel| channel.pool == pool && !channel.is_gone());
+        if !open {
+            route.open_channel(pool);
+        }
+    }
+}
+
+fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>) {
+    let warm = route.choice().warm();
+    let mut channels = route.channels();
+    channels.retain(|channel| !channel.is_gone());
+    let mut count: HashMap<PoolIndex, usize> = HashMap::new();
+    for channel in channels.iter() {
+        *count.entry(channel.pool).or_default() += 1;
+    }
+    unused.retain(|number, _| channels.iter().any(|channel| channel.number == *number));
+    for channel in channels.iter() {
+        let rigs = channel.view().ground.map_or(0, |ground| ground.space.lent());
+        if rigs > 0 || !channel.is_live() {
+            unused.remove(&channel.number);
+            continue;
+        }
+        let since = *unused.entry(channel.number).or_insert_with(now);
+        let kept = usize::from(warm.contains(&channel.pool));
+        let left = count.entry(channel.pool).or_default();
+        if now().saturating_duration_since(since) >= UNUSED_FOR && *left > kept {
+            *left -= 1;
+            channel.close();
+            let (name, pool, channel) =
+                (&route.config.name, &route.pool(channel.pool).name, channel.number);
+            info!(event = "pool.unused", route = name, pool, channel, "closed: no rig uses it");
+        }
+    }
+}
+
+fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
+    let name = &route.config.name;
+    let rigs = route.roster.online();
+    let of_rank = |rank: usize| {
+        let pools = route.config.pools.iter().filter(|pool| pool.standing.rank == rank);
+        pools.map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(" + ")
+    };
+    match event {
+        PoolsEvent::Down(pool, cause) => {
+            let pool = &route.pool(pool).name;
+            warn!(
+                event = "pool.failed",
+                route = name,
+                pool,
+                cause = cause.name(),
+                "pool is of no use"
+            );
+        }
+        PoolsEvent::Up(pool) => {
+            let pool = &route.pool(pool).name;
+            info!(event = "pool.serves", route = name, pool, "pool serves");
+        }
+        PoolsEvent::Switched { from: None, to } => {
+            info!(event = "pool.active", route = name, pool = of_rank(to), "rigs mine here");
+        }
+        PoolsEvent::Switched { from: Some(from), to } => {
+            let (from, to) = (of_rank(from), of_rank(to));
+            warn!(event = "pool.switch", route = name, from, to, rigs, "rigs move to another pool");
+        }
+        PoolsEvent::Trial { to } => {
+            let to = of_rank(to);
+            info!(
+                event = "pool.trial",
+                route = name,
+                to,
+                "the better pool gets a tenth of the rigs back, the rest follows"
+            );
+        }
+        PoolsEvent::TrialFailed { rank } => {
+            let pool = of_rank(rank);
+            warn!(event = "pool.trial_failed", route = name, pool, "the better pool failed again");
+        }
+        PoolsEvent::Outage => {
+            warn!(event = "pool.outage", route = name, rigs, "no pool serves; the rigs are held");
+        }
+        PoolsEvent::Closing => {
+            warn!(
+                event = "pool.outage",
+                route = name,
+                rigs,
+                "no pool serves for too long; the rigs are let go to their own backup"
+            );
+        }
+    }
+}
