@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass::config::{OptionError, OptionTable};
+use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
@@ -20,12 +22,15 @@ type Share = <Hstratum as Dialect>::Share;
 
 /// Handshake's stratum, in which a rig's prefix of one byte is not what its lease says. It is
 /// consistent in itself: the same wrong prefix is told, checked and submitted.
-pub struct Misdivided {
+///
+/// As a dialect of a config it drops every prefix, or, with `LENT_TWICE`, lends every second lease
+/// twice.
+pub struct Misdivided<const LENT_TWICE: bool = false> {
     inner: Hstratum,
     prefix: fn(u8) -> u8,
 }
 
-impl Misdivided {
+impl<const LENT_TWICE: bool> Misdivided<LENT_TWICE> {
     /// With this prefix in the place of each lease's own.
     #[must_use]
     pub fn new(prefix: fn(u8) -> u8) -> Self {
@@ -43,7 +48,16 @@ impl Misdivided {
     }
 }
 
-impl Dialect for Misdivided {
+impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
+    const ROUTE_OPTIONS: &'static [&'static str] = &[];
+    const POOL_OPTIONS: &'static [&'static str] = &[];
+
+    fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
+        Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
+    }
+}
+
+impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
     const NAME: &'static str = Hstratum::NAME;
     const NOTIFY_HAS_TARGET: bool = Hstratum::NOTIFY_HAS_TARGET;
     const ERROR_DATA: &'static str = Hstratum::ERROR_DATA;

@@ -13,7 +13,7 @@ use orepass_tests::wait::until;
 
 /// Two rigs in a dialect that gives them these prefixes.
 async fn mine_misdivided(prefix: fn(u8) -> u8) -> Accounts {
-    let site = Plan::deployed().start_as(Misdivided::new(prefix)).await;
+    let site = Plan::deployed().start_as(Misdivided::<false>::new(prefix)).await;
     let farm = site.farm(2, |number| site.rig(number));
     site.all_in(&farm).await;
     until("shares", || farm.stats(), |stats| stats.accepted + stats.rejected >= 40).await;

@@ -11,6 +11,7 @@ mod farm;
 mod faulty_pool;
 mod firmware;
 mod generations;
+mod jobs;
 mod lost_pool;
 mod options;
 mod rubbish;

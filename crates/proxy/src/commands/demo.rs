@@ -113,6 +113,11 @@ impl Stage {
         back && self.rigs_with_accepted_share() == rigs.len()
     }
 
+    /// Whether the books cannot close any more, so that there is nothing to wait for.
+    fn is_lost(&self) -> bool {
+        self.line().is_lost()
+    }
+
     /// Rigs of which the pool itself has credited a share.
     fn rigs_with_accepted_share(&self) -> usize {
         let workers = self.route.roster().workers();
@@ -165,7 +170,7 @@ async fn play(stages: &mut [Stage], end: Instant, json: bool) {
                     stage.line().show((next - start).as_secs());
                 }
             }
-            if next >= end && stages.iter().all(Stage::is_complete) {
+            if next >= end && stages.iter().all(|stage| stage.is_complete() || stage.is_lost()) {
                 return;
             }
         }

@@ -38,6 +38,11 @@ impl Line {
         rest.map(|&verdict| self.totals.count(verdict)).sum()
     }
 
+    /// Whether something has happened that must not.
+    pub(super) fn is_lost(&self) -> bool {
+        self.rejected() > 0 || self.duplicates_at_pool > 0 || self.answered_twice > 0
+    }
+
     /// Writes one line of the live view.
     #[expect(clippy::print_stdout, reason = "the demo's output")]
     pub(super) fn show(&self, second: u64) {
