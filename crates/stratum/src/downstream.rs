@@ -40,6 +40,8 @@ use work::Bench;
 pub const MAX_IN_FLIGHT: usize = 64;
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
+/// The most failed shares of one rig that are looked into: a guess costs several hashes.
+const MAX_DIAGNOSES: u8 = 16;
 /// The most lines without sense that are borne; the last of them ends the session.
 pub const MAX_BAD_LINES: u8 = 5;
 
@@ -104,6 +106,8 @@ pub struct Downstream<D: Dialect> {
     in_flight: ArrayVec<Pending, MAX_IN_FLIGHT>,
     shares: u64,
     scratch: D::Scratch,
+    /// How many failed shares may still be looked into.
+    diagnoses: u8,
     bad_lines: u8,
     closed: bool,
 }
@@ -128,6 +132,7 @@ impl<D: Dialect> Downstream<D> {
             in_flight: ArrayVec::new(),
             shares: 0,
             scratch: D::Scratch::default(),
+            diagnoses: MAX_DIAGNOSES,
             bad_lines: 0,
             closed: false,
         }

@@ -82,6 +82,10 @@ impl<D: Dialect> Downstream<D> {
                 Ok(Checked::Proven(hash)) => Some(hash),
                 Ok(Checked::Unchecked) => None,
                 Err(reject) => {
+                    if self.diagnoses == 0 {
+                        return Err(blame(reject));
+                    }
+                    self.diagnoses -= 1;
                     let pool_part = told.pool_extranonce1;
                     let easiest = &told.easiest;
                     let diagnosis =
@@ -99,7 +103,7 @@ impl<D: Dialect> Downstream<D> {
             told.seen.insert_forwarded(fingerprint);
         }
         let hashes = told.easiest.hashes_lossy();
-        let difficulty = dialect.rig_difficulty(job, &told.easiest);
+        let difficulty = told.difficulty;
         let prefix = told.prefix.clone();
         self.bench.vardiff.on_share(difficulty, now);
         if let Some(hash) = hash.filter(|hash| dialect.is_block(job, hash) == Some(true)) {

@@ -72,6 +72,8 @@ pub(super) struct Told<D: Dialect> {
     pub(super) extranonce2_size: usize,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
+    /// What that means on the rigs' scale.
+    pub(super) difficulty: Difficulty,
     pub(super) seen: Seen,
     /// When its epoch ended.
     ended_at: Option<Instant>,
@@ -124,7 +126,7 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
-        Some(told.frames.dialect.rig_difficulty(&told.frames.job, &told.easiest))
+        Some(told.difficulty)
     }
 
     pub(super) fn check_vardiff(&mut self, now: Instant) {
@@ -247,8 +249,10 @@ impl<D: Dialect> Downstream<D> {
         self.events.push_back(Event::Told(id));
 
         // Some miners apply a new target to the job they have.
-        if let Some(present) = bench.told.back_mut() {
-            present.easiest = present.easiest.easier(target);
+        if let Some(present) = bench.told.back_mut().filter(|present| present.easiest < target) {
+            present.easiest = target;
+            present.difficulty =
+                present.frames.dialect.rig_difficulty(&present.frames.job, &target);
         }
         let told = Told {
             id,
@@ -257,6 +261,7 @@ impl<D: Dialect> Downstream<D> {
             prefix: sitting.seat.lease.prefix().clone(),
             extranonce2_size: sitting.seat.split.rig_extranonce2,
             easiest: target,
+            difficulty: dialect.rig_difficulty(&frames.job, &target),
             seen: bench.spare.pop().unwrap_or_default(),
             ended_at: None,
             frames,
