@@ -16,7 +16,6 @@ mod lost_pool;
 mod options;
 mod rubbish;
 mod seats;
-
 mod stop;
 mod two_pools;
 mod vardiff;
