@@ -121,9 +121,9 @@ pub struct Demo {
     /// Which dialect, or `all`.
     #[arg(long, value_name = "NAME", default_value = "all")]
     pub dialect: String,
-    /// How many rigs.
-    #[arg(long, value_name = "N", default_value_t = 36)]
-    pub rigs: usize,
+    /// How many rigs of each dialect [default: 36; 8 with aion, whose proofs take seconds].
+    #[arg(long, value_name = "N")]
+    pub rigs: Option<usize>,
     /// For how long.
     #[arg(long, value_name = "S", default_value_t = 20)]
     pub seconds: u64,

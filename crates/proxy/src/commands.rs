@@ -36,7 +36,6 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             // The live view is what to look at; the log adds what is out of order.
             let quiet = crate::config::Log { level: LogLevel::Warn, ..Default::default() };
             started(&log, quiet)?;
-            limits::raise_and_report(demo.rigs);
             block_on(demo::demo(demo, registry))
         }
         Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),

@@ -4,11 +4,13 @@
 //! that is done with a dialect by its name. A program with one more coin implements [`FromConfig`]
 //! for it, and runs [`main_with`](crate::main_with) with `Registry::default().with::<MyCoin>()`.
 
+mod aion;
 mod hstratum;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use tokio::net::TcpListener;
@@ -92,7 +94,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::empty().with::<Hstratum>()
+        Self::empty().with::<Hstratum>().with::<Aion>()
     }
 }
 

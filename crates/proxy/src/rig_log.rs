@@ -119,6 +119,12 @@ impl RigLog {
     }
 
     fn share(&mut self, verdict: Verdict, reason: &str) {
+        if verdict == Verdict::SecondSolution {
+            // Real work, and nobody's fault that no pool counts it.
+            let Self { route, rig, .. } = &*self;
+            debug!(event = "share", route, rig, %verdict, reason);
+            return;
+        }
         let first = !std::mem::replace(&mut self.first_share_told, true);
         let Self { route, rig, peer, refused, .. } = self;
         debug!(event = "share", route, rig, %verdict, reason);

@@ -14,25 +14,22 @@ use orepass_sim::farm::Farm;
 use orepass_sim::pool::Pool;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::coins::Coin;
+use self::coins::{Coin, Story};
 use self::report::{Line, Report};
 use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
 use crate::config::Config;
+use crate::limits;
 use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 
-/// How often the live view is written, and how often the pool makes a job.
+/// How often the live view is written, and how often a pool may make a job.
 const TICK: Duration = Duration::from_secs(1);
 /// A demo lasts at least so long, so that what should happen has the time to.
 const SHORTEST: u64 = 4;
-/// The pool finds so many blocks, evenly spread.
-const BLOCKS: u64 = 4;
 /// So many rigs drop their connection and come back.
 const DROPS: usize = 2;
-/// How long every rig may take to have its accepted share, past the demo's time.
-const PATIENCE: Duration = Duration::from_secs(40);
 /// How long answers may take once the rigs have stopped.
 const DRAIN_FOR: Duration = Duration::from_secs(15);
 
@@ -42,6 +39,8 @@ const DRAIN_FOR: Duration = Duration::from_secs(15);
 /// A [`CommandError`] when it cannot be set up.
 pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandError> {
     let coins = coins::chosen(&demo.dialect, registry)?;
+    let rigs = coins.iter().map(|coin| demo.rigs.unwrap_or(coin.rigs)).sum();
+    limits::raise_and_report(rigs);
     let mut stages = Vec::new();
     for coin in coins {
         stages.push(Stage::set(coin, &demo, registry).await?);
@@ -62,13 +61,16 @@ struct Stage {
     pool: Pool,
     route: Arc<dyn RunningRoute>,
     farm: Farm,
+    story: Story,
+    /// Blocks that there were.
     blocks: u64,
     most_pool_connections: u64,
 }
 
 impl Stage {
     async fn set(coin: Coin, demo: &Demo, registry: &Registry) -> Result<Self, CommandError> {
-        let Coin { dialect, pool, rig, route } = coin;
+        let Coin { dialect, pool, rig, route, rigs, story } = coin;
+        let rigs = demo.rigs.unwrap_or(rigs);
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let failed = |error| CommandError::Bind { address: loopback, error };
         let pool = Pool::new(pool);
@@ -84,14 +86,15 @@ impl Stage {
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let route = (entry.start)(&config.routes[0], vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
-        let farm = Farm::start(demo.rigs, &address.to_string(), TICK, rig);
-        Ok(Self { dialect, pool, route, farm, blocks: 0, most_pool_connections: 0 })
+        let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
+        Ok(Self { dialect, pool, route, farm, story, blocks: 0, most_pool_connections: 0 })
     }
 
     /// What happens at a moment of the demo; `progress` runs from 0 to 1.
     fn tick(&mut self, progress: f64) {
-        let due = (progress * (BLOCKS + 1) as f64) as u64;
-        if due > self.blocks && self.blocks < BLOCKS {
+        let Story { blocks, jobs_between, .. } = self.story;
+        let due = (progress * (blocks + 1) as f64) as u64;
+        if due > self.blocks && self.blocks < blocks {
             self.blocks += 1;
             self.pool.new_block();
             // After the second block the rigs whose turn it is come back to other leases.
@@ -99,11 +102,16 @@ impl Stage {
                 let dropped = self.farm.rigs().iter().take(DROPS);
                 dropped.for_each(orepass_sim::rig::RigHandle::drop_connection);
             }
-        } else {
+        } else if jobs_between {
             self.pool.new_job();
         }
         let open = self.pool.stats().connections_open;
         self.most_pool_connections = self.most_pool_connections.max(open);
+    }
+
+    /// How long its rigs may take past the demo's time.
+    fn patience(&self) -> Duration {
+        (self.story.patience)(self.farm.rigs().len())
     }
 
     /// Whether all that should happen has happened.
@@ -158,6 +166,7 @@ impl Stage {
 async fn play(stages: &mut [Stage], end: Instant, json: bool) {
     let start = Instant::now();
     let whole = end - start;
+    let patience = stages.iter().map(Stage::patience).max().unwrap_or_default();
     let acts = async {
         let mut next = start;
         loop {
@@ -176,5 +185,5 @@ async fn play(stages: &mut [Stage], end: Instant, json: bool) {
         }
     };
     // Past its patience the demo ends as it is, and the report says what is missing.
-    let _ = timeout(whole + PATIENCE, acts).await;
+    let _ = timeout(whole + patience, acts).await;
 }

@@ -1,6 +1,10 @@
 //! The demo's pool and rigs, by dialect.
 
+use std::time::Duration;
+
+use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
+use orepass_sim::aion::Family;
 use orepass_sim::handshake::Generation;
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
@@ -17,11 +21,25 @@ pub(super) struct Coin {
     pub(super) rig: fn(usize) -> RigConfig,
     /// Lines of the route's config.
     pub(super) route: &'static str,
+    /// How many rigs there are where nobody says how many.
+    pub(super) rigs: usize,
+    pub(super) story: Story,
+}
+
+/// What happens during the demo.
+#[derive(Clone, Copy)]
+pub(super) struct Story {
+    /// The pool finds so many blocks, evenly spread.
+    pub(super) blocks: u64,
+    /// Whether it makes a job each second between them.
+    pub(super) jobs_between: bool,
+    /// How long so many rigs may take until each has its accepted share, past the demo's time.
+    pub(super) patience: fn(usize) -> Duration,
 }
 
 /// The coins of a name, or all that the registry and the demo know.
 pub(super) fn chosen(name: &str, registry: &Registry) -> Result<Vec<Coin>, CommandError> {
-    let known = [handshake()];
+    let known = [handshake(), aion()];
     let coins: Vec<Coin> = known
         .into_iter()
         .filter(|coin| name == "all" || name == coin.dialect)
@@ -58,5 +76,30 @@ fn handshake() -> Coin {
             }
         },
         route: "[route.vardiff]\nmax = 5e-7\n",
+        rigs: 36,
+        story: Story { blocks: 4, jobs_between: true, patience: |_| Duration::from_secs(40) },
+    }
+}
+
+/// A pool of Miningcore's kind that takes every solution as a share. The rigs really solve, a
+/// nonce in a second or two and no more at a time than there are processors, so there are few of
+/// them, and jobs come with blocks alone: each costs what is being solved.
+fn aion() -> Coin {
+    Coin {
+        dialect: Aion::NAME.to_owned(),
+        pool: PoolConfig { block_interval: None, ..PoolConfig::aion(Family::Miningcore, 1.0) },
+        rig: |number| RigConfig {
+            worker: format!("demo.rig{:02}", number + 1),
+            seed: number as u64 + 1,
+            ..RigConfig::aion()
+        },
+        route: "",
+        rigs: 8,
+        story: Story {
+            blocks: 3,
+            jobs_between: false,
+            // Every eighth nonce has no solution.
+            patience: |rigs| Duration::from_secs(40) + rigs as u32 * Duration::from_secs(5),
+        },
     }
 }

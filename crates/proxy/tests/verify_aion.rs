@@ -1,0 +1,153 @@
+//! `orepass verify`, as a program: real shares of Aion, whole and damaged.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// What the program answers to requests, and its exit code.
+fn verify(requests: &[Value]) -> (Vec<Value>, i32) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
+        .arg("verify")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), requests.len());
+    (answers, output.status.code().unwrap())
+}
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../../../tests/vectors/aion.json")).unwrap()
+}
+
+/// The request for a share of the vectors, with an extranonce1 of so many bytes.
+fn request(vector: &Value, extranonce1: usize) -> Value {
+    let text = |name: &str| vector[name].as_str().unwrap();
+    let (head, tail) = text("nonce").split_at(2 * extranonce1);
+    let target = vector["target"].as_str().map_or_else(|| "f".repeat(64), str::to_owned);
+    json!({
+        "dialect": "aion",
+        "notify": ["1", true, target, text("header_hash")],
+        "extranonce1": head,
+        "submit": ["w", "1", "000000006b00b3a4", tail, format!("fd8005{}", text("solution"))],
+    })
+}
+
+/// Mainnet blocks, solutions of the kernel's tests and of recorded miners.
+#[test]
+fn good_solutions_are_good_wherever_extranonce1_ends() {
+    let vectors = vectors();
+    let valid = vectors["valid"].as_array().unwrap();
+    for extranonce1 in [0, 2, 8, 10, 16] {
+        let requests: Vec<_> = valid.iter().map(|vector| request(vector, extranonce1)).collect();
+        let (answers, code) = verify(&requests);
+        assert_eq!(code, 0);
+        for (vector, answer) in valid.iter().zip(answers) {
+            let name = &vector["name"];
+            assert_eq!(answer["ok"], true, "{name}: {answer}");
+            assert_eq!(answer["hash"], vector["pow_hash"], "{name}");
+            let header =
+                [&vector["header_hash"], &vector["nonce"]].map(|hex| hex.as_str().unwrap());
+            assert_eq!(answer["header"], header.concat(), "{name}");
+            assert_eq!((&answer["meets_target"], &answer["block"]), (&json!(true), &json!(true)));
+        }
+    }
+}
+
+#[test]
+fn bad_solutions_are_refused_with_the_rule_that_they_break() {
+    let vectors = vectors();
+    let invalid = vectors["invalid"].as_array().unwrap();
+    let mut requests: Vec<_> = invalid.iter().map(|vector| request(vector, 8)).collect();
+    for request in &mut requests {
+        // Most of them hash high, which is found out first.
+        request["target"] = json!("f".repeat(64));
+    }
+    let (answers, code) = verify(&requests);
+    assert_eq!(code, 1);
+    for (vector, answer) in invalid.iter().zip(answers) {
+        let name = &vector["name"];
+        let words = match vector["expect"].as_str().unwrap() {
+            "bad_length" => "solution is ",
+            "duplicate" => "occurs more than once",
+            "out_of_order" => "order",
+            "nonzero_xor" => "collide",
+            other => panic!("{name} expects {other}"),
+        };
+        assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!(20)), "{name}");
+        let reason = answer["reason"].as_str().unwrap();
+        assert!(reason.contains(words), "{name}: {reason}");
+    }
+}
+
+/// A hash that equals the target is not below it.
+#[test]
+fn targets_are_compared_strictly() {
+    let vectors = vectors();
+    let named = |name: &Value| {
+        let valid = vectors["valid"].as_array().unwrap();
+        valid.iter().find(|vector| vector["name"] == *name).unwrap().clone()
+    };
+    for edge in vectors["target_edges"].as_array().unwrap() {
+        let vector = named(&edge["vector"]);
+        let mut request = request(&vector, 8);
+        request["target"] = edge["target"].clone();
+        let (answers, _) = verify(&[request]);
+        assert_eq!(answers[0]["meets_target"], edge["meets_target"], "{}", edge["name"]);
+        assert_eq!(answers[0]["ok"], edge["meets_target"], "{}", edge["name"]);
+        if edge["meets_target"] == false {
+            assert_eq!(answers[0]["code"], 23);
+        }
+    }
+}
+
+#[test]
+fn what_the_submit_lacks_is_named() {
+    let vectors = vectors();
+    let good = request(&vectors["valid"][13], 8);
+    let solution = vectors["valid"][13]["solution"].as_str().unwrap();
+    let cases = [
+        ("/submit/1", json!("2"), 21, "job not found: 2"),
+        ("/submit/2", json!("6b00b3a4"), 20, "ntime"),
+        ("/submit/3", json!("0100"), 20, "extranonce"),
+        ("/submit/4", json!(&solution[2..]), 20, "solution"),
+        ("/submit/4", json!(format!("fd8006{solution}")), 20, "solution"),
+        ("/notify/3", json!("00"), 20, "notify: "),
+        ("/dialect", json!("aionn"), 20, "unknown dialect `aionn`, did you mean `aion`?"),
+    ];
+    let mut requests = Vec::new();
+    for (place, value, ..) in &cases {
+        let mut request = good.clone();
+        *request.pointer_mut(place).unwrap() = value.clone();
+        requests.push(request);
+    }
+    let (answers, _) = verify(&requests);
+    for ((place, _, code, reason), answer) in cases.iter().zip(answers) {
+        assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!(code)), "{answer}");
+        assert!(answer["reason"].as_str().unwrap().contains(reason), "{place}: {answer}");
+    }
+    // Both forms of a solution are taken, and the pool's own scale of difficulty.
+    let mut bare = good.clone();
+    bare["submit"][4] = json!(solution);
+    let mut node = good.clone();
+    node["difficulty"] = json!(1);
+    node["options"] = json!({"difficulty_scale": "node"});
+    let mut typo = good;
+    typo["options"] = json!({"notify_targets": "share"});
+    let (answers, _) = verify(&[bare, node, typo]);
+    assert_eq!(answers[0]["ok"], true);
+    assert_eq!(answers[1]["code"], 23, "one in 8,192 solutions is that good");
+    let reason = answers[2]["reason"].as_str().unwrap();
+    assert!(reason.contains("did you mean `notify_target`?"), "{reason}");
+}
