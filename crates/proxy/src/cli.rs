@@ -119,7 +119,7 @@ pub struct Quick {
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
     /// Which dialect, or `all`.
-    #[arg(long, value_name = "NAME", default_value = "all")]
+    #[arg(long, value_name = "NAME", default_value = "hstratum")]
     pub dialect: String,
     /// How many rigs of each dialect [default: 36; 8 with aion, whose proofs take seconds].
     #[arg(long, value_name = "N")]
