@@ -1,5 +1,7 @@
 //! A rig whose every line the test writes and reads.
 
+use std::collections::VecDeque;
+
 use orepass_sim::coin::{Allotment, RigCoin, RigJob, Search, Solution};
 use orepass_sim::handshake::HandshakeRig;
 use orepass_stratum::target::Difficulty;
@@ -13,6 +15,8 @@ use crate::wait::within;
 /// A connection to a route, or to a pool.
 pub struct Client {
     stream: BufReader<TcpStream>,
+    /// Lines that came while an answer was waited for.
+    passed: VecDeque<Value>,
 }
 
 /// What a login gave.
@@ -30,7 +34,7 @@ impl Client {
     pub async fn connect(address: &str) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), passed: VecDeque::new() }
     }
 
     /// Connects, subscribes and authorizes as `worker`.
@@ -79,8 +83,8 @@ impl Client {
         lines
     }
 
-    /// Sends a call, whose id must be a number or a string, and gives its answer, past
-    /// notifications.
+    /// Sends a call, whose id must be a number or a string, and gives its answer. Jobs that come
+    /// before it are kept for [`next_job`](Self::next_job).
     pub async fn ask(&mut self, line: &str) -> Value {
         self.send(line).await;
         let call: Value = serde_json::from_str(line).unwrap();
@@ -89,6 +93,7 @@ impl Client {
             if answer["id"] == call["id"] {
                 return answer;
             }
+            self.passed.push_back(answer);
         }
     }
 
@@ -96,7 +101,10 @@ impl Client {
     pub async fn next_job(&mut self) -> (Option<f64>, Value) {
         let mut difficulty = None;
         loop {
-            let mut line = self.line().await.expect("a job comes");
+            let mut line = match self.passed.pop_front() {
+                Some(line) => line,
+                None => self.line().await.expect("a job comes"),
+            };
             match line["method"].as_str() {
                 Some("mining.set_difficulty") => difficulty = line["params"][0].as_f64(),
                 Some("mining.notify") => return (difficulty, line["params"].take()),

@@ -267,6 +267,15 @@ impl<D: Dialect> Route<D> {
         self.happened.notify_one();
     }
 
+    /// Reports something that happens all the time, and wakes the director only for a decision.
+    pub(crate) fn mention(&self, report: impl FnOnce(&mut Pools, Instant)) {
+        let mut choice = self.choice();
+        report(&mut choice, now());
+        if choice.has_news() {
+            self.happened.notify_one();
+        }
+    }
+
     /// The present choice of pools.
     pub(crate) fn choice(&self) -> MutexGuard<'_, Pools> {
         self.choice.lock().unwrap_or_else(PoisonError::into_inner)

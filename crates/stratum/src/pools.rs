@@ -249,8 +249,11 @@ impl Pools {
             state.verdicts.pop_front();
         }
         state.verdicts.push_back(accepted);
+        let full = state.verdicts.len() == JUDGED_SHARES;
         let rejected = state.verdicts.iter().filter(|accepted| !**accepted).count();
-        if state.verdicts.len() == JUDGED_SHARES && rejected > JUDGED_SHARES / 2 {
+        // A pool that rejects much is still better than none.
+        let elsewhere = || (0..self.pools.len()).any(|other| other != pool && self.serves(other));
+        if full && rejected > JUDGED_SHARES / 2 && elsewhere() {
             self.fail(pool, Cause::Rejects, now);
             self.decide(now);
         }
@@ -306,6 +309,12 @@ impl Pools {
         };
         let trial = self.trial.map(|trial| trial.until);
         pools.chain(lag).chain(hold).chain(trial).min()
+    }
+
+    /// Whether there is a decision to be taken from [`poll_event`](Self::poll_event).
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// The next decision.

@@ -64,6 +64,8 @@ struct Stage {
     story: Story,
     /// Blocks that there were.
     blocks: u64,
+    /// Shares that there were at the last of them.
+    shares_at_block: u64,
     most_pool_connections: u64,
 }
 
@@ -87,15 +89,27 @@ impl Stage {
         let route = (entry.start)(&config.routes[0], vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
-        Ok(Self { dialect, pool, route, farm, story, blocks: 0, most_pool_connections: 0 })
+        Ok(Self {
+            dialect,
+            pool,
+            route,
+            farm,
+            story,
+            blocks: 0,
+            shares_at_block: 0,
+            most_pool_connections: 0,
+        })
     }
 
     /// What happens at a moment of the demo; `progress` runs from 0 to 1.
     fn tick(&mut self, progress: f64) {
-        let Story { blocks, jobs_between, .. } = self.story;
+        let Story { blocks, shares_between, jobs_between, .. } = self.story;
         let due = (progress * (blocks + 1) as f64) as u64;
-        if due > self.blocks && self.blocks < blocks {
+        let shares = self.route.totals().sent;
+        let earned = shares >= self.shares_at_block + shares_between;
+        if due > self.blocks && self.blocks < blocks && earned {
             self.blocks += 1;
+            self.shares_at_block = shares;
             self.pool.new_block();
             // After the second block the rigs whose turn it is come back to other leases.
             if self.blocks == 2 {
@@ -118,7 +132,8 @@ impl Stage {
     fn is_complete(&self) -> bool {
         let rigs = self.farm.rigs();
         let back = rigs.iter().take(DROPS).all(|rig| rig.stats().connects >= 2);
-        back && self.rigs_with_accepted_share() == rigs.len()
+        let blocks = self.blocks == self.story.blocks;
+        back && blocks && self.rigs_with_accepted_share() == rigs.len()
     }
 
     /// Whether the books cannot close any more, so that there is nothing to wait for.

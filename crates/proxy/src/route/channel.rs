@@ -222,7 +222,7 @@ fn take_event<D: Dialect>(
             if let Some(work) = &shown.work
                 && let Some(block) = work.dialect.block_key(&work.job)
             {
-                route.report(|choice, now| choice.block(pool, block, now));
+                route.mention(|choice, now| choice.block(pool, block, now));
             }
             let live = shown.live;
             view.send_replace(shown);
@@ -234,7 +234,7 @@ fn take_event<D: Dialect>(
         UpstreamEvent::Verdict { ticket, verdict, after } => {
             let stale = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::Stale);
             if after.is_some() && !stale {
-                route.report(|choice, now| choice.verdict(pool, verdict.is_ok(), now));
+                route.mention(|choice, now| choice.verdict(pool, verdict.is_ok(), now));
             }
             ticket.resolve(verdict);
         }

@@ -1,5 +1,6 @@
 //! Rigs come in.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
             Ok(_) if route.choice().gate() == Gate::Closed => {}
             Ok((stream, peer)) if route.roster.online() < most => {
                 tune(&stream);
+                // A rig that came by IPv4 is shown so.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 let (reader, writer) = stream.into_split();
                 route.sessions.spawn(serve(Arc::clone(&route), reader, writer, peer));
             }

@@ -144,6 +144,18 @@ fn a_pool_that_rejects_most_shares_is_left_alone_for_a_while() {
 }
 
 #[test]
+fn a_pool_that_rejects_most_shares_is_kept_where_there_is_no_other() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.events();
+    for _ in 0..100 {
+        night.pools.verdict(0, false, night.now);
+    }
+    assert_eq!(night.events(), []);
+    assert_eq!(night.pools.shares(), [1.0, 0.0]);
+}
+
+#[test]
 fn a_pool_that_stays_behind_another_ones_block_is_left() {
     let mut night = Night::new(PoolsConfig::in_order(2));
     night.up(0);

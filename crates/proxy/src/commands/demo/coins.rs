@@ -31,6 +31,8 @@ pub(super) struct Coin {
 pub(super) struct Story {
     /// The pool finds so many blocks, evenly spread.
     pub(super) blocks: u64,
+    /// So many shares come at least before each of them.
+    pub(super) shares_between: u64,
     /// Whether it makes a job each second between them.
     pub(super) jobs_between: bool,
     /// How long so many rigs may take until each has its accepted share, past the demo's time.
@@ -77,7 +79,12 @@ fn handshake() -> Coin {
         },
         route: "[route.vardiff]\nmax = 5e-7\n",
         rigs: 36,
-        story: Story { blocks: 4, jobs_between: true, patience: |_| Duration::from_secs(40) },
+        story: Story {
+            blocks: 4,
+            shares_between: 0,
+            jobs_between: true,
+            patience: |_| Duration::from_secs(40),
+        },
     }
 }
 
@@ -97,6 +104,8 @@ fn aion() -> Coin {
         rigs: 8,
         story: Story {
             blocks: 3,
+            // However slow the machine is, some work is not thrown away.
+            shares_between: 2,
             jobs_between: false,
             // Every eighth nonce has no solution.
             patience: |rigs| Duration::from_secs(40) + rigs as u32 * Duration::from_secs(5),
