@@ -127,8 +127,8 @@ fn unknown_keys_come_with_the_nearest_known_one() {
     assert_eq!(
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
-         `verify`, `reply`, `prefix_bytes`, `max_channels`, `max_rigs_per_channel`, `options`, \
-         `vardiff`, `pool`\n \
+         `verify`, `reply`, `prefix_bytes`, `on_outage`, `hold_seconds`, `max_channels`, \
+         `max_rigs_per_channel`, `options`, `vardiff`, `pool`\n \
          4 | colour = 1\n   \
          | ^^^^^^"
     );

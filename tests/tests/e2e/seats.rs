@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orepass_hstratum::Hstratum;
+use orepass_sim::pool::Fault;
 use orepass_tests::client::Client;
 use orepass_tests::gate::Gate;
 use orepass_tests::log::Log;
@@ -118,4 +119,23 @@ async fn a_pool_that_leaves_no_room_to_split_is_named_with_the_numbers() {
     client.send(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
     assert!(client.rest().await.is_empty());
     site.close().await;
+}
+
+#[tokio::test]
+async fn an_extranonce1_that_another_connection_has_is_not_taken() {
+    let mut plan = Plan::deployed();
+    // A connection for each rig, so that nothing but extranonce1 tells them apart.
+    plan.route.prefix_bytes = Some(0);
+    plan.route.downstream.park_for = LONG;
+    let site = plan.start().await;
+    site.pool.fault(Fault::SameExtranonce1);
+    let farm = site.farm(2, |number| site.rig(number));
+    let tried = |connections: &u64| *connections >= 3;
+    until("another try", || site.pool.stats().connections_total, tried).await;
+    assert_eq!(farm.stats().logged_in, 1, "one of them has a place");
+
+    site.pool.heal();
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 3).await;
+    site.finish(farm).await.faults().assert_none();
 }

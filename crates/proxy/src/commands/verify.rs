@@ -287,17 +287,21 @@ fn share<D: FromConfig>(
     if let Some(size) = request.extranonce2_size {
         return dialect.parse_share(job, size, request.submit);
     }
-    let sent = |size: &usize| dialect.parse_share(job, *size, request.submit).ok();
+    let with = |size| dialect.parse_share(job, size, request.submit);
     // Dialects take one length and refuse all others, so at most one of these fits.
-    if let Some(share) = (0..=MAX_EXTRANONCE).find_map(|size| sent(&size)) {
-        return Ok(share);
+    let mut refused = None;
+    for size in 0..=MAX_EXTRANONCE {
+        match with(size) {
+            Ok(share) => return Ok(share),
+            // With the right length it is another field that is wrong.
+            Err(reject) if !reject.reason.starts_with("extranonce2") => {
+                refused.get_or_insert(reject);
+            }
+            Err(_) => {}
+        }
     }
-    // None fits: something else is wrong, which is said best with the length in the usual place.
     const USUAL_SIZE: usize = 4;
-    let usual_place = rpc::array::<3>(request.submit)
-        .and_then(|(elements, _)| Some(rpc::string(elements.get(2)?)?.len() / 2))
-        .unwrap_or(USUAL_SIZE);
-    dialect.parse_share(job, usual_place, request.submit)
+    refused.map_or_else(|| with(USUAL_SIZE), Err)
 }
 
 fn in_field(field: &str, error: impl std::fmt::Display) -> Reject {
