@@ -290,6 +290,12 @@ impl Log {
             );
         } else if fault == Fault::Operator {
             error!(event = "pool.down", route, pool, channel, %fault, "{end}; again in {wait}");
+        } else if matches!(end, End::Closed) && !was_live {
+            warn!(
+                event = "pool.down", route, pool, channel, %fault,
+                "the pool closed the connection before the login was done: it may refuse our \
+                 version of the protocol or our address, or want TLS; again in {wait}"
+            );
         } else if was_live {
             warn!(event = "pool.down", route, pool, channel, %fault, "connection lost: {end}; the rigs stay, again in {wait}");
         } else {
