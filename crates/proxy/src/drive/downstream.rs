@@ -12,6 +12,7 @@ use orepass_stratum::error::Reject;
 use orepass_stratum::job::Generation;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::pools::{Gate, PoolIndex};
+use orepass_stratum::verdict::Verdict;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tracing::trace;
@@ -89,6 +90,8 @@ struct Place<D: Dialect> {
     view: watch::Receiver<ChannelView<D>>,
     /// The generation of its seat.
     generation: Generation,
+    /// The channel could not take a share of this rig in time.
+    overloaded: bool,
     /// Since when the channel has had no connection.
     lost_since: Option<Instant>,
 }
@@ -141,6 +144,9 @@ impl<D: Dialect> Served<D> {
                 Some(Mail { number, verdict }) = mail.recv() => {
                     self.session.handle_verdict(number, &verdict);
                     self.log.verdict(&verdict);
+                    if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
+                        self.relieve();
+                    }
                 }
                 () = shown(&mut self.place), if ready => self.look(),
                 () = seats_changed(&mut self.waiting) => self.settle(),
@@ -190,10 +196,9 @@ impl<D: Dialect> Served<D> {
         let former = self.former.as_ref().map(|(generation, channel)| (*generation, channel));
         let issuer = [present, former].into_iter().flatten().find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
-        let pool = channel.pool;
         if let Err(Some(ticket)) = channel.submit(submission, ticket) {
             ticket.resolve(Err(Reject::overflow("pool connection saturated")));
-            self.route.relieve(pool);
+            self.relieve();
         }
     }
 
@@ -263,7 +268,9 @@ impl<D: Dialect> Served<D> {
         let patient =
             self.waiting.as_ref().is_some_and(|wait| at.duration_since(wait.since) < PATIENCE);
         let Some(pool) = pool else { return };
-        match self.route.seat(pool, patient) {
+        let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
+        let not = not.map(|place| place.channel.number);
+        match self.route.seat(pool, patient, not) {
             // The rig comes back to that seat, or another, by itself.
             SeatAnswer::Seat(..)
                 if self.place.is_some() && !self.session.takes_set_extranonce() =>
@@ -279,15 +286,39 @@ impl<D: Dialect> Served<D> {
                 Some(place) if place.channel.is_gone() => {
                     self.session.handle_close(CloseReason::ExtranonceChanged);
                 }
-                // Better a pool that is not the right one than none.
-                Some(_) => {}
+                // Better a place that is not the right one than none.
+                Some(_) => self.stay(),
             },
+        }
+    }
+
+    /// The channel could not take a share in time: another one is opened, and a rig that can be
+    /// told so goes there.
+    fn relieve(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.overloaded = self.session.takes_set_extranonce();
+            self.route.relieve(place.channel.pool);
+        }
+        self.settle();
+    }
+
+    /// There is no better place: the rig makes do with the one that it has.
+    fn stay(&mut self) {
+        self.waiting = None;
+        if let Some(place) = &mut self.place {
+            place.overloaded = false;
         }
     }
 
     fn sit(&mut self, seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
         let view = channel.watch();
-        let place = Place { channel, view, generation: seat.generation, lost_since: None };
+        let place = Place {
+            channel,
+            view,
+            generation: seat.generation,
+            overloaded: false,
+            lost_since: None,
+        };
         if let Some(former) = self.place.replace(place) {
             self.former = Some((former.generation, former.channel));
         }
@@ -348,7 +379,12 @@ impl<D: Dialect> Place<D> {
         self.channel.is_gone()
             || generation.is_some_and(|generation| generation != self.generation)
             || pool.is_some_and(|pool| pool != self.channel.pool)
-            || self.stranded_at().is_some_and(|stranded| stranded <= at)
+            || self.must_not_stay(at)
+    }
+
+    /// Whether the rig should sit on any channel but this one.
+    fn must_not_stay(&self, at: Instant) -> bool {
+        self.overloaded || self.stranded_at().is_some_and(|stranded| stranded <= at)
     }
 }
 

@@ -80,8 +80,8 @@ impl<D: Dialect> Route<D> {
 
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
     /// hold them. `patient` rigs wait for leases that come free with the next work before another
-    /// connection is opened for them.
-    pub fn seat(self: &Arc<Self>, pool: PoolIndex, patient: bool) -> Answer<D> {
+    /// connection is opened for them. The channel `not` is passed over.
+    pub fn seat(self: &Arc<Self>, pool: PoolIndex, patient: bool, not: Option<u64>) -> Answer<D> {
         let mut channels = self.channels();
         channels.retain(|channel| !channel.is_gone());
         let mut open = 0;
@@ -92,6 +92,9 @@ impl<D: Dialect> Route<D> {
             let view = channel.view();
             if !view.live {
                 opening += 1;
+                continue;
+            }
+            if not == Some(channel.number) {
                 continue;
             }
             match view.seat() {
