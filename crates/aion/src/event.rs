@@ -1,7 +1,8 @@
 //! Calls from a pool.
 
+use orepass_stratum::calls::{self, first};
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
-use orepass_stratum::error::{ParseError, shown};
+use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
 use orepass_stratum::target::Difficulty;
 use serde_json::value::RawValue;
@@ -9,9 +10,6 @@ use serde_json::value::RawValue;
 use crate::field::Field;
 use crate::job::Job;
 use crate::subscribe::parse_extranonce1;
-
-/// The longest host name there is, in bytes.
-const MAX_HOST: usize = 253;
 
 /// Reads a call from a pool.
 ///
@@ -39,12 +37,7 @@ pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, Pa
             let extranonce1 = parse_extranonce1(first_of(params))?;
             Ok(PoolEvent::Extranonce { extranonce1, size: None })
         }
-        "client.reconnect" => reconnect(params),
-        "client.show_message" => {
-            let text = first(params).and_then(rpc::string);
-            Ok(PoolEvent::Message(shown(&text.unwrap_or_default())))
-        }
-        _ => Ok(PoolEvent::Unknown),
+        _ => calls::common(method, params),
     }
 }
 
@@ -59,37 +52,6 @@ fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
     let difficulty = rpc::number(value).and_then(Difficulty::new);
     let error = || field.wrong("a number above zero, or 64 hex digits").into();
     difficulty.map(ShareTarget::Difficulty).map(PoolEvent::Difficulty).ok_or_else(error)
-}
-
-/// `[host, port, seconds]`, of which anything may be missing, null or empty.
-fn reconnect(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let (fields, _) = rpc::array::<2>(params).unwrap_or_default();
-    let given = |index: usize| fields.get(index).copied().filter(|value| value.get() != "null");
-    let host = match given(0) {
-        Some(value) => {
-            let field = Field::new("host", value);
-            let text = field.text()?;
-            if text.len() > MAX_HOST {
-                return Err(field.wrong("up to 253 bytes").into());
-            }
-            Some(text.into_owned()).filter(|host| !host.is_empty())
-        }
-        None => None,
-    };
-    let port = match given(1) {
-        Some(value) => {
-            let quoted = rpc::string(value);
-            let text = quoted.as_deref().unwrap_or_else(|| value.get());
-            let port = text.trim().parse().ok().filter(|port| *port != 0);
-            Some(port.ok_or_else(|| ParseError::field("port", "1 to 65535", value.get()))?)
-        }
-        None => None,
-    };
-    Ok(PoolEvent::Reconnect { host, port })
-}
-
-fn first(params: &RawValue) -> Option<&RawValue> {
-    rpc::array::<1>(params)?.0.first().copied()
 }
 
 /// The first element, or what stands in the array's place, for an error to show.

@@ -1,7 +1,8 @@
 //! Calls from a pool.
 
+use orepass_stratum::calls::{self, first};
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
-use orepass_stratum::error::{ParseError, shown};
+use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
@@ -9,9 +10,6 @@ use serde_json::value::RawValue;
 use crate::field::Field;
 use crate::job::Job;
 use crate::subscribe::{parse_extranonce1, parse_size};
-
-/// The longest host name there is, in bytes.
-const MAX_HOST: usize = 253;
 
 /// Reads a call from a pool. No Handshake server is known to send `mining.set_target`,
 /// `mining.set_extranonce` or `client.reconnect`; they are read in their common form, so that
@@ -25,12 +23,7 @@ pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, Pa
         "mining.set_difficulty" => difficulty(params),
         "mining.set_target" => target(params),
         "mining.set_extranonce" => extranonce(params),
-        "client.reconnect" => reconnect(params),
-        "client.show_message" => {
-            let text = first(params).and_then(rpc::string);
-            Ok(PoolEvent::Message(shown(&text.unwrap_or_default())))
-        }
-        _ => Ok(PoolEvent::Unknown),
+        _ => calls::common(method, params),
     }
 }
 
@@ -60,37 +53,6 @@ fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
             [] => None,
         },
     })
-}
-
-/// `[host, port, seconds]`, of which anything may be missing, null or empty.
-fn reconnect(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let (fields, _) = rpc::array::<2>(params).unwrap_or_default();
-    let given = |index: usize| fields.get(index).copied().filter(|value| value.get() != "null");
-    let host = match given(0) {
-        Some(value) => {
-            let field = Field::new("host", value);
-            let text = field.text()?;
-            if text.len() > MAX_HOST {
-                return Err(field.wrong("up to 253 bytes").into());
-            }
-            Some(text.into_owned()).filter(|host| !host.is_empty())
-        }
-        None => None,
-    };
-    let port = match given(1) {
-        Some(value) => {
-            let quoted = rpc::string(value);
-            let text = quoted.as_deref().unwrap_or_else(|| value.get());
-            let port = text.trim().parse().ok().filter(|port| *port != 0);
-            Some(port.ok_or_else(|| ParseError::field("port", "1 to 65535", value.get()))?)
-        }
-        None => None,
-    };
-    Ok(PoolEvent::Reconnect { host, port })
-}
-
-fn first(params: &RawValue) -> Option<&RawValue> {
-    rpc::array::<1>(params)?.0.first().copied()
 }
 
 #[cfg(test)]

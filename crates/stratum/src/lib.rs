@@ -9,6 +9,7 @@
 //! with a pool) and [`dialect::Dialect`] (what a coin must say).
 
 pub mod backoff;
+pub mod calls;
 pub mod channel;
 pub mod dialect;
 pub mod downstream;
