@@ -1,11 +1,13 @@
 //! Guesses at why a rig's share failed.
 
 use orepass_stratum::dialect::Diagnosis;
+use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
+use serde_json::value::RawValue;
 
 use crate::equihash::{AION, Scratch};
 use crate::job::Job;
-use crate::share::{self, NONCE_SIZE, Share};
+use crate::share::{self, NONCE_SIZE, SOLUTION_SIZE, Share};
 
 /// What a rig may have done to send a share that failed: each known mistake is undone, and the one
 /// that makes the share good is named.
@@ -43,6 +45,26 @@ pub fn diagnose(
     named.map(|(diagnosis, _)| diagnosis)
 }
 
+/// What the form of a submit that cannot be read says: an extranonce2 in hex of another length than
+/// the rig was told, or something else in the solution's place, such as another coin's nonce or
+/// the solution of Equihash with other parameters.
+#[must_use]
+pub fn diagnose_form(extranonce2_size: usize, params: &RawValue) -> Option<Diagnosis> {
+    /// What miners put before a solution: its length as a compact size.
+    const PREFIX: usize = 3;
+    let (fields, _) = rpc::array::<5>(params)?;
+    let hex_bytes = |at: usize| rpc::hex_length(fields.get(at)?);
+    match (hex_bytes(3), hex_bytes(4)) {
+        (_, Some(solution)) if ![SOLUTION_SIZE, SOLUTION_SIZE + PREFIX].contains(&solution) => {
+            Some(Diagnosis::OtherCoin)
+        }
+        (Some(found), Some(_)) if (1..=NONCE_SIZE).contains(&found) => {
+            (found != extranonce2_size).then_some(Diagnosis::IgnoresExtranonce2Size)
+        }
+        _ => None,
+    }
+}
+
 /// The nonce of a rig that knows only the first `pool` bytes of the `told` ones: its own part
 /// stands at `rig_part_at`, where it belongs or right behind the bytes it knows, and what is left
 /// is zeros.
@@ -57,4 +79,23 @@ fn without_prefix(
     cut.get_mut(..pool)?.copy_from_slice(pool_part);
     cut.get_mut(rig_part_at..)?.get_mut(..rig_part.len())?.copy_from_slice(rig_part);
     (pool < told).then_some(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_a_submit_tells_a_stubborn_rig_from_a_stranger() {
+        let guess = |extranonce2: usize, solution: usize| {
+            let (extranonce2, solution) = ("00".repeat(extranonce2), "00".repeat(solution));
+            let params = format!(r#"["w","7","0","{extranonce2}","{solution}"]"#);
+            diagnose_form(28, &RawValue::from_string(params).unwrap())
+        };
+        assert_eq!(guess(30, 1408), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess(30, 1411), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess(28, 1411), None);
+        assert_eq!(guess(28, 4), Some(Diagnosis::OtherCoin));
+        assert_eq!(guess(28, 1344), Some(Diagnosis::OtherCoin), "Equihash 200,9");
+    }
 }

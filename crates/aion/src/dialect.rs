@@ -169,6 +169,10 @@ impl Dialect for Aion {
         DifficultyScale::Kernel.target(difficulty)
     }
 
+    fn diagnose_form(&self, _: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+        diagnose::diagnose_form(size, params)
+    }
+
     fn diagnose(
         &self,
         job: &Job,

@@ -1,8 +1,11 @@
 //! Guesses at why a rig's share failed.
 
 use orepass_stratum::dialect::Diagnosis;
+use orepass_stratum::rpc;
 use orepass_stratum::target::{PowHash, Target};
+use serde_json::value::RawValue;
 
+use crate::header::EXTRA_NONCE_SIZE;
 use crate::job::Job;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Nonce, Share};
@@ -51,6 +54,23 @@ pub fn diagnose(
     misread.then_some(Diagnosis::OtherDifficultyScale)
 }
 
+/// What the form of a submit that cannot be read says: an extranonce2 in hex of another length than
+/// the rig was told, or a nonce as no Handshake miner writes it, such as an Equihash solution.
+#[must_use]
+pub fn diagnose_form(job: &Job, extranonce2_size: usize, params: &RawValue) -> Option<Diagnosis> {
+    let (fields, _) = rpc::array::<5>(params)?;
+    let hex_bytes = |at: usize| rpc::hex_length(fields.get(at)?);
+    // Some firmware fills the nonce to 8 bytes.
+    let usual: &[usize] = if matches!(job, Job::Deployed(_)) { &[4, 8] } else { &[32] };
+    match (hex_bytes(2), hex_bytes(4)) {
+        (_, Some(nonce)) if !usual.contains(&nonce) => Some(Diagnosis::OtherCoin),
+        (Some(found), Some(_)) if (1..=EXTRA_NONCE_SIZE).contains(&found) => {
+            (found != extranonce2_size).then_some(Diagnosis::IgnoresExtranonce2Size)
+        }
+        _ => None,
+    }
+}
+
 fn reversed_nonce(share: &Share) -> Share {
     let mut reversed = *share;
     match &mut reversed.nonce {
@@ -58,4 +78,29 @@ fn reversed_nonce(share: &Share) -> Share {
         Nonce::Seed(nonce) => nonce.reverse(),
     }
     reversed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_of_a_submit_tells_a_stubborn_rig_from_a_stranger() {
+        let root = "00".repeat(32);
+        let notify = format!(
+            r#"["7","{root}","{root}","{root}","{root}","{root}","00000000","1a06e782","5e49aa25"]"#
+        );
+        let raw = |text: String| RawValue::from_string(text).unwrap();
+        let job = Job::parse(&raw(notify)).unwrap();
+        let guess = |extranonce2: &str, nonce: &str| {
+            let params = format!(r#"["w","7","{extranonce2}","5e49aa25","{nonce}"]"#);
+            diagnose_form(&job, 3, &raw(params))
+        };
+        assert_eq!(guess("aa923a8b", "73a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess("aa923a8b", "0000000073a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess("aa923a", "73a37ddb"), None);
+        assert_eq!(guess("aa923a8", "73a37ddb"), None, "that is no hex");
+        assert_eq!(guess("aa923a", &"00".repeat(1408)), Some(Diagnosis::OtherCoin));
+        assert_eq!(diagnose_form(&job, 3, &raw("[1,2]".into())), None);
+    }
 }

@@ -182,6 +182,10 @@ impl Dialect for Hstratum {
         self.rig_scale(job).target(difficulty)
     }
 
+    fn diagnose_form(&self, job: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+        diagnose::diagnose_form(job, size, params)
+    }
+
     fn diagnose(
         &self,
         job: &Job,

@@ -17,6 +17,7 @@ mod value;
 use std::path::Path;
 use std::time::Duration;
 
+use orepass_stratum::firmware::Firmware;
 use orepass_stratum::target::Difficulty;
 use serde::Deserialize;
 
@@ -36,6 +37,8 @@ const DEFAULT_MAX_CHANNELS: usize = 16;
 /// Rigs of a pool connection, unless configured: a lost connection touches no more than these,
 /// and a one-byte prefix tells them apart with a few to spare.
 const DEFAULT_MAX_RIGS: usize = 250;
+/// Connections to a pool that serve one rig alone, unless configured.
+const DEFAULT_MAX_DEDICATED: usize = 64;
 /// How long rigs are held without a pool, unless configured.
 const DEFAULT_HOLD: Duration = Duration::from_secs(300);
 /// What pools take that have no passwords.
@@ -64,12 +67,18 @@ pub struct Route {
     pub verify: Verify,
     /// Whose verdict a rig is told.
     pub reply: Reply,
+    /// Whether a rig that sends too many bad shares is quarantined.
+    pub quarantine: bool,
     /// How many bytes of the extranonce tell rigs apart; the dialect's choice when absent.
     pub prefix_bytes: Option<usize>,
     /// At most so many connections to each pool.
     pub max_channels: usize,
     /// At most so many rigs on one of them.
     pub max_rigs_per_channel: usize,
+    /// At most so many connections to each pool that serve one rig alone.
+    pub max_dedicated: usize,
+    /// What rigs of certain kinds need.
+    pub profiles: Vec<Profile>,
     /// The dialect's options of this route.
     pub options: OptionTable,
     /// How difficulties are chosen for rigs.
@@ -97,6 +106,17 @@ pub struct Pool {
     pub options: OptionTable,
 }
 
+/// One `[[route.profile]]`: what rigs of one kind need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Their software, with `*` for any text and `?` for any character; all when absent.
+    pub agent: Option<String>,
+    /// Their worker's name, in the same way.
+    pub worker: Option<String>,
+    /// What they need.
+    pub firmware: Firmware,
+}
+
 /// `[route.vardiff]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vardiff {
@@ -104,6 +124,8 @@ pub struct Vardiff {
     pub enabled: bool,
     /// The rate of shares that a rig's difficulty aims at.
     pub shares_per_minute: f64,
+    /// The difficulty of a rig of which nothing is known; the pool's own when absent.
+    pub start: Option<Difficulty>,
     /// Never easier than this, on the scale that rigs are told.
     pub min: Option<Difficulty>,
     /// Never harder than this, on the scale that rigs are told.
@@ -112,7 +134,7 @@ pub struct Vardiff {
 
 impl Default for Vardiff {
     fn default() -> Self {
-        Self { enabled: true, shares_per_minute: 10.0, min: None, max: None }
+        Self { enabled: true, shares_per_minute: 10.0, start: None, min: None, max: None }
     }
 }
 
@@ -212,9 +234,12 @@ impl Config {
             listen: vec![bind],
             verify: Verify::default(),
             reply: Reply::default(),
+            quarantine: true,
             prefix_bytes: None,
             max_channels: DEFAULT_MAX_CHANNELS,
             max_rigs_per_channel: DEFAULT_MAX_RIGS,
+            max_dedicated: DEFAULT_MAX_DEDICATED,
+            profiles: Vec::new(),
             options: OptionTable::default(),
             vardiff: Vardiff::default(),
             pools: vec![pool],

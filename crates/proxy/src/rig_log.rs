@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use orepass_stratum::conduct::{LOOKED_AT, MAX_BAD, Turn};
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::{CloseReason, Downstream};
 use orepass_stratum::error::Reject;
@@ -46,7 +47,12 @@ impl RigLog {
     }
 
     /// It subscribed or authorized; with both it is up.
-    pub(crate) fn up<D: Dialect>(&mut self, session: &Downstream<D>, channel: Option<u64>) {
+    pub(crate) fn up<D: Dialect>(
+        &mut self,
+        session: &Downstream<D>,
+        channel: Option<u64>,
+        own_connection: bool,
+    ) {
         let (Some(worker), Some((extranonce1, size)), false) =
             (session.worker(), session.told_extranonce(), self.is_up)
         else {
@@ -55,9 +61,11 @@ impl RigLog {
         self.is_up = true;
         self.rig = worker.to_string();
         let agent = session.agent().unwrap_or("unknown");
+        let how =
+            if own_connection { "rig up, with a pool connection of its own" } else { "rig up" };
         info!(
             event = "rig.up", route = self.route, rig = self.rig, peer = %self.peer, agent,
-            %extranonce1, extranonce2_size = size, channel, "rig up"
+            %extranonce1, extranonce2_size = size, channel, "{how}"
         );
     }
 
@@ -67,13 +75,37 @@ impl RigLog {
         verdict: Verdict,
         reason: Option<&str>,
         diagnosis: Option<Diagnosis>,
+        own_connection: bool,
     ) {
         let reason = reason.unwrap_or("good, below the pool's target");
-        self.share(verdict, reason);
         if let Some(diagnosis) = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis)) {
             self.diagnosis = Some(diagnosis);
             let Self { route, rig, peer, .. } = &*self;
-            warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}");
+            let consequence = consequence(diagnosis, own_connection);
+            warn!(event = "rig.diagnosis", route, rig, %peer, "{reason}: {diagnosis}; {consequence}");
+            // That line stands for the first one on a refused share.
+            self.first_share_told = true;
+            self.refused.get_or_insert_with(|| (now(), 0));
+        }
+        self.share(verdict, reason);
+    }
+
+    /// It enters or leaves quarantine.
+    pub(crate) fn turn(&self, turn: Turn, guess: Option<Diagnosis>) {
+        let Self { route, rig, peer, .. } = self;
+        match turn {
+            Turn::Quarantined => {
+                let guess = guess.map_or_else(|| "no known cause fits".into(), |d| d.to_string());
+                warn!(
+                    event = "rig.quarantine", route, rig, %peer,
+                    "quarantined: more than {MAX_BAD} of its last {LOOKED_AT} shares were bad \
+                     ({guess}); its shares are checked and answered, and not forwarded until \
+                     {LOOKED_AT} in a row hold fewer bad ones"
+                );
+            }
+            Turn::Released => {
+                info!(event = "rig.released", route, rig, %peer, "out of quarantine: its shares count again");
+            }
         }
     }
 
@@ -151,5 +183,29 @@ impl RigLog {
                 }
             }
         }
+    }
+}
+
+/// What Orepass does about what a rig does wrong.
+const fn consequence(diagnosis: Diagnosis, own_connection: bool) -> &'static str {
+    match diagnosis {
+        Diagnosis::IgnoresExtranonce2Size | Diagnosis::TruncatesExtranonce1 => {
+            if own_connection {
+                "it has a pool connection of its own already, so that only another firmware helps"
+            } else {
+                "after 20 shares or 60 s it is closed, and gets a pool connection of its own when \
+                 it comes back"
+            }
+        }
+        Diagnosis::IgnoresSetExtranonce => {
+            "it is closed after three such shares, and from now on closed instead of told another \
+             extranonce1"
+        }
+        Diagnosis::OtherDifficultyScale => {
+            "check `difficulty_scale` in the pool's options, or set another firmware"
+        }
+        Diagnosis::OtherCoin => "point it at the port of its coin",
+        Diagnosis::RestartsCounter => "what it repeats is refused and never reaches the pool",
+        _ => "its shares cannot count: another firmware is needed",
     }
 }

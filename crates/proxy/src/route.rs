@@ -2,6 +2,7 @@
 
 pub mod channel;
 mod director;
+mod known;
 mod listener;
 mod seats;
 mod summary;
@@ -29,7 +30,10 @@ use crate::roster::Roster;
 use channel::Channel;
 use seats::Pacer;
 
-pub use seats::{Answer as SeatAnswer, Waiting};
+pub use known::Profile;
+pub use seats::{Answer as SeatAnswer, Waiting, Wish};
+
+use known::Known;
 
 /// How long shares in flight may still get their verdicts when the proxy stops.
 const DRAIN_FOR: Duration = Duration::from_secs(5);
@@ -50,6 +54,10 @@ pub struct RouteConfig {
     pub max_channels: usize,
     /// The most rigs on one of them.
     pub max_rigs_per_channel: usize,
+    /// The most connections to each pool that serve one rig alone.
+    pub max_dedicated: usize,
+    /// What rigs of certain kinds need; the first that says something decides.
+    pub profiles: Vec<Profile>,
     /// The pools, in order of preference; at least one.
     pub pools: Vec<PoolConfig>,
     /// How long rigs are held while no pool serves; for ever when absent.
@@ -66,6 +74,8 @@ impl RouteConfig {
             prefix_bytes: None,
             max_channels: 16,
             max_rigs_per_channel: 250,
+            max_dedicated: 64,
+            profiles: Vec::new(),
             pools,
             hold_for: Some(Duration::from_secs(300)),
         }
@@ -109,6 +119,7 @@ pub struct Route<D: Dialect> {
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
+    pub(crate) known: Known,
     /// The pools that are known to need the stricter split.
     fallbacks: Vec<AtomicBool>,
     choice: Mutex<Pools>,
@@ -149,7 +160,11 @@ impl<D: Dialect> Route<D> {
             choice: Mutex::new(Pools::new(pools, now())),
             plan: watch::Sender::new(0),
             happened: Notify::new(),
-            downstream: Arc::new(config.downstream.clone()),
+            known: Known::new(config.profiles.clone()),
+            downstream: Arc::new(DownstreamConfig {
+                await_welcome: true,
+                ..config.downstream.clone()
+            }),
             ids: Arc::new(JobIds::new(unix_seconds())),
             config,
             dialects,

@@ -9,12 +9,13 @@ use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::{downstream, downstream::DownstreamConfig};
 use tokio::net::TcpListener;
+use wildmatch::WildMatch;
 
 use crate::config::{self, OptionError};
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
 use crate::roster::Roster;
-use crate::route::{PoolConfig, Route, RouteConfig};
+use crate::route::{PoolConfig, Profile, Route, RouteConfig};
 
 /// What can be asked of a route without knowing its dialect.
 #[async_trait]
@@ -84,9 +85,11 @@ pub fn start<D: FromConfig>(
                 config::Reply::Pool => downstream::Reply::Pool,
                 config::Reply::Local => downstream::Reply::Local,
             },
+            quarantine: route.quarantine,
             vardiff: VardiffConfig {
                 enabled: route.vardiff.enabled,
                 shares_per_minute: route.vardiff.shares_per_minute,
+                start: route.vardiff.start,
                 min: route.vardiff.min,
                 max: route.vardiff.max,
             },
@@ -95,10 +98,21 @@ pub fn start<D: FromConfig>(
         prefix_bytes: route.prefix_bytes,
         max_channels: route.max_channels,
         max_rigs_per_channel: route.max_rigs_per_channel,
+        max_dedicated: route.max_dedicated,
+        profiles: route.profiles.iter().map(profile).collect(),
         pools: pools(route),
         hold_for: route.hold_for,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
+}
+
+fn profile(profile: &config::Profile) -> Profile {
+    let pattern = |text: &Option<String>| text.as_deref().map(WildMatch::new);
+    Profile {
+        agent: pattern(&profile.agent),
+        worker: pattern(&profile.worker),
+        firmware: profile.firmware,
+    }
 }
 
 /// The pools with their ranks: those that follow each other with a weight share one.

@@ -36,6 +36,13 @@ impl<D: Dialect> ChannelView<D> {
         }
     }
 
+    /// How many bytes of extranonce1 its rigs are told; none before the first subscribe.
+    #[must_use]
+    pub fn told_extranonce1(&self) -> Option<usize> {
+        let split = &self.ground.as_ref()?.split;
+        Some(split.extranonce1.len() + split.prefix_bytes)
+    }
+
     /// Lends a part of the present generation's space.
     ///
     /// # Errors

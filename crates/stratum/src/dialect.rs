@@ -157,6 +157,17 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// The target of a difficulty on the scale that this route's rigs are told.
     fn rig_target(&self, job: &Self::Job, difficulty: Difficulty) -> Target;
 
+    /// What a submit that cannot be read says about its rig: an extranonce2 of a length of its
+    /// own, or the form of another coin.
+    fn diagnose_form(
+        &self,
+        _job: &Self::Job,
+        _extranonce2_size: usize,
+        _params: &RawValue,
+    ) -> Option<Diagnosis> {
+        None
+    }
+
     /// Why a share that failed its check may have failed.
     fn diagnose(
         &self,

@@ -7,30 +7,34 @@
 //! empty, and [`handle_timeout`](Downstream::handle_timeout) at
 //! [`poll_timeout`](Downstream::poll_timeout).
 
+mod events;
 mod login;
 mod submit;
 mod work;
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use thiserror::Error;
 
 use crate::channel::{ChannelView, Seat, Submission};
-use crate::dialect::{Diagnosis, Dialect};
-use crate::error::{Fault, Reject};
-use crate::job::JobId;
+use crate::conduct::Conduct;
+use crate::dialect::Dialect;
+use crate::error::Reject;
+use crate::firmware::Firmware;
 use crate::line::LineError;
+use crate::quiet::Quiet;
 use crate::rpc::{self, Id, Message};
+use crate::target::Difficulty;
 use crate::transmit::Transmit;
 use crate::vardiff::VardiffConfig;
-use crate::verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
+
+pub use events::{CloseReason, Event};
+pub use login::StartSource;
 
 use login::Login;
 use submit::Pending;
@@ -54,6 +58,11 @@ pub struct DownstreamConfig {
     pub reply: Reply,
     /// The difficulty of the rigs.
     pub vardiff: VardiffConfig,
+    /// Whether a rig that sends too many bad shares is quarantined.
+    pub quarantine: bool,
+    /// Whether a rig that has authorized is told no work before its driver has welcomed it
+    /// ([`Downstream::handle_welcome`]), for drivers that remember rigs.
+    pub await_welcome: bool,
     /// How long a rig may take to subscribe.
     pub subscribe_within: Duration,
     /// How long it may then take to authorize.
@@ -68,6 +77,8 @@ impl Default for DownstreamConfig {
             verify: Verify::Full,
             reply: Reply::Pool,
             vardiff: VardiffConfig::default(),
+            quarantine: true,
+            await_welcome: false,
             subscribe_within: Duration::from_secs(10),
             authorize_within: Duration::from_secs(60),
             park_for: Duration::from_secs(15),
@@ -106,6 +117,8 @@ pub struct Downstream<D: Dialect> {
     in_flight: ArrayVec<Pending, MAX_IN_FLIGHT>,
     shares: u64,
     scratch: D::Scratch,
+    conduct: Conduct,
+    quiet: Quiet,
     /// How many failed shares may still be looked into.
     diagnoses: u8,
     bad_lines: u8,
@@ -123,7 +136,8 @@ impl<D: Dialect> Downstream<D> {
     ) -> Self {
         Self {
             bench: Bench::new(config.vardiff, now),
-            login: Login::new(session, now),
+            login: Login::new(session, !config.await_welcome, now),
+            conduct: Conduct::new(config.quarantine),
             dialect,
             config,
             transmit: Transmit::new(),
@@ -132,6 +146,7 @@ impl<D: Dialect> Downstream<D> {
             in_flight: ArrayVec::new(),
             shares: 0,
             scratch: D::Scratch::default(),
+            quiet: Quiet::default(),
             diagnoses: MAX_DIAGNOSES,
             bad_lines: 0,
             closed: false,
@@ -177,10 +192,30 @@ impl<D: Dialect> Downstream<D> {
         self.close(CloseReason::Line(error));
     }
 
+    /// What is known of the rig's firmware. To be told when it subscribes, before its seat.
+    pub fn handle_firmware(&mut self, firmware: &Firmware, now: Instant) {
+        self.login.firmware = *firmware;
+        if let Some(difficulty) = firmware.difficulty {
+            self.start_at(difficulty, StartSource::Profile, now);
+        }
+    }
+
+    /// The driver knows the rig's worker now, and which difficulty it had last; work may be told.
+    pub fn handle_welcome(&mut self, remembered: Option<Difficulty>, now: Instant) {
+        if let Some(difficulty) = remembered {
+            self.start_at(difficulty, StartSource::Remembered, now);
+        }
+        self.login.welcome = true;
+        self.tell_work(now);
+    }
+
     /// The channel shows something new. Call it also right after [`handle_seat`](Self::handle_seat).
     pub fn handle_view(&mut self, view: &ChannelView<D>, now: Instant) {
         if self.closed {
             return;
+        }
+        if !view.live {
+            self.quiet.excused();
         }
         if self.bench.notice(view) {
             self.events.push_back(Event::WantsSeat);
@@ -215,6 +250,9 @@ impl<D: Dialect> Downstream<D> {
             return;
         };
         let pending = self.in_flight.remove(at);
+        if pending.unchecked {
+            self.judged_by_pool(verdict);
+        }
         match verdict {
             Ok(()) => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
             Err(reject) => self.refuse(&pending.id, reject),
@@ -235,6 +273,10 @@ impl<D: Dialect> Downstream<D> {
             return self.close(reason);
         }
         self.bench.check_vardiff(now);
+        if self.quiet.is_over(now) {
+            return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
+        }
+        self.conclude(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
@@ -245,7 +287,8 @@ impl<D: Dialect> Downstream<D> {
         }
         let login = self.login.deadline(&self.config);
         let vardiff = self.bench.has_work().then(|| self.bench.vardiff.poll_timeout()).flatten();
-        login.into_iter().chain(vardiff).min()
+        let rig = [self.quiet.over_at(), self.conduct.poll_timeout()];
+        rig.into_iter().flatten().chain(login).chain(vardiff).min()
     }
 
     /// A share to be forwarded. At most one per line.
@@ -293,6 +336,18 @@ impl<D: Dialect> Downstream<D> {
         self.login.agent.as_deref()
     }
 
+    /// What is wrong with the rig, as far as its shares showed.
+    #[must_use]
+    pub const fn diagnosis(&self) -> Option<crate::dialect::Diagnosis> {
+        self.conduct.diagnosis()
+    }
+
+    /// Whether the rig's shares are held back.
+    #[must_use]
+    pub const fn is_quarantined(&self) -> bool {
+        self.conduct.is_quarantined()
+    }
+
     /// The rig's first worker name.
     #[must_use]
     pub fn worker(&self) -> Option<&Arc<str>> {
@@ -307,7 +362,7 @@ impl<D: Dialect> Downstream<D> {
 
     /// The difficulty of the rig's present target, on the scale that it is told.
     #[must_use]
-    pub fn difficulty(&self) -> Option<crate::target::Difficulty> {
+    pub fn difficulty(&self) -> Option<Difficulty> {
         self.bench.told_difficulty()
     }
 
@@ -327,108 +382,6 @@ impl<D: Dialect> Downstream<D> {
         if !self.closed {
             self.closed = true;
             self.events.push_back(Event::Closed(reason));
-        }
-    }
-}
-
-/// What happened in a session with a rig.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// The rig subscribed, or its channel changed its extranonce: it needs a seat.
-    WantsSeat,
-    /// The rig's subscribe was answered.
-    Subscribed,
-    /// A worker authorized.
-    Authorized(Arc<str>),
-    /// A share came. Each is followed by its end: here by [`Ended`](Self::Ended), or by the
-    /// verdict of its [`Submission`].
-    Sent,
-    /// A share ended in this session.
-    Ended {
-        /// How.
-        verdict: Verdict,
-        /// The work that it stands for, in hashes; 0 where it proves none.
-        hashes: f64,
-        /// Why, where it was refused.
-        reason: Option<Cow<'static, str>>,
-        /// What may be wrong with the rig.
-        diagnosis: Option<Diagnosis>,
-        /// Whose share it was.
-        worker: Option<Arc<str>>,
-    },
-    /// A share is a block.
-    Block {
-        /// The job that the rig was told.
-        job: JobId,
-        /// The hash.
-        hash: crate::target::PowHash,
-    },
-    /// The rig was told a work.
-    Told(JobId),
-    /// A line made no sense.
-    BadLine(&'static str),
-    /// Something that the operator should know once.
-    Remark(String),
-    /// The session is over.
-    Closed(CloseReason),
-}
-
-/// Why a session with a rig ends.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// What came was no line of stratum.
-    #[error("{0}")]
-    Line(LineError),
-    /// Too many lines without sense.
-    #[error("{MAX_BAD_LINES} lines made no sense, the last one: {0}")]
-    BadLines(&'static str),
-    /// No subscribe in time.
-    #[error("no subscribe within {0:?}")]
-    SubscribeTimeout(Duration),
-    /// No authorize in time.
-    #[error("no authorize within {0:?} of the subscribe")]
-    AuthorizeTimeout(Duration),
-    /// No pool connection in time; nothing was answered.
-    #[error("no pool connection within {0:?}; the rig will come back")]
-    Parked(Duration),
-    /// Every channel is full.
-    #[error("{0}")]
-    NoRoom(Box<str>),
-    /// The rig is to have another extranonce, and cannot be told so.
-    #[error("the rig is to have another extranonce and must subscribe again")]
-    ExtranonceChanged,
-    /// No pool serves, for so long that the rig should go to its own backup.
-    #[error("no pool serves; the rig may go to its own backup")]
-    Outage,
-    /// The rig was refused.
-    #[error("{0}")]
-    Refused(Box<str>),
-    /// The rig closed the connection, or it broke.
-    #[error("the rig closed the connection")]
-    Gone,
-    /// The rig does not read what it is sent.
-    #[error("the rig did not read for {0:?}")]
-    SlowReader(Duration),
-    /// The proxy stops.
-    #[error("orepass stops")]
-    Shutdown,
-}
-
-impl CloseReason {
-    /// Who has to act on it.
-    #[must_use]
-    pub const fn fault(&self) -> Fault {
-        match self {
-            Self::Line(_)
-            | Self::BadLines(_)
-            | Self::SubscribeTimeout(_)
-            | Self::AuthorizeTimeout(_)
-            | Self::Refused(_)
-            | Self::Gone
-            | Self::SlowReader(_) => Fault::Miner,
-            Self::Parked(_) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
-            Self::NoRoom(_) | Self::Shutdown => Fault::Operator,
         }
     }
 }

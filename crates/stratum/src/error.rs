@@ -125,6 +125,16 @@ impl Reject {
         Self { code: RejectCode::Other, reason: Cow::Borrowed(reason), verdict: Verdict::Overflow }
     }
 
+    /// Good, and held back all the same, since the rig sends too much rubbish.
+    #[must_use]
+    pub const fn quarantined() -> Self {
+        Self {
+            code: RejectCode::Other,
+            reason: Cow::Borrowed("quarantined: too many of this rig's last shares were bad"),
+            verdict: Verdict::Quarantined,
+        }
+    }
+
     /// The pool's connection went away before the share was judged.
     #[must_use]
     pub const fn lost() -> Self {

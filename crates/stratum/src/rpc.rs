@@ -126,6 +126,14 @@ pub fn array<const N: usize>(params: &RawValue) -> Option<(ArrayVec<&RawValue, N
     serde_json::Deserializer::from_str(params.get()).deserialize_seq(Elements::<N>).ok()
 }
 
+/// How many bytes a JSON string of hex stands for; `None` for any other value.
+#[must_use]
+pub fn hex_length(value: &RawValue) -> Option<usize> {
+    let text = string(value)?;
+    let hex = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex.then_some(text.len() / 2)
+}
+
 /// The text of a JSON string; `None` for any other value. Borrowed unless it has escapes.
 #[must_use]
 pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {

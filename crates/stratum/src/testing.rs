@@ -13,8 +13,8 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use crate::dialect::{
-    Announced, Checked, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, ShareTarget,
-    Split, SubmitHead, Subscribed,
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
+    ShareTarget, Split, SubmitHead, Subscribed,
 };
 use crate::error::{ParseError, Reject, shown};
 use crate::extranonce::Extranonce;
@@ -139,6 +139,12 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
         let hash = Target::from_hex(&hash).map_err(|_| Reject::invalid("hash is not hex"))?;
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
+    }
+
+    fn diagnose_form(&self, _: &TestJob, size: usize, params: &RawValue) -> Option<Diagnosis> {
+        let [_, _, extranonce2, _] = strings::<4>(params)?;
+        let found = extranonce2.parse::<Extranonce>().ok()?.len();
+        (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
     fn checkable(&self, job: &TestJob) -> bool {

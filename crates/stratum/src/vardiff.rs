@@ -23,6 +23,8 @@ pub struct VardiffConfig {
     pub enabled: bool,
     /// How many shares a minute a rig should send.
     pub shares_per_minute: f64,
+    /// The difficulty of a rig of which nothing is known; the pool's own when absent.
+    pub start: Option<Difficulty>,
     /// The easiest difficulty, on the scale that the rigs are told.
     pub min: Option<Difficulty>,
     /// The hardest difficulty, on the same scale. The pool's own is a limit besides.
@@ -31,7 +33,7 @@ pub struct VardiffConfig {
 
 impl Default for VardiffConfig {
     fn default() -> Self {
-        Self { enabled: true, shares_per_minute: 10.0, min: None, max: None }
+        Self { enabled: true, shares_per_minute: 10.0, start: None, min: None, max: None }
     }
 }
 
@@ -75,6 +77,14 @@ impl Vardiff {
     /// Starts again at a level that the rig or the operator asks for.
     pub fn restart(&mut self, start: Level, now: Instant) {
         *self = Self::new(self.config, start, now);
+    }
+
+    /// The seconds between shares that the level aims at; none where it cannot aim: when every
+    /// rig has the pool's target, or the level is at the route's lower limit.
+    #[must_use]
+    pub fn aims_at(&self) -> Option<f64> {
+        let at_limit = self.config.min.is_some_and(|min| self.level <= Level::nearest(min));
+        (self.config.enabled && !at_limit).then(|| self.interval())
     }
 
     /// Notes a share that met the rig's target of this difficulty.

@@ -1,8 +1,10 @@
-//! Rigs that always send 4 bytes of extranonce2, whatever they were told.
+//! Rigs whose firmware does not do what it is told.
 
-use orepass_sim::handshake::ExtranoncePolicy::{AlwaysFour, Respect};
-use orepass_sim::rig::RigConfig;
+use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
+use orepass_sim::rig::{RigConfig, Rubbish};
 use orepass_stratum::verdict::Verdict;
+use orepass_tests::check::{bad_submits, books};
+use orepass_tests::log::Log;
 use orepass_tests::site::Plan;
 use orepass_tests::wait::until;
 
@@ -28,6 +30,98 @@ async fn they_earn_side_by_side_over_one_connection_where_the_pool_has_room() {
     let accounts = site.finish(farm).await;
     accounts.faults().assert_none();
     assert_eq!(accounts.pool.connections_total, 1);
+}
+
+/// Hard enough that a share of another extranonce1 is none by luck: one in 430 hashes.
+const TELLING: f64 = 1e-7;
+
+/// A rig that cannot share a connection beside rigs that do: it gets one of its own, and the log
+/// tells why in three lines.
+async fn earns_alone(policy: ExtranoncePolicy, announced: usize, wrong: &str) {
+    let (log, _guard) = Log::capture();
+    let mut plan = whole_field(announced == 4);
+    plan.coin.extranonce2_size = announced;
+    plan.pool.difficulty = TELLING;
+    let site = plan.start().await;
+    let obedient = site.farm(RIGS, |number| site.rig(number));
+    site.all_in(&obedient).await;
+    let stubborn = site.farm(1, |_| site.rig_with(99, policy));
+    site.all_earn(&stubborn, 20).await;
+    site.all_earn(&obedient, 20).await;
+
+    assert_eq!(site.route.live_channels(), 2, "one for all the others");
+    let told = stubborn.stats().extranonce1.unwrap();
+    assert_eq!(told.len(), 8, "4 bytes in hex: nothing is split off");
+    let line = |words: &[&str]| log.lines(&[&["rig99"], words].concat()).len();
+    assert_eq!(line(&["WARN", "rig.diagnosis", wrong, "a pool connection of its own"]), 1);
+    assert_eq!(line(&["rig.down", wrong, "when it comes back"]), 1);
+    assert_eq!(line(&["rig.up", "with a pool connection of its own"]), 1);
+    assert_eq!(line(&["WARN"]), 1);
+
+    let (misfit, obedient) = (stubborn.close().await, obedient.close().await);
+    assert_eq!((misfit.disconnects, obedient.disconnects, obedient.rejected), (1, 0, 0));
+    let totals = site.totals();
+    let refused = totals.count(Verdict::Invalid) + totals.count(Verdict::LowDifficulty);
+    assert_eq!(refused, 20, "so many show what is wrong");
+    site.close().await;
+    bad_submits(&site.pool.stats()).assert_none();
+    books(&totals).assert_none();
+}
+
+#[tokio::test]
+async fn a_rig_with_4_bytes_of_extranonce2_whatever_it_is_told_earns_on_a_strict_pool() {
+    earns_alone(AlwaysFour, 4, "its firmware ignores the announced extranonce2 size").await;
+}
+
+#[tokio::test]
+async fn a_rig_that_cuts_extranonce1_earns() {
+    earns_alone(Truncate, 24, "its firmware cuts extranonce1").await;
+}
+
+#[tokio::test]
+async fn past_the_last_connection_of_their_own_they_are_refused_with_the_reason() {
+    let (log, _guard) = Log::capture();
+    let mut plan = whole_field(true);
+    plan.coin.extranonce2_size = 4;
+    plan.route.max_dedicated = 1;
+    let site = plan.start().await;
+    let stubborn = site.farm(2, |number| site.rig_with(number, AlwaysFour));
+    log.says(&["all 1 of them are taken; raise `max_dedicated`"]).await;
+    let earning = || stubborn.rigs().iter().filter(|rig| rig.stats().accepted >= 10).count();
+    until("one of them earns", earning, |rigs| *rigs == 1).await;
+    stubborn.close().await;
+    site.close().await;
+    bad_submits(&site.pool.stats()).assert_none();
+}
+
+#[tokio::test]
+async fn rubbish_is_quarantined_and_at_last_refused_and_good_rigs_of_the_address_go_on() {
+    let (log, _guard) = Log::capture();
+    let site = Plan::deployed().start().await;
+    let good = site.farm(2, |number| site.rig(number));
+    let rubbish = |_| RigConfig { rubbish: vec![Rubbish::NotHex], ..site.rig(9) };
+    let bad = site.farm(1, rubbish);
+    site.all_in(&good).await;
+    log.says(&["rig.quarantine", "rig9"]).await;
+    let held = || site.totals().count(Verdict::Quarantined);
+    until("good shares among the bad are held back", held, |held| *held >= 10).await;
+    bad.close().await;
+    // Each time that it comes back it is quarantined again.
+    let bad = site.farm(1, rubbish);
+    until("good shares are refused", || bad.stats(), |stats| stats.rejected > 0).await;
+    bad.close().await;
+    let bad = site.farm(1, rubbish);
+    log.says(&["rig9", "quarantined three times within an hour"]).await;
+    bad.close().await;
+    let bad = site.farm(1, |_| site.rig(9));
+    until("it is refused", || bad.stats(), |stats| stats.disconnects >= 2).await;
+    assert_eq!(bad.stats().accepted, 0);
+    site.all_earn(&good, 10).await;
+    bad.close().await;
+    let accounts = site.finish(good).await;
+    assert_eq!((accounts.rigs.disconnects, accounts.rigs.rejected), (0, 0));
+    bad_submits(&accounts.pool).assert_none();
+    books(&accounts.route).assert_none();
 }
 
 #[tokio::test]
@@ -56,7 +150,7 @@ async fn a_pool_that_takes_just_4_bytes_gets_4_and_other_rigs_go_on() {
     // What was on its way before the pool refused the first one.
     assert!((1..=4 * RIGS as u64).contains(&pool.invalid_params), "{pool:?}");
     assert_eq!(pool.accepted + pool.invalid_params, pool.submits, "{pool:?}");
-    orepass_tests::check::books(&accounts.route).assert_none();
+    books(&accounts.route).assert_none();
 }
 
 #[tokio::test]

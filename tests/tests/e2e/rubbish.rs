@@ -19,9 +19,16 @@ const KINDS: [Rubbish; 7] = [
     Rubbish::WrongWorker,
 ];
 
+/// A route that quarantines nobody.
+fn forbearing() -> Plan {
+    let mut plan = Plan::deployed();
+    plan.route.downstream.quarantine = false;
+    plan
+}
+
 #[tokio::test]
 async fn rubbish_is_refused_and_counted_and_its_neighbours_mine_on() {
-    let site = Plan::deployed().start().await;
+    let site = forbearing().start().await;
     let neighbours = site.farm(2, |number| site.rig(number));
     let offender = site.farm(1, |_| RigConfig { rubbish: KINDS.into(), ..site.rig(9) });
     site.all_in(&neighbours).await;
@@ -120,7 +127,7 @@ fn wrong_submits(good: &[Value]) -> Vec<(Value, u64, String)> {
 
 #[tokio::test]
 async fn each_wrong_submit_is_answered_once_with_its_code_and_a_reason_that_names_the_value() {
-    let site = Plan::deployed().start().await;
+    let site = forbearing().start().await;
     let (mut client, login) = Client::login(&site.address, "rig").await;
     let shares = login.shares(2);
     let mut good = vec![json!("rig"), json!(login.job())];

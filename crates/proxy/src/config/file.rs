@@ -35,6 +35,8 @@ pub(super) struct RouteTable {
     #[serde(default)]
     pub(super) reply: Reply,
     #[serde(default)]
+    pub(super) quarantine: Option<bool>,
+    #[serde(default)]
     pub(super) prefix_bytes: Option<PrefixBytes>,
     #[serde(default)]
     pub(super) on_outage: OnOutage,
@@ -44,6 +46,10 @@ pub(super) struct RouteTable {
     pub(super) max_channels: Option<Bounded<1, 1024>>,
     #[serde(default)]
     pub(super) max_rigs_per_channel: Option<Spanned<Bounded<1, 65_536>>>,
+    #[serde(default)]
+    pub(super) max_dedicated: Option<Bounded<0, 1024>>,
+    #[serde(default)]
+    pub(super) profile: Vec<Spanned<ProfileTable>>,
     #[serde(default)]
     pub(super) options: RawOptions,
     #[serde(default)]
@@ -57,8 +63,26 @@ pub(super) struct RouteTable {
 pub(super) struct VardiffTable {
     pub(super) enabled: Option<bool>,
     pub(super) shares_per_minute: Option<Positive>,
+    pub(super) start: Option<Positive>,
     pub(super) min: Option<Positive>,
     pub(super) max: Option<Spanned<Positive>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ProfileTable {
+    #[serde(default)]
+    pub(super) agent: Option<String>,
+    #[serde(default)]
+    pub(super) worker: Option<String>,
+    #[serde(default)]
+    pub(super) dedicated: bool,
+    #[serde(default)]
+    pub(super) max_extranonce1: Option<Bounded<1, 32>>,
+    #[serde(default)]
+    pub(super) set_extranonce: Option<bool>,
+    #[serde(default)]
+    pub(super) difficulty: Option<Positive>,
 }
 
 #[derive(Deserialize)]

@@ -5,15 +5,16 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use orepass_stratum::firmware::Firmware;
 use toml::Spanned;
 
 use super::error::{Problem, Source};
-use super::file::{ConfigFile, PoolTable, PrefixBytes, RouteTable, VardiffTable};
+use super::file::{ConfigFile, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable};
 use super::number::Positive;
 use super::value::{ListenAddr, Name};
 use super::{
-    Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_RIGS, DEFAULT_PASSWORD,
-    OnOutage, Pool, Route, Secret, Vardiff, explain,
+    Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
+    DEFAULT_MAX_RIGS, DEFAULT_PASSWORD, OnOutage, Pool, Profile, Route, Secret, Vardiff, explain,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -81,10 +82,13 @@ impl Check<'_> {
             listen,
             verify: table.verify,
             reply: table.reply,
+            quarantine: table.quarantine.unwrap_or(true),
             prefix_bytes: prefix_bytes.map(|bytes| bytes as usize),
             max_channels: table.max_channels.map_or(DEFAULT_MAX_CHANNELS, |n| n.get() as usize),
             max_rigs_per_channel: max_rigs
                 .unwrap_or_else(|| distinct.unwrap_or(usize::MAX).min(DEFAULT_MAX_RIGS)),
+            max_dedicated: table.max_dedicated.map_or(DEFAULT_MAX_DEDICATED, |n| n.get() as usize),
+            profiles: table.profile.into_iter().map(|profile| self.profile(profile)).collect(),
             options: table.options.into(),
             vardiff: self.vardiff(&table.vardiff),
             hold_for: Some(match table.on_outage {
@@ -126,9 +130,29 @@ impl Check<'_> {
             shares_per_minute: table
                 .shares_per_minute
                 .map_or(default.shares_per_minute, Positive::get),
+            start: table.start.map(Positive::difficulty),
             min: table.min.map(Positive::difficulty),
             max: table.max.as_ref().map(|max| max.get_ref().difficulty()),
         }
+    }
+
+    fn profile(&mut self, table: Spanned<ProfileTable>) -> Profile {
+        let span = table.span();
+        let table = table.into_inner();
+        if table.agent.is_none() && table.worker.is_none() {
+            self.note(span.clone(), "a profile needs an `agent` or a `worker` pattern");
+        }
+        let firmware = Firmware {
+            dedicated: table.dedicated,
+            max_extranonce1: table.max_extranonce1.map(|bytes| bytes.get() as usize),
+            set_extranonce: table.set_extranonce,
+            difficulty: table.difficulty.map(Positive::difficulty),
+        };
+        if firmware == Firmware::default() {
+            let needs = "`dedicated`, `max_extranonce1`, `set_extranonce` or `difficulty`";
+            self.note(span, format!("this profile changes nothing: set {needs}"));
+        }
+        Profile { agent: table.agent, worker: table.worker, firmware }
     }
 
     fn pool(&mut self, table: PoolTable, names: &mut HashSet<Name>) -> Pool {

@@ -30,6 +30,8 @@ pub struct Channel<D: Dialect> {
     pub number: u64,
     /// Which of the route's pools it belongs to.
     pub pool: PoolIndex,
+    /// Whether it serves one rig alone, with nothing split off.
+    pub dedicated: bool,
     /// Ends its task.
     closing: CancellationToken,
     view: watch::Receiver<ChannelView<D>>,
@@ -37,7 +39,12 @@ pub struct Channel<D: Dialect> {
 }
 
 impl<D: Dialect> Channel<D> {
-    pub(super) fn open(route: &Arc<Route<D>>, number: u64, pool: PoolIndex) -> Arc<Self> {
+    pub(super) fn open(
+        route: &Arc<Route<D>>,
+        number: u64,
+        pool: PoolIndex,
+        dedicated: bool,
+    ) -> Arc<Self> {
         let closing = route.ending().child_token();
         let (view_sender, view) = watch::channel(ChannelView::unborn());
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
@@ -49,12 +56,13 @@ impl<D: Dialect> Channel<D> {
             },
             route: Arc::clone(route),
             pool,
+            dedicated,
             closing: closing.clone(),
             view: view_sender,
             inbox: receiver,
         };
         route.tasks.spawn(task.run());
-        Arc::new(Self { number, pool, closing, view, inbox })
+        Arc::new(Self { number, pool, dedicated, closing, view, inbox })
     }
 
     /// What the channel shows at this moment.
@@ -67,6 +75,13 @@ impl<D: Dialect> Channel<D> {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<ChannelView<D>> {
         self.view.clone()
+    }
+
+    /// Whether nobody shares it: nothing is split off.
+    #[must_use]
+    pub fn is_undivided(&self) -> bool {
+        let view = self.view.borrow();
+        view.ground.as_ref().map_or(self.dedicated, |ground| ground.split.prefix_bytes == 0)
     }
 
     /// Whether the pool takes shares.
@@ -102,6 +117,7 @@ impl<D: Dialect> Channel<D> {
 struct Task<D: Dialect> {
     route: Arc<Route<D>>,
     pool: PoolIndex,
+    dedicated: bool,
     closing: CancellationToken,
     log: Log,
     view: watch::Sender<ChannelView<D>>,
@@ -157,7 +173,7 @@ impl<D: Dialect> Task<D> {
             user: pool.user.clone(),
             password: pool.password.clone(),
             agent: AGENT.into(),
-            prefix_bytes: config.prefix_bytes,
+            prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
             fallback: self.route.needs_fallback(self.pool),
         };

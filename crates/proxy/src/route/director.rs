@@ -64,10 +64,12 @@ fn next_event<D: Dialect>(route: &Route<D>) -> Option<PoolsEvent> {
 fn keep_warm<D: Dialect>(route: &Arc<Route<D>>) {
     let warm = route.choice().warm();
     for pool in warm {
-        let open =
-            route.channels().iter().any(|channel| channel.pool == pool && !channel.is_gone());
+        let open = route
+            .channels()
+            .iter()
+            .any(|channel| channel.pool == pool && !channel.dedicated && !channel.is_gone());
         if !open {
-            route.open_channel(pool);
+            route.open_channel(pool, false);
         }
     }
 }
@@ -77,7 +79,7 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
     let mut channels = route.channels();
     channels.retain(|channel| !channel.is_gone());
     let mut count: HashMap<PoolIndex, usize> = HashMap::new();
-    for channel in channels.iter() {
+    for channel in channels.iter().filter(|channel| !channel.dedicated) {
         *count.entry(channel.pool).or_default() += 1;
     }
     unused.retain(|number, _| channels.iter().any(|channel| channel.number == *number));
@@ -90,8 +92,9 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
         let since = *unused.entry(channel.number).or_insert_with(now);
         let kept = usize::from(warm.contains(&channel.pool));
         let left = count.entry(channel.pool).or_default();
-        if now().saturating_duration_since(since) >= UNUSED_FOR && *left > kept {
-            *left -= 1;
+        let spare = channel.dedicated || *left > kept;
+        if now().saturating_duration_since(since) >= UNUSED_FOR && spare {
+            *left -= usize::from(!channel.dedicated);
             channel.close();
             let (name, pool, channel) =
                 (&route.config.name, &route.pool(channel.pool).name, channel.number);

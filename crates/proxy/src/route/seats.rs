@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::firmware::Firmware;
 use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::NoLease;
 use tokio::sync::watch;
@@ -22,6 +23,20 @@ const GOLDEN: f64 = 0.618_033_988_749_894_9;
 const CLOSE_EVERY: Duration = Duration::from_millis(2);
 /// Spread over this much more, so that they do not come back in step.
 const CLOSE_JITTER: Duration = Duration::from_millis(250);
+
+/// What seat a rig wants.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// At which pool.
+    pub pool: PoolIndex,
+    /// Whether it waits for leases that come free with the next work, before another connection
+    /// is opened for it.
+    pub patient: bool,
+    /// The channel that is passed over.
+    pub not: Option<u64>,
+    /// What is known of its firmware.
+    pub firmware: Firmware,
+}
 
 /// What a rig that wants a seat is told.
 pub enum Answer<D: Dialect> {
@@ -79,22 +94,28 @@ impl<D: Dialect> Route<D> {
     }
 
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
-    /// hold them. `patient` rigs wait for leases that come free with the next work before another
-    /// connection is opened for them. The channel `not` is passed over.
-    pub fn seat(self: &Arc<Self>, pool: PoolIndex, patient: bool, not: Option<u64>) -> Answer<D> {
+    /// hold them, and those that cannot share one get one each.
+    pub fn seat(self: &Arc<Self>, wish: &Wish) -> Answer<D> {
+        let Wish { pool, patient, not, firmware } = wish;
         let mut channels = self.channels();
         channels.retain(|channel| !channel.is_gone());
+        let dedicated = self.config.prefix_bytes != Some(0) && {
+            let shared = channels.iter().filter(|c| c.pool == *pool && !c.dedicated && c.is_live());
+            let told = shared.filter_map(|channel| channel.view().told_extranonce1()).next();
+            !firmware.shares_with(told.unwrap_or(0))
+        };
         let mut open = 0;
         let mut opening = 0;
         let mut resting = false;
-        for channel in channels.iter().filter(|channel| channel.pool == pool) {
+        let of_kind = |c: &&Arc<Channel<D>>| c.pool == *pool && c.dedicated == dedicated;
+        for channel in channels.iter().filter(of_kind) {
             open += 1;
             let view = channel.view();
             if !view.live {
                 opening += 1;
                 continue;
             }
-            if not == Some(channel.number) {
+            if *not == Some(channel.number) {
                 continue;
             }
             match view.seat() {
@@ -104,25 +125,35 @@ impl<D: Dialect> Route<D> {
             }
         }
         drop(channels);
-        if resting && patient {
+        if resting && *patient && !dedicated {
             return Answer::Wait;
         }
-        let capacity = self.channel_capacity(pool);
+        let (capacity, most) = if dedicated {
+            (1, self.config.max_dedicated)
+        } else {
+            (self.channel_capacity(*pool), self.config.max_channels)
+        };
         let waiting = self.waiting.load(Ordering::Relaxed).max(1);
         let wanted = waiting.div_ceil(capacity).min(MAX_OPENING);
-        let most = self.config.max_channels;
         if opening < wanted && open < most {
-            self.open_channel(pool);
+            self.open_channel(*pool, dedicated);
             return Answer::Wait;
         }
         if opening > 0 || resting {
             return Answer::Wait;
         }
-        Answer::Full(format!(
-            "no room: {open} of {most} connections to {} are full with {capacity} rigs each; \
-             raise `max_channels` or `max_rigs_per_channel`",
-            self.pool(pool).name
-        ))
+        let pool = &self.pool(*pool).name;
+        Answer::Full(if dedicated {
+            format!(
+                "this rig needs a connection to {pool} of its own, and all {most} of them are \
+                 taken; raise `max_dedicated`"
+            )
+        } else {
+            format!(
+                "no room: {open} of {most} connections to {pool} are full with {capacity} rigs \
+                 each; raise `max_channels` or `max_rigs_per_channel`"
+            )
+        })
     }
 
     /// Opens connections to a pool until they hold so many rigs, some at a time.
@@ -130,26 +161,28 @@ impl<D: Dialect> Route<D> {
         let needed = rigs.div_ceil(self.channel_capacity(pool)).min(self.config.max_channels);
         loop {
             let channels = self.channels();
-            let of_pool = || channels.iter().filter(|c| c.pool == pool && !c.is_gone());
+            let shared = |c: &&Arc<Channel<D>>| c.pool == pool && !c.dedicated && !c.is_gone();
+            let of_pool = || channels.iter().filter(shared);
             let opening = of_pool().filter(|channel| !channel.is_live()).count();
             let enough = of_pool().count() >= needed.max(1) || opening >= MAX_OPENING;
             drop(channels);
             if enough {
                 return;
             }
-            self.open_channel(pool);
+            self.open_channel(pool, false);
         }
     }
 
     /// Opens another connection where the route may have one more, since one is overloaded.
-    pub(crate) fn relieve(self: &Arc<Self>, pool: PoolIndex) {
+    pub(crate) fn relieve(self: &Arc<Self>, overloaded: &Channel<D>) {
+        let Channel { pool, dedicated, .. } = *overloaded;
         let channels = self.channels();
-        let of_pool = || channels.iter().filter(|channel| channel.pool == pool);
+        let of_pool = || channels.iter().filter(|c| c.pool == pool && !c.dedicated);
         let opening = of_pool().any(|channel| !channel.is_live());
         let room = of_pool().count() < self.config.max_channels;
         drop(channels);
-        if room && !opening {
-            self.open_channel(pool);
+        if room && !opening && !dedicated {
+            self.open_channel(pool, false);
         }
     }
 
@@ -158,9 +191,9 @@ impl<D: Dialect> Route<D> {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    pub(super) fn open_channel(self: &Arc<Self>, pool: PoolIndex) {
+    pub(super) fn open_channel(self: &Arc<Self>, pool: PoolIndex, dedicated: bool) {
         let number = self.next_channel.fetch_add(1, Ordering::Relaxed);
-        let channel = Channel::open(self, number, pool);
+        let channel = Channel::open(self, number, pool, dedicated);
         self.channels().push(channel);
     }
 
@@ -187,10 +220,10 @@ impl<D: Dialect> Route<D> {
 
     /// How many rigs a channel of a pool is known, or expected, to hold.
     fn channel_capacity(&self, pool: PoolIndex) -> usize {
-        let known =
-            self.channels().iter().filter(|channel| channel.pool == pool).find_map(|channel| {
-                channel.view().ground.map(|ground| ground.space.capacity() as usize)
-            });
+        let shared = |channel: &&Arc<Channel<D>>| channel.pool == pool && !channel.dedicated;
+        let known = self.channels().iter().filter(shared).find_map(|channel| {
+            channel.view().ground.map(|ground| ground.space.capacity() as usize)
+        });
         let prefixes = match self.config.prefix_bytes {
             Some(bytes @ 0..4) => 1_usize << (8 * bytes),
             _ => usize::MAX,

@@ -11,6 +11,7 @@ use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
+use crate::firmware::Firmware;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::target::Difficulty;
@@ -29,11 +30,32 @@ pub(super) struct Login {
     pub(super) pending_subscribe: Option<Id>,
     pub(super) agent: Option<String>,
     pub(super) workers: ArrayVec<Arc<str>, MAX_WORKERS>,
+    /// What is known of its firmware.
+    pub(super) firmware: Firmware,
+    /// Whether the driver knows the rig, so that it may be told work.
+    pub(super) welcome: bool,
     takes_set_extranonce: bool,
+    /// Where the difficulty that it started with came from.
+    start: Option<StartSource>,
+}
+
+/// Who says with which difficulty a rig starts, the later in this list the weightier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StartSource {
+    /// The operator, for rigs of its kind.
+    Profile,
+    /// The rig, by `mining.suggest_difficulty`.
+    Suggested,
+    /// The difficulty that it had last.
+    Remembered,
+    /// Whoever set it up, as `+N` behind its worker name.
+    Suffix,
+    /// Whoever set it up, as `d=N` in its password.
+    Password,
 }
 
 impl Login {
-    pub(super) const fn new(session: String, now: Instant) -> Self {
+    pub(super) const fn new(session: String, welcome: bool, now: Instant) -> Self {
         Self {
             session,
             connected: now,
@@ -42,18 +64,29 @@ impl Login {
             pending_subscribe: None,
             agent: None,
             workers: ArrayVec::new_const(),
+            firmware: Firmware {
+                dedicated: false,
+                max_extranonce1: None,
+                set_extranonce: None,
+                difficulty: None,
+            },
+            welcome,
             takes_set_extranonce: false,
+            start: None,
         }
     }
 
-    /// Whether the rig asked to be told of changes of its extranonce.
+    /// Whether the rig can be told another extranonce: it asked for it, unless more is known.
     pub(super) const fn takes_set_extranonce(&self) -> bool {
-        self.takes_set_extranonce
+        match self.firmware.set_extranonce {
+            Some(known) => known,
+            None => self.takes_set_extranonce,
+        }
     }
 
     /// Whether the rig can be told work.
     pub(super) fn is_done(&self) -> bool {
-        self.subscribed.is_some() && !self.workers.is_empty()
+        self.subscribed.is_some() && !self.workers.is_empty() && self.welcome
     }
 
     pub(super) const fn is_subscribed(&self) -> bool {
@@ -174,8 +207,16 @@ impl<D: Dialect> Downstream<D> {
             let reason = format!("a suggested difficulty is a number above 0, found {found}");
             return self.refuse(id, &Reject::invalid(reason));
         };
-        self.bench.vardiff.restart(Level::nearest(difficulty), now);
+        self.start_at(difficulty, StartSource::Suggested, now);
         self.transmit.write(|out| rpc::put_result(out, id, true));
+    }
+
+    /// Starts with a difficulty, unless a weightier source has named one.
+    pub(super) fn start_at(&mut self, difficulty: Difficulty, source: StartSource, now: Instant) {
+        if self.login.start <= Some(source) {
+            self.login.start = Some(source);
+            self.bench.vardiff.restart(Level::nearest(difficulty), now);
+        }
     }
 
     /// Takes a seat: answers the subscribe that waits for it, or moves a rig that has work.
@@ -192,7 +233,7 @@ impl<D: Dialect> Downstream<D> {
             .bench
             .told_extranonce()
             .is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
-        if !fits || !self.login.takes_set_extranonce {
+        if !fits || !self.login.takes_set_extranonce() {
             return self.close(CloseReason::ExtranonceChanged);
         }
         let size = seat.split.rig_extranonce2;

@@ -1,5 +1,7 @@
 //! Stories of a session with a rig.
 
+mod conduct;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
 use crate::space::Space;
 use crate::target::{Difficulty, Target};
 use crate::testing::{TestCoin, TestJob, scale, start};
+use crate::verdict::Verdict;
 
 /// A rig's session and a hand-made channel.
 struct Story {

@@ -58,6 +58,8 @@ struct Former<D: Dialect> {
 struct Sitting {
     seat: Seat,
     extranonce1: Extranonce,
+    /// What the rig was told before it was moved here.
+    before: Option<Extranonce>,
 }
 
 /// A job as this rig was told it. A share is judged by this, whatever has changed since.
@@ -67,6 +69,8 @@ pub(super) struct Told<D: Dialect> {
     pub(super) frames: Arc<JobFrames<D>>,
     /// The rig's own: the pool's and the prefix.
     pub(super) extranonce1: Extranonce,
+    /// The extranonce1 that `mining.set_extranonce` replaced by it.
+    pub(super) before: Option<Extranonce>,
     pub(super) pool_extranonce1: usize,
     pub(super) prefix: Prefix,
     pub(super) extranonce2_size: usize,
@@ -82,7 +86,7 @@ pub(super) struct Told<D: Dialect> {
 impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: VardiffConfig, now: Instant) -> Self {
         Self {
-            vardiff: Vardiff::new(vardiff, Level::TOP, now),
+            vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
             seat: None,
             latest: None,
             former: None,
@@ -109,7 +113,8 @@ impl<D: Dialect> Bench<D> {
     }
 
     pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
-        self.seat = Some(Sitting { seat, extranonce1 });
+        let before = self.seat.take().map(|sitting| sitting.extranonce1);
+        self.seat = Some(Sitting { seat, extranonce1, before });
         if let Some(latest) = self.latest.take() {
             self.former = Some(Former { latest, until: now + FORMER_OPEN_FOR });
         }
@@ -230,6 +235,8 @@ impl<D: Dialect> Downstream<D> {
                 .last_clean
                 .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
         };
+        let easier = present.is_some_and(|told| told.easiest < target);
+        self.quiet.told(bench.vardiff.aims_at().filter(|_| !as_pool), easier, now);
         if telling.new_target {
             self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
@@ -257,6 +264,7 @@ impl<D: Dialect> Downstream<D> {
         let told = Told {
             id,
             extranonce1: sitting.extranonce1.clone(),
+            before: sitting.before.clone(),
             pool_extranonce1: sitting.seat.split.extranonce1.len(),
             prefix: sitting.seat.lease.prefix().clone(),
             extranonce2_size: sitting.seat.split.rig_extranonce2,

@@ -1,0 +1,101 @@
+//! What the route knows of this rig, and what it learns.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use orepass_stratum::conduct::Turn;
+use orepass_stratum::dialect::{Diagnosis, Dialect};
+use orepass_stratum::downstream::CloseReason;
+use orepass_stratum::firmware::Firmware;
+
+use super::Served;
+use crate::clock::now;
+use crate::roster::Identity;
+
+impl<D: Dialect> Served<D> {
+    /// The rig has said what software it is.
+    pub(super) fn recognise(&mut self) {
+        let (known, at) = (&self.route.known, now());
+        let (agent, address) = (self.agent(), self.address());
+        let firmware = known.firmware(agent, address, self.session.worker().map(|name| &**name));
+        let expected = known.expected(agent, address, at).unwrap_or_default();
+        self.firmware = firmware.or(expected);
+        self.session.handle_firmware(&self.firmware, at);
+    }
+
+    /// The rig has said who it is. The first of its workers decides.
+    pub(super) fn welcome(&mut self, worker: &Arc<str>) {
+        let (at, address) = (now(), self.address());
+        let known = &self.route.known;
+        if let Some(left) = known.penalties().refused(worker, address, at) {
+            return self.session.handle_close(CloseReason::Penalty(left));
+        }
+        if self.session.worker() != Some(worker) {
+            return;
+        }
+        let firmware = known.firmware(self.agent(), address, Some(worker));
+        if !self.suits(&firmware) {
+            known.expect(self.agent(), address, firmware, at);
+            return self.session.handle_close(CloseReason::OwnConnection);
+        }
+        self.firmware = firmware;
+        self.session.handle_firmware(&firmware, at);
+        self.session.handle_welcome(known.difficulty(worker), at);
+    }
+
+    /// Whether the rig can stay on its channel; it can where it has none yet.
+    fn suits(&self, firmware: &Firmware) -> bool {
+        let told = self.session.told_extranonce();
+        self.has_own_connection()
+            || told.is_none_or(|(extranonce1, _)| firmware.shares_with(extranonce1.len()))
+    }
+
+    /// Whether nobody shares the rig's pool connection.
+    pub(super) fn has_own_connection(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.channel.is_undivided())
+    }
+
+    /// Puts the rig on the roster and into the log.
+    pub(super) fn introduce(&mut self) {
+        self.entry.rig().identify(Identity {
+            worker: self.session.worker().cloned(),
+            agent: self.session.agent().map(str::to_owned),
+        });
+        let channel = self.place.as_ref().map(|place| place.channel.number);
+        let own = self.has_own_connection();
+        self.log.up(&self.session, channel, own);
+    }
+
+    /// The rig enters or leaves quarantine.
+    pub(super) fn turn(&mut self, turn: Turn, guess: Option<Diagnosis>) {
+        self.log.turn(turn, guess);
+        let Some(worker) = self.session.worker().filter(|_| turn == Turn::Quarantined) else {
+            return;
+        };
+        let sentence = self.route.known.penalties().quarantined(worker, self.address(), now());
+        if let Some(refused_for) = sentence {
+            self.session.handle_close(CloseReason::Penalty(refused_for));
+        }
+    }
+
+    /// The rig goes, and is to be served otherwise when it comes back.
+    pub(super) fn misfit(&self, diagnosis: Diagnosis) {
+        self.route.known.learn(self.agent(), self.address(), diagnosis);
+    }
+
+    /// Keeps what will be of use when the rig comes back.
+    pub(super) fn remember(&self) {
+        if let (Some(worker), Some(difficulty)) = (self.session.worker(), self.session.difficulty())
+        {
+            self.route.known.remember(worker, difficulty);
+        }
+    }
+
+    fn agent(&self) -> &str {
+        self.session.agent().unwrap_or_default()
+    }
+
+    fn address(&self) -> IpAddr {
+        self.entry.rig().peer.ip()
+    }
+}

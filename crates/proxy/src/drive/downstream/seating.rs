@@ -1,0 +1,185 @@
+//! Where a rig sits, and when it should sit elsewhere.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orepass_stratum::channel::{ChannelView, Seat};
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::downstream::CloseReason;
+use orepass_stratum::job::Generation;
+use orepass_stratum::pools::{Gate, PoolIndex};
+use tokio::sync::watch;
+
+use super::Served;
+use crate::clock::now;
+use crate::route::channel::Channel;
+use crate::route::{SeatAnswer, Waiting, Wish};
+
+/// How long a rig waits for a lease to come free before another connection is opened for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a rig stays on a channel without a connection before it looks for a sibling.
+const STRANDED_AFTER: Duration = Duration::from_secs(3);
+
+/// Where a rig sits.
+pub(super) struct Place<D: Dialect> {
+    pub(super) channel: Arc<Channel<D>>,
+    pub(super) view: watch::Receiver<ChannelView<D>>,
+    /// The generation of its seat.
+    pub(super) generation: Generation,
+    /// The channel could not take a share of this rig in time.
+    overloaded: bool,
+    /// Since when the channel has had no connection.
+    lost_since: Option<Instant>,
+}
+
+/// A rig that waits for a seat.
+pub(super) struct Wait<D: Dialect> {
+    waiting: Waiting<D>,
+    since: Instant,
+}
+
+impl<D: Dialect> Wait<D> {
+    /// When its patience ends.
+    pub(super) fn until(&self) -> Instant {
+        self.since + PATIENCE
+    }
+}
+
+impl<D: Dialect> Served<D> {
+    /// The channel shows something new.
+    pub(super) fn look(&mut self) {
+        let Some(place) = &mut self.place else { return };
+        if place.view.has_changed().is_ok() {
+            let shown = place.view.borrow_and_update().clone();
+            place.lost_since =
+                if shown.live { None } else { place.lost_since.or_else(|| Some(now())) };
+            self.session.handle_view(&shown, now());
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Finds the rig the place that it should have, if that is not the one it has.
+    pub(super) fn settle(&mut self) {
+        let at = now();
+        if self.route.choice().gate() == Gate::Closed {
+            return self.session.handle_close(CloseReason::Outage);
+        }
+        let pool = self.route.pool_for(self.entry.rig().serial);
+        let must_move = match &self.place {
+            None => self.session.wants_seat(),
+            Some(place) => place.must_leave(pool, at),
+        };
+        if !must_move {
+            self.waiting = None;
+            self.leave_at = None;
+            return;
+        }
+        if self.waiting.is_none() {
+            self.waiting = Some(Wait { waiting: self.route.wait(), since: at });
+        }
+        let patient = self.waiting.as_ref().is_some_and(|wait| at < wait.until());
+        let Some(pool) = pool else { return };
+        let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
+        let not = not.map(|place| place.channel.number);
+        match self.route.seat(&Wish { pool, patient, not, firmware: self.firmware }) {
+            // The rig comes back to that seat, or another, by itself.
+            SeatAnswer::Seat(..)
+                if self.place.is_some() && !self.session.takes_set_extranonce() =>
+            {
+                let delay = || self.route.closing.delay(at, fastrand::f64());
+                self.leave_at.get_or_insert_with(|| at + delay());
+                self.waiting = None;
+            }
+            SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
+            SeatAnswer::Wait => {}
+            SeatAnswer::Full(reason) => match &self.place {
+                None => self.session.handle_no_seat(reason),
+                Some(place) if place.channel.is_gone() => {
+                    self.session.handle_close(CloseReason::ExtranonceChanged);
+                }
+                // Better a place that is not the right one than none.
+                Some(_) => self.stay(),
+            },
+        }
+    }
+
+    /// The channel could not take a share in time: another one is opened, and a rig that can be
+    /// told so goes there.
+    pub(super) fn relieve(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.overloaded = self.session.takes_set_extranonce();
+            self.route.relieve(&place.channel);
+        }
+        self.settle();
+    }
+
+    /// There is no better place: the rig makes do with the one that it has.
+    fn stay(&mut self) {
+        self.waiting = None;
+        if let Some(place) = &mut self.place {
+            place.overloaded = false;
+        }
+    }
+
+    fn sit(&mut self, seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+        let view = channel.watch();
+        let place = Place {
+            channel,
+            view,
+            generation: seat.generation,
+            overloaded: false,
+            lost_since: None,
+        };
+        if let Some(former) = self.place.replace(place) {
+            self.former = Some((former.generation, former.channel));
+        }
+        self.waiting = None;
+        self.leave_at = None;
+        self.session.handle_seat(seat, at);
+        self.look();
+    }
+}
+
+impl<D: Dialect> Place<D> {
+    /// When a rig on a channel without a connection should look for another.
+    pub(super) fn stranded_at(&self) -> Option<Instant> {
+        self.lost_since.map(|since| since + STRANDED_AFTER)
+    }
+
+    /// Whether the rig should sit elsewhere: at another pool, on another channel, or on the same
+    /// one in its new generation.
+    fn must_leave(&self, pool: Option<PoolIndex>, at: Instant) -> bool {
+        let generation = {
+            let view = self.view.borrow();
+            view.ground.as_ref().map(|_| view.generation)
+        };
+        self.channel.is_gone()
+            || generation.is_some_and(|generation| generation != self.generation)
+            || pool.is_some_and(|pool| pool != self.channel.pool)
+            || self.must_not_stay(at)
+    }
+
+    /// Whether the rig should sit on any channel but this one.
+    fn must_not_stay(&self, at: Instant) -> bool {
+        self.overloaded || self.stranded_at().is_some_and(|stranded| stranded <= at)
+    }
+}
+
+/// Resolves when the rig's channel shows something new, or is gone.
+pub(super) async fn shown<D: Dialect>(place: &mut Option<Place<D>>) {
+    match place {
+        // An error means that the channel is gone, which a look finds out.
+        Some(place) => drop(place.view.changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when a waiting rig may find a seat.
+pub(super) async fn seats_changed<D: Dialect>(waiting: &mut Option<Wait<D>>) {
+    match waiting {
+        Some(wait) => wait.waiting.changed().await,
+        None => std::future::pending().await,
+    }
+}

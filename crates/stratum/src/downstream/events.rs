@@ -1,0 +1,141 @@
+//! What a session with a rig tells its driver, and why it ends.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::MAX_BAD_LINES;
+use crate::conduct::Turn;
+use crate::dialect::Diagnosis;
+use crate::error::Fault;
+use crate::job::JobId;
+use crate::line::LineError;
+use crate::target::PowHash;
+use crate::verdict::Verdict;
+
+/// What happened in a session with a rig.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The rig subscribed, or its channel changed its extranonce: it needs a seat. At a subscribe
+    /// its agent is known, and what is known of its firmware should be told first
+    /// ([`handle_firmware`](super::Downstream::handle_firmware)).
+    WantsSeat,
+    /// The rig's subscribe was answered.
+    Subscribed,
+    /// A worker authorized. The first one may have to be welcomed
+    /// ([`handle_welcome`](super::Downstream::handle_welcome)).
+    Authorized(Arc<str>),
+    /// A share came. Each is followed by its end: here by [`Ended`](Self::Ended), or by the
+    /// verdict of its [`Submission`].
+    Sent,
+    /// A share ended in this session.
+    Ended {
+        /// How.
+        verdict: Verdict,
+        /// The work that it stands for, in hashes; 0 where it proves none.
+        hashes: f64,
+        /// Why, where it was refused.
+        reason: Option<Cow<'static, str>>,
+        /// What may be wrong with the rig.
+        diagnosis: Option<Diagnosis>,
+        /// Whose share it was.
+        worker: Option<Arc<str>>,
+    },
+    /// The rig enters or leaves quarantine; with what may be wrong with it.
+    Conduct(Turn, Option<Diagnosis>),
+    /// The rig should have another kind of service
+    /// ([`Firmware::remedy`](crate::firmware::Firmware::remedy)), and is closed for it.
+    Misfit(Diagnosis),
+    /// A share is a block.
+    Block {
+        /// The job that the rig was told.
+        job: JobId,
+        /// The hash.
+        hash: PowHash,
+    },
+    /// The rig was told a work.
+    Told(JobId),
+    /// A line made no sense.
+    BadLine(&'static str),
+    /// Something that the operator should know once.
+    Remark(String),
+    /// The session is over.
+    Closed(CloseReason),
+}
+
+/// Why a session with a rig ends.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// What came was no line of stratum.
+    #[error("{0}")]
+    Line(LineError),
+    /// Too many lines without sense.
+    #[error("{MAX_BAD_LINES} lines made no sense, the last one: {0}")]
+    BadLines(&'static str),
+    /// No subscribe in time.
+    #[error("no subscribe within {0:?}")]
+    SubscribeTimeout(Duration),
+    /// No authorize in time.
+    #[error("no authorize within {0:?} of the subscribe")]
+    AuthorizeTimeout(Duration),
+    /// No pool connection in time; nothing was answered.
+    #[error("no pool connection within {0:?}; the rig will come back")]
+    Parked(Duration),
+    /// Every channel is full.
+    #[error("{0}")]
+    NoRoom(Box<str>),
+    /// The rig is to have another extranonce, and cannot be told so.
+    #[error("the rig is to have another extranonce and must subscribe again")]
+    ExtranonceChanged,
+    /// Another kind of service helps against what its firmware does wrong.
+    #[error("{0}: it is closed and gets what it needs when it comes back")]
+    Misfit(Diagnosis),
+    /// Its worker's profile wants it elsewhere.
+    #[error("its profile gives it a pool connection of its own, from its next connection on")]
+    OwnConnection,
+    /// It was silent, also with an easier difficulty.
+    #[error("no share for {0:?}, also with an easier difficulty where one could be offered")]
+    Silent(Duration),
+    /// It was quarantined too often.
+    #[error("quarantined three times within an hour: refused for another {0:?}")]
+    Penalty(Duration),
+    /// No pool serves, for so long that the rig should go to its own backup.
+    #[error("no pool serves; the rig may go to its own backup")]
+    Outage,
+    /// The rig was refused.
+    #[error("{0}")]
+    Refused(Box<str>),
+    /// The rig closed the connection, or it broke.
+    #[error("the rig closed the connection")]
+    Gone,
+    /// The rig does not read what it is sent.
+    #[error("the rig did not read for {0:?}")]
+    SlowReader(Duration),
+    /// The proxy stops.
+    #[error("orepass stops")]
+    Shutdown,
+}
+
+impl CloseReason {
+    /// Who has to act on it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Line(_)
+            | Self::BadLines(_)
+            | Self::SubscribeTimeout(_)
+            | Self::AuthorizeTimeout(_)
+            | Self::Refused(_)
+            | Self::Misfit(_)
+            | Self::Silent(_)
+            | Self::Penalty(_)
+            | Self::Gone
+            | Self::SlowReader(_) => Fault::Miner,
+            Self::Parked(_) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
+            Self::NoRoom(_) | Self::OwnConnection | Self::Shutdown => Fault::Operator,
+        }
+    }
+}
