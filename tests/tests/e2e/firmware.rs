@@ -1,6 +1,7 @@
 //! Rigs whose firmware does not do what it is told.
 
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
+use orepass_sim::pool::Fault;
 use orepass_sim::rig::{RigConfig, Rubbish};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
@@ -171,4 +172,38 @@ async fn they_earn_on_a_strict_pool_with_a_connection_each() {
         accounts.faults().assert_none();
         assert_eq!(accounts.pool.connections_total, RIGS as u64);
     }
+}
+
+#[tokio::test]
+async fn a_rig_that_goes_on_with_a_replaced_extranonce1_is_closed_and_never_told_another() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.pool.difficulty = TELLING;
+    let site = plan.start().await;
+    let farm = site.farm(2, |number| RigConfig {
+        extranonce_subscribe: true,
+        ignores_set_extranonce: number == 0,
+        agent: format!("firmware/{number}"),
+        ..site.rig(number)
+    });
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    let told = |rig: usize| farm.rigs()[rig].stats().set_extranonces;
+    site.pool.fault(Fault::SetExtranonce);
+    until("both are told", || (told(0), told(1)), |told| *told == (1, 1)).await;
+    log.says(&["rig.down", "rig0", "its firmware ignores mining.set_extranonce"]).await;
+    site.all_earn(&farm, 5).await;
+    let refused = site.totals().count(Verdict::LowDifficulty);
+
+    site.pool.fault(Fault::SetExtranonce);
+    until("it is told once more", || told(1), |told| *told == 2).await;
+    site.all_earn(&farm, 5).await;
+    assert_eq!(told(0), 1, "it is closed instead");
+    let stats = farm.rigs()[0].stats();
+    assert_eq!(stats.disconnects, 2);
+    let accounts = site.finish(farm).await;
+    assert_eq!(refused, 3, "so many shares were needed to see it");
+    assert_eq!(accounts.count(Verdict::LowDifficulty), refused);
+    bad_submits(&accounts.pool).assert_none();
+    books(&accounts.route).assert_none();
 }

@@ -30,6 +30,8 @@ pub struct RigConfig {
     /// Whether it asks for `mining.set_extranonce` with `mining.extranonce.subscribe`. It takes
     /// one in any case.
     pub extranonce_subscribe: bool,
+    /// Whether it goes on with its former extranonce1 when it is told another.
+    pub ignores_set_extranonce: bool,
     /// Whether a new difficulty applies to the present job at once, or from the next job on.
     pub difficulty_at_once: bool,
     /// How long it waits at least before it connects again.
@@ -59,6 +61,7 @@ impl Default for RigConfig {
             login: LoginOrder::SubscribeFirst,
             string_ids: false,
             extranonce_subscribe: false,
+            ignores_set_extranonce: false,
             difficulty_at_once: false,
             reconnect_min: Duration::ZERO,
             reconnect_max: Duration::from_secs(3),

@@ -181,7 +181,9 @@ impl Session<'_> {
         let told = elements.get(1).and_then(|size| size.get().parse().ok());
         let size = told.or_else(|| self.allotment.as_ref().and_then(|before| before.size));
         self.stats().set_extranonces += 1;
-        self.allot(Allotment { extranonce1, size });
+        if !self.config.ignores_set_extranonce {
+            self.allot(Allotment { extranonce1, size });
+        }
         Ok(())
     }
 
