@@ -11,6 +11,7 @@ use orepass_stratum::{downstream, downstream::DownstreamConfig};
 use tokio::net::TcpListener;
 
 use crate::config::{self, OptionError};
+use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
 use crate::roster::Roster;
@@ -66,6 +67,7 @@ impl<D: Dialect> RunningRoute for Route<D> {
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &config::Route,
+    memory: RouteMemory,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
     let dialects = route
@@ -97,6 +99,7 @@ pub fn start<D: FromConfig>(
         max_rigs_per_channel: route.max_rigs_per_channel,
         pools: pools(route),
         hold_for: route.hold_for,
+        memory,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
 }
