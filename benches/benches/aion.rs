@@ -102,7 +102,7 @@ impl Stage {
         let config = DownstreamConfig { verify, ..DownstreamConfig::default() };
         let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#, now);
-        rig.handle_seat(view.seat().expect("an empty channel"), now);
+        rig.handle_seat(view.seat(None).expect("an empty channel"), now);
         rig.handle_view(&view, now);
         let worker = recorded.submit["params"][0].as_str().expect("a worker");
         let line =

@@ -91,7 +91,7 @@ impl Played {
         let subscribe = json!({"id": 1, "method": "mining.subscribe", "params": ["rig/1"]});
         rig.handle_line(subscribe.to_string().as_bytes(), self.now);
         let view = self.pool.view();
-        rig.handle_seat(view.seat().expect("a free lease"), self.now);
+        rig.handle_seat(view.seat(None).expect("a free lease"), self.now);
         let authorize = json!({"id": 2, "method": "mining.authorize", "params": [worker, "x"]});
         rig.handle_line(authorize.to_string().as_bytes(), self.now);
         rig.handle_view(&view, self.now);

@@ -127,7 +127,7 @@ impl Story {
         while let Some(event) = rig.poll_event() {
             wants_seat |= event == Event::WantsSeat;
         }
-        if wants_seat && let Ok(seat) = view.seat() {
+        if wants_seat && let Ok(seat) = view.seat(None) {
             rig.handle_seat(seat, now);
             rig.handle_view(&view, now);
         }

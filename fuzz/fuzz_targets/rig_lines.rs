@@ -66,7 +66,7 @@ impl Story {
         let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#, now);
         let view = pool.view();
-        rig.handle_seat(view.seat().expect("a lease"), now);
+        rig.handle_seat(view.seat(None).expect("a lease"), now);
         rig.handle_line(br#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#, now);
         rig.handle_view(&view, now);
         assert!(rig.difficulty().is_some(), "the rig has a job");

@@ -75,7 +75,7 @@ fn rig(config: DownstreamConfig, pool: &Pool, now: Instant) -> (Session, JobId) 
     let mut session =
         Session::new(Arc::new(Hstratum::default()), Arc::new(config), "0".into(), now);
     session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now);
-    session.handle_seat(view.seat().unwrap(), now);
+    session.handle_seat(view.seat(None).unwrap(), now);
     session.handle_view(&view, now);
     session.handle_line(br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#, now);
     let mut told = None;

@@ -172,7 +172,7 @@ impl Chain {
                 still = false;
                 self.wants_seat |= event == Event::WantsSeat;
             }
-            if let (true, Ok(seat)) = (self.wants_seat, self.pool.view().seat()) {
+            if let (true, Ok(seat)) = (self.wants_seat, self.pool.view().seat(None)) {
                 self.wants_seat = false;
                 self.rig.handle_seat(seat, self.now);
                 self.rig.handle_view(&self.pool.view(), self.now);

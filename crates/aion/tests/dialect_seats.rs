@@ -133,7 +133,7 @@ fn judged(scenario: &str) -> (usize, usize, usize) {
         let Some(verdict) = verdict else {
             let mut heard = seated.says(line);
             if line.contains("mining.subscribe") {
-                seated.rig.handle_seat(view.seat().unwrap(), seated.now);
+                seated.rig.handle_seat(view.seat(None).unwrap(), seated.now);
                 seated.rig.handle_view(&view, seated.now);
                 heard += &seated.hears();
                 let extranonce1 = recorded.subscribed["result"][1].as_str().unwrap();
@@ -271,7 +271,7 @@ fn a_real_share_under_a_prefix() {
     for (line, _) in &recorded.miner[..2] {
         say(&mut seated, line);
     }
-    seated.rig.handle_seat(view.seat().unwrap(), now);
+    seated.rig.handle_seat(view.seat(None).unwrap(), now);
     seated.rig.handle_view(&view, now);
     let heard = seated.hears();
     assert!(heard.contains("[\"0000002a\",\"00000000\"]"), "{heard}");

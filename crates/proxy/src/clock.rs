@@ -1,9 +1,16 @@
-//! The clock that the program reads: the runtime's, which tests may stop and wind on.
+//! The clocks that the program reads: the runtime's, which tests may stop and wind on, and the
+//! calendar's, for what outlives a run.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The present instant.
 #[must_use]
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The present time in Unix seconds; 0 with a clock that was never set.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

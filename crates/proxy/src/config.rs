@@ -11,10 +11,11 @@ pub(crate) mod nearest;
 mod number;
 mod options;
 mod secret;
+mod state;
 mod validate;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orepass_stratum::firmware::Firmware;
@@ -51,6 +52,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How the log looks.
     pub log: Log,
+    /// The file in which is kept what is learnt of rigs; none to forget it at the end.
+    pub state: Option<PathBuf>,
     source: Source,
 }
 
@@ -245,7 +248,8 @@ impl Config {
             pools: vec![pool],
             hold_for: Some(DEFAULT_HOLD),
         };
-        Ok(Self { routes: vec![route], log: Log::default(), source })
+        let state = state::default_file();
+        Ok(Self { routes: vec![route], log: Log::default(), state, source })
     }
 
     /// The text that it was read from, for errors that are found later.

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod drive;
 pub mod limits;
+pub mod memory;
 pub mod net;
 pub mod probe;
 pub mod registry;

@@ -9,7 +9,7 @@ mod summary;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
@@ -24,6 +24,7 @@ use tracing::{info, warn};
 
 use crate::clock::now;
 use crate::config::PoolUrl;
+use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::roster::Roster;
@@ -62,14 +63,18 @@ pub struct RouteConfig {
     pub pools: Vec<PoolConfig>,
     /// How long rigs are held while no pool serves; for ever when absent.
     pub hold_for: Option<Duration>,
+    /// What is known of its rigs from earlier runs.
+    pub memory: RouteMemory,
 }
 
 impl RouteConfig {
-    /// A route with the usual limits.
+    /// A route with the usual limits, which forgets at its end.
     #[must_use]
     pub fn new(name: impl Into<String>, pools: Vec<PoolConfig>) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            memory: Memory::fleeting().route(&name),
+            name,
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
             max_channels: 16,
@@ -160,12 +165,12 @@ impl<D: Dialect> Route<D> {
             choice: Mutex::new(Pools::new(pools, now())),
             plan: watch::Sender::new(0),
             happened: Notify::new(),
-            known: Known::new(config.profiles.clone()),
+            known: Known::new(config.profiles.clone(), config.memory.clone()),
             downstream: Arc::new(DownstreamConfig {
                 await_welcome: true,
                 ..config.downstream.clone()
             }),
-            ids: Arc::new(JobIds::new(unix_seconds())),
+            ids: Arc::new(JobIds::new(config.memory.first_job_id())),
             config,
             dialects,
             connector,
@@ -300,11 +305,4 @@ impl<D: Dialect> Route<D> {
     pub(crate) fn plan(&self) -> watch::Receiver<u64> {
         self.plan.subscribe()
     }
-}
-
-/// The clock's Unix seconds: the start of job ids, which never repeat as long as the route makes
-/// fewer than one a second.
-fn unix_seconds() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs() as u32
 }

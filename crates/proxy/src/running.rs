@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use wildmatch::WildMatch;
 
 use crate::config::{self, OptionError};
+use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
 use crate::roster::Roster;
@@ -67,6 +68,7 @@ impl<D: Dialect> RunningRoute for Route<D> {
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &config::Route,
+    memory: RouteMemory,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
     let dialects = route
@@ -102,6 +104,7 @@ pub fn start<D: FromConfig>(
         profiles: route.profiles.iter().map(profile).collect(),
         pools: pools(route),
         hold_for: route.hold_for,
+        memory,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
 }

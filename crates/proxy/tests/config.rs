@@ -58,6 +58,7 @@ fn everything_can_be_set() {
         "t",
         r#"
         log = { level = "debug", format = "json" }
+        state = { file = "farm.db" }
         [[route]]
         name = "hns"
         dialect = "hstratum"
@@ -88,6 +89,7 @@ fn everything_can_be_set() {
     .unwrap();
     Registry::default().check(&config).unwrap();
     assert_eq!((config.log.level, config.log.format), (LogLevel::Debug, LogFormat::Json));
+    assert_eq!(config.state.as_deref(), Some(Path::new("farm.db")));
     let route = &config.routes[0];
     assert_eq!((route.verify, route.reply), (Verify::Off, Reply::Local));
     assert_eq!(route.listen[0].to_string(), "[::]:3008");
@@ -99,6 +101,36 @@ fn everything_can_be_set() {
     assert_eq!(route.pools[1].url.authority(), "[::1]:3008");
     assert_eq!(route.pools[0].password.reveal(), "hunter2");
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_state_file_is_looked_for_beside_the_config() {
+    let folder = std::env::temp_dir();
+    let path = folder.join(format!("orepass-state-{}.toml", std::process::id()));
+    std::fs::write(&path, format!("[state]\nfile = \"farm.db\"\n{GOOD}")).unwrap();
+    let config = Config::load(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(config.unwrap().state, Some(folder.join("farm.db")));
+
+    let with = |state: &str| error(&format!("[state]\n{state}\n{GOOD}"));
+    assert_eq!(
+        with("file = \"\""),
+        "orepass.toml:2:8: expected the name of a file, such as \"orepass.db\"\n \
+         2 | file = \"\"\n   \
+         |        ^^"
+    );
+    assert_eq!(
+        with("file = \"orepass.toml\""),
+        "orepass.toml:2:8: this is the config file itself; the state goes into a file of its own\n \
+         2 | file = \"orepass.toml\"\n   \
+         |        ^^^^^^^^^^^^^^"
+    );
+    assert_eq!(
+        with("path = \"orepass.db\""),
+        "orepass.toml:2:1: unknown key `path`, known here: `file`\n \
+         2 | path = \"orepass.db\"\n   \
+         | ^^^^"
+    );
 }
 
 #[test]

@@ -43,14 +43,15 @@ impl<D: Dialect> ChannelView<D> {
         Some(split.extranonce1.len() + split.prefix_bytes)
     }
 
-    /// Lends a part of the present generation's space.
+    /// Lends a part of the present generation's space; the lease of the number that a rig wishes
+    /// to have again, if that is free.
     ///
     /// # Errors
     /// [`NoLease`]; [`NoLease::Resting`] also before the first subscribe.
-    pub fn seat(&self) -> Result<Seat, NoLease> {
+    pub fn seat(&self, wish: Option<u64>) -> Result<Seat, NoLease> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
         let serial: Option<Serial> = self.work.as_ref().map(|work| work.serial);
-        let lease = ground.space.lease(serial)?;
+        let lease = ground.space.lease(wish, serial)?;
         Ok(Seat {
             lease,
             generation: self.generation,

@@ -358,6 +358,23 @@ pub enum Diagnosis {
     IgnoresSetExtranonce,
 }
 
+impl Diagnosis {
+    /// The word for it in metrics and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IgnoresExtranonce2Size => "ignores_extranonce2_size",
+            Self::TruncatesExtranonce1 => "truncates_extranonce1",
+            Self::OtherDifficultyScale => "other_difficulty_scale",
+            Self::ReversedNonce => "reversed_nonce",
+            Self::ReversedTime => "reversed_time",
+            Self::OtherCoin => "other_coin",
+            Self::RestartsCounter => "restarts_counter",
+            Self::IgnoresSetExtranonce => "ignores_set_extranonce",
+        }
+    }
+}
+
 /// What a pool gave at subscribe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribed {

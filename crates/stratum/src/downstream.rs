@@ -360,6 +360,12 @@ impl<D: Dialect> Downstream<D> {
         self.bench.told_extranonce()
     }
 
+    /// The number of the rig's lease.
+    #[must_use]
+    pub fn slot(&self) -> Option<u64> {
+        self.bench.slot()
+    }
+
     /// The difficulty of the rig's present target, on the scale that it is told.
     #[must_use]
     pub fn difficulty(&self) -> Option<Difficulty> {

@@ -11,6 +11,9 @@ use crate::job::Serial;
 /// The most bytes that tell rigs apart; four serve four thousand million.
 pub const MAX_PREFIX: usize = 4;
 
+/// The most prefixes that are passed over for one that is wished for.
+const MAX_SKIPPED: u64 = 256;
+
 /// A lease's distinguishing bytes.
 pub type Prefix = ArrayVec<u8, MAX_PREFIX>;
 
@@ -53,16 +56,20 @@ impl Space {
         Self(Arc::new(Shared { prefix_bytes, prefixes, capacity, state: Mutex::default() }))
     }
 
-    /// Lends a prefix under which `current` and later work was never told.
+    /// Lends a prefix under which `current` and later work was never told; the one that a rig
+    /// `wishes` to have again, by its number, if that is free.
     ///
     /// # Errors
     /// [`NoLease`] when all are lent, or the free ones have to rest until newer work.
-    pub fn lease(&self, current: Option<Serial>) -> Result<Lease, NoLease> {
+    pub fn lease(&self, wish: Option<u64>, current: Option<Serial>) -> Result<Lease, NoLease> {
         let mut state = self.state();
         if state.lent >= self.0.capacity {
             return Err(NoLease::Full);
         }
-        let number = if state.fresh < self.0.prefixes {
+        let granted = wish.filter(|&number| state.take(number, self.0.prefixes, current));
+        let number = if let Some(number) = granted {
+            number
+        } else if state.fresh < self.0.prefixes {
             state.fresh += 1;
             state.fresh - 1
         } else {
@@ -97,6 +104,22 @@ impl Space {
     }
 }
 
+impl State {
+    /// Takes a certain prefix out, if it is free and rested.
+    fn take(&mut self, number: u64, prefixes: u64, current: Option<Serial>) -> bool {
+        if number >= prefixes.min(self.fresh + MAX_SKIPPED) {
+            return false;
+        }
+        while self.fresh <= number {
+            self.rested.insert((None, self.fresh));
+            self.fresh += 1;
+        }
+        let rested = self.rested.iter().find(|(_, free)| *free == number).copied();
+        let usable = rested.filter(|(told, _)| told.is_none() || *told < current);
+        usable.is_some_and(|prefix| self.rested.remove(&prefix))
+    }
+}
+
 /// A part of the space, lent to one rig until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
@@ -107,6 +130,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Its number within the space: the prefix as a number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The bytes behind the pool's extranonce1.
     #[must_use]
     pub const fn prefix(&self) -> &Prefix {
@@ -155,15 +184,30 @@ mod tests {
     #[test]
     fn a_used_prefix_rests_until_newer_work() {
         let space = Space::new(0, 10);
-        let mut lease = space.lease(Some(Serial(7))).unwrap();
+        let mut lease = space.lease(None, Some(Serial(7))).unwrap();
         assert!(lease.prefix().is_empty());
         assert!(lease.tell(Serial(7)));
         assert!(!lease.tell(Serial(7)), "the same work must not be told twice");
-        assert_eq!(space.lease(Some(Serial(7))).unwrap_err(), NoLease::Full);
+        assert_eq!(space.lease(None, Some(Serial(7))).unwrap_err(), NoLease::Full);
         drop(lease);
-        assert_eq!(space.lease(Some(Serial(7))).unwrap_err(), NoLease::Resting);
-        assert_eq!(space.lease(None).unwrap_err(), NoLease::Resting);
-        assert!(space.lease(Some(Serial(8))).is_ok());
+        assert_eq!(space.lease(None, Some(Serial(7))).unwrap_err(), NoLease::Resting);
+        assert_eq!(space.lease(None, None).unwrap_err(), NoLease::Resting);
+        assert!(space.lease(None, Some(Serial(8))).is_ok());
+    }
+
+    #[test]
+    fn a_rig_gets_its_former_prefix_again_if_it_is_free_and_rested() {
+        let space = Space::new(1, 250);
+        let current = Some(Serial(7));
+        let mut former = space.lease(Some(5), current).unwrap();
+        assert_eq!((former.number(), &former.prefix()[..]), (5, &[5][..]));
+        assert_ne!(space.lease(Some(5), current).unwrap().number(), 5, "it is lent");
+        assert!(former.tell(Serial(7)));
+        drop(former);
+        assert_ne!(space.lease(Some(5), current).unwrap().number(), 5, "it rests");
+        assert_eq!(space.lease(Some(5), Some(Serial(8))).unwrap().number(), 5);
+        assert!(space.lease(Some(256), current).unwrap().number() < 250, "there is no such");
+        assert!((0..5).contains(&space.lease(Some(3), current).unwrap().number()));
     }
 
     #[test]
@@ -171,7 +215,7 @@ mod tests {
         let space = Space::new(1, 250);
         let inner = space.clone();
         let panicked = std::thread::spawn(move || {
-            let _lease = inner.lease(None).unwrap();
+            let _lease = inner.lease(None, None).unwrap();
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
@@ -189,7 +233,7 @@ mod tests {
             let mut last_told: BTreeMap<Prefix, Serial> = BTreeMap::new();
             for (step, index) in steps {
                 match step {
-                    0 | 1 => if let Ok(lease) = space.lease(Some(current)) {
+                    0 | 1 => if let Ok(lease) = space.lease(None, Some(current)) {
                         prop_assert!(out.iter().all(|other| other.prefix() != lease.prefix()));
                         out.push(lease);
                     } else {

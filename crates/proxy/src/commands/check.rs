@@ -17,6 +17,13 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
         plural(routes),
         config.capacity()
     );
+    match &config.state {
+        Some(file) => println!("what is learnt of rigs is kept in {}", file.display()),
+        None => println!(
+            "what is learnt of rigs is forgotten at every restart; to keep it, name a `file` in \
+             [state]"
+        ),
+    }
     let mut outcome = Outcome::Success;
     for route in &config.routes {
         let entry = registry

@@ -20,6 +20,7 @@ use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::limits;
+use crate::memory::Memory;
 use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
@@ -86,7 +87,8 @@ impl Stage {
         let config = Config::parse("demo", &text)?;
         let entry =
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
-        let route = (entry.start)(&config.routes[0], vec![listener])
+        let memory = Memory::fleeting().route(&dialect);
+        let route = (entry.start)(&config.routes[0], memory, vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::{CommandError, Outcome};
 use crate::config::{Config, Route};
+use crate::memory::Memory;
 use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
@@ -25,9 +26,10 @@ pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, Command
         .iter()
         .map(|route| Ok((route, bind(route)?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
+    let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
-        routes.push(start(&config, route, listeners, registry)?);
+        routes.push(start(&config, route, &memory, listeners, registry)?);
     }
     let signal = signals.next().await;
     info!(event = "stopping", signal, "stopping; a second signal stops at once");
@@ -35,6 +37,7 @@ pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, Command
         () = stop(&routes) => info!(event = "stopped", "stopped"),
         signal = signals.next() => warn!(event = "stopped", signal, "stopped at once"),
     }
+    memory.close().await;
     Ok(Outcome::Success)
 }
 
@@ -61,6 +64,7 @@ fn bind(route: &Route) -> Result<Vec<(SocketAddr, TcpListener)>, CommandError> {
 fn start(
     config: &Config,
     route: &Route,
+    memory: &Memory,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
 ) -> Result<Arc<dyn RunningRoute>, CommandError> {
@@ -75,6 +79,6 @@ fn start(
         );
     }
     let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
-    (entry.start)(route, listeners)
+    (entry.start)(route, memory.route(route.name.as_str()), listeners)
         .map_err(|error| config.source().error(error.into_problems()).into())
 }

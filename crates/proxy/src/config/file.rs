@@ -21,6 +21,14 @@ pub(super) struct ConfigFile {
     pub(super) route: Vec<Spanned<RouteTable>>,
     #[serde(default)]
     pub(super) log: Log,
+    #[serde(default)]
+    pub(super) state: StateTable,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct StateTable {
+    pub(super) file: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]

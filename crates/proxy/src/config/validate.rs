@@ -15,6 +15,7 @@ use super::value::{ListenAddr, Name};
 use super::{
     Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
     DEFAULT_MAX_RIGS, DEFAULT_PASSWORD, OnOutage, Pool, Profile, Route, Secret, Vardiff, explain,
+    state,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -29,8 +30,18 @@ pub(super) fn config(source: Source, folder: &Path) -> Result<Config, ConfigErro
     if routes.is_empty() {
         check.note(0..0, "there is no route: add a [[route]] with its [[route.pool]]");
     }
+    let state = match &file.state.file {
+        None => state::default_file(),
+        Some(name) => match state::file(name.get_ref(), folder, Path::new(source.name())) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                check.note(name.span(), error.to_string());
+                None
+            }
+        },
+    };
     if check.problems.is_empty() {
-        Ok(Config { routes, log: file.log, source })
+        Ok(Config { routes, log: file.log, state, source })
     } else {
         Err(source.error(check.problems))
     }

@@ -60,6 +60,7 @@ where
         leave_at: None,
         plan: route.plan(),
         firmware: Firmware::default(),
+        slot: None,
         mailbox: sender,
         entry,
         route,
@@ -81,6 +82,8 @@ struct Served<D: Dialect> {
     plan: watch::Receiver<u64>,
     /// What is known of the rig's firmware.
     firmware: Firmware,
+    /// The lease that it had when it was here before.
+    slot: Option<u64>,
     mailbox: mpsc::Sender<Mail>,
     entry: Entry,
     route: Arc<Route<D>>,

@@ -24,6 +24,8 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
     let mut shares = Vec::new();
     let mut look_at = now();
     loop {
+        // Once in `LOOK_EVERY` at least, which is often: a rig that comes takes one or two ids.
+        route.config.memory.reserve(route.ids.peek().get());
         let wake = {
             let mut choice = route.choice();
             choice.handle_timeout(now());
@@ -156,5 +158,55 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
                 "no pool serves for too long; the rigs are let go to their own backup"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orepass_hstratum::{Hstratum, Options};
+    use orepass_stratum::pools::Standing;
+
+    use super::*;
+    use crate::memory::{Memory, RESERVED_IDS};
+    use crate::net::connect::Tcp;
+    use crate::route::{PoolConfig, RouteConfig};
+
+    /// A route without rigs, whose pool is dead.
+    fn start(memory: &Memory) -> Arc<Route<Hstratum>> {
+        let pool = PoolConfig {
+            name: "pool".to_owned(),
+            url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
+            user: "account".to_owned(),
+            password: "x".to_owned(),
+            standing: Standing { rank: 0, weight: 1.0 },
+        };
+        let memory = memory.route("hns");
+        let config = RouteConfig { memory, ..RouteConfig::new("hns", vec![pool]) };
+        let dialects = vec![Arc::new(Hstratum::new(Options::default()))];
+        Route::start(config, dialects, Arc::new(Tcp), vec![])
+    }
+
+    #[tokio::test]
+    async fn job_ids_are_reserved_as_they_are_used_and_counted_on_after_a_restart() {
+        let now = 1_800_000_000;
+        let path = std::env::temp_dir().join(format!("orepass-ids-{}.db", std::process::id()));
+        let memory = Memory::open_at(&path, now);
+        let route = start(&memory);
+        assert_eq!(u64::from(route.ids.peek().get()), now);
+        for _ in 0..200_000 {
+            route.ids.next();
+        }
+        let used = route.ids.peek().get();
+        route.happened.notify_one();
+        tokio::task::yield_now().await;
+        route.stop().await;
+        memory.close().await;
+
+        let memory = Memory::open_at(&path, now);
+        let route = start(&memory);
+        assert_eq!(route.ids.peek().get(), used + RESERVED_IDS);
+        route.stop().await;
+        memory.close().await;
+        std::fs::remove_file(&path).unwrap();
     }
 }

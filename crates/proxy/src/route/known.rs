@@ -11,6 +11,9 @@ use orepass_stratum::penalties::Penalties;
 use orepass_stratum::target::Difficulty;
 use wildmatch::WildMatch;
 
+use crate::clock::unix_seconds;
+use crate::memory::{FirmwareState, RouteMemory, WorkerState};
+
 /// How long a rig that was closed for its worker's profile is expected back.
 const EXPECTED_FOR: Duration = Duration::from_secs(120);
 /// The most rigs that are expected at a time.
@@ -43,19 +46,14 @@ type Kind = (Box<str>, IpAddr);
 #[derive(Debug)]
 pub(crate) struct Known {
     profiles: Vec<Profile>,
-    learnt: Mutex<HashMap<Kind, Firmware>>,
+    memory: RouteMemory,
     penalties: Mutex<Penalties>,
     expected: Mutex<HashMap<Kind, (Firmware, Instant)>>,
 }
 
 impl Known {
-    pub(super) fn new(profiles: Vec<Profile>) -> Self {
-        Self {
-            profiles,
-            learnt: Mutex::default(),
-            penalties: Mutex::default(),
-            expected: Mutex::default(),
-        }
+    pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory) -> Self {
+        Self { profiles, memory, penalties: Mutex::default(), expected: Mutex::default() }
     }
 
     /// What is known of a rig's firmware. What is configured goes before what was learnt, and
@@ -64,25 +62,47 @@ impl Known {
         let profiles = self.profiles.iter().filter(|profile| profile.covers(agent, worker));
         let configured =
             profiles.fold(Firmware::default(), |firmware, profile| firmware.or(profile.firmware));
-        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        configured.or(learnt.get(&(agent.into(), address)).copied().unwrap_or_default())
+        let learnt = self.memory.firmware(agent, address, unix_seconds());
+        configured.or(learnt.map_or_else(Firmware::default, |learnt| Firmware {
+            dedicated: learnt.dedicated,
+            set_extranonce: learnt.set_extranonce,
+            ..Firmware::default()
+        }))
     }
 
     /// A rig's shares showed what is wrong with its firmware.
     pub(crate) fn learn(&self, agent: &str, address: IpAddr, diagnosis: Diagnosis) {
         let Some(remedy) = Firmware::remedy(diagnosis) else { return };
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = learnt.entry((agent.into(), address)).or_default();
-        *known = remedy.or(*known);
+        let seen = unix_seconds();
+        let known = self.memory.firmware(agent, address, seen);
+        let learnt = FirmwareState {
+            dedicated: remedy.dedicated || known.as_ref().is_some_and(|known| known.dedicated),
+            set_extranonce: remedy.set_extranonce.or(known.and_then(|known| known.set_extranonce)),
+            reason: diagnosis.name().into(),
+            seen,
+        };
+        self.memory.remember_firmware(agent, address, learnt);
     }
 
-    /// The difficulty that a worker had last.
-    pub(crate) fn difficulty(&self, _worker: &str) -> Option<Difficulty> {
-        None
+    /// What is remembered of a worker.
+    pub(crate) fn worker(&self, worker: &str) -> Option<WorkerState> {
+        self.memory.worker(worker)
     }
 
-    /// Keeps the difficulty that a worker has.
-    pub(crate) fn remember(&self, _worker: &str, _difficulty: Difficulty) {}
+    /// Keeps what a worker has now; what is not given stays as it was.
+    pub(crate) fn remember(
+        &self,
+        worker: &str,
+        agent: &str,
+        difficulty: Option<Difficulty>,
+        slot: Option<u64>,
+    ) {
+        self.memory.remember_worker(worker, unix_seconds(), |state| {
+            state.difficulty = difficulty.map(Difficulty::get).or(state.difficulty);
+            state.slot = slot.or(state.slot);
+            state.profile = Some(agent.into());
+        });
+    }
 
     /// A rig is closed because its worker's profile, which it told too late, wants it elsewhere:
     /// it is known when it comes back.

@@ -34,6 +34,8 @@ pub struct Wish {
     pub patient: bool,
     /// The channel that is passed over.
     pub not: Option<u64>,
+    /// The lease that it had before, by its number.
+    pub slot: Option<u64>,
     /// What is known of its firmware.
     pub firmware: Firmware,
 }
@@ -96,7 +98,7 @@ impl<D: Dialect> Route<D> {
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
     /// hold them, and those that cannot share one get one each.
     pub fn seat(self: &Arc<Self>, wish: &Wish) -> Answer<D> {
-        let Wish { pool, patient, not, firmware } = wish;
+        let Wish { pool, patient, not, slot, firmware } = wish;
         let mut channels = self.channels();
         channels.retain(|channel| !channel.is_gone());
         let dedicated = self.config.prefix_bytes != Some(0) && {
@@ -118,7 +120,7 @@ impl<D: Dialect> Route<D> {
             if *not == Some(channel.number) {
                 continue;
             }
-            match view.seat() {
+            match view.seat(*slot) {
                 Ok(seat) => return Answer::Seat(seat, Arc::clone(channel)),
                 Err(NoLease::Resting) => resting = true,
                 Err(NoLease::Full) => {}

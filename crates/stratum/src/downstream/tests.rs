@@ -89,7 +89,7 @@ impl Story {
     }
 
     fn seat(&mut self) -> String {
-        self.rig.handle_seat(self.view.seat().unwrap(), self.now);
+        self.rig.handle_seat(self.view.seat(None).unwrap(), self.now);
         self.show()
     }
 

@@ -129,6 +129,10 @@ impl<D: Dialect> Bench<D> {
         Some((&sitting.extranonce1, sitting.seat.split.rig_extranonce2))
     }
 
+    pub(super) fn slot(&self) -> Option<u64> {
+        Some(self.seat.as_ref()?.seat.lease.number())
+    }
+
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
         Some(told.difficulty)

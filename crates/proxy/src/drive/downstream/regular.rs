@@ -7,6 +7,7 @@ use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::target::Difficulty;
 
 use super::Served;
 use crate::clock::now;
@@ -20,6 +21,9 @@ impl<D: Dialect> Served<D> {
         let firmware = known.firmware(agent, address, self.session.worker().map(|name| &**name));
         let expected = known.expected(agent, address, at).unwrap_or_default();
         self.firmware = firmware.or(expected);
+        // Firmware that authorizes first can have its former lease again.
+        let worker = self.session.worker().and_then(|worker| known.worker(worker));
+        self.slot = worker.and_then(|state| state.slot);
         self.session.handle_firmware(&self.firmware, at);
     }
 
@@ -40,7 +44,9 @@ impl<D: Dialect> Served<D> {
         }
         self.firmware = firmware;
         self.session.handle_firmware(&firmware, at);
-        self.session.handle_welcome(known.difficulty(worker), at);
+        let remembered = known.worker(worker).and_then(|state| state.difficulty);
+        self.session.handle_welcome(remembered.and_then(Difficulty::new), at);
+        self.remember();
     }
 
     /// Whether the rig can stay on its channel; it can where it has none yet.
@@ -85,9 +91,9 @@ impl<D: Dialect> Served<D> {
 
     /// Keeps what will be of use when the rig comes back.
     pub(super) fn remember(&self) {
-        if let (Some(worker), Some(difficulty)) = (self.session.worker(), self.session.difficulty())
-        {
-            self.route.known.remember(worker, difficulty);
+        if let Some(worker) = self.session.worker() {
+            let (difficulty, slot) = (self.session.difficulty(), self.session.slot());
+            self.route.known.remember(worker, self.agent(), difficulty, slot);
         }
     }
 

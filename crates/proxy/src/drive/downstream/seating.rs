@@ -83,7 +83,8 @@ impl<D: Dialect> Served<D> {
         let Some(pool) = pool else { return };
         let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
         let not = not.map(|place| place.channel.number);
-        match self.route.seat(&Wish { pool, patient, not, firmware: self.firmware }) {
+        let wish = Wish { pool, patient, not, slot: self.slot, firmware: self.firmware };
+        match self.route.seat(&wish) {
             // The rig comes back to that seat, or another, by itself.
             SeatAnswer::Seat(..)
                 if self.place.is_some() && !self.session.takes_set_extranonce() =>

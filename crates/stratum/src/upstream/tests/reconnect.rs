@@ -90,7 +90,7 @@ fn with_another_extranonce_everything_is_new() {
     let mut story = Story::mining();
     let first = story.work().unwrap();
     let space = story.pool.view().ground.unwrap().space;
-    let lease = space.lease(None).unwrap();
+    let lease = space.lease(None, None).unwrap();
     story.lose();
     story.log_in("[\"s2\",\"11223344\",4]");
     let view = story.pool.view();
