@@ -33,6 +33,7 @@ const STUBBORN_SHARES: u32 = 3;
 #[derive(Debug)]
 pub struct Conduct {
     may_quarantine: bool,
+    proven: bool,
     bad: Recent,
     duplicates: Recent,
     quarantined: bool,
@@ -66,6 +67,7 @@ impl Conduct {
     pub fn new(may_quarantine: bool) -> Self {
         Self {
             may_quarantine,
+            proven: false,
             bad: Recent::default(),
             duplicates: Recent::default(),
             quarantined: false,
@@ -91,6 +93,7 @@ impl Conduct {
             self.diagnosis = Some(Diagnosis::RestartsCounter);
         }
         if !bad {
+            self.proven = true;
             self.suspicion = None;
         }
         let many = self.may_quarantine && self.bad.count() > MAX_BAD;
@@ -151,6 +154,12 @@ impl Conduct {
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {
         self.quarantined
+    }
+
+    /// Whether the rig has sent a good share.
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        self.proven
     }
 
     /// What is wrong with the rig, as far as its shares showed.

@@ -342,6 +342,12 @@ impl<D: Dialect> Downstream<D> {
         self.conduct.diagnosis()
     }
 
+    /// Whether the rig has sent a good share, so that its difficulty means something.
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        self.conduct.is_proven()
+    }
+
     /// Whether the rig's shares are held back.
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {

@@ -15,6 +15,7 @@ mod generations;
 mod jobs;
 mod lost_pool;
 mod options;
+mod remembered;
 mod rubbish;
 mod seats;
 mod stop;

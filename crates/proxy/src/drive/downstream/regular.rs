@@ -92,7 +92,8 @@ impl<D: Dialect> Served<D> {
     /// Keeps what will be of use when the rig comes back.
     pub(super) fn remember(&self) {
         if let Some(worker) = self.session.worker() {
-            let (difficulty, slot) = (self.session.difficulty(), self.session.slot());
+            let difficulty = self.session.difficulty().filter(|_| self.session.is_proven());
+            let slot = self.session.slot();
             self.route.known.remember(worker, self.agent(), difficulty, slot);
         }
     }
