@@ -189,7 +189,8 @@ impl<D: Dialect> Served<D> {
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
         }
-        let ticket = Ticket::new(submission.number, submission.hashes, books, mailbox);
+        let rig = Arc::clone(self.entry.rig());
+        let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox);
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
@@ -210,6 +211,9 @@ impl<D: Dialect> Served<D> {
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);
+                    if verdict.proves_work() {
+                        self.entry.rig().work.add(hashes);
+                    }
                     if let Some(worker) = worker {
                         self.route.roster.worker(&worker).ended(verdict, hashes);
                     }
@@ -252,9 +256,11 @@ impl<D: Dialect> Served<D> {
         if self.route.choice().gate() == Gate::Closed {
             return self.session.handle_close(CloseReason::Outage);
         }
-        let pool = self.route.pool_for(self.entry.rig().serial);
+        // A rig that does not mine yet takes no part in the split.
+        let mines = self.place.is_some() || self.session.wants_seat();
+        let pool = mines.then(|| self.route.pool_for(self.entry.rig())).flatten();
         let must_move = match &self.place {
-            None => self.session.wants_seat(),
+            None => mines,
             Some(place) => place.must_leave(pool, at),
         };
         if !must_move {
@@ -360,6 +366,12 @@ impl<D: Dialect> Served<D> {
         // A rig that does not listen to its last words is closed all the same.
         let _ = tokio::time::timeout(FAREWELL_WITHIN, words).await;
         reason
+    }
+}
+
+impl<D: Dialect> Drop for Served<D> {
+    fn drop(&mut self) {
+        self.route.forget(self.entry.rig());
     }
 }
 
