@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use dashmap::mapref::multiple::RefMulti;
-use orepass_stratum::stats::{Book, Totals};
+use orepass_stratum::stats::{Book, Totals, WorkSum};
 
 /// The most workers that are booked by name; shares of others are booked together.
 pub const MAX_WORKERS: usize = 20_000;
@@ -30,6 +30,8 @@ pub struct Rig {
     pub serial: u64,
     /// Where it connects from.
     pub peer: SocketAddr,
+    /// All the work that its shares have proven.
+    pub work: WorkSum,
     identity: Mutex<Identity>,
 }
 
@@ -59,7 +61,7 @@ impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
     pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> Entry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = Rig { serial, peer, identity: Mutex::default() };
+        let rig = Rig { serial, peer, work: WorkSum::default(), identity: Mutex::default() };
         let rig = Arc::new(rig);
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);

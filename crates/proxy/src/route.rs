@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orepass_stratum::assignment::Assignment;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
@@ -128,6 +129,7 @@ pub struct Route<D: Dialect> {
     /// The pools that are known to need the stricter split.
     fallbacks: Vec<AtomicBool>,
     choice: Mutex<Pools>,
+    assignment: Mutex<Assignment>,
     /// Counts decisions about pools, after which a rig may belong elsewhere.
     plan: watch::Sender<u64>,
     /// Something has happened that the director should look at.
@@ -163,6 +165,7 @@ impl<D: Dialect> Route<D> {
         let route = Arc::new(Self {
             fallbacks: config.pools.iter().map(|_| AtomicBool::new(false)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
+            assignment: Mutex::new(Assignment::new(config.pools.len())),
             plan: watch::Sender::new(0),
             happened: Notify::new(),
             known: Known::new(config.profiles.clone(), config.memory.clone()),
@@ -301,7 +304,12 @@ impl<D: Dialect> Route<D> {
         self.choice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A receiver of changes of the choice.
+    /// Which rig mines at which pool. Not locked together with the choice.
+    fn assignment(&self) -> MutexGuard<'_, Assignment> {
+        self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A receiver of changes of the choice, and of who mines where.
     pub(crate) fn plan(&self) -> watch::Receiver<u64> {
         self.plan.subscribe()
     }

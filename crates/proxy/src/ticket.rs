@@ -8,6 +8,8 @@ use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
 
+use crate::roster::Rig;
+
 /// A verdict on its way to the session whose share it judges.
 #[derive(Debug)]
 pub struct Mail {
@@ -41,6 +43,8 @@ struct Pending {
     hashes: f64,
     /// The books of the route and of the worker.
     books: [Arc<Book>; 2],
+    /// Whose work it is.
+    rig: Arc<Rig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
     mailbox: Option<mpsc::Sender<Mail>>,
 }
@@ -52,9 +56,10 @@ impl Ticket {
         number: u64,
         hashes: f64,
         books: [Arc<Book>; 2],
+        rig: Arc<Rig>,
         mailbox: Option<mpsc::Sender<Mail>>,
     ) -> Self {
-        Self { pending: Some(Pending { number, hashes, books, mailbox }) }
+        Self { pending: Some(Pending { number, hashes, books, rig, mailbox }) }
     }
 
     /// The share has its verdict.
@@ -63,11 +68,15 @@ impl Ticket {
     }
 
     fn settle(&mut self, verdict: Result<(), Reject>) {
-        let Some(Pending { number, hashes, books, mailbox }) = self.pending.take() else { return };
+        let Some(pending) = self.pending.take() else { return };
+        let Pending { number, hashes, books, rig, mailbox } = pending;
         let kind =
             verdict.as_ref().map_or_else(|reject| reject.verdict, |()| Verdict::AcceptedByPool);
         for book in &books {
             book.ended(kind, hashes);
+        }
+        if kind.proves_work() {
+            rig.work.add(hashes);
         }
         // Good work that is below the pool's target by now is still good work.
         let verdict = if kind == Verdict::BelowPoolTarget { Ok(()) } else { verdict };
@@ -90,26 +99,35 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roster::Roster;
 
-    fn ticket() -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
+    fn rig() -> Arc<Rig> {
+        let entry = Arc::new(Roster::default()).enter("10.0.0.1:5".parse().unwrap());
+        Arc::clone(entry.rig())
+    }
+
+    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
         let (sender, receiver) = mailbox();
-        (Ticket::new(7, 2.0, books.clone(), Some(sender)), books, receiver)
+        (Ticket::new(7, 2.0, books.clone(), Arc::clone(rig), Some(sender)), books, receiver)
     }
 
     #[test]
     fn a_dropped_ticket_is_a_lost_share() {
-        let (ticket, books, mut mail) = ticket();
+        let rig = rig();
+        let (ticket, books, mut mail) = ticket(&rig);
         drop(ticket);
         assert_eq!(mail.try_recv().unwrap().verdict, Err(Reject::lost()));
         for book in books {
             assert_eq!(book.totals().count(Verdict::LostOnFailover), 1);
         }
+        assert_eq!(rig.work.get(), 0.0);
     }
 
     #[test]
     fn a_resolved_ticket_is_booked_once_even_if_the_rig_has_left() {
-        let (ticket, books, mail) = ticket();
+        let rig = rig();
+        let (ticket, books, mail) = ticket(&rig);
         drop(mail);
         ticket.resolve(Ok(()));
         for book in books {
@@ -117,5 +135,6 @@ mod tests {
             assert_eq!((totals.ended(), totals.undeliverable), (1, 1));
             assert_eq!(totals.count(Verdict::AcceptedByPool), 1);
         }
+        assert_eq!(rig.work.get(), 2.0);
     }
 }

@@ -8,6 +8,7 @@
 //! Start with [`downstream::Downstream`] (a session with a rig), [`upstream::Upstream`] (a session
 //! with a pool) and [`dialect::Dialect`] (what a coin must say).
 
+pub mod assignment;
 pub mod backoff;
 pub mod calls;
 pub mod channel;

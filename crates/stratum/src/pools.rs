@@ -1,8 +1,8 @@
 //! Which pool now? Failover, warm standby and damped fail-back, without a socket or a clock.
 //!
-//! A route's pools stand in ranks: rank 0 is preferred, and pools of one rank share the rigs by
+//! A route's pools stand in ranks: rank 0 is preferred, and pools of one rank share the work by
 //! weight. The lowest rank with a pool that serves is the active one. When a better rank comes
-//! back it has to stay healthy for a while, then gets a tenth of the rigs on trial, and a minute
+//! back it has to stay healthy for a while, then gets a tenth of the work on trial, and a minute
 //! later the rest; each relapse doubles the wait.
 
 use std::collections::VecDeque;
@@ -42,7 +42,7 @@ pub struct PoolsConfig {
     pub pools: Vec<Standing>,
     /// How long a better pool must have been healthy before rigs go back to it.
     pub healthy_for: Duration,
-    /// The part of the rigs that goes first.
+    /// The part of the work that goes first.
     pub trial_share: f64,
     /// How long they are watched before the rest follows.
     pub trial_for: Duration,

@@ -10,8 +10,7 @@ use crate::verdict::Verdict;
 #[derive(Debug, Default)]
 pub struct Book {
     counts: [AtomicU64; Verdict::ALL.len()],
-    /// Work in hashes, as the bits of an `f64`.
-    work: [AtomicU64; Verdict::ALL.len()],
+    work: [WorkSum; Verdict::ALL.len()],
     sent: AtomicU64,
     unchecked: AtomicU64,
     late_verdicts: AtomicU64,
@@ -27,9 +26,7 @@ impl Book {
     /// A share ended so; `hashes` is the work that it stands for.
     pub fn ended(&self, verdict: Verdict, hashes: f64) {
         self.counts[verdict as usize].fetch_add(1, Ordering::Relaxed);
-        let add = |bits| Some((f64::from_bits(bits) + hashes).to_bits());
-        // The closure never declines, so the update never fails.
-        let _ = self.work[verdict as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        self.work[verdict as usize].add(hashes);
     }
 
     /// A share was forwarded without a full check.
@@ -54,11 +51,33 @@ impl Book {
         Totals {
             sent: load(&self.sent),
             counts: std::array::from_fn(|at| load(&self.counts[at])),
-            work: std::array::from_fn(|at| f64::from_bits(load(&self.work[at]))),
+            work: std::array::from_fn(|at| self.work[at].get()),
             unchecked: load(&self.unchecked),
             late_verdicts: load(&self.late_verdicts),
             undeliverable: load(&self.undeliverable),
         }
+    }
+}
+
+/// A sum of work in hashes, shared by all that add to it.
+#[derive(Debug, Default)]
+pub struct WorkSum {
+    /// The bits of an `f64`.
+    bits: AtomicU64,
+}
+
+impl WorkSum {
+    /// Adds so many hashes.
+    pub fn add(&self, hashes: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + hashes).to_bits());
+        // The closure never declines, so the update never fails.
+        let _ = self.bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+
+    /// The hashes so far.
+    #[must_use]
+    pub fn get(&self) -> f64 {
+        f64::from_bits(self.bits.load(Ordering::Relaxed))
     }
 }
 

@@ -176,7 +176,8 @@ impl<D: Dialect> Served<D> {
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
         }
-        let ticket = Ticket::new(submission.number, submission.hashes, books, mailbox);
+        let rig = Arc::clone(self.entry.rig());
+        let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox);
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
@@ -200,6 +201,9 @@ impl<D: Dialect> Served<D> {
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);
+                    if verdict.proves_work() {
+                        self.entry.rig().work.add(hashes);
+                    }
                     if let Some(worker) = worker {
                         self.route.roster.worker(&worker).ended(verdict, hashes);
                     }
@@ -255,6 +259,12 @@ impl<D: Dialect> Served<D> {
         // A rig that does not listen to its last words is closed all the same.
         let _ = tokio::time::timeout(FAREWELL_WITHIN, words).await;
         reason
+    }
+}
+
+impl<D: Dialect> Drop for Served<D> {
+    fn drop(&mut self) {
+        self.route.forget(self.entry.rig());
     }
 }
 

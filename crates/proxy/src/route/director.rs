@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orepass_stratum::assignment::Rebalance;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
-use super::Route;
+use super::{PoolConfig, Route};
 use crate::clock::now;
 use crate::drive::downstream::sleep_until;
 
@@ -38,12 +39,14 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
         let wanted = route.choice().shares();
         if wanted != shares {
             shares = wanted;
-            route.plan.send_modify(|count| *count += 1);
-            // Rigs that wait for a pool may have one now.
-            route.bump();
+            let work = proven_work(&route);
+            route.assignment().set_shares(&shares, work, now());
+            replan(&route);
         }
-        for (pool, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            route.grow(pool, (route.roster.online() as f64 * share).ceil() as usize);
+        let rebalance_at = rebalance(&route, &shares);
+        for (pool, _) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+            let rigs = route.assignment().rigs_at(pool);
+            route.grow(pool, rigs);
         }
         if now() >= look_at {
             look_at = now() + LOOK_EVERY;
@@ -52,6 +55,7 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
         tokio::select! {
             () = route.happened.notified() => {}
             () = sleep_until(wake) => {}
+            () = sleep_until(rebalance_at) => {}
             () = sleep_until(Some(look_at)) => {}
             () = route.ending().cancelled() => return,
         }
@@ -60,6 +64,52 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
 
 fn next_event<D: Dialect>(route: &Route<D>) -> Option<PoolsEvent> {
     route.choice().poll_event()
+}
+
+/// Evens the work of the pools out if it is time for it; tells when that will be again.
+fn rebalance<D: Dialect>(route: &Route<D>, shares: &[f64]) -> Option<Instant> {
+    let due = route.assignment().poll_timeout()?;
+    if due > now() {
+        return Some(due);
+    }
+    let work = proven_work(route);
+    let (rebalance, due) = {
+        let mut assignment = route.assignment();
+        (assignment.handle_timeout(now(), work), assignment.poll_timeout())
+    };
+    if let Some(Rebalance { rigs, parts }) = rebalance {
+        let (name, before, wanted) =
+            (&route.config.name, percents(route, &parts), percents(route, shares));
+        info!(
+            event = "pool.rebalance",
+            route = name,
+            rigs,
+            before,
+            wanted,
+            "rigs move, so that each pool gets its part of the work"
+        );
+        replan(route);
+    }
+    due
+}
+
+/// The work that each rig has proven so far.
+fn proven_work<D: Dialect>(route: &Route<D>) -> impl Iterator<Item = (u64, f64)> + use<D> {
+    route.roster.rigs().into_iter().map(|rig| (rig.serial, rig.work.get()))
+}
+
+/// Has all rigs look whether they belong elsewhere now, those too that wait for a pool.
+fn replan<D: Dialect>(route: &Route<D>) {
+    route.plan.send_modify(|count| *count += 1);
+    route.bump();
+}
+
+/// The parts of the pools, by name.
+fn percents<D: Dialect>(route: &Route<D>, parts: &[f64]) -> String {
+    let named = route.config.pools.iter().zip(parts);
+    let percent =
+        |(pool, part): (&PoolConfig, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
+    named.map(percent).collect::<Vec<_>>().join(", ")
 }
 
 /// Opens a connection to each pool that should have one and has none.
@@ -140,7 +190,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
                 event = "pool.trial",
                 route = name,
                 to,
-                "the better pool gets a tenth of the rigs back, the rest follows"
+                "the better pool gets a tenth of the work back, the rest follows"
             );
         }
         PoolsEvent::TrialFailed { rank } => {

@@ -14,11 +14,11 @@ use tokio::sync::watch;
 
 use super::Route;
 use super::channel::Channel;
+use crate::clock::now;
+use crate::roster::Rig;
 
 /// The most connections that are being opened at once.
 const MAX_OPENING: usize = 8;
-/// Multiples of it, without their whole part, are spread evenly between 0 and 1.
-const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// The least time between two rigs that are closed because their extranonce changed: 500 a second.
 const CLOSE_EVERY: Duration = Duration::from_millis(2);
 /// Spread over this much more, so that they do not come back in step.
@@ -77,22 +77,14 @@ impl<D: Dialect> Route<D> {
         Waiting { route: Arc::clone(self), changed: self.changed.subscribe() }
     }
 
-    /// The pool that a rig should mine at now; none while no pool serves. Rigs are dealt out by
-    /// their serials, so that each stays where it is as long as the parts do.
-    pub(crate) fn pool_for(&self, rig: u64) -> Option<PoolIndex> {
-        let shares = self.choice().shares();
-        let mut fraction = (rig as f64 * GOLDEN).fract();
-        let mut last = None;
-        for (pool, share) in shares.into_iter().enumerate() {
-            if share > 0.0 {
-                last = Some(pool);
-                if fraction < share {
-                    return last;
-                }
-            }
-            fraction -= share;
-        }
-        last
+    /// The pool that a rig should mine at now; none while no pool serves.
+    pub(crate) fn pool_for(&self, rig: &Rig) -> Option<PoolIndex> {
+        self.assignment().enter(rig.serial, rig.peer.ip(), now())
+    }
+
+    /// A rig has gone.
+    pub(crate) fn forget(&self, rig: &Rig) {
+        self.assignment().leave(rig.serial, rig.work.get(), now());
     }
 
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as

@@ -66,9 +66,11 @@ impl<D: Dialect> Served<D> {
         if self.route.choice().gate() == Gate::Closed {
             return self.session.handle_close(CloseReason::Outage);
         }
-        let pool = self.route.pool_for(self.entry.rig().serial);
+        // A rig that does not mine yet takes no part in the split.
+        let mines = self.place.is_some() || self.session.wants_seat();
+        let pool = mines.then(|| self.route.pool_for(self.entry.rig())).flatten();
         let must_move = match &self.place {
-            None => self.session.wants_seat(),
+            None => mines,
             Some(place) => place.must_leave(pool, at),
         };
         if !must_move {
