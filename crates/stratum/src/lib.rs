@@ -20,6 +20,7 @@ pub mod ladder;
 pub mod line;
 pub mod pools;
 pub mod rpc;
+pub mod secret;
 pub mod seen;
 pub mod space;
 pub mod stats;
