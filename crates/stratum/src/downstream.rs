@@ -8,6 +8,7 @@
 //! [`poll_timeout`](Downstream::poll_timeout).
 
 mod login;
+mod options;
 mod submit;
 mod work;
 
@@ -33,6 +34,7 @@ use crate::verdict::Verdict;
 mod tests;
 
 use login::Login;
+pub use options::LoginOptions;
 use submit::Pending;
 use work::Bench;
 
@@ -297,6 +299,13 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub fn worker(&self) -> Option<&Arc<str>> {
         self.login.workers.first()
+    }
+
+    /// What a worker of this rig gave as its password; none where it gave none, or one that is too
+    /// long to be kept.
+    #[must_use]
+    pub fn password(&self, worker: &str) -> Option<&crate::secret::Secret> {
+        self.login.password(worker)
     }
 
     /// What the rig was told: its extranonce1 and the size of its extranonce2.

@@ -13,10 +13,13 @@ use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
+use crate::secret::Secret;
 use crate::target::Difficulty;
 
 /// The longest worker name, in bytes.
 const MAX_WORKER_NAME: usize = 256;
+/// The longest password that is kept, in bytes.
+const MAX_PASSWORD: usize = 256;
 /// The most extensions of one `mining.configure` that are answered.
 const MAX_EXTENSIONS: usize = 16;
 
@@ -29,6 +32,8 @@ pub(super) struct Login {
     pub(super) pending_subscribe: Option<Id>,
     pub(super) agent: Option<String>,
     pub(super) workers: ArrayVec<Arc<str>, MAX_WORKERS>,
+    /// What the workers gave, in their order.
+    passwords: ArrayVec<Option<Secret>, MAX_WORKERS>,
     takes_set_extranonce: bool,
 }
 
@@ -42,6 +47,7 @@ impl Login {
             pending_subscribe: None,
             agent: None,
             workers: ArrayVec::new_const(),
+            passwords: ArrayVec::new_const(),
             takes_set_extranonce: false,
         }
     }
@@ -63,6 +69,12 @@ impl Login {
     /// The authorized worker of this name.
     pub(super) fn worker(&self, name: &str) -> Option<&Arc<str>> {
         self.workers.iter().find(|worker| &***worker == name)
+    }
+
+    /// What an authorized worker gave as its password.
+    pub(super) fn password(&self, worker: &str) -> Option<&Secret> {
+        let at = self.workers.iter().position(|known| **known == *worker)?;
+        self.passwords.get(at)?.as_ref()
     }
 
     pub(super) fn deadline(&self, config: &DownstreamConfig) -> Option<Instant> {
@@ -121,9 +133,9 @@ impl<D: Dialect> Downstream<D> {
     }
 
     pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
-        let name = params
-            .and_then(rpc::array::<2>)
-            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)));
+        let given = params.and_then(rpc::array::<2>).map(|(elements, _)| elements);
+        let text = |at: usize| given.as_ref()?.get(at).and_then(|text| rpc::string(text));
+        let (name, password) = (text(0), text(1));
         let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= MAX_WORKER_NAME)
         else {
             let found = shown(params.map_or("nothing", RawValue::get));
@@ -138,6 +150,8 @@ impl<D: Dialect> Downstream<D> {
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.refuse(id, &Reject::invalid(reason));
             }
+            let password = password.filter(|password| password.len() <= MAX_PASSWORD);
+            self.login.passwords.push(password.map(|password| Secret::new(&*password)));
             self.events.push_back(Event::Authorized(worker));
         }
         self.transmit.write(|out| rpc::put_result(out, id, true));

@@ -413,6 +413,23 @@ fn several_workers_share_a_connection() {
 }
 
 #[test]
+fn each_worker_has_the_password_that_it_gave_and_no_log_shows_it() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    let login = |name: &str, rest: &str| {
+        format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{name}\"{rest}]}}")
+    };
+    story.says(&login("farm.r2", ",\"sesame\""));
+    story.says(&login("farm.r3", ""));
+    story.says(&login("farm.r4", &format!(",\"{}\"", "x".repeat(257))));
+    let given = |worker| story.rig.password(worker).map(crate::secret::Secret::reveal);
+    assert_eq!(given("farm.r1"), Some("x"));
+    assert_eq!(given("farm.r2"), Some("sesame"));
+    assert_eq!((given("farm.r3"), given("farm.r4"), given("farm.r5")), (None, None, None));
+    let shown = format!("{:?}", story.rig.password("farm.r2"));
+    assert!(!shown.contains("sesame"), "{shown}");
+}
+
+#[test]
 fn the_easiest_target_is_the_rigs_own() {
     let story = Story::mining(DownstreamConfig::default());
     assert_eq!(story.rig.difficulty(), Difficulty::new(256.0));
