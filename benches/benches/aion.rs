@@ -164,6 +164,7 @@ fn windowed_rate(round_trip: Duration) -> String {
                 share: share(),
                 hash: None,
                 worker: Arc::clone(&first.worker),
+                account: None,
                 hashes: 1.0,
             };
             stage.pool.handle_submission(submission, 0, stage.now);

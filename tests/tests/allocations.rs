@@ -178,6 +178,7 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
                     share: Share::new(&[0; 3], 0x6553_f100, Nonce::Deployed(number)).unwrap(),
                     hash: Some(PowHash::from_be_bytes([0; 32])),
                     worker: Arc::clone(&worker),
+                    account: None,
                     hashes: 1.0,
                 };
                 upstream.handle_submission(submission, number, now);

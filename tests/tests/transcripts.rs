@@ -131,6 +131,7 @@ impl Replay {
             share: Share::new(&[0; 4], time as u32, nonce).unwrap(),
             hash: None,
             worker: "rig".into(),
+            account: None,
             hashes: 1.0,
         };
         self.upstream.handle_submission(submission, self.shares, self.now);

@@ -119,6 +119,7 @@ impl SlowPool {
             share,
             hash: None,
             worker: "rig".into(),
+            account: None,
             hashes: 1.0,
         };
         self.session.handle_submission(submission, number, self.now);

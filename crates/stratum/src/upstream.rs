@@ -10,6 +10,7 @@
 
 mod events;
 mod jobs;
+mod names;
 mod pace;
 mod requests;
 #[cfg(test)]
@@ -30,6 +31,8 @@ use crate::transmit::Transmit;
 
 pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
+use names::Names;
+pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
 use requests::{Request, Requests};
 
@@ -70,6 +73,7 @@ pub struct Upstream<D: Dialect, T> {
     events: VecDeque<UpstreamEvent<T>>,
     requests: Requests<D, T>,
     pacer: Pacer<D, T>,
+    names: Names,
     jobs: Jobs<D>,
     announced: Announced,
     subscribed: Option<Subscribed>,
@@ -107,6 +111,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             transmit: Transmit::new(),
             events: VecDeque::new(),
             requests: Requests::new(),
+            names: Names::new(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
@@ -148,6 +153,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.phase = Phase::Offline;
         self.transmit.clear();
+        self.names.forget();
         self.jobs.close_all();
         let waiting = self.pacer.drain().map(|queued| queued.ticket);
         for ticket in waiting.chain(self.requests.drain_shares()) {

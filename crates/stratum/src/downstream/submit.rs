@@ -128,7 +128,8 @@ impl<D: Dialect> Downstream<D> {
             Reply::Pool => self.in_flight.push(Pending { number: self.shares, id: id.clone() }),
         }
         let number = self.shares;
-        self.submission = Some(Submission { number, frames, prefix, share, hash, worker, hashes });
+        self.submission =
+            Some(Submission { number, frames, prefix, share, hash, worker, account: None, hashes });
         Ok(())
     }
 }

@@ -78,6 +78,20 @@ pub enum Notice {
     Target(Target),
     /// The pool has something to say.
     Message(String),
+    /// The pool does not take a worker's name. Its shares go out under the route's own user. Said
+    /// for the first few names only.
+    NameRefused {
+        /// The name.
+        name: String,
+        /// What the pool said.
+        reason: String,
+    },
+    /// The pool refused all of the first names, and is asked about no more: all shares go out
+    /// under the route's own user. Said once.
+    NamesRefused {
+        /// What the pool said to the last of them.
+        reason: String,
+    },
 }
 
 /// Why a connection to a pool is given up.
