@@ -11,6 +11,7 @@ pub(crate) mod nearest;
 mod number;
 mod options;
 mod secret;
+mod user;
 mod validate;
 mod value;
 
@@ -25,10 +26,8 @@ pub use self::find::find;
 pub use self::number::{Bounded, NotPositive, OutOfBounds, Positive};
 pub use self::options::{OptionError, OptionTable};
 pub use self::secret::{Secret, SecretError, SecretRef};
-pub use self::value::{
-    ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError, UserTemplate,
-    UserTemplateError,
-};
+pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
+pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// Pool connections of a route, unless configured: enough for four thousand rigs.
@@ -87,10 +86,12 @@ pub struct Pool {
     pub name: Name,
     /// Where it is.
     pub url: PoolUrl,
-    /// The account.
+    /// The account, and the names of workers.
     pub user: UserTemplate,
     /// The account's password, looked up.
     pub password: Secret,
+    /// Whether a worker authorizes with the password that its rig gave.
+    pub pass_password: bool,
     /// Its part of the work, among the pools with a weight that stand next to it.
     pub weight: Option<f64>,
     /// The dialect's options of this pool.
@@ -203,6 +204,7 @@ impl Config {
             url,
             user,
             password,
+            pass_password: false,
             weight: None,
             options: OptionTable::default(),
         };

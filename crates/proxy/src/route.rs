@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::now;
-use crate::config::PoolUrl;
+use crate::config::{PoolUrl, UserTemplate};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::roster::Roster;
@@ -79,12 +79,29 @@ pub struct PoolConfig {
     pub name: String,
     /// Where it is.
     pub url: PoolUrl,
-    /// The account.
-    pub user: String,
+    /// The account, and the names of workers.
+    pub user: UserTemplate,
     /// Its password.
     pub password: String,
+    /// Whether a worker authorizes with the password that its rig gave.
+    pub pass_password: bool,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
+}
+
+impl PoolConfig {
+    /// A pool that stands alone, with the usual password for none.
+    #[must_use]
+    pub fn new(name: impl Into<String>, url: PoolUrl, user: UserTemplate) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            user,
+            password: "x".into(),
+            pass_password: false,
+            standing: Standing { rank: 0, weight: 1.0 },
+        }
+    }
 }
 
 impl std::fmt::Debug for PoolConfig {

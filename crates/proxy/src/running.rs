@@ -114,8 +114,9 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
         pools.push(PoolConfig {
             name: pool.name.to_string(),
             url: pool.url.clone(),
-            user: pool.user.own(),
+            user: pool.user.clone(),
             password: pool.password.reveal().to_owned(),
+            pass_password: pool.pass_password,
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

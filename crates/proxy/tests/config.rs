@@ -216,7 +216,8 @@ fn wrong_values_are_shown_in_their_place() {
     );
     assert_eq!(
         error_with("{worker}", "{wrker}"),
-        "orepass.toml:8:8: {wrker} is not known in a user; only {worker} is\n \
+        "orepass.toml:8:8: {wrker} is not known in a user; known are {worker}, {user}, {rig}, \
+         {ip}, {agent}, {port}\n \
          8 | user = \"account.{wrker}\"\n   \
          |        ^^^^^^^^^^^^^^^^^"
     );

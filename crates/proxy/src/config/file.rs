@@ -8,7 +8,8 @@ use toml::Spanned;
 use super::number::{Bounded, Positive};
 use super::options::RawOptions;
 use super::secret::SecretRef;
-use super::value::{Name, PoolUrl, UserTemplate};
+use super::user::UserTemplate;
+use super::value::{Name, PoolUrl};
 use super::{Log, OnOutage, Reply, Verify};
 
 /// How many bytes of an extranonce tell rigs apart.
@@ -70,6 +71,8 @@ pub(super) struct PoolTable {
     pub(super) user: UserTemplate,
     #[serde(default)]
     pub(super) password: Option<Spanned<SecretRef>>,
+    #[serde(default)]
+    pub(super) pass_password: bool,
     #[serde(default)]
     pub(super) weight: Option<Positive>,
     #[serde(default)]

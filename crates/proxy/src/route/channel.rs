@@ -154,7 +154,7 @@ impl<D: Dialect> Task<D> {
         let config = &self.route.config;
         let pool = self.route.pool(self.pool);
         let upstream = UpstreamConfig {
-            user: pool.user.clone(),
+            user: pool.user.own(),
             password: pool.password.clone(),
             agent: AGENT.into(),
             prefix_bytes: config.prefix_bytes,
@@ -360,6 +360,21 @@ impl Log {
             Notice::Target(target) => {
                 info!(event = "pool.target", route, pool, channel, %target, "share target changed");
             }
+            Notice::NameRefused { name, reason } => warn!(
+                event = "pool.name_refused",
+                route,
+                pool,
+                channel,
+                name,
+                "the pool does not take this worker's name ({reason}); its shares go out under the account's own"
+            ),
+            Notice::NamesRefused { reason } => warn!(
+                event = "pool.names_refused",
+                route,
+                pool,
+                channel,
+                "the pool takes no worker beside the account ({reason}); all shares go out under the account's own name, and this connection is asked about no more"
+            ),
             Notice::Message(text) => {
                 info!(event = "pool.message", route, pool, channel, "the pool says: {text}");
             }
