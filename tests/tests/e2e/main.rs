@@ -19,3 +19,4 @@ mod seats;
 mod stop;
 mod two_pools;
 mod vardiff;
+mod worker_names;
