@@ -34,12 +34,9 @@ type Pool = Upstream<Hstratum, u32>;
 /// A session with a pool that is live and has told a job of this difficulty.
 fn pool(prefix_bytes: usize, difficulty: f64, now: Instant) -> Pool {
     let config = UpstreamConfig {
-        user: "account".into(),
-        password: "x".into(),
-        agent: "test/1".into(),
         prefix_bytes: Some(prefix_bytes),
         max_rigs: 5_000,
-        fallback: false,
+        ..UpstreamConfig::new("account", "x", "test/1")
     };
     let ids = Arc::new(JobIds::new(1));
     let mut pool = Pool::new(Arc::new(Hstratum::default()), config, ids);

@@ -107,14 +107,7 @@ struct SlowPool {
 
 impl SlowPool {
     fn start() -> Self {
-        let config = UpstreamConfig {
-            user: USER.into(),
-            password: "x".into(),
-            agent: "orepass".into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            fallback: false,
-        };
+        let config = UpstreamConfig::new(USER, "x", "orepass");
         let mut now = dialect_support::start();
         let ids = Arc::new(JobIds::new(1));
         let mut session = Upstream::new(Arc::new(dialect()), config, ids);

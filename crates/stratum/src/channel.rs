@@ -22,6 +22,9 @@ pub struct ChannelView<D: Dialect> {
     pub work: Option<Arc<JobFrames<D>>>,
     /// The pool's present share target.
     pub pool_target: Target,
+    /// A harder target that rigs should meet with the next work, while more shares come than the
+    /// pool should get.
+    pub floor: Option<Target>,
 }
 
 impl<D: Dialect> ChannelView<D> {
@@ -34,6 +37,7 @@ impl<D: Dialect> ChannelView<D> {
             ground: None,
             work: None,
             pool_target: Target::MAX,
+            floor: None,
         }
     }
 
@@ -62,6 +66,7 @@ impl<D: Dialect> Clone for ChannelView<D> {
             ground: self.ground.clone(),
             work: self.work.clone(),
             pool_target: self.pool_target,
+            floor: self.floor,
         }
     }
 }

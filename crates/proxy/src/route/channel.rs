@@ -154,12 +154,12 @@ impl<D: Dialect> Task<D> {
         let config = &self.route.config;
         let pool = self.route.pool(self.pool);
         let upstream = UpstreamConfig {
-            user: pool.user.own(),
-            password: pool.password.clone(),
-            agent: AGENT.into(),
             prefix_bytes: config.prefix_bytes,
             max_rigs: config.max_rigs_per_channel,
             fallback: self.route.needs_fallback(self.pool),
+            start_difficulty: pool.start_difficulty,
+            max_shares_per_second: config.max_pool_shares_per_second,
+            ..UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
         };
         let dialect = Arc::clone(&self.route.dialects[self.pool]);
         Upstream::new(dialect, upstream, Arc::clone(&self.route.ids))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::requests::{Request, put_authorize, slot_after};
+use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
@@ -169,7 +169,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                 return;
             }
             self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
-            self.requests.push(Request::Share(queued.ticket, named.cloned()), now);
+            let forgone = self.brake.forgone(queued.submission.hashes);
+            let terms = Terms { account: named.cloned(), forgone };
+            self.requests.push(Request::Share(queued.ticket, terms), now);
             self.pacer.wrote(id, true, now);
             if let Some(account) = queued.submission.account {
                 self.introduce(account, now);

@@ -27,8 +27,15 @@ pub(super) enum Request<D: Dialect, T> {
     Question(Arc<D::Job>),
     /// The authorize of a worker beside the route's own user.
     Name(Arc<Account>),
-    /// With whose name it was written; the route's own user when absent.
-    Share(T, Option<Arc<Account>>),
+    Share(T, Terms),
+}
+
+/// How a share was written.
+pub(super) struct Terms {
+    /// Under whose name; the route's own user when absent.
+    pub(super) account: Option<Arc<Account>>,
+    /// What the pool will not credit of it, in hashes.
+    pub(super) forgone: f64,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -55,6 +62,12 @@ impl<D: Dialect, T> Requests<D, T> {
     /// that no answer is taken for that to another connection's request.
     pub(super) const fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    /// An id for a request whose answer is of no interest.
+    pub(super) const fn skip_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
     }
 
     /// Notes a request and gives its id.
@@ -154,13 +167,15 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.name_answered(&account, message, error);
                 self.write_submissions(now);
             }
-            Request::Share(ticket, account) => {
+            Request::Share(ticket, terms) => {
                 let accepted = message.result.is_some_and(|result| result.get() == "true");
                 let verdict = self.judged(accepted && error.is_none(), error);
-                if let (Err(reject), Some(account)) = (&verdict, account)
-                    && reject.code == RejectCode::Unauthorized
-                {
-                    self.name_refused(&account, reject.reason.to_string());
+                match (&verdict, terms.account) {
+                    (Ok(()), _) => self.brake.accepted(terms.forgone),
+                    (Err(reject), Some(account)) if reject.code == RejectCode::Unauthorized => {
+                        self.name_refused(&account, reject.reason.to_string());
+                    }
+                    (Err(_), _) => {}
                 }
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
@@ -226,6 +241,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         let id = self.requests.push(Request::Authorize, now);
         let UpstreamConfig { user, password, .. } = &self.config;
         self.transmit.write(|out| put_authorize(id, user, password, out));
+        if let Some(difficulty) = self.config.start_difficulty {
+            // A courtesy: whatever the answer is, nothing waits for it.
+            let id = self.requests.skip_id();
+            self.transmit.write(|out| self.dialect.put_suggest_difficulty(id, difficulty, out));
+        }
         if let Some(job) = self.jobs.take_early() {
             self.take_job(job, now);
         }

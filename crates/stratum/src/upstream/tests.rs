@@ -1,6 +1,7 @@
 //! Stories of a session with a pool.
 
 mod answers;
+mod brake;
 mod jobs;
 mod login;
 mod names;
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::job::{JobFrames, Serial};
-use crate::target::PowHash;
+use crate::target::{PowHash, Target};
 use crate::testing::{Coin, TestShare, start};
 
 /// A hash that meets difficulty 256.
@@ -58,14 +59,7 @@ impl Story {
 
 impl<const LATE: bool> Story<LATE> {
     fn with(coin: Coin<LATE>) -> Self {
-        let config = UpstreamConfig {
-            user: OWN.into(),
-            password: "hunter2".into(),
-            agent: "orepass/1".into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            fallback: false,
-        };
+        let config = UpstreamConfig::new(OWN, "hunter2", "orepass/1");
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self { pool: Upstream::new(Arc::new(coin), config, ids), now: start(), asked: 0 }
     }
