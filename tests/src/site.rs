@@ -56,6 +56,8 @@ impl Plan {
                     ..DownstreamConfig::default()
                 },
                 max_channels: 4,
+                // Rigs here find many shares; only a test that is about it slows them down.
+                max_pool_shares_per_second: 10_000,
                 ..RouteConfig::new("test", vec![account()])
             },
             options: Options::default(),

@@ -99,6 +99,7 @@ async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, Strin
         },
         max_channels: rigs.div_ceil(RIGS_PER_CHANNEL).max(1),
         max_rigs_per_channel: RIGS_PER_CHANNEL,
+        max_pool_shares_per_second: 10_000,
         ..RouteConfig::new("load", vec![account])
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -35,6 +35,8 @@ const DEFAULT_MAX_CHANNELS: usize = 16;
 /// Rigs of a pool connection, unless configured: a lost connection touches no more than these,
 /// and a one-byte prefix tells them apart with a few to spare.
 const DEFAULT_MAX_RIGS: usize = 250;
+/// Shares a second of a pool connection, unless configured: far more than pools retarget for.
+const DEFAULT_MAX_SHARES: u32 = 50;
 /// How long rigs are held without a pool, unless configured.
 const DEFAULT_HOLD: Duration = Duration::from_secs(300);
 /// What pools take that have no passwords.
@@ -69,6 +71,8 @@ pub struct Route {
     pub max_channels: usize,
     /// At most so many rigs on one of them.
     pub max_rigs_per_channel: usize,
+    /// So many shares a second on one of them, and rigs get a harder target than the pool's.
+    pub max_pool_shares_per_second: u32,
     /// The dialect's options of this route.
     pub options: OptionTable,
     /// How difficulties are chosen for rigs.
@@ -92,6 +96,8 @@ pub struct Pool {
     pub password: Secret,
     /// Whether a worker authorizes with the password that its rig gave.
     pub pass_password: bool,
+    /// The difficulty that it is asked for, on its own scale.
+    pub start_difficulty: Option<Difficulty>,
     /// Its part of the work, among the pools with a weight that stand next to it.
     pub weight: Option<f64>,
     /// The dialect's options of this pool.
@@ -205,6 +211,7 @@ impl Config {
             user,
             password,
             pass_password: false,
+            start_difficulty: None,
             weight: None,
             options: OptionTable::default(),
         };
@@ -217,6 +224,7 @@ impl Config {
             prefix_bytes: None,
             max_channels: DEFAULT_MAX_CHANNELS,
             max_rigs_per_channel: DEFAULT_MAX_RIGS,
+            max_pool_shares_per_second: DEFAULT_MAX_SHARES,
             options: OptionTable::default(),
             vardiff: Vardiff::default(),
             pools: vec![pool],

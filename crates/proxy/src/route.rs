@@ -15,6 +15,7 @@ use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
 use orepass_stratum::stats::{Book, Totals};
+use orepass_stratum::target::Difficulty;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,9 @@ pub struct RouteConfig {
     pub max_channels: usize,
     /// The most rigs on one of them.
     pub max_rigs_per_channel: usize,
+    /// So many shares a second on one of them, and rigs get a harder target than the pool's until
+    /// the pool has retargeted.
+    pub max_pool_shares_per_second: u32,
     /// The pools, in order of preference; at least one.
     pub pools: Vec<PoolConfig>,
     /// How long rigs are held while no pool serves; for ever when absent.
@@ -66,6 +70,7 @@ impl RouteConfig {
             prefix_bytes: None,
             max_channels: 16,
             max_rigs_per_channel: 250,
+            max_pool_shares_per_second: 50,
             pools,
             hold_for: Some(Duration::from_secs(300)),
         }
@@ -85,6 +90,8 @@ pub struct PoolConfig {
     pub password: String,
     /// Whether a worker authorizes with the password that its rig gave.
     pub pass_password: bool,
+    /// The difficulty that it is asked for, on its own scale.
+    pub start_difficulty: Option<Difficulty>,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
 }
@@ -99,6 +106,7 @@ impl PoolConfig {
             user,
             password: "x".into(),
             pass_password: false,
+            start_difficulty: None,
             standing: Standing { rank: 0, weight: 1.0 },
         }
     }

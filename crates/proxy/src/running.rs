@@ -95,6 +95,7 @@ pub fn start<D: FromConfig>(
         prefix_bytes: route.prefix_bytes,
         max_channels: route.max_channels,
         max_rigs_per_channel: route.max_rigs_per_channel,
+        max_pool_shares_per_second: route.max_pool_shares_per_second,
         pools: pools(route),
         hold_for: route.hold_for,
     };
@@ -117,6 +118,7 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
             user: pool.user.clone(),
             password: pool.password.reveal().to_owned(),
             pass_password: pool.pass_password,
+            start_difficulty: pool.start_difficulty,
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

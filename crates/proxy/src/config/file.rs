@@ -46,6 +46,8 @@ pub(super) struct RouteTable {
     #[serde(default)]
     pub(super) max_rigs_per_channel: Option<Spanned<Bounded<1, 65_536>>>,
     #[serde(default)]
+    pub(super) max_pool_shares_per_second: Option<Bounded<1, 10_000>>,
+    #[serde(default)]
     pub(super) options: RawOptions,
     #[serde(default)]
     pub(super) vardiff: VardiffTable,
@@ -73,6 +75,8 @@ pub(super) struct PoolTable {
     pub(super) password: Option<Spanned<SecretRef>>,
     #[serde(default)]
     pub(super) pass_password: bool,
+    #[serde(default)]
+    pub(super) start_difficulty: Option<Positive>,
     #[serde(default)]
     pub(super) weight: Option<Positive>,
     #[serde(default)]

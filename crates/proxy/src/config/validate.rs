@@ -9,11 +9,11 @@ use toml::Spanned;
 
 use super::error::{Problem, Source};
 use super::file::{ConfigFile, PoolTable, PrefixBytes, RouteTable, VardiffTable};
-use super::number::Positive;
+use super::number::{Bounded, Positive};
 use super::value::{ListenAddr, Name};
 use super::{
-    Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_RIGS, DEFAULT_PASSWORD,
-    OnOutage, Pool, Route, Secret, Vardiff, explain,
+    Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES,
+    DEFAULT_PASSWORD, OnOutage, Pool, Route, Secret, Vardiff, explain,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -85,6 +85,9 @@ impl Check<'_> {
             max_channels: table.max_channels.map_or(DEFAULT_MAX_CHANNELS, |n| n.get() as usize),
             max_rigs_per_channel: max_rigs
                 .unwrap_or_else(|| distinct.unwrap_or(usize::MAX).min(DEFAULT_MAX_RIGS)),
+            max_pool_shares_per_second: table
+                .max_pool_shares_per_second
+                .map_or(DEFAULT_MAX_SHARES, Bounded::get),
             options: table.options.into(),
             vardiff: self.vardiff(&table.vardiff),
             hold_for: Some(match table.on_outage {
@@ -154,6 +157,7 @@ impl Check<'_> {
             user: table.user,
             password,
             pass_password: table.pass_password,
+            start_difficulty: table.start_difficulty.map(Positive::difficulty),
             weight,
             options: table.options.into(),
         }

@@ -8,7 +8,7 @@ use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{BRAKE_FOR, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -360,6 +360,20 @@ impl Log {
             Notice::Target(target) => {
                 info!(event = "pool.target", route, pool, channel, %target, "share target changed");
             }
+            Notice::BrakeOn { shares_per_second, limit, floor } => warn!(
+                event = "pool.brake",
+                route, pool, channel, limit, %floor,
+                "{shares_per_second:.0} shares a second are too many for the pool: with the next job rigs get a harder target, until the pool has retargeted, for {BRAKE_FOR:?} at most"
+            ),
+            Notice::BrakeOff { forgone_hashes, held, why } => info!(
+                event = "pool.brake_off",
+                route,
+                pool,
+                channel,
+                forgone_hashes,
+                "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} hashes were proven and not credited",
+                held.as_secs()
+            ),
             Notice::NameRefused { name, reason } => warn!(
                 event = "pool.name_refused",
                 route,
