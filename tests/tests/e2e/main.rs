@@ -4,6 +4,7 @@
 
 // The slowest first: tests start in the order of their names.
 mod absent_verdicts;
+mod brake;
 mod changing_pool;
 mod checks;
 mod door;

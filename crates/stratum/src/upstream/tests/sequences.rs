@@ -93,9 +93,13 @@ struct Books<const LATE: bool> {
 
 impl<const LATE: bool> Books<LATE> {
     fn new(coin: Coin<LATE>) -> Self {
+        let pace = coin.pace;
+        let mut story = Story::with(coin);
+        // So low that it is met.
+        story.pool.brake = Brake::new(1);
         Self {
-            pace: coin.pace,
-            story: Story::with(coin),
+            pace,
+            story,
             connected: false,
             extranonce: String::new(),
             next_extranonce: None,
@@ -299,6 +303,9 @@ impl<const LATE: bool> Books<LATE> {
     /// Looks at the work, with the rigs' eyes.
     fn look(&mut self) {
         let view = self.story.pool.view();
+        if let Some(floor) = view.floor {
+            assert!(view.live && floor < view.pool_target, "{floor} {}", view.pool_target);
+        }
         let Some(work) = view.work else { return };
         assert_eq!(work.generation, view.generation);
         match self.frames.last() {
