@@ -81,14 +81,7 @@ impl Stage {
     fn set(recorded: &Recorded, verify: Verify) -> Self {
         let mut now = Instant::now();
         let dialect = Arc::new(Aion::new(Options::default()));
-        let config = UpstreamConfig {
-            user: "0xa0".into(),
-            password: "x".into(),
-            agent: "bench".into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            fallback: false,
-        };
+        let config = UpstreamConfig::new("0xa0", "x", "bench");
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         let mut pool = Upstream::new(Arc::clone(&dialect), config, ids);
         pool.handle_connected(now);
@@ -164,6 +157,7 @@ fn windowed_rate(round_trip: Duration) -> String {
                 share: share(),
                 hash: None,
                 worker: Arc::clone(&first.worker),
+                account: None,
                 hashes: 1.0,
             };
             stage.pool.handle_submission(submission, 0, stage.now);

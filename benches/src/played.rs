@@ -34,12 +34,9 @@ impl Played {
     pub fn new(case: Case, difficulty: f64, prefix_bytes: usize) -> Self {
         let dialect = Arc::new(Hstratum::default());
         let config = UpstreamConfig {
-            user: "account.farm".into(),
-            password: "x".into(),
-            agent: "orepass/1".into(),
             prefix_bytes: Some(prefix_bytes),
             max_rigs: 1 << (8 * prefix_bytes),
-            fallback: false,
+            ..UpstreamConfig::new("account.farm", "x", "orepass/1")
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         let pool = Upstream::new(Arc::clone(&dialect), config, ids);

@@ -72,14 +72,7 @@ pub fn is_call(line: &Line) -> bool {
 /// A session with a pool that has just been connected.
 #[must_use]
 pub fn connected(dialect: &Arc<Hstratum>, now: Instant) -> Upstream<Hstratum, u32> {
-    let config = UpstreamConfig {
-        user: "account.farm".into(),
-        password: "hunter2".into(),
-        agent: "orepass/1".into(),
-        prefix_bytes: None,
-        max_rigs: 250,
-        fallback: false,
-    };
+    let config = UpstreamConfig::new("account.farm", "hunter2", "orepass/1");
     let ids = Arc::new(JobIds::new(0x6b00_0000));
     let mut pool = Upstream::new(Arc::clone(dialect), config, ids);
     pool.handle_connected(now);

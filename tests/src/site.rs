@@ -12,7 +12,6 @@ use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{RigConfig, RigHandle};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
@@ -57,6 +56,8 @@ impl Plan {
                     ..DownstreamConfig::default()
                 },
                 max_channels: 4,
+                // Rigs here find many shares; only a test that is about it slows them down.
+                max_pool_shares_per_second: 10_000,
                 ..RouteConfig::new("test", vec![account()])
             },
             options: Options::default(),
@@ -108,13 +109,8 @@ impl Plan {
 
 /// The route's account at the pool; where that is gets filled in.
 fn account() -> PoolAccount {
-    PoolAccount {
-        name: "pool".into(),
-        url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
-        user: "account".into(),
-        password: "x".into(),
-        standing: Standing { rank: 0, weight: 1.0 },
-    }
+    let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
+    PoolAccount::new("pool", url, "account".parse().unwrap())
 }
 
 /// A running route and its pool.

@@ -10,7 +10,7 @@ use allocation_counter::{AllocationInfo, measure};
 use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{Nonce, Share};
-use orepass_stratum::channel::Submission;
+use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
 use orepass_stratum::target::{Difficulty, PowHash};
@@ -34,12 +34,9 @@ type Pool = Upstream<Hstratum, u32>;
 /// A session with a pool that is live and has told a job of this difficulty.
 fn pool(prefix_bytes: usize, difficulty: f64, now: Instant) -> Pool {
     let config = UpstreamConfig {
-        user: "account".into(),
-        password: "x".into(),
-        agent: "test/1".into(),
         prefix_bytes: Some(prefix_bytes),
         max_rigs: 5_000,
-        fallback: false,
+        ..UpstreamConfig::new("account", "x", "test/1")
     };
     let ids = Arc::new(JobIds::new(1));
     let mut pool = Pool::new(Arc::new(Hstratum::default()), config, ids);
@@ -162,27 +159,35 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
     let mut upstream = pool(1, NOTHING, now);
     let frames = upstream.view().work.unwrap();
     let worker: Arc<str> = "rig".into();
-    // The subscribe and the authorize had the ids before.
+    let account = Arc::new(Account { name: "account.rig".into(), password: None });
+    let submission = |number: u32| Submission {
+        number: number.into(),
+        frames: Arc::clone(&frames),
+        prefix: [7].into_iter().collect(),
+        share: Share::new(&[0; 3], 0x6553_f100, Nonce::Deployed(number)).unwrap(),
+        hash: Some(PowHash::from_be_bytes([0; 32])),
+        worker: Arc::clone(&worker),
+        account: Some(Arc::clone(&account)),
+        hashes: 1.0,
+    };
+    // The worker is authorized with its first share.
+    upstream.handle_submission(submission(u32::MAX), u32::MAX, now);
+    tell(&mut upstream, now, &json!({"id": 3, "result": true, "error": null}));
+    tell(&mut upstream, now, &json!({"id": 4, "result": true, "error": null}));
     let answers: Vec<String> = (0..WARM_UP + SHARES)
-        .map(|at| json!({"id": at + 3, "result": true, "error": null}).to_string())
+        .map(|at| json!({"id": at + 5, "result": true, "error": null}).to_string())
         .collect();
     let mut verdicts = 0;
     let mut run = |range: std::ops::Range<u32>| {
         // Sixteen at a time are on their way.
         for start in range.step_by(16) {
             for number in start..start + 16 {
-                let submission = Submission {
-                    number: number.into(),
-                    frames: Arc::clone(&frames),
-                    prefix: [7].into_iter().collect(),
-                    share: Share::new(&[0; 3], 0x6553_f100, Nonce::Deployed(number)).unwrap(),
-                    hash: Some(PowHash::from_be_bytes([0; 32])),
-                    worker: Arc::clone(&worker),
-                    hashes: 1.0,
-                };
-                upstream.handle_submission(submission, number, now);
+                upstream.handle_submission(submission(number), number, now);
             }
-            let count = upstream.transmit().remaining();
+            let transmit = &*upstream.transmit();
+            let named = transmit.chunk().windows(13).any(|text| text == b"\"account.rig\"");
+            assert!(named, "the worker's own name is on the line");
+            let count = transmit.remaining();
             assert!(count > 16 * 80, "sixteen submits are written");
             upstream.transmit().advance(count);
             for number in start..start + 16 {

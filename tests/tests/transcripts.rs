@@ -53,12 +53,9 @@ impl Replay {
         let scale = Some("hstratum".parse().unwrap());
         let dialect = Hstratum::new(Options { difficulty_scale: scale, ..Options::default() });
         let config = UpstreamConfig {
-            user: "alice".into(),
-            password: "x".into(),
-            agent: "test/1".into(),
             prefix_bytes: Some(0),
             max_rigs: 1,
-            fallback: false,
+            ..UpstreamConfig::new("alice", "x", "test/1")
         };
         let ids = Arc::new(JobIds::new(1));
         let mut replay = Self {
@@ -131,6 +128,7 @@ impl Replay {
             share: Share::new(&[0; 4], time as u32, nonce).unwrap(),
             hash: None,
             worker: "rig".into(),
+            account: None,
             hashes: 1.0,
         };
         self.upstream.handle_submission(submission, self.shares, self.now);

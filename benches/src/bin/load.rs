@@ -15,7 +15,6 @@ use orepass_benches::played::ANY_HASH;
 use orepass_hstratum::Hstratum;
 use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::vardiff::VardiffConfig;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -91,13 +90,8 @@ async fn pool() -> std::io::Result<(Pool, String)> {
 
 /// A route to the pool, and its address.
 async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, String), Failure> {
-    let account = Account {
-        name: "pool".into(),
-        url: format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?,
-        user: "account".into(),
-        password: "x".into(),
-        standing: Standing { rank: 0, weight: 1.0 },
-    };
+    let url = format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?;
+    let account = Account::new("pool", url, "account".parse().map_err(|_| "no user")?);
     let config = RouteConfig {
         downstream: DownstreamConfig {
             vardiff: VardiffConfig { enabled: false, ..VardiffConfig::default() },
@@ -105,6 +99,7 @@ async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, Strin
         },
         max_channels: rigs.div_ceil(RIGS_PER_CHANNEL).max(1),
         max_rigs_per_channel: RIGS_PER_CHANNEL,
+        max_pool_shares_per_second: 10_000,
         ..RouteConfig::new("load", vec![account])
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use orepass_aion::Aion;
-use orepass_stratum::channel::Submission;
+use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
@@ -20,6 +20,7 @@ use serde_json::Value;
 use dialect_support::{dialect, notify_of, raw, submit_of, vector};
 
 const BLOCK: &str = "mainnet_block_700023";
+const USER: &str = "0xa0aabbccddeeff00112233445566778899aabbccddeeff001122334455667788";
 const BUFFER: usize = 10_240;
 const BURST: u32 = 200;
 
@@ -68,6 +69,27 @@ fn past_the_queue_a_share_is_refused_as_overflow() {
     assert_eq!(overflow.count(), 300 - 256 - 3);
 }
 
+/// A worker's authorize waits for room beside the submits, as they do for it.
+#[test]
+fn names_of_workers_come_through_beside_a_burst() {
+    const WORKERS: u32 = 12;
+    let mut pool = SlowPool::start();
+    for number in 0..BURST {
+        let account =
+            Account { name: format!("{USER}.r{}", number % WORKERS).into(), password: None };
+        pool.submit_as(number, Some(Arc::new(account)));
+    }
+    while pool.verdicts.len() < BURST as usize {
+        pool.read_all();
+        pool.now += Duration::from_millis(150);
+        pool.answer_all();
+    }
+    assert!(pool.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::AcceptedByPool));
+    assert_eq!(pool.authorized.len(), WORKERS as usize, "{:?}", pool.authorized);
+    let named = pool.submitted.iter().filter(|name| name.as_str() != USER).count();
+    assert!(named > BURST as usize / 2, "{named} of {BURST} under names");
+}
+
 /// The far side of a connection, which checks how much lies there whenever it reads.
 struct SlowPool {
     session: Upstream<Aion, u32>,
@@ -76,20 +98,16 @@ struct SlowPool {
     params: Value,
     /// Ids of lines that were read and not answered.
     open: Vec<u64>,
+    /// Workers that were asked for, and under which the shares came.
+    authorized: Vec<String>,
+    submitted: Vec<String>,
     most_unanswered: usize,
     verdicts: Vec<(u32, Verdict)>,
 }
 
 impl SlowPool {
     fn start() -> Self {
-        let config = UpstreamConfig {
-            user: "0xa0".into(),
-            password: "x".into(),
-            agent: "orepass".into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            fallback: false,
-        };
+        let config = UpstreamConfig::new(USER, "x", "orepass");
         let mut now = dialect_support::start();
         let ids = Arc::new(JobIds::new(1));
         let mut session = Upstream::new(Arc::new(dialect()), config, ids);
@@ -105,10 +123,24 @@ impl SlowPool {
         session.transmit().clear();
         let work = session.view().work.unwrap();
         let params = submit_of(&vector(BLOCK), 4);
-        Self { session, now, work, params, open: vec![], most_unanswered: 0, verdicts: vec![] }
+        Self {
+            session,
+            now,
+            work,
+            params,
+            open: vec![],
+            authorized: vec![],
+            submitted: vec![],
+            most_unanswered: 0,
+            verdicts: vec![],
+        }
     }
 
     fn submit(&mut self, number: u32) {
+        self.submit_as(number, None);
+    }
+
+    fn submit_as(&mut self, number: u32, account: Option<Arc<Account>>) {
         // Another nonce each; the session does not prove shares, the rig's did.
         self.params[3] = format!("{number:056x}").into();
         let share = dialect().parse_share(&self.work.job, 28, &raw(&self.params)).unwrap();
@@ -119,6 +151,7 @@ impl SlowPool {
             share,
             hash: None,
             worker: "rig".into(),
+            account,
             hashes: 1.0,
         };
         self.session.handle_submission(submission, number, self.now);
@@ -131,6 +164,17 @@ impl SlowPool {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line: Value = serde_json::from_slice(line).unwrap();
             self.open.push(line["id"].as_u64().unwrap());
+            let name = line["params"][0].as_str().unwrap().to_owned();
+            match line["method"].as_str().unwrap() {
+                "mining.authorize" => {
+                    assert!(!self.authorized.contains(&name), "{name} twice");
+                    self.authorized.push(name);
+                }
+                _ => {
+                    assert!(name == USER || self.authorized.contains(&name), "{name}");
+                    self.submitted.push(name);
+                }
+            }
         }
         self.most_unanswered = self.most_unanswered.max(self.open.len());
     }

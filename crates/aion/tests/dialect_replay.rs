@@ -55,12 +55,9 @@ struct Chain {
 impl Chain {
     fn new(now: Instant) -> Self {
         let config = UpstreamConfig {
-            user: USER.into(),
-            password: "x".into(),
-            agent: "orepass/1".into(),
             prefix_bytes: Some(0),
             max_rigs: 1,
-            fallback: false,
+            ..UpstreamConfig::new(USER, "x", "orepass/1")
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self {

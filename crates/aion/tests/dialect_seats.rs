@@ -94,6 +94,7 @@ impl Seated {
                 arrived: now,
             }))),
             pool_target: Target::MAX,
+            floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());
         let rig = Downstream::new(Arc::new(dialect()), config, "0000002a".into(), now);
@@ -210,14 +211,8 @@ fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
         ("len20", 20, "thread's number into byte 19"),
     ] {
         for prefix_bytes in [None, Some(0)] {
-            let config = UpstreamConfig {
-                user: "0xa0".into(),
-                password: "x".into(),
-                agent: "orepass/1".into(),
-                prefix_bytes,
-                max_rigs: 250,
-                fallback: false,
-            };
+            let config =
+                UpstreamConfig { prefix_bytes, ..UpstreamConfig::new("0xa0", "x", "orepass/1") };
             let ids = Arc::new(JobIds::new(1));
             let mut pool: Upstream<Aion, u32> = Upstream::new(Arc::new(dialect()), config, ids);
             let now = start();
@@ -242,14 +237,7 @@ fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
 fn a_real_share_under_a_prefix() {
     let recorded = recorded("reconnect");
     let now = start();
-    let config = UpstreamConfig {
-        user: "0xa0".into(),
-        password: "x".into(),
-        agent: "orepass/1".into(),
-        prefix_bytes: None,
-        max_rigs: 250,
-        fallback: false,
-    };
+    let config = UpstreamConfig::new("0xa0", "x", "orepass/1");
     let mut pool: Upstream<Aion, u32> =
         Upstream::new(Arc::new(dialect()), config, Arc::new(JobIds::new(0x6b00_0000)));
     pool.handle_connected(now);

@@ -101,7 +101,8 @@ pub struct Quick {
     /// The pool, without a config file: stratum+tcp://host:port.
     #[arg(short = 'o', long, required = false)]
     pub url: PoolUrl,
-    /// The account at the pool; {worker} stands for the rig's name.
+    /// The account at the pool; {worker}, {user}, {rig}, {ip}, {agent} and {port} stand for what
+    /// is known of a rig.
     #[arg(short, long, required = false)]
     pub user: UserTemplate,
     /// The account's password, or env:NAME or file:PATH to look it up [default: x].

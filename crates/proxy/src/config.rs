@@ -12,6 +12,7 @@ mod number;
 mod options;
 mod secret;
 mod state;
+mod user;
 mod validate;
 mod value;
 
@@ -27,10 +28,8 @@ pub use self::find::find;
 pub use self::number::{Bounded, NotPositive, OutOfBounds, Positive};
 pub use self::options::{OptionError, OptionTable};
 pub use self::secret::{Secret, SecretError, SecretRef};
-pub use self::value::{
-    ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError, UserTemplate,
-    UserTemplateError,
-};
+pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
+pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// Pool connections of a route, unless configured: enough for four thousand rigs.
@@ -40,6 +39,8 @@ const DEFAULT_MAX_CHANNELS: usize = 16;
 const DEFAULT_MAX_RIGS: usize = 250;
 /// Connections to a pool that serve one rig alone, unless configured.
 const DEFAULT_MAX_DEDICATED: usize = 64;
+/// Shares a second of a pool connection, unless configured: far more than pools retarget for.
+const DEFAULT_MAX_SHARES: u32 = 50;
 /// How long rigs are held without a pool, unless configured.
 const DEFAULT_HOLD: Duration = Duration::from_secs(300);
 /// What pools take that have no passwords.
@@ -82,6 +83,8 @@ pub struct Route {
     pub max_dedicated: usize,
     /// What rigs of certain kinds need.
     pub profiles: Vec<Profile>,
+    /// So many shares a second on one of them, and rigs get a harder target than the pool's.
+    pub max_pool_shares_per_second: u32,
     /// The dialect's options of this route.
     pub options: OptionTable,
     /// How difficulties are chosen for rigs.
@@ -99,10 +102,14 @@ pub struct Pool {
     pub name: Name,
     /// Where it is.
     pub url: PoolUrl,
-    /// The account.
+    /// The account, and the names of workers.
     pub user: UserTemplate,
     /// The account's password, looked up.
     pub password: Secret,
+    /// Whether a worker authorizes with the password that its rig gave.
+    pub pass_password: bool,
+    /// The difficulty that it is asked for, on its own scale.
+    pub start_difficulty: Option<Difficulty>,
     /// Its part of the work, among the pools with a weight that stand next to it.
     pub weight: Option<f64>,
     /// The dialect's options of this pool.
@@ -228,6 +235,8 @@ impl Config {
             url,
             user,
             password,
+            pass_password: false,
+            start_difficulty: None,
             weight: None,
             options: OptionTable::default(),
         };
@@ -243,6 +252,7 @@ impl Config {
             max_rigs_per_channel: DEFAULT_MAX_RIGS,
             max_dedicated: DEFAULT_MAX_DEDICATED,
             profiles: Vec::new(),
+            max_pool_shares_per_second: DEFAULT_MAX_SHARES,
             options: OptionTable::default(),
             vardiff: Vardiff::default(),
             pools: vec![pool],

@@ -1,4 +1,5 @@
 //! Pumps the sessions of the core over any stream: TCP, or the in-memory pipes of tests.
 
+mod accounts;
 pub mod downstream;
 pub mod upstream;

@@ -90,12 +90,10 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
     let connect = started.elapsed();
 
     let config = UpstreamConfig {
-        user: pool.user.own(),
-        password: pool.password.reveal().to_owned(),
-        agent: AGENT.into(),
         prefix_bytes: route.prefix_bytes,
         max_rigs: route.max_rigs_per_channel,
-        fallback: false,
+        start_difficulty: pool.start_difficulty,
+        ..UpstreamConfig::new(pool.user.own(), pool.password.reveal().to_owned(), AGENT)
     };
     let user = config.user.clone();
     let mut upstream: Upstream<D, Ticket> =

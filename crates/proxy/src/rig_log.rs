@@ -25,6 +25,7 @@ pub(crate) struct RigLog {
     rig: String,
     is_up: bool,
     first_share_told: bool,
+    renamed: bool,
     refused: Option<(Instant, u64)>,
     diagnosis: Option<Diagnosis>,
     bad_lines: u64,
@@ -40,6 +41,7 @@ impl RigLog {
             rig: String::new(),
             is_up: false,
             first_share_told: false,
+            renamed: false,
             refused: None,
             diagnosis: None,
             bad_lines: 0,
@@ -128,6 +130,19 @@ impl RigLog {
         self.bad_lines += 1;
         let Self { route, rig, peer, bad_lines, .. } = &*self;
         debug!(event = "rig.bad_line", route, rig, %peer, bad_lines, what, "a line makes no sense");
+    }
+
+    /// A worker's name was changed to be fit for a pool. Said once for each rig.
+    pub(crate) fn renamed(&mut self, worker: &str, name: &str) {
+        if std::mem::replace(&mut self.renamed, true) {
+            return;
+        }
+        let Self { route, rig, peer, .. } = &*self;
+        info!(
+            event = "rig.renamed", route, rig, %peer, worker, name,
+            "pools see another name: letters, digits and . _ - are kept, 64 bytes of each part, \
+             128 in all"
+        );
     }
 
     /// Something to know about this rig.

@@ -17,6 +17,7 @@ use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
 use orepass_stratum::stats::{Book, Totals};
+use orepass_stratum::target::Difficulty;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::now;
-use crate::config::PoolUrl;
+use crate::config::{PoolUrl, UserTemplate};
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -60,6 +61,9 @@ pub struct RouteConfig {
     pub max_dedicated: usize,
     /// What rigs of certain kinds need; the first that says something decides.
     pub profiles: Vec<Profile>,
+    /// So many shares a second on one of them, and rigs get a harder target than the pool's until
+    /// the pool has retargeted.
+    pub max_pool_shares_per_second: u32,
     /// The pools, in order of preference; at least one.
     pub pools: Vec<PoolConfig>,
     /// How long rigs are held while no pool serves; for ever when absent.
@@ -82,6 +86,7 @@ impl RouteConfig {
             max_rigs_per_channel: 250,
             max_dedicated: 64,
             profiles: Vec::new(),
+            max_pool_shares_per_second: 50,
             pools,
             hold_for: Some(Duration::from_secs(300)),
         }
@@ -95,12 +100,32 @@ pub struct PoolConfig {
     pub name: String,
     /// Where it is.
     pub url: PoolUrl,
-    /// The account.
-    pub user: String,
+    /// The account, and the names of workers.
+    pub user: UserTemplate,
     /// Its password.
     pub password: String,
+    /// Whether a worker authorizes with the password that its rig gave.
+    pub pass_password: bool,
+    /// The difficulty that it is asked for, on its own scale.
+    pub start_difficulty: Option<Difficulty>,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
+}
+
+impl PoolConfig {
+    /// A pool that stands alone, with the usual password for none.
+    #[must_use]
+    pub fn new(name: impl Into<String>, url: PoolUrl, user: UserTemplate) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            user,
+            password: "x".into(),
+            pass_password: false,
+            start_difficulty: None,
+            standing: Standing { rank: 0, weight: 1.0 },
+        }
+    }
 }
 
 impl std::fmt::Debug for PoolConfig {

@@ -102,6 +102,7 @@ pub fn start<D: FromConfig>(
         max_rigs_per_channel: route.max_rigs_per_channel,
         max_dedicated: route.max_dedicated,
         profiles: route.profiles.iter().map(profile).collect(),
+        max_pool_shares_per_second: route.max_pool_shares_per_second,
         pools: pools(route),
         hold_for: route.hold_for,
         memory,
@@ -131,8 +132,10 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
         pools.push(PoolConfig {
             name: pool.name.to_string(),
             url: pool.url.clone(),
-            user: pool.user.own(),
+            user: pool.user.clone(),
             password: pool.password.reveal().to_owned(),
+            pass_password: pool.pass_password,
+            start_difficulty: pool.start_difficulty,
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

@@ -43,6 +43,7 @@ fn a_small_config_has_defaults() {
     assert_eq!(route.prefix_bytes, None);
     assert_eq!((route.max_channels, route.max_rigs_per_channel), (16, 250));
     assert_eq!(config.capacity(), 4000);
+    assert_eq!(route.max_pool_shares_per_second, 50);
     assert!(route.vardiff.enabled);
     assert_eq!((route.vardiff.min, route.vardiff.max), (None, None));
     assert!((route.vardiff.shares_per_minute - 10.0).abs() < 1e-9);
@@ -50,6 +51,7 @@ fn a_small_config_has_defaults() {
     assert_eq!(pool.name.as_str(), "pool.example:3008");
     assert_eq!((pool.url.host(), pool.url.port()), ("pool.example", 3008));
     assert_eq!(pool.password.reveal(), "x");
+    assert_eq!((pool.pass_password, pool.start_difficulty), (false, None));
 }
 
 #[test]
@@ -67,6 +69,7 @@ fn everything_can_be_set() {
         reply = "local"
         prefix_bytes = 0
         max_channels = 3
+        max_pool_shares_per_second = 10000
         [route.options]
         split = "narrow"
         open_jobs = 2
@@ -80,6 +83,8 @@ fn everything_can_be_set() {
         url = "stratum+tcp://pool.example:3008"
         user = "account"
         password = "hunter2"
+        pass_password = true
+        start_difficulty = 4096.5
         options = { difficulty_scale = "hstratum" }
         [[route.pool]]
         url = "stratum+tcp://[::1]:3008"
@@ -95,6 +100,9 @@ fn everything_can_be_set() {
     assert_eq!(route.listen[0].to_string(), "[::]:3008");
     assert_eq!(route.prefix_bytes, Some(0));
     assert_eq!(config.capacity(), 3, "without a prefix a rig has a connection to itself");
+    assert_eq!(route.max_pool_shares_per_second, 10_000);
+    assert!(route.pools[0].pass_password);
+    assert_eq!(route.pools[0].start_difficulty.unwrap().get(), 4096.5);
     assert!(!route.vardiff.enabled);
     assert_eq!(route.vardiff.min.unwrap().get(), 0.5);
     assert_eq!(route.pools[0].name.as_str(), "first");
@@ -160,7 +168,7 @@ fn unknown_keys_come_with_the_nearest_known_one() {
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
          `verify`, `reply`, `prefix_bytes`, `on_outage`, `hold_seconds`, `max_channels`, \
-         `max_rigs_per_channel`, `options`, `vardiff`, `pool`\n \
+         `max_rigs_per_channel`, `max_pool_shares_per_second`, `options`, `vardiff`, `pool`\n \
          4 | colour = 1\n   \
          | ^^^^^^"
     );
@@ -235,6 +243,18 @@ fn wrong_values_are_shown_in_their_place() {
          |                ^"
     );
     assert_eq!(
+        error_with("listen", "max_pool_shares_per_second = 0\nlisten"),
+        "orepass.toml:4:30: expected a number from 1 to 10000, found 0\n \
+         4 | max_pool_shares_per_second = 0\n   \
+         |                              ^"
+    );
+    assert_eq!(
+        error_with("user =", "start_difficulty = 0\nuser ="),
+        "orepass.toml:8:20: expected a number above zero, found 0\n \
+         8 | start_difficulty = 0\n   \
+         |                    ^"
+    );
+    assert_eq!(
         error_with("listen", "prefix_bytes = 5\nlisten"),
         "orepass.toml:4:16: expected a number from 0 to 4, found 5\n \
          4 | prefix_bytes = 5\n   \
@@ -248,7 +268,8 @@ fn wrong_values_are_shown_in_their_place() {
     );
     assert_eq!(
         error_with("{worker}", "{wrker}"),
-        "orepass.toml:8:8: {wrker} is not known in a user; only {worker} is\n \
+        "orepass.toml:8:8: {wrker} is not known in a user; known are {worker}, {user}, {rig}, \
+         {ip}, {agent}, {port}\n \
          8 | user = \"account.{wrker}\"\n   \
          |        ^^^^^^^^^^^^^^^^^"
     );

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dialect::{Dialect, Split};
 use crate::extranonce::{Extranonce, ExtranonceError};
 use crate::job::{Generation, JobFrames, JobIds, Serial};
+use crate::secret::Secret;
 use crate::space::{Lease, NoLease, Prefix, Space};
 use crate::target::{PowHash, Target};
 
@@ -21,6 +22,9 @@ pub struct ChannelView<D: Dialect> {
     pub work: Option<Arc<JobFrames<D>>>,
     /// The pool's present share target.
     pub pool_target: Target,
+    /// A harder target that rigs should meet with the next work, while more shares come than the
+    /// pool should get.
+    pub floor: Option<Target>,
 }
 
 impl<D: Dialect> ChannelView<D> {
@@ -33,6 +37,7 @@ impl<D: Dialect> ChannelView<D> {
             ground: None,
             work: None,
             pool_target: Target::MAX,
+            floor: None,
         }
     }
 
@@ -69,6 +74,7 @@ impl<D: Dialect> Clone for ChannelView<D> {
             ground: self.ground.clone(),
             work: self.work.clone(),
             pool_target: self.pool_target,
+            floor: self.floor,
         }
     }
 }
@@ -107,6 +113,15 @@ impl Seat {
     }
 }
 
+/// Under whose name a pool should see a share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: Box<str>,
+    /// The password that it authorizes with; the route's own for that pool when absent.
+    pub password: Option<Secret>,
+}
+
 /// A share on its way to the pool.
 pub struct Submission<D: Dialect> {
     /// The rig's own count of its shares, by which it knows the verdict.
@@ -121,6 +136,8 @@ pub struct Submission<D: Dialect> {
     pub hash: Option<PowHash>,
     /// The worker that sent it.
     pub worker: Arc<str>,
+    /// Under whose name the pool should see it; the route's own user when absent.
+    pub account: Option<Arc<Account>>,
     /// The work that it stands for, in hashes: that of the target that the rig was told.
     pub hashes: f64,
 }

@@ -248,6 +248,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         Ok(())
     }
 
+    /// Asks the pool for a difficulty, on its own scale. Pools that do not know the call may answer
+    /// as they like.
+    fn put_suggest_difficulty(&self, id: u64, difficulty: Difficulty, out: &mut BytesMut) {
+        rpc::put_request(out, id, "mining.suggest_difficulty", format_args!("[{difficulty}]"));
+    }
+
     /// Submits a share. Its extranonce2 upstream is `prefix` and then the rig's.
     fn put_submit(
         &self,

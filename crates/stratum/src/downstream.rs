@@ -9,6 +9,7 @@
 
 mod events;
 mod login;
+mod options;
 mod submit;
 mod work;
 
@@ -37,6 +38,7 @@ pub use events::{CloseReason, Event};
 pub use login::StartSource;
 
 use login::Login;
+pub use options::LoginOptions;
 use submit::Pending;
 use work::Bench;
 
@@ -357,7 +359,14 @@ impl<D: Dialect> Downstream<D> {
     /// The rig's first worker name.
     #[must_use]
     pub fn worker(&self) -> Option<&Arc<str>> {
-        self.login.workers.first()
+        self.login.first_worker()
+    }
+
+    /// What a worker of this rig gave as its password; none where it gave none, or one that is too
+    /// long to be kept.
+    #[must_use]
+    pub fn password(&self, worker: &str) -> Option<&crate::secret::Secret> {
+        self.login.password(worker)
     }
 
     /// What the rig was told: its extranonce1 and the size of its extranonce2.

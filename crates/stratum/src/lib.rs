@@ -25,6 +25,7 @@ pub mod penalties;
 pub mod pools;
 pub mod quiet;
 pub mod rpc;
+pub mod secret;
 pub mod seen;
 pub mod space;
 pub mod stats;

@@ -8,8 +8,10 @@
 //! submissions, writes what [`transmit`](Upstream::transmit) holds, and shows
 //! [`view`](Upstream::view) to the sessions whenever [`UpstreamEvent::View`] comes.
 
+mod brake;
 mod events;
 mod jobs;
+mod names;
 mod pace;
 mod requests;
 #[cfg(test)]
@@ -26,10 +28,15 @@ use crate::extranonce::Extranonce;
 use crate::job::{Generation, JobIds};
 use crate::rpc::{Message, PoolError};
 use crate::space::Space;
+use crate::target::Difficulty;
 use crate::transmit::Transmit;
 
+use brake::Brake;
+pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
+use names::Names;
+pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
 use requests::{Request, Requests};
 
@@ -59,6 +66,31 @@ pub struct UpstreamConfig {
     pub max_rigs: usize,
     /// Whether the stricter split is known to be needed.
     pub fallback: bool,
+    /// The difficulty that the pool is asked for, on its own scale.
+    pub start_difficulty: Option<Difficulty>,
+    /// How many shares a second the pool gets before rigs are told a harder target than its own;
+    /// at least 1.
+    pub max_shares_per_second: u32,
+}
+
+impl UpstreamConfig {
+    /// A connection as this account, with the usual limits.
+    pub fn new(
+        user: impl Into<String>,
+        password: impl Into<String>,
+        agent: impl Into<String>,
+    ) -> Self {
+        Self {
+            user: user.into(),
+            password: password.into(),
+            agent: agent.into(),
+            prefix_bytes: None,
+            max_rigs: 250,
+            fallback: false,
+            start_difficulty: None,
+            max_shares_per_second: 50,
+        }
+    }
 }
 
 /// A session with a pool.
@@ -70,6 +102,8 @@ pub struct Upstream<D: Dialect, T> {
     events: VecDeque<UpstreamEvent<T>>,
     requests: Requests<D, T>,
     pacer: Pacer<D, T>,
+    names: Names,
+    brake: Brake,
     jobs: Jobs<D>,
     announced: Announced,
     subscribed: Option<Subscribed>,
@@ -99,6 +133,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     #[must_use]
     pub fn new(dialect: Arc<D>, config: UpstreamConfig, ids: Arc<JobIds>) -> Self {
         Self {
+            brake: Brake::new(config.max_shares_per_second),
             pacer: Pacer::new(dialect.pace()),
             jobs: Jobs::new(ids),
             dialect,
@@ -107,6 +142,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             transmit: Transmit::new(),
             events: VecDeque::new(),
             requests: Requests::new(),
+            names: Names::new(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
@@ -148,6 +184,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.phase = Phase::Offline;
         self.transmit.clear();
+        self.names.forget();
+        if let Some(notice) = self.brake.release() {
+            self.notice(notice);
+        }
         self.jobs.close_all();
         let waiting = self.pacer.drain().map(|queued| queued.ticket);
         for ticket in waiting.chain(self.requests.drain_shares()) {
@@ -176,7 +216,10 @@ impl<D: Dialect, T> Upstream<D, T> {
                 let empty = serde_json::value::RawValue::NULL;
                 let event = self.dialect.parse_event(method, message.params.unwrap_or(empty));
                 match event {
-                    Ok(event) => self.handle_event(event, now),
+                    Ok(event) => {
+                        self.handle_event(event, now);
+                        self.look_at_flow(now);
+                    }
                     Err(error) => {
                         self.notice(Notice::Unusable { method: shown(method), error });
                     }
@@ -200,6 +243,10 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// A share is to be forwarded.
     pub fn handle_submission(&mut self, submission: Submission<D>, ticket: T, now: Instant) {
+        if self.phase == Phase::Live {
+            self.brake.count(submission.hashes, now);
+            self.look_at_flow(now);
+        }
         match self.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
             Err(ticket) => {
@@ -215,6 +262,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             return;
         }
         self.publish_settled(now);
+        self.look_at_flow(now);
         self.expire_requests(now);
         self.write_submissions(now);
     }
@@ -225,7 +273,12 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return None;
         }
-        let times = [self.jobs.settles_at(), self.requests.next_deadline(), self.pacer.next_slot()];
+        let times = [
+            self.jobs.settles_at(),
+            self.requests.next_deadline(),
+            self.pacer.next_slot(),
+            self.brake.next_look(),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -238,6 +291,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             ground: self.ground.clone(),
             work: self.jobs.latest_of(self.generation),
             pool_target: self.jobs.pool_target(),
+            floor: self.brake.floor(),
         }
     }
 
@@ -294,6 +348,14 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             PoolEvent::Message(text) => self.notice(Notice::Message(text)),
             PoolEvent::Unknown => {}
+        }
+    }
+
+    /// Sees to it that the pool gets no more shares than it should.
+    fn look_at_flow(&mut self, now: Instant) {
+        if let Some(notice) = self.brake.look(self.jobs.pool_target(), now) {
+            self.notice(notice);
+            self.events.push_back(UpstreamEvent::View);
         }
     }
 

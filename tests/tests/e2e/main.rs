@@ -4,6 +4,7 @@
 
 // The slowest first: tests start in the order of their names.
 mod absent_verdicts;
+mod brake;
 mod chains;
 mod changing_pool;
 mod checks;
@@ -21,3 +22,4 @@ mod seats;
 mod stop;
 mod two_pools;
 mod vardiff;
+mod worker_names;

@@ -8,7 +8,8 @@ use toml::Spanned;
 use super::number::{Bounded, Positive};
 use super::options::RawOptions;
 use super::secret::SecretRef;
-use super::value::{Name, PoolUrl, UserTemplate};
+use super::user::UserTemplate;
+use super::value::{Name, PoolUrl};
 use super::{Log, OnOutage, Reply, Verify};
 
 /// How many bytes of an extranonce tell rigs apart.
@@ -59,6 +60,8 @@ pub(super) struct RouteTable {
     #[serde(default)]
     pub(super) profile: Vec<Spanned<ProfileTable>>,
     #[serde(default)]
+    pub(super) max_pool_shares_per_second: Option<Bounded<1, 10_000>>,
+    #[serde(default)]
     pub(super) options: RawOptions,
     #[serde(default)]
     pub(super) vardiff: VardiffTable,
@@ -102,6 +105,10 @@ pub(super) struct PoolTable {
     pub(super) user: UserTemplate,
     #[serde(default)]
     pub(super) password: Option<Spanned<SecretRef>>,
+    #[serde(default)]
+    pub(super) pass_password: bool,
+    #[serde(default)]
+    pub(super) start_difficulty: Option<Positive>,
     #[serde(default)]
     pub(super) weight: Option<Positive>,
     #[serde(default)]

@@ -10,12 +10,12 @@ use toml::Spanned;
 
 use super::error::{Problem, Source};
 use super::file::{ConfigFile, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable};
-use super::number::Positive;
+use super::number::{Bounded, Positive};
 use super::value::{ListenAddr, Name};
 use super::{
     Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
-    DEFAULT_MAX_RIGS, DEFAULT_PASSWORD, OnOutage, Pool, Profile, Route, Secret, Vardiff, explain,
-    state,
+    DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, OnOutage, Pool, Profile, Route, Secret,
+    Vardiff, explain, state,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -100,6 +100,9 @@ impl Check<'_> {
                 .unwrap_or_else(|| distinct.unwrap_or(usize::MAX).min(DEFAULT_MAX_RIGS)),
             max_dedicated: table.max_dedicated.map_or(DEFAULT_MAX_DEDICATED, |n| n.get() as usize),
             profiles: table.profile.into_iter().map(|profile| self.profile(profile)).collect(),
+            max_pool_shares_per_second: table
+                .max_pool_shares_per_second
+                .map_or(DEFAULT_MAX_SHARES, Bounded::get),
             options: table.options.into(),
             vardiff: self.vardiff(&table.vardiff),
             hold_for: Some(match table.on_outage {
@@ -183,6 +186,15 @@ impl Check<'_> {
             }),
         };
         let weight = table.weight.map(Positive::get);
-        Pool { name, url, user: table.user, password, weight, options: table.options.into() }
+        Pool {
+            name,
+            url,
+            user: table.user,
+            password,
+            pass_password: table.pass_password,
+            start_difficulty: table.start_difficulty.map(Positive::difficulty),
+            weight,
+            options: table.options.into(),
+        }
     }
 }

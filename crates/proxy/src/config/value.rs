@@ -151,79 +151,6 @@ impl FromStr for ListenAddr {
 #[error("expected an address and a port, such as \"[::]:3008\", \"0.0.0.0:3008\" or \":3008\"")]
 pub struct ListenAddrError;
 
-/// The account at a pool; `{worker}` stands for the name that a rig gave.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct UserTemplate(Box<str>);
-
-impl UserTemplate {
-    const WORKER: &str = "{worker}";
-
-    /// Whether each rig's name is passed on.
-    #[must_use]
-    pub fn names_workers(&self) -> bool {
-        self.0.contains(Self::WORKER)
-    }
-
-    /// The name of a rig's worker at the pool.
-    #[must_use]
-    pub fn render(&self, worker: &str) -> String {
-        self.0.replace(Self::WORKER, worker)
-    }
-
-    /// The account itself, as which the proxy authorizes: without `{worker}` and what joins it
-    /// to the rest.
-    #[must_use]
-    pub fn own(&self) -> String {
-        if !self.names_workers() {
-            return self.0.to_string();
-        }
-        let joints = ['.', '_', '-', '/', '+', ':', '#', '@'];
-        self.render("").trim_matches(joints).to_owned()
-    }
-}
-
-impl fmt::Display for UserTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for UserTemplate {
-    type Err = UserTemplateError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.replace(Self::WORKER, "");
-        if let Some(open) = rest.find(['{', '}']) {
-            let end = rest[open..].find('}').map_or(rest.len(), |close| open + close + 1);
-            return Err(UserTemplateError::Placeholder(rest[open..end].to_owned()));
-        }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(UserTemplateError::Space);
-        }
-        let template = Self(text.into());
-        if template.own().is_empty() {
-            return Err(UserTemplateError::NoAccount);
-        }
-        Ok(template)
-    }
-}
-
-/// Why a text is no account at a pool.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum UserTemplateError {
-    /// Nothing beside the rig's name.
-    #[error("`user` must name an account, as in \"account.{{worker}}\"")]
-    NoAccount,
-    /// Braces around anything else.
-    #[error("{0} is not known in a user; only {{worker}} is")]
-    Placeholder(String),
-    /// White space, which pools cut names at.
-    #[error("a user has no spaces")]
-    Space,
-}
-
 /// A route's or pool's name, the label of its metrics and log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -282,7 +209,6 @@ macro_rules! try_from_string {
 
 try_from_string!(
     PoolUrl: PoolUrlError,
-    UserTemplate: UserTemplateError,
     Name: NameError
 );
 
@@ -328,27 +254,6 @@ mod tests {
         ] {
             assert_eq!(parsed(one).clashes(parsed(other)), clash, "{one} {other}");
             assert_eq!(parsed(other).clashes(parsed(one)), clash, "{other} {one}");
-        }
-    }
-
-    #[test]
-    fn users() {
-        let user: UserTemplate = "account.{worker}".parse().unwrap();
-        assert_eq!(
-            (user.render("r1"), user.own()),
-            ("account.r1".to_owned(), "account".to_owned())
-        );
-        let user: UserTemplate = "account.farm".parse().unwrap();
-        assert_eq!(
-            (user.render("r1"), user.own()),
-            ("account.farm".to_owned(), "account.farm".to_owned())
-        );
-        assert_eq!("".parse::<UserTemplate>(), Err(UserTemplateError::NoAccount));
-        assert_eq!(".{worker}".parse::<UserTemplate>(), Err(UserTemplateError::NoAccount));
-        assert_eq!("a b".parse::<UserTemplate>(), Err(UserTemplateError::Space));
-        for (text, shown) in [("a.{wrker}", "{wrker}"), ("a{", "{"), ("a}", "}")] {
-            let error = UserTemplateError::Placeholder(shown.to_owned());
-            assert_eq!(text.parse::<UserTemplate>(), Err(error));
         }
     }
 }

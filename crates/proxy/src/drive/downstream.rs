@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tracing::trace;
 
+use super::accounts::Accounts;
 use crate::clock::now;
 use crate::rig_log::RigLog;
 use crate::roster::Entry;
@@ -36,8 +37,8 @@ const MAX_UNWRITTEN: usize = 64 * 1024;
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// How long the last words to a rig may take.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
-/// Serves a rig to its end.
-pub async fn serve<D, R, W>(route: Arc<Route<D>>, reader: R, writer: W, peer: SocketAddr)
+/// Serves a rig that came to a local port to its end.
+pub async fn serve<D, R, W>(route: Arc<Route<D>>, reader: R, writer: W, peer: SocketAddr, port: u16)
 where
     D: Dialect,
     R: AsyncRead + Unpin,
@@ -54,6 +55,7 @@ where
             now(),
         ),
         log: RigLog::new(route.name(), peer),
+        accounts: Accounts::new(peer.ip(), port),
         place: None,
         former: None,
         waiting: None,
@@ -73,6 +75,7 @@ where
 struct Served<D: Dialect> {
     session: Downstream<D>,
     log: RigLog,
+    accounts: Accounts,
     place: Option<Place<D>>,
     /// The channel that the rig sat on before, for shares of the jobs that it was told there.
     former: Option<(Generation, Arc<Channel<D>>)>,
@@ -168,7 +171,7 @@ impl<D: Dialect> Served<D> {
 
     /// Hands a share to the channel, which never makes us wait.
     fn forward(&mut self) {
-        let Some(submission) = self.session.poll_submission() else { return };
+        let Some(mut submission) = self.session.poll_submission() else { return };
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| self.mailbox.clone());
         let worker = self.route.roster.worker(&submission.worker);
@@ -184,6 +187,9 @@ impl<D: Dialect> Served<D> {
         let former = self.former.as_ref().map(|(generation, channel)| (*generation, channel));
         let issuer = [present, former].into_iter().flatten().find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
+        let pool = (channel.pool, self.route.pool(channel.pool));
+        submission.account =
+            self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
         if let Err(Some(ticket)) = channel.submit(submission, ticket) {
             ticket.resolve(Err(Reject::overflow("pool connection saturated")));
             self.relieve();

@@ -8,7 +8,7 @@ use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{BRAKE_FOR, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -170,12 +170,12 @@ impl<D: Dialect> Task<D> {
         let config = &self.route.config;
         let pool = self.route.pool(self.pool);
         let upstream = UpstreamConfig {
-            user: pool.user.clone(),
-            password: pool.password.clone(),
-            agent: AGENT.into(),
             prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
             fallback: self.route.needs_fallback(self.pool),
+            start_difficulty: pool.start_difficulty,
+            max_shares_per_second: config.max_pool_shares_per_second,
+            ..UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
         };
         let dialect = Arc::clone(&self.route.dialects[self.pool]);
         Upstream::new(dialect, upstream, Arc::clone(&self.route.ids))
@@ -376,6 +376,35 @@ impl Log {
             Notice::Target(target) => {
                 info!(event = "pool.target", route, pool, channel, %target, "share target changed");
             }
+            Notice::BrakeOn { shares_per_second, limit, floor } => warn!(
+                event = "pool.brake",
+                route, pool, channel, limit, %floor,
+                "{shares_per_second:.0} shares a second are too many for the pool: with the next job rigs get a harder target, until the pool has retargeted, for {BRAKE_FOR:?} at most"
+            ),
+            Notice::BrakeOff { forgone_hashes, held, why } => info!(
+                event = "pool.brake_off",
+                route,
+                pool,
+                channel,
+                forgone_hashes,
+                "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} hashes were proven and not credited",
+                held.as_secs()
+            ),
+            Notice::NameRefused { name, reason } => warn!(
+                event = "pool.name_refused",
+                route,
+                pool,
+                channel,
+                name,
+                "the pool does not take this worker's name ({reason}); its shares go out under the account's own"
+            ),
+            Notice::NamesRefused { reason } => warn!(
+                event = "pool.names_refused",
+                route,
+                pool,
+                channel,
+                "the pool takes no worker beside the account ({reason}); all shares go out under the account's own name, and this connection is asked about no more"
+            ),
             Notice::Message(text) => {
                 info!(event = "pool.message", route, pool, channel, "the pool says: {text}");
             }

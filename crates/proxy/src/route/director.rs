@@ -226,8 +226,10 @@ mod tests {
         let pool = PoolConfig {
             name: "pool".to_owned(),
             url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
-            user: "account".to_owned(),
-            password: "x".to_owned(),
+            user: "account".parse().unwrap(),
+            password: "x".into(),
+            pass_password: false,
+            start_difficulty: None,
             standing: Standing { rank: 0, weight: 1.0 },
         };
         let memory = memory.route("hns");

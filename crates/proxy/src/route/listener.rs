@@ -21,6 +21,7 @@ const SPARE_SESSIONS: usize = 1000;
 
 /// Takes connections until the route stops.
 pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
     let channels = route.config.max_channels;
     let seats = channels.saturating_mul(route.config.max_rigs_per_channel);
     let most = seats.saturating_add(SPARE_SESSIONS);
@@ -37,7 +38,7 @@ pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
                 // A rig that came by IPv4 is shown so.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 let (reader, writer) = stream.into_split();
-                route.sessions.spawn(serve(Arc::clone(&route), reader, writer, peer));
+                route.sessions.spawn(serve(Arc::clone(&route), reader, writer, peer, port));
             }
             Ok((_, peer)) => {
                 if route.junk.may_log(peer.ip(), now()) {

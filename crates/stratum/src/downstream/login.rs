@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
+use super::options::LoginOptions;
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
@@ -14,10 +15,13 @@ use crate::extranonce::Extranonce;
 use crate::firmware::Firmware;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
+use crate::secret::Secret;
 use crate::target::Difficulty;
 
 /// The longest worker name, in bytes.
 const MAX_WORKER_NAME: usize = 256;
+/// The longest password that is kept, in bytes.
+const MAX_PASSWORD: usize = 256;
 /// The most extensions of one `mining.configure` that are answered.
 const MAX_EXTENSIONS: usize = 16;
 
@@ -29,7 +33,7 @@ pub(super) struct Login {
     parked: Option<Instant>,
     pub(super) pending_subscribe: Option<Id>,
     pub(super) agent: Option<String>,
-    pub(super) workers: ArrayVec<Arc<str>, MAX_WORKERS>,
+    workers: ArrayVec<Worker, MAX_WORKERS>,
     /// What is known of its firmware.
     pub(super) firmware: Firmware,
     /// Whether the driver knows the rig, so that it may be told work.
@@ -37,6 +41,15 @@ pub(super) struct Login {
     takes_set_extranonce: bool,
     /// Where the difficulty that it started with came from.
     start: Option<StartSource>,
+}
+
+/// A worker that authorized on this connection.
+struct Worker {
+    /// What it said, and what its submits name.
+    given: Box<str>,
+    /// Its name: without the suffix that wishes for a difficulty.
+    name: Arc<str>,
+    password: Option<Secret>,
 }
 
 /// Who says with which difficulty a rig starts, the later in this list the weightier.
@@ -93,9 +106,20 @@ impl Login {
         self.subscribed.is_some()
     }
 
-    /// The authorized worker of this name.
-    pub(super) fn worker(&self, name: &str) -> Option<&Arc<str>> {
-        self.workers.iter().find(|worker| &***worker == name)
+    /// The first worker's name.
+    pub(super) fn first_worker(&self) -> Option<&Arc<str>> {
+        Some(&self.workers.first()?.name)
+    }
+
+    /// The authorized worker that a submit names, with or without its suffix.
+    pub(super) fn worker(&self, given: &str) -> Option<&Arc<str>> {
+        let is_it = |worker: &&Worker| *worker.given == *given || *worker.name == *given;
+        Some(&self.workers.iter().find(is_it)?.name)
+    }
+
+    /// The password that a worker gave.
+    pub(super) fn password(&self, worker: &str) -> Option<&Secret> {
+        self.workers.iter().find(|known| *known.name == *worker)?.password.as_ref()
     }
 
     pub(super) fn deadline(&self, config: &DownstreamConfig) -> Option<Instant> {
@@ -154,9 +178,9 @@ impl<D: Dialect> Downstream<D> {
     }
 
     pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
-        let name = params
-            .and_then(rpc::array::<2>)
-            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)));
+        let given = params.and_then(rpc::array::<2>).map(|(elements, _)| elements);
+        let text = |at: usize| given.as_ref()?.get(at).and_then(|text| rpc::string(text));
+        let (name, password) = (text(0), text(1));
         let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= MAX_WORKER_NAME)
         else {
             let found = shown(params.map_or("nothing", RawValue::get));
@@ -166,12 +190,25 @@ impl<D: Dialect> Downstream<D> {
             return self.refuse(id, &Reject::invalid(reason));
         };
         if self.login.worker(&name).is_none() {
-            let worker: Arc<str> = Arc::from(&*name);
-            if self.login.workers.try_push(Arc::clone(&worker)).is_err() {
+            let password = password.filter(|password| password.len() <= MAX_PASSWORD);
+            let options = LoginOptions::parse(&name, password.as_deref().unwrap_or_default());
+            let worker = Worker {
+                given: (&*name).into(),
+                name: options.worker.into(),
+                password: password.as_ref().map(|password| Secret::new(&**password)),
+            };
+            let known = Arc::clone(&worker.name);
+            if self.login.workers.try_push(worker).is_err() {
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.refuse(id, &Reject::invalid(reason));
             }
-            self.events.push_back(Event::Authorized(worker));
+            if let Some(difficulty) = options.suffix_difficulty {
+                self.start_at(difficulty, StartSource::Suffix, now);
+            }
+            if let Some(difficulty) = options.password_difficulty {
+                self.start_at(difficulty, StartSource::Password, now);
+            }
+            self.events.push_back(Event::Authorized(known));
         }
         self.transmit.write(|out| rpc::put_result(out, id, true));
         self.tell_work(now);

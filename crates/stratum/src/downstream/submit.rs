@@ -181,7 +181,8 @@ impl<D: Dialect> Downstream<D> {
             self.note(Verdict::AcceptedByPool);
         }
         let number = self.shares;
-        self.submission = Some(Submission { number, frames, prefix, share, hash, worker, hashes });
+        self.submission =
+            Some(Submission { number, frames, prefix, share, hash, worker, account: None, hashes });
         Ok(())
     }
 }

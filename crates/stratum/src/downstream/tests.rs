@@ -416,6 +416,50 @@ fn several_workers_share_a_connection() {
 }
 
 #[test]
+fn each_worker_has_the_password_that_it_gave_and_no_log_shows_it() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    let login = |name: &str, rest: &str| {
+        format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{name}\"{rest}]}}")
+    };
+    story.says(&login("farm.r2", ",\"sesame\""));
+    story.says(&login("farm.r3", ""));
+    story.says(&login("farm.r4", &format!(",\"{}\"", "x".repeat(257))));
+    let given = |worker| story.rig.password(worker).map(crate::secret::Secret::reveal);
+    assert_eq!(given("farm.r1"), Some("x"));
+    assert_eq!(given("farm.r2"), Some("sesame"));
+    assert_eq!((given("farm.r3"), given("farm.r4"), given("farm.r5")), (None, None, None));
+    let shown = format!("{:?}", story.rig.password("farm.r2"));
+    assert!(!shown.contains("sesame"), "{shown}");
+}
+
+#[test]
+fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    let target = |difficulty| scale().target(Difficulty::new(difficulty).unwrap());
+    story.view.floor = Some(target(1024.0));
+    assert_eq!(story.show(), "", "no work is told twice");
+    assert!(story.submit(3, "6b000000", "000001", GOOD).is_empty());
+    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 256.0);
+
+    story.work("p1", "w2", 256.0);
+    let heard = story.show();
+    assert!(heard.contains("mining.set_difficulty\",\"params\":[1024]"), "{heard}");
+    let refused = story.submit(4, "6b000001", "000002", GOOD);
+    assert!(refused.contains("high-hash"), "{refused}");
+    let better = GOOD.replace("00f", "000");
+    assert!(story.submit(5, "6b000001", "000003", &better).is_empty());
+    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 1024.0);
+    assert!(story.submit(6, "6b000000", "000004", GOOD).is_empty(), "as that job was told");
+
+    // A harder pool's own target is the pool's; without a floor everything is as before.
+    story.work("p1", "w3", 4096.0);
+    assert!(story.show().contains("[4096]"));
+    story.view.floor = None;
+    story.work("p1", "w4", 256.0);
+    assert!(story.show().contains("[256]"));
+}
+
+#[test]
 fn the_easiest_target_is_the_rigs_own() {
     let story = Story::mining(DownstreamConfig::default());
     assert_eq!(story.rig.difficulty(), Difficulty::new(256.0));

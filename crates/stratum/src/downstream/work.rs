@@ -38,6 +38,8 @@ pub(super) struct Bench<D: Dialect> {
     former: Option<Former<D>>,
     /// The newest pool target that the channel has shown.
     pub(super) pool_target: Target,
+    /// The target that the channel wants rigs to meet at least.
+    floor: Option<Target>,
     /// When the rig was last told a clean job, and which work.
     last_clean: Option<(Instant, Serial)>,
     /// The newest last.
@@ -91,6 +93,7 @@ impl<D: Dialect> Bench<D> {
             latest: None,
             former: None,
             pool_target: Target::MAX,
+            floor: None,
             last_clean: None,
             told: VecDeque::new(),
             spare: Vec::new(),
@@ -106,6 +109,7 @@ impl<D: Dialect> Bench<D> {
             return view.ground.is_some();
         }
         self.pool_target = view.pool_target;
+        self.floor = view.floor;
         if let Some(work) = &view.work {
             self.latest = Some(Arc::clone(work));
         }
@@ -225,6 +229,7 @@ impl<D: Dialect> Downstream<D> {
         let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
         let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
         let target = level.target(frames.pool_target, |d| dialect.rig_target(&frames.job, d));
+        let target = bench.floor.map_or(target, |floor| target.harder(floor));
 
         let present = bench.told.back();
         let same_ground = present.filter(|told| told.frames.generation == frames.generation);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::brake::BrakeEnd;
 use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError, Reject};
@@ -78,6 +79,39 @@ pub enum Notice {
     Target(Target),
     /// The pool has something to say.
     Message(String),
+    /// More shares a second come than the pool should get: rigs must meet this target at least.
+    /// Said again when it is made harder.
+    BrakeOn {
+        /// How many come at present.
+        shares_per_second: f64,
+        /// How many may.
+        limit: u32,
+        /// The target.
+        floor: Target,
+    },
+    /// Rigs need meet no more than the pool's own target.
+    BrakeOff {
+        /// How much of what rigs proved with shares that the pool took it did not credit.
+        forgone_hashes: f64,
+        /// For how long.
+        held: Duration,
+        /// Why it is over.
+        why: BrakeEnd,
+    },
+    /// The pool does not take a worker's name. Its shares go out under the route's own user. Said
+    /// for the first few names only.
+    NameRefused {
+        /// The name.
+        name: String,
+        /// What the pool said.
+        reason: String,
+    },
+    /// The pool refused all of the first names, and is asked about no more: all shares go out
+    /// under the route's own user. Said once.
+    NamesRefused {
+        /// What the pool said to the last of them.
+        reason: String,
+    },
 }
 
 /// Why a connection to a pool is given up.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::requests::{Request, slot_after};
+use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
 use crate::error::Reject;
+use crate::transmit::Transmit;
 use crate::verdict::Verdict;
 
 /// The most shares that wait to be written; one more is refused as overflow.
@@ -19,7 +20,8 @@ const MAX_QUEUED: usize = 256;
 pub(super) struct Pacer<D: Dialect, T> {
     pace: Option<Pace>,
     queue: VecDeque<Queued<D, T>>,
-    /// Written and unanswered lines that fill the window. It holds at most `pace.submits`.
+    /// Written and unanswered lines that fill the window: at most `pace.submits` shares, and
+    /// authorizes of workers as far as the bytes allow.
     window: VecDeque<Slot>,
     rtt: Option<Duration>,
     /// Where a line is made, to know its length before it is written. Its memory is used again.
@@ -34,6 +36,7 @@ pub(super) struct Queued<D: Dialect, T> {
 struct Slot {
     id: u64,
     bytes: usize,
+    is_share: bool,
     frees_at: Instant,
 }
 
@@ -61,9 +64,12 @@ impl<D: Dialect, T> Pacer<D, T> {
         self.queue.len()
     }
 
-    /// Whether one more line may be written now, if it is short enough.
+    /// Whether one more share may be written now, if its line is short enough.
     fn has_slot(&self) -> bool {
-        self.pace.is_none_or(|pace| self.window.is_empty() || self.window.len() < pace.submits)
+        self.pace.is_none_or(|pace| {
+            let shares = self.window.iter().filter(|slot| slot.is_share).count();
+            shares < pace.submits.max(1)
+        })
     }
 
     /// Whether the line that was made may be written now. One alone always may.
@@ -73,11 +79,31 @@ impl<D: Dialect, T> Pacer<D, T> {
         self.window.is_empty() || bytes + self.line.len() <= pace.bytes
     }
 
-    fn wrote(&mut self, id: u64, bytes: usize, now: Instant) {
+    /// The line that was made has been written.
+    fn wrote(&mut self, id: u64, is_share: bool, now: Instant) {
         if self.pace.is_some() {
             let frees_at = now + slot_after(self.rtt);
-            self.window.push_back(Slot { id, bytes, frees_at });
+            self.window.push_back(Slot { id, bytes: self.line.len(), is_share, frees_at });
         }
+    }
+
+    /// Writes the authorize of a worker if the window has room for it.
+    pub(super) fn write_authorize(
+        &mut self,
+        id: u64,
+        name: &str,
+        password: &str,
+        transmit: &mut Transmit,
+        now: Instant,
+    ) -> bool {
+        self.line.clear();
+        put_authorize(id, name, password, &mut self.line);
+        let fits = self.fits();
+        if fits {
+            transmit.write(|out| out.extend_from_slice(&self.line));
+            self.wrote(id, false, now);
+        }
+        fits
     }
 
     /// A line has its answer (after so long) or will never have one.
@@ -131,17 +157,25 @@ impl<D: Dialect, T> Upstream<D, T> {
                 }
             };
             let Submission { frames, prefix, share, .. } = &queued.submission;
+            let account = queued.submission.account.as_ref();
+            let named = account.filter(|account| self.names.is_authorized(&account.name));
+            let user = named.map_or(&*self.config.user, |account| &*account.name);
             let id = self.requests.next_id();
             let line = &mut self.pacer.line;
             line.clear();
-            frames.dialect.put_submit(id, &self.config.user, &job, prefix, share, line);
+            frames.dialect.put_submit(id, user, &job, prefix, share, line);
             if !self.pacer.fits() {
                 self.pacer.queue.push_front(queued);
                 return;
             }
             self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
-            self.requests.push(Request::Share(queued.ticket), now);
-            self.pacer.wrote(id, self.pacer.line.len(), now);
+            let forgone = self.brake.forgone(queued.submission.hashes);
+            let terms = Terms { account: named.cloned(), forgone };
+            self.requests.push(Request::Share(queued.ticket, terms), now);
+            self.pacer.wrote(id, true, now);
+            if let Some(account) = queued.submission.account {
+                self.introduce(account, now);
+            }
         }
     }
 

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use super::{
-    DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamEvent,
-    VERDICT_WITHIN,
+    DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamConfig,
+    UpstreamEvent, VERDICT_WITHIN,
 };
+use crate::channel::Account;
 use crate::dialect::{Dialect, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::rpc::{self, Message, PoolError, Quoted};
@@ -22,7 +25,17 @@ pub(super) enum Request<D: Dialect, T> {
     Subscribe,
     Authorize,
     Question(Arc<D::Job>),
-    Share(T),
+    /// The authorize of a worker beside the route's own user.
+    Name(Arc<Account>),
+    Share(T, Terms),
+}
+
+/// How a share was written.
+pub(super) struct Terms {
+    /// Under whose name; the route's own user when absent.
+    pub(super) account: Option<Arc<Account>>,
+    /// What the pool will not credit of it, in hashes.
+    pub(super) forgone: f64,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -51,11 +64,17 @@ impl<D: Dialect, T> Requests<D, T> {
         self.next_id
     }
 
+    /// An id for a request whose answer is of no interest.
+    pub(super) const fn skip_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
     /// Notes a request and gives its id.
     pub(super) fn push(&mut self, request: Request<D, T>, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.shares += usize::from(matches!(request, Request::Share(_)));
+        self.shares += usize::from(matches!(request, Request::Share(..)));
         self.open.push_back(Open { id, sent: now, request });
         id
     }
@@ -78,7 +97,7 @@ impl<D: Dialect, T> Requests<D, T> {
         self.shares = 0;
         self.expired.clear();
         self.open.drain(..).filter_map(|open| match open.request {
-            Request::Share(ticket) => Some(ticket),
+            Request::Share(ticket, _) => Some(ticket),
             _ => None,
         })
     }
@@ -90,7 +109,7 @@ impl<D: Dialect, T> Requests<D, T> {
     fn take(&mut self, id: u64) -> Option<Open<D, T>> {
         let at = self.open.iter().position(|open| open.id == id)?;
         let open = self.open.remove(at)?;
-        self.shares -= usize::from(matches!(open.request, Request::Share(_)));
+        self.shares -= usize::from(matches!(open.request, Request::Share(..)));
         Some(open)
     }
 
@@ -117,7 +136,7 @@ impl<D: Dialect, T> Open<D, T> {
         self.sent
             + match self.request {
                 Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
-                Request::Question(_) | Request::Share(_) => VERDICT_WITHIN,
+                Request::Question(_) | Request::Name(_) | Request::Share(..) => VERDICT_WITHIN,
             }
     }
 }
@@ -143,9 +162,21 @@ impl<D: Dialect, T> Upstream<D, T> {
                     Err(error) => self.notice(Notice::UnusableAnswer(error)),
                 }
             }
-            Request::Share(ticket) => {
+            Request::Name(account) => {
+                self.pacer.answered(id, None);
+                self.name_answered(&account, message, error);
+                self.write_submissions(now);
+            }
+            Request::Share(ticket, terms) => {
                 let accepted = message.result.is_some_and(|result| result.get() == "true");
                 let verdict = self.judged(accepted && error.is_none(), error);
+                match (&verdict, terms.account) {
+                    (Ok(()), _) => self.brake.accepted(terms.forgone),
+                    (Err(reject), Some(account)) if reject.code == RejectCode::Unauthorized => {
+                        self.name_refused(&account, reject.reason.to_string());
+                    }
+                    (Err(_), _) => {}
+                }
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
@@ -162,7 +193,11 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Request::Subscribe => reason = Some(DownReason::LoginTimeout("the subscribe")),
                 Request::Authorize => reason = Some(DownReason::LoginTimeout("the authorize")),
                 Request::Question(_) => {}
-                Request::Share(ticket) => {
+                Request::Name(account) => {
+                    self.pacer.answered(open.id, None);
+                    self.name_unanswered(&account);
+                }
+                Request::Share(ticket, _) => {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
@@ -204,10 +239,13 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.next_extranonce = None;
         self.phase = Phase::Authorizing;
         let id = self.requests.push(Request::Authorize, now);
-        let (user, password) = (Quoted(&self.config.user), Quoted(&self.config.password));
-        self.transmit.write(|out| {
-            rpc::put_request(out, id, "mining.authorize", format_args!("[{user},{password}]"));
-        });
+        let UpstreamConfig { user, password, .. } = &self.config;
+        self.transmit.write(|out| put_authorize(id, user, password, out));
+        if let Some(difficulty) = self.config.start_difficulty {
+            // A courtesy: whatever the answer is, nothing waits for it.
+            let id = self.requests.skip_id();
+            self.transmit.write(|out| self.dialect.put_suggest_difficulty(id, difficulty, out));
+        }
         if let Some(job) = self.jobs.take_early() {
             self.take_job(job, now);
         }
@@ -217,21 +255,13 @@ impl<D: Dialect, T> Upstream<D, T> {
         let refused = message.result.is_some_and(|result| result.get() == "false");
         if refused || error.is_some() {
             let reason = error.map_or_else(|| "no reason given".into(), |error| error.to_string());
-            let reason = self.without_password(reason);
+            let reason = without_password(reason, &self.config.password);
             let user = self.config.user.clone();
             return self.down(DownReason::AuthorizeRefused { user, reason });
         }
         self.phase = Phase::Live;
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
-    }
-
-    /// Some pools quote what they refuse. Passwords too short to be secret (`x`) stay, since they
-    /// would be found in any text.
-    fn without_password(&self, reason: String) -> String {
-        const SECRET: usize = 4;
-        let password = &self.config.password;
-        if password.len() < SECRET { reason } else { reason.replace(&**password, "***") }
     }
 
     fn judged(&mut self, accepted: bool, error: Option<PoolError>) -> Result<(), Reject> {
@@ -254,6 +284,19 @@ impl<D: Dialect, T> Upstream<D, T> {
         };
         Err(Reject { code, reason: format!("pool: {error}").into(), verdict })
     }
+}
+
+/// The login of a worker, the same on all pools.
+pub(super) fn put_authorize(id: u64, user: &str, password: &str, out: &mut BytesMut) {
+    let (user, password) = (Quoted(user), Quoted(password));
+    rpc::put_request(out, id, "mining.authorize", format_args!("[{user},{password}]"));
+}
+
+/// Some pools quote what they refuse. Passwords too short to be secret (`x`) stay, since they
+/// would be found in any text.
+pub(super) fn without_password(reason: String, password: &str) -> String {
+    const SECRET: usize = 4;
+    if password.len() < SECRET { reason } else { reason.replace(password, "***") }
 }
 
 /// How long the pool took at most for its last shares; the pace's slots free by it.

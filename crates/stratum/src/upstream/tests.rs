@@ -1,8 +1,10 @@
 //! Stories of a session with a pool.
 
 mod answers;
+mod brake;
 mod jobs;
 mod login;
+mod names;
 mod pace;
 mod reconnect;
 mod sequences;
@@ -16,13 +18,15 @@ use serde_json::Value;
 
 use super::*;
 use crate::job::{JobFrames, Serial};
-use crate::target::PowHash;
+use crate::target::{PowHash, Target};
 use crate::testing::{Coin, TestShare, start};
 
 /// A hash that meets difficulty 256.
 const GOOD: [u8; 2] = [0x00, 0x80];
 /// A hash that meets difficulty 2 at most.
 const POOR: [u8; 2] = [0x70, 0x00];
+/// The route's own user.
+const OWN: &str = "acct.farm";
 /// The pool's usual answer to a subscribe.
 const GIVEN: &str = "[\"s1\",\"aabbccdd\",4]";
 
@@ -55,14 +59,7 @@ impl Story {
 
 impl<const LATE: bool> Story<LATE> {
     fn with(coin: Coin<LATE>) -> Self {
-        let config = UpstreamConfig {
-            user: "acct.farm".into(),
-            password: "hunter2".into(),
-            agent: "orepass/1".into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            fallback: false,
-        };
+        let config = UpstreamConfig::new(OWN, "hunter2", "orepass/1");
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self { pool: Upstream::new(Arc::new(coin), config, ids), now: start(), asked: 0 }
     }
@@ -132,19 +129,10 @@ impl<const LATE: bool> Story<LATE> {
         frames: &Arc<JobFrames<Coin<LATE>>>,
         hash: [u8; 2],
     ) -> String {
-        let mut be_bytes = [0; 32];
-        be_bytes[..2].copy_from_slice(&hash);
-        let hash = PowHash::from_be_bytes(be_bytes);
-        let extranonce2 = Extranonce::from_slice(&ticket.to_be_bytes()[1..]).unwrap();
-        let submission = Submission {
-            number: u64::from(ticket),
-            frames: Arc::clone(frames),
-            prefix: [0x2a].into_iter().collect(),
-            share: TestShare { extranonce2, hash },
-            hash: Some(hash),
-            worker: "r1".into(),
-            hashes: 256.0,
-        };
+        self.hand_over(ticket, share(ticket, frames, hash))
+    }
+
+    fn hand_over(&mut self, ticket: u32, submission: Submission<Coin<LATE>>) -> String {
         self.pool.handle_submission(submission, ticket, self.now);
         self.hears()
     }
@@ -206,6 +194,28 @@ impl<const LATE: bool> Story<LATE> {
         if let Some(at) = self.pool.poll_timeout() {
             assert!(at > self.now, "the timer would fire again at once");
         }
+    }
+}
+
+/// A share whose extranonce2 is its ticket.
+fn share<const LATE: bool>(
+    ticket: u32,
+    frames: &Arc<JobFrames<Coin<LATE>>>,
+    hash: [u8; 2],
+) -> Submission<Coin<LATE>> {
+    let mut be_bytes = [0; 32];
+    be_bytes[..2].copy_from_slice(&hash);
+    let hash = PowHash::from_be_bytes(be_bytes);
+    let extranonce2 = Extranonce::from_slice(&ticket.to_be_bytes()[1..]).unwrap();
+    Submission {
+        number: u64::from(ticket),
+        frames: Arc::clone(frames),
+        prefix: [0x2a].into_iter().collect(),
+        share: TestShare { extranonce2, hash },
+        hash: Some(hash),
+        worker: "r1".into(),
+        account: None,
+        hashes: 256.0,
     }
 }
 

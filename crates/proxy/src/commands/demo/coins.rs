@@ -58,7 +58,8 @@ pub(super) fn chosen(name: &str, registry: &Registry) -> Result<Vec<Coin>, Comma
 }
 
 /// A deployed pool whose shares take some 4,300 hashes. Rigs get targets half as hard, so that
-/// some shares count for the rig alone; some rigs have the habits of the known hardware.
+/// some shares count for the rig alone. The pool never retargets, so it may get as many as come;
+/// some rigs have the habits of the known hardware.
 fn handshake() -> Coin {
     Coin {
         dialect: Hstratum::NAME.to_owned(),
@@ -77,7 +78,7 @@ fn handshake() -> Coin {
                 ..habits
             }
         },
-        route: "[route.vardiff]\nmax = 5e-7\n",
+        route: "max_pool_shares_per_second = 10000\n[route.vardiff]\nmax = 5e-7\n",
         rigs: 36,
         story: Story {
             blocks: 4,

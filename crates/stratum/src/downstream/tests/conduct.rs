@@ -138,3 +138,33 @@ fn the_weightiest_word_on_the_first_difficulty_stands() {
     story.work("p1", "w2", 256.0);
     assert!(!story.show().contains("mining.set_difficulty"), "what is remembered weighs more");
 }
+
+#[test]
+fn a_login_may_wish_for_a_difficulty_and_its_password_weighs_most() {
+    let authorize = |name: &str, password: &str| {
+        let mut story = Story::new(DownstreamConfig::default());
+        story.work("p1", "w1", 256.0);
+        story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
+        story.seat();
+        let params = format!("[\"{name}\",\"{password}\"]");
+        let heard = story
+            .says(&format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":{params}}}"));
+        (story, heard)
+    };
+    let told = |value: u32| format!("\"mining.set_difficulty\",\"params\":[{value}]");
+    let (mut story, heard) = authorize("farm.r1+16", "x");
+    assert!(heard.contains(&told(16)), "{heard}");
+    assert_eq!(story.rig.worker().map(|name| &**name), Some("farm.r1"));
+    for name in ["farm.r1", "farm.r1+16"] {
+        let params = format!("[\"{name}\",\"6b000000\",\"00000{}\",{GOOD}]", name.len() % 10);
+        let line = format!("{{\"id\":3,\"method\":\"mining.submit\",\"params\":{params}}}");
+        assert_eq!(story.says(&line), "");
+        let submission = story.rig.poll_submission().unwrap();
+        assert_eq!(&*submission.worker, "farm.r1");
+    }
+    let (mut story, heard) = authorize("farm.r1+16", "x,d=32");
+    assert!(heard.contains(&told(32)), "{heard}");
+    story.rig.handle_welcome(Difficulty::new(2.0), story.now);
+    story.work("p1", "w2", 256.0);
+    assert!(!story.show().contains("mining.set_difficulty"), "what is remembered weighs less");
+}

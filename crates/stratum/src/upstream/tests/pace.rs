@@ -98,6 +98,7 @@ fn no_slot_frees_by_itself_while_lines_are_unwritten() {
         },
         hash: None,
         worker: "r1".into(),
+        account: None,
         hashes: 1.0,
     };
     story.pool.handle_submission(share(1), 1, story.now);

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::channel::Account;
 use crate::dialect::Pace;
 
 #[derive(Debug, Clone)]
@@ -54,8 +55,17 @@ fn step() -> impl Strategy<Value = Step> {
 struct Owed {
     id: u64,
     method: String,
+    /// The worker of an authorize.
+    name: Option<String>,
     bytes: usize,
     at: Instant,
+}
+
+impl Owed {
+    /// Whether it is the subscribe or the authorize that a connection begins with.
+    fn is_login(&self) -> bool {
+        self.method == "mining.subscribe" || self.name.as_deref() == Some(OWN)
+    }
 }
 
 /// The pool's view, and the rigs'.
@@ -66,6 +76,8 @@ struct Books<const LATE: bool> {
     extranonce: String,
     next_extranonce: Option<String>,
     owed: Vec<Owed>,
+    /// The workers that the pool has welcomed on this connection.
+    welcome: BTreeSet<String>,
     ids: BTreeSet<u64>,
     /// The pool's jobs whose shares it takes: id to previous block and work.
     open: BTreeMap<String, (String, String)>,
@@ -81,13 +93,18 @@ struct Books<const LATE: bool> {
 
 impl<const LATE: bool> Books<LATE> {
     fn new(coin: Coin<LATE>) -> Self {
+        let pace = coin.pace;
+        let mut story = Story::with(coin);
+        // So low that it is met.
+        story.pool.brake = Brake::new(1);
         Self {
-            pace: coin.pace,
-            story: Story::with(coin),
+            pace,
+            story,
             connected: false,
             extranonce: String::new(),
             next_extranonce: None,
             owed: Vec::new(),
+            welcome: BTreeSet::new(),
             ids: BTreeSet::new(),
             open: BTreeMap::new(),
             told: Vec::new(),
@@ -114,7 +131,7 @@ impl<const LATE: bool> Books<LATE> {
             }
             Step::Submit(at, good) => self.submit(at, *good),
             Step::Answer(at, answer) => {
-                let shares = self.owed.iter().filter(|owed| owed.method == "mining.submit");
+                let shares = self.owed.iter().filter(|owed| !owed.is_login());
                 let ids: Vec<u64> = shares.map(|owed| owed.id).collect();
                 if ids.is_empty() { String::new() } else { self.answer(*at.get(&ids), answer) }
             }
@@ -139,6 +156,7 @@ impl<const LATE: bool> Books<LATE> {
     fn forget(&mut self) {
         self.connected = false;
         self.owed.clear();
+        self.welcome.clear();
         self.open.clear();
         self.told.clear();
         self.next_extranonce = None;
@@ -149,7 +167,7 @@ impl<const LATE: bool> Books<LATE> {
     }
 
     fn login(&mut self, welcome: bool) -> String {
-        let Some(owed) = self.owed.iter().find(|owed| owed.method != "mining.submit") else {
+        let Some(owed) = self.owed.iter().find(|owed| owed.is_login()) else {
             return String::new();
         };
         let id = owed.id;
@@ -162,7 +180,10 @@ impl<const LATE: bool> Books<LATE> {
     }
 
     fn answer(&mut self, id: u64, answer: &str) -> String {
-        self.owed.retain(|owed| owed.id != id);
+        if let Some(at) = self.owed.iter().position(|owed| owed.id == id) {
+            let welcome = answer == "true,\"error\":null";
+            self.welcome.extend(self.owed.remove(at).name.filter(|_| welcome));
+        }
         self.story.says(&format!("{{\"id\":{id},\"result\":{answer}}}"))
     }
 
@@ -176,7 +197,12 @@ impl<const LATE: bool> Books<LATE> {
         self.tickets += 1;
         self.waiting.insert(self.tickets, at);
         let frames = Arc::clone(&self.frames[at].0);
-        self.story.submit_for(self.tickets, &frames, if good { GOOD } else { POOR })
+        let mut submission = share(self.tickets, &frames, if good { GOOD } else { POOR });
+        submission.account = (!self.tickets.is_multiple_of(3)).then(|| {
+            let name = format!("acct.r{}", self.tickets % 8).into();
+            Arc::new(Account { name, password: None })
+        });
+        self.story.hand_over(self.tickets, submission)
     }
 
     fn notify(&mut self, at: &Index) -> String {
@@ -225,18 +251,22 @@ impl<const LATE: bool> Books<LATE> {
             if method == "mining.submit" {
                 self.read_submit(line, &call["params"]);
             }
-            self.owed.push(Owed { id, method, bytes: line.len() + 1, at: now });
+            let name = call["params"][0].as_str().filter(|_| method == "mining.authorize");
+            let name = name.map(str::to_owned);
+            self.owed.push(Owed { id, method, name, bytes: line.len() + 1, at: now });
         }
         let Some(pace) = self.pace else { return };
-        let waiting = self.owed.iter().filter(|owed| {
-            owed.method == "mining.submit" && now.duration_since(owed.at) < seconds(1)
-        });
-        let bytes: Vec<usize> = waiting.map(|owed| owed.bytes).collect();
-        assert!(bytes.len() <= pace.submits);
+        let recent = |owed: &&Owed| now.duration_since(owed.at) < seconds(1);
+        let waiting = self.owed.iter().filter(|owed| !owed.is_login()).filter(recent);
+        let bytes: Vec<usize> = waiting.clone().map(|owed| owed.bytes).collect();
+        let submits = waiting.filter(|owed| owed.method == "mining.submit").count();
+        assert!(submits <= pace.submits);
         assert!(bytes.len() < 2 || bytes.iter().sum::<usize>() <= pace.bytes);
     }
 
     fn read_submit(&self, line: &str, params: &Value) {
+        let name = params[0].as_str().unwrap();
+        assert!(name == OWN || self.welcome.contains(name), "{line}: {:?}", self.welcome);
         let extranonce2 = params[2].as_str().unwrap();
         let ticket = u32::from_str_radix(&extranonce2[2..], 16).unwrap();
         let (frames, extranonce) = &self.frames[self.waiting[&ticket]];
@@ -273,6 +303,9 @@ impl<const LATE: bool> Books<LATE> {
     /// Looks at the work, with the rigs' eyes.
     fn look(&mut self) {
         let view = self.story.pool.view();
+        if let Some(floor) = view.floor {
+            assert!(view.live && floor < view.pool_target, "{floor} {}", view.pool_target);
+        }
         let Some(work) = view.work else { return };
         assert_eq!(work.generation, view.generation);
         match self.frames.last() {
@@ -311,7 +344,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Every share gets exactly one verdict, none is written under a job that the pool does not
-    /// take it for, the window holds, ids are never used twice, and no timer fires at once again.
+    /// take it for or under a name that it has not welcomed, the window holds, ids are never used twice, and no timer fires at once again.
     #[test]
     fn the_books_balance(
         steps in prop::collection::vec(step(), 1..120),

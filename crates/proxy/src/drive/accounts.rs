@@ -1,0 +1,62 @@
+//! Under which names the pools see a rig's workers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use orepass_stratum::channel::Account;
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::downstream::Downstream;
+use orepass_stratum::pools::PoolIndex;
+
+use crate::config::{Rendered, RigFacts};
+use crate::rig_log::RigLog;
+use crate::route::PoolConfig;
+
+/// The accounts of one rig's workers, each made with its first share for a pool. There are as many
+/// as the rig has workers at most, for each pool.
+pub(super) struct Accounts {
+    ip: IpAddr,
+    /// The local port that the rig came to.
+    port: u16,
+    made: Vec<Made>,
+}
+
+struct Made {
+    pool: PoolIndex,
+    worker: Arc<str>,
+    account: Arc<Account>,
+}
+
+impl Accounts {
+    pub(super) const fn new(ip: IpAddr, port: u16) -> Self {
+        Self { ip, port, made: Vec::new() }
+    }
+
+    /// Under which account a pool should see this worker; none where the pool knows the route's
+    /// own user alone.
+    pub(super) fn of<D: Dialect>(
+        &mut self,
+        worker: &Arc<str>,
+        (pool, config): (PoolIndex, &PoolConfig),
+        session: &Downstream<D>,
+        log: &mut RigLog,
+    ) -> Option<Arc<Account>> {
+        if !config.user.names_workers() {
+            return None;
+        }
+        let is_it = |made: &&Made| made.pool == pool && Arc::ptr_eq(&made.worker, worker);
+        if let Some(made) = self.made.iter().find(is_it) {
+            return Some(Arc::clone(&made.account));
+        }
+        let facts = RigFacts { worker, ip: self.ip, agent: session.agent(), port: self.port };
+        let Rendered { name, changed } = config.user.render(&facts);
+        if changed {
+            log.renamed(worker, &name);
+        }
+        let password = config.pass_password.then(|| session.password(worker).cloned()).flatten();
+        let account = Arc::new(Account { name: name.into(), password });
+        let worker = Arc::clone(worker);
+        self.made.push(Made { pool, worker, account: Arc::clone(&account) });
+        Some(account)
+    }
+}
