@@ -19,7 +19,7 @@ use memory::Memory;
 use meter::Meter;
 use plan::Plan;
 
-/// The least time between two looks, and so between two rebalances.
+/// The time between two looks, and so the least between two rebalances, while the parts stay.
 pub const REBALANCE_EVERY: Duration = Duration::from_secs(600);
 /// When is looked first after the parts changed or the first rig came: by then it has shown what
 /// the rigs can do, and little has been done at the wrong pool.
