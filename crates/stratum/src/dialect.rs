@@ -248,6 +248,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         out: &mut BytesMut,
     );
 
+    /// Asks a pool that has been silent for long something harmless that every server answers, be
+    /// it with an error: only that there is an answer counts.
+    fn put_probe(&self, id: u64, out: &mut BytesMut) {
+        rpc::put_request(out, id, "mining.extranonce.subscribe", format_args!("[]"));
+    }
+
     /// What a pool means by an error that it answers a submit with.
     fn classify_refusal(&self, error: &PoolError) -> Refusal {
         Refusal::common(error)

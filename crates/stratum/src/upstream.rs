@@ -12,6 +12,7 @@ mod events;
 mod jobs;
 mod pace;
 mod requests;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
 use pace::Pacer;
 use requests::{Request, Requests};
+use silence::Silence;
 
 /// How long a pool may take to answer a subscribe or an authorize.
 const LOGIN_WITHIN: Duration = Duration::from_secs(10);
@@ -70,6 +72,7 @@ pub struct Upstream<D: Dialect, T> {
     events: VecDeque<UpstreamEvent<T>>,
     requests: Requests<D, T>,
     pacer: Pacer<D, T>,
+    silence: Silence,
     jobs: Jobs<D>,
     announced: Announced,
     subscribed: Option<Subscribed>,
@@ -107,6 +110,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             transmit: Transmit::new(),
             events: VecDeque::new(),
             requests: Requests::new(),
+            silence: Silence::default(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
@@ -127,6 +131,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.phase = Phase::Subscribing;
         self.former = self.generation;
+        self.silence.begin();
         self.announced = Announced::default();
         self.next_extranonce = None;
         self.bad_lines = 0;
@@ -162,6 +167,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return;
         }
+        self.silence.heard(now);
         let Ok(message) = Message::parse(line) else {
             self.bad_lines += 1;
             let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
@@ -191,6 +197,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return;
         }
+        self.silence.heard(now);
         self.notice(Notice::Overlong { cap });
         let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;
         if self.overlong.replace(now).is_some_and(recent) {
@@ -216,6 +223,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.publish_settled(now);
         self.expire_requests(now);
+        self.probe_if_silent(now);
         self.write_submissions(now);
     }
 
@@ -225,7 +233,12 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return None;
         }
-        let times = [self.jobs.settles_at(), self.requests.next_deadline(), self.pacer.next_slot()];
+        let times = [
+            self.jobs.settles_at(),
+            self.requests.next_deadline(),
+            self.pacer.next_slot(),
+            self.probes_at(),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -270,6 +283,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) {
+        if matches!(event, PoolEvent::Notify(_)) {
+            self.silence.notified(now);
+        }
         match event {
             // Whether it belongs to a new generation is not known before the subscribe's answer.
             PoolEvent::Notify(job) if self.phase == Phase::Subscribing => self.jobs.hold(job),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::silence::PROBE_WITHIN;
 use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError, Reject};
@@ -116,6 +117,14 @@ pub enum DownReason {
     /// Shares stay without an answer.
     #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
     Unanswered,
+    /// Nothing comes from the pool, not even when it is asked.
+    #[error(
+        "the pool said nothing for {silent:?}, and did not answer a question within {PROBE_WITHIN:?}"
+    )]
+    Silent {
+        /// How long, in whole seconds.
+        silent: Duration,
+    },
 }
 
 impl DownReason {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::silence::PROBE_WITHIN;
 use super::{
     DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamEvent,
     VERDICT_WITHIN,
@@ -22,15 +23,19 @@ pub(super) enum Request<D: Dialect, T> {
     Subscribe,
     Authorize,
     Question(Arc<D::Job>),
+    /// Whether the pool still lives.
+    Probe,
     Share(T),
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
-/// grow too: those of the login are shorter, and nothing is asked before it.
+/// grow too among the requests that have the same time, of which there are two kinds.
 pub(super) struct Requests<D: Dialect, T> {
     open: VecDeque<Open<D, T>>,
     next_id: u64,
     shares: usize,
+    /// Those that have less time than a share. Mostly none, so they are not worth a queue.
+    hurried: usize,
     expired: VecDeque<u64>,
 }
 
@@ -42,7 +47,7 @@ struct Open<D: Dialect, T> {
 
 impl<D: Dialect, T> Requests<D, T> {
     pub(super) const fn new() -> Self {
-        Self { open: VecDeque::new(), next_id: 1, shares: 0, expired: VecDeque::new() }
+        Self { open: VecDeque::new(), next_id: 1, shares: 0, hurried: 0, expired: VecDeque::new() }
     }
 
     /// The id of the request that is pushed next. Ids go on from one connection to the next, so
@@ -56,7 +61,9 @@ impl<D: Dialect, T> Requests<D, T> {
         let id = self.next_id;
         self.next_id += 1;
         self.shares += usize::from(matches!(request, Request::Share(_)));
-        self.open.push_back(Open { id, sent: now, request });
+        let open = Open { id, sent: now, request };
+        self.hurried += usize::from(open.is_hurried());
+        self.open.push_back(open);
         id
     }
 
@@ -76,6 +83,7 @@ impl<D: Dialect, T> Requests<D, T> {
     /// Forgets all requests and gives back what came with the shares among them.
     pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = T> + use<'_, D, T> {
         self.shares = 0;
+        self.hurried = 0;
         self.expired.clear();
         self.open.drain(..).filter_map(|open| match open.request {
             Request::Share(ticket) => Some(ticket),
@@ -84,19 +92,30 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.open.front().map(Open::deadline)
+        self.most_urgent().map(Open::deadline)
     }
 
     fn take(&mut self, id: u64) -> Option<Open<D, T>> {
         let at = self.open.iter().position(|open| open.id == id)?;
         let open = self.open.remove(at)?;
         self.shares -= usize::from(matches!(open.request, Request::Share(_)));
+        self.hurried -= usize::from(open.is_hurried());
         Some(open)
     }
 
     fn take_overdue(&mut self, now: Instant) -> Option<Open<D, T>> {
-        let id = self.open.front().filter(|open| open.deadline() <= now)?.id;
+        let id = self.most_urgent().filter(|open| open.deadline() <= now)?.id;
         self.take(id)
+    }
+
+    /// The request with the earliest deadline: the oldest of either kind.
+    fn most_urgent(&self) -> Option<&Open<D, T>> {
+        let oldest = self.open.front();
+        if self.hurried == 0 {
+            return oldest;
+        }
+        let hurried = self.open.iter().find(|open| open.is_hurried());
+        [oldest, hurried].into_iter().flatten().min_by_key(|open| open.deadline())
     }
 
     fn remember_expired(&mut self, id: u64) {
@@ -114,11 +133,19 @@ impl<D: Dialect, T> Requests<D, T> {
 
 impl<D: Dialect, T> Open<D, T> {
     fn deadline(&self) -> Instant {
-        self.sent
-            + match self.request {
-                Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
-                Request::Question(_) | Request::Share(_) => VERDICT_WITHIN,
-            }
+        self.sent + self.time()
+    }
+
+    const fn time(&self) -> Duration {
+        match self.request {
+            Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
+            Request::Probe => PROBE_WITHIN,
+            Request::Question(_) | Request::Share(_) => VERDICT_WITHIN,
+        }
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.time() < VERDICT_WITHIN
     }
 }
 
@@ -143,6 +170,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     Err(error) => self.notice(Notice::UnusableAnswer(error)),
                 }
             }
+            Request::Probe => self.silence.answered(),
             Request::Share(ticket) => {
                 let accepted = message.result.is_some_and(|result| result.get() == "true");
                 let verdict = self.judged(accepted && error.is_none(), error);
@@ -162,6 +190,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Request::Subscribe => reason = Some(DownReason::LoginTimeout("the subscribe")),
                 Request::Authorize => reason = Some(DownReason::LoginTimeout("the authorize")),
                 Request::Question(_) => {}
+                Request::Probe => reason = self.probe_expired(open.sent, now).or(reason),
                 Request::Share(ticket) => {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);

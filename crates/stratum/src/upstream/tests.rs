@@ -6,6 +6,7 @@ mod login;
 mod pace;
 mod reconnect;
 mod sequences;
+mod silence;
 mod targets;
 
 use std::sync::Arc;
