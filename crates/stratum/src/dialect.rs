@@ -180,6 +180,14 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// A [`ParseError`] naming the field.
     fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError>;
 
+    /// Whether the pool has resumed the session that it was `asked` for, so that it still knows the
+    /// jobs and shares of the lost connection. It is only looked at where the pool gave the same
+    /// id and the same extranonce1 again. That alone proves nothing where servers count their
+    /// sessions, since a server that restarts counts from the start.
+    fn resumes(&self, _asked: &str, _given: &Subscribed) -> bool {
+        false
+    }
+
     /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
     /// rig. `fallback` asks for the form that stricter pools take, after a share was refused for
     /// its form.

@@ -226,9 +226,11 @@ impl<D: Dialect, T> Upstream<D, T> {
             Ok(given) => given,
             Err(error) => return self.down(DownReason::SubscribeUnusable(error)),
         };
+        let resumed = self.resumes(&given);
         if !self.settle_on(given) {
             return;
         }
+        self.jobs.resume(resumed);
         // What came before the answer is older than it.
         self.next_extranonce = None;
         self.phase = Phase::Authorizing;

@@ -5,6 +5,7 @@ mod jobs;
 mod login;
 mod pace;
 mod reconnect;
+mod resume;
 mod sequences;
 mod silence;
 mod targets;

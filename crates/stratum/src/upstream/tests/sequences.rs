@@ -54,21 +54,31 @@ fn step() -> impl Strategy<Value = Step> {
 struct Owed {
     id: u64,
     method: String,
+    /// The session that a subscribe asks for.
+    asks_for: Option<String>,
     bytes: usize,
     at: Instant,
 }
+
+/// Jobs whose shares a pool takes: id to previous block and work.
+type Open = BTreeMap<String, (String, String)>;
 
 /// The pool's view, and the rigs'.
 struct Books<const LATE: bool> {
     story: Story<LATE>,
     pace: Option<Pace>,
     connected: bool,
+    /// Whether the pool resumes sessions.
+    keeps: bool,
+    /// The present session's id.
+    session: String,
+    /// The extranonce1, the open jobs and the works told of the session that can be resumed.
+    kept: Option<(String, Open, Vec<(String, String)>)>,
     extranonce: String,
     next_extranonce: Option<String>,
     owed: Vec<Owed>,
     ids: BTreeSet<u64>,
-    /// The pool's jobs whose shares it takes: id to previous block and work.
-    open: BTreeMap<String, (String, String)>,
+    open: Open,
     /// All works told so far on this connection, the newest last.
     told: Vec<(String, String)>,
     counter: usize,
@@ -80,11 +90,14 @@ struct Books<const LATE: bool> {
 }
 
 impl<const LATE: bool> Books<LATE> {
-    fn new(coin: Coin<LATE>) -> Self {
+    fn new(coin: Coin<LATE>, keeps: bool) -> Self {
         Self {
             pace: coin.pace,
             story: Story::with(coin),
             connected: false,
+            keeps,
+            session: String::new(),
+            kept: None,
             extranonce: String::new(),
             next_extranonce: None,
             owed: Vec::new(),
@@ -137,10 +150,13 @@ impl<const LATE: bool> Books<LATE> {
 
     /// The pool's end of a connection is gone.
     fn forget(&mut self) {
+        let had_session = self.connected && self.logged_in();
         self.connected = false;
         self.owed.clear();
-        self.open.clear();
-        self.told.clear();
+        let (open, told) = (std::mem::take(&mut self.open), std::mem::take(&mut self.told));
+        if had_session {
+            self.kept = Some((self.extranonce.clone(), open, told));
+        }
         self.next_extranonce = None;
     }
 
@@ -153,11 +169,26 @@ impl<const LATE: bool> Books<LATE> {
             return String::new();
         };
         let id = owed.id;
-        let given = format!("[\"s\",\"{}\",4],\"error\":null", self.extranonce);
+        // A pool that tells jobs before the session is known has begun another one.
+        let resumes = owed.asks_for.as_ref() == Some(&self.session) && self.told.is_empty();
         match (welcome, owed.method.as_str()) {
             (false, _) => self.answer(id, "null,\"error\":[20,\"no\"]"),
-            (true, "mining.subscribe") => self.answer(id, &given),
+            (true, "mining.subscribe") => {
+                self.begin_session(resumes);
+                let (session, extranonce) = (&self.session, &self.extranonce);
+                let given = format!("[\"{session}\",\"{extranonce}\",4],\"error\":null");
+                self.answer(id, &given)
+            }
             (true, _) => self.answer(id, "true,\"error\":null"),
+        }
+    }
+
+    fn begin_session(&mut self, resumes: bool) {
+        let kept = self.kept.take();
+        if !resumes || !self.keeps {
+            self.session = format!("{}{}", ["s", "kept"][usize::from(self.keeps)], self.ids.len());
+        } else if let Some((_, open, told)) = kept.filter(|kept| kept.0 == self.extranonce) {
+            (self.open, self.told) = (open, told);
         }
     }
 
@@ -225,7 +256,8 @@ impl<const LATE: bool> Books<LATE> {
             if method == "mining.submit" {
                 self.read_submit(line, &call["params"]);
             }
-            self.owed.push(Owed { id, method, bytes: line.len() + 1, at: now });
+            let asks_for = call["params"][1].as_str().map(Into::into);
+            self.owed.push(Owed { id, method, asks_for, bytes: line.len() + 1, at: now });
         }
         let Some(pace) = self.pace else { return };
         let waiting = self.owed.iter().filter(|owed| {
@@ -298,8 +330,8 @@ impl<const LATE: bool> Books<LATE> {
     }
 }
 
-fn play<const LATE: bool>(coin: Coin<LATE>, steps: &[Step]) {
-    let mut books = Books::new(coin);
+fn play<const LATE: bool>(coin: Coin<LATE>, keeps: bool, steps: &[Step]) {
+    let mut books = Books::new(coin, keeps);
     for step in [Step::Connect(0), Step::Login(true), Step::Login(true)].iter().chain(steps) {
         books.play(step);
     }
@@ -319,12 +351,13 @@ proptest! {
         bytes in 100_usize..700,
         wide: bool,
         late: bool,
+        keeps: bool,
     ) {
         let pace = paced.then_some(Pace { bytes, submits: 3 });
         if late {
-            play(Coin::<true> { pace, wide, linger: None }, &steps);
+            play(Coin::<true> { pace, wide, linger: None }, keeps, &steps);
         } else {
-            play(Coin::<false> { pace, wide, linger: None }, &steps);
+            play(Coin::<false> { pace, wide, linger: None }, keeps, &steps);
         }
     }
 }
