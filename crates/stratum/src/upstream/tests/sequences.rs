@@ -63,6 +63,13 @@ struct Owed {
 /// Jobs whose shares a pool takes: id to previous block and work.
 type Open = BTreeMap<String, (String, String)>;
 
+/// What a session that can be resumed had.
+struct Kept {
+    extranonce: String,
+    open: Open,
+    told: Vec<(String, String)>,
+}
+
 /// The pool's view, and the rigs'.
 struct Books<const LATE: bool> {
     story: Story<LATE>,
@@ -72,8 +79,7 @@ struct Books<const LATE: bool> {
     keeps: bool,
     /// The present session's id.
     session: String,
-    /// The extranonce1, the open jobs and the works told of the session that can be resumed.
-    kept: Option<(String, Open, Vec<(String, String)>)>,
+    kept: Option<Kept>,
     extranonce: String,
     next_extranonce: Option<String>,
     owed: Vec<Owed>,
@@ -155,7 +161,7 @@ impl<const LATE: bool> Books<LATE> {
         self.owed.clear();
         let (open, told) = (std::mem::take(&mut self.open), std::mem::take(&mut self.told));
         if had_session {
-            self.kept = Some((self.extranonce.clone(), open, told));
+            self.kept = Some(Kept { extranonce: self.extranonce.clone(), open, told });
         }
         self.next_extranonce = None;
     }
@@ -187,8 +193,8 @@ impl<const LATE: bool> Books<LATE> {
         let kept = self.kept.take();
         if !resumes || !self.keeps {
             self.session = format!("{}{}", ["s", "kept"][usize::from(self.keeps)], self.ids.len());
-        } else if let Some((_, open, told)) = kept.filter(|kept| kept.0 == self.extranonce) {
-            (self.open, self.told) = (open, told);
+        } else if let Some(kept) = kept.filter(|kept| kept.extranonce == self.extranonce) {
+            (self.open, self.told) = (kept.open, kept.told);
         }
     }
 
