@@ -87,6 +87,7 @@ impl Stage {
             agent: "bench".into(),
             prefix_bytes: None,
             max_rigs: 250,
+            resubmit: false,
             fallback: false,
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));

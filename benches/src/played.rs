@@ -39,6 +39,7 @@ impl Played {
             agent: "orepass/1".into(),
             prefix_bytes: Some(prefix_bytes),
             max_rigs: 1 << (8 * prefix_bytes),
+            resubmit: false,
             fallback: false,
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));

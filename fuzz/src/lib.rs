@@ -78,6 +78,7 @@ pub fn connected(dialect: &Arc<Hstratum>, now: Instant) -> Upstream<Hstratum, u3
         agent: "orepass/1".into(),
         prefix_bytes: None,
         max_rigs: 250,
+        resubmit: false,
         fallback: false,
     };
     let ids = Arc::new(JobIds::new(0x6b00_0000));

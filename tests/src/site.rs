@@ -113,6 +113,7 @@ fn account() -> PoolAccount {
         url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
         user: "account".into(),
         password: "x".into(),
+        resubmit: false,
         standing: Standing { rank: 0, weight: 1.0 },
     }
 }

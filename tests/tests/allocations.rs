@@ -39,6 +39,7 @@ fn pool(prefix_bytes: usize, difficulty: f64, now: Instant) -> Pool {
         agent: "test/1".into(),
         prefix_bytes: Some(prefix_bytes),
         max_rigs: 5_000,
+        resubmit: false,
         fallback: false,
     };
     let ids = Arc::new(JobIds::new(1));

@@ -58,6 +58,7 @@ impl Replay {
             agent: "test/1".into(),
             prefix_bytes: Some(0),
             max_rigs: 1,
+            resubmit: false,
             fallback: false,
         };
         let ids = Arc::new(JobIds::new(1));

@@ -96,6 +96,7 @@ async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, Strin
         url: format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?,
         user: "account".into(),
         password: "x".into(),
+        resubmit: false,
         standing: Standing { rank: 0, weight: 1.0 },
     };
     let config = RouteConfig {

@@ -88,6 +88,7 @@ impl SlowPool {
             agent: "orepass".into(),
             prefix_bytes: None,
             max_rigs: 250,
+            resubmit: false,
             fallback: false,
         };
         let mut now = dialect_support::start();

@@ -60,6 +60,7 @@ impl Chain {
             agent: "orepass/1".into(),
             prefix_bytes: Some(0),
             max_rigs: 1,
+            resubmit: false,
             fallback: false,
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));
@@ -82,7 +83,7 @@ impl Chain {
     }
 
     fn connect(&mut self) {
-        self.pool.handle_disconnected();
+        self.pool.handle_disconnected(self.now);
         self.settle();
         self.rig = rig(self.now);
         self.connections += 1;
@@ -197,6 +198,9 @@ impl Chain {
                 self.rig.handle_verdict(self.numbers[&ticket], &verdict);
             }
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
+            resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {
+                self.news.push(format!("{resent:?}"));
+            }
             UpstreamEvent::Reconnect { host, port } => {
                 self.news.push(format!("reconnect {} {}", host.unwrap(), port.unwrap()));
             }

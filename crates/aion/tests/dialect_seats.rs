@@ -216,6 +216,7 @@ fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
                 agent: "orepass/1".into(),
                 prefix_bytes,
                 max_rigs: 250,
+                resubmit: false,
                 fallback: false,
             };
             let ids = Arc::new(JobIds::new(1));
@@ -248,6 +249,7 @@ fn a_real_share_under_a_prefix() {
         agent: "orepass/1".into(),
         prefix_bytes: None,
         max_rigs: 250,
+        resubmit: false,
         fallback: false,
     };
     let mut pool: Upstream<Aion, u32> =

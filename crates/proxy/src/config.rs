@@ -93,6 +93,8 @@ pub struct Pool {
     pub password: Secret,
     /// Its part of the work, among the pools with a weight that stand next to it.
     pub weight: Option<f64>,
+    /// Whether shares that a connection is lost with are sent once more on the next.
+    pub resubmit: bool,
     /// The dialect's options of this pool.
     pub options: OptionTable,
 }
@@ -204,6 +206,7 @@ impl Config {
             user,
             password,
             weight: None,
+            resubmit: false,
             options: OptionTable::default(),
         };
         let route = Route {

@@ -95,6 +95,7 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
         agent: AGENT.into(),
         prefix_bytes: route.prefix_bytes,
         max_rigs: route.max_rigs_per_channel,
+        resubmit: false,
         fallback: false,
     };
     let user = config.user.clone();

@@ -83,6 +83,8 @@ pub struct PoolConfig {
     pub user: String,
     /// Its password.
     pub password: String,
+    /// Whether shares that a connection is lost with are sent once more on the next.
+    pub resubmit: bool,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
 }

@@ -116,6 +116,7 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
             url: pool.url.clone(),
             user: pool.user.own(),
             password: pool.password.reveal().to_owned(),
+            resubmit: pool.resubmit,
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

@@ -50,6 +50,7 @@ fn a_small_config_has_defaults() {
     assert_eq!(pool.name.as_str(), "pool.example:3008");
     assert_eq!((pool.url.host(), pool.url.port()), ("pool.example", 3008));
     assert_eq!(pool.password.reveal(), "x");
+    assert!(!pool.resubmit, "a share is sent twice only on request");
 }
 
 #[test]
@@ -79,6 +80,7 @@ fn everything_can_be_set() {
         url = "stratum+tcp://pool.example:3008"
         user = "account"
         password = "hunter2"
+        resubmit = true
         options = { difficulty_scale = "hstratum" }
         [[route.pool]]
         url = "stratum+tcp://[::1]:3008"
@@ -98,6 +100,7 @@ fn everything_can_be_set() {
     assert_eq!(route.pools[0].name.as_str(), "first");
     assert_eq!(route.pools[1].url.authority(), "[::1]:3008");
     assert_eq!(route.pools[0].password.reveal(), "hunter2");
+    assert!(route.pools[0].resubmit && !route.pools[1].resubmit);
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 

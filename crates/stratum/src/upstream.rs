@@ -12,6 +12,7 @@ mod events;
 mod jobs;
 mod pace;
 mod requests;
+mod resubmit;
 mod silence;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
 use pace::Pacer;
 use requests::{Request, Requests};
+use resubmit::Resubmit;
 use silence::Silence;
 
 /// How long a pool may take to answer a subscribe or an authorize.
@@ -59,6 +61,9 @@ pub struct UpstreamConfig {
     pub prefix_bytes: Option<usize>,
     /// The most rigs on this connection.
     pub max_rigs: usize,
+    /// Whether shares that a connection is lost with are sent once more on the next, instead of
+    /// being lost.
+    pub resubmit: bool,
     /// Whether the stricter split is known to be needed.
     pub fallback: bool,
 }
@@ -73,6 +78,7 @@ pub struct Upstream<D: Dialect, T> {
     requests: Requests<D, T>,
     pacer: Pacer<D, T>,
     silence: Silence,
+    resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     announced: Announced,
     subscribed: Option<Subscribed>,
@@ -104,6 +110,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         Self {
             pacer: Pacer::new(dialect.pace()),
             jobs: Jobs::new(ids),
+            resubmit: Resubmit::new(config.resubmit),
             dialect,
             config,
             phase: Phase::Offline,
@@ -127,7 +134,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// A connection to the pool is there.
     pub fn handle_connected(&mut self, now: Instant) {
         if self.phase != Phase::Offline {
-            self.handle_disconnected();
+            self.handle_disconnected(now);
         }
         self.phase = Phase::Subscribing;
         self.former = self.generation;
@@ -143,8 +150,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.transmit.write(|out| self.dialect.put_subscribe(id, agent, former, out));
     }
 
-    /// The connection is lost, or is being given up. Every share that waits gets its verdict.
-    pub fn handle_disconnected(&mut self) {
+    /// The connection is lost, or is being given up. Every share that waits gets its verdict, or
+    /// is held to be sent again.
+    pub fn handle_disconnected(&mut self, now: Instant) {
         if self.phase == Phase::Subscribing {
             // Perhaps the pool does not like the session that was to be resumed.
             if let Some(given) = &mut self.subscribed {
@@ -154,11 +162,16 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.phase = Phase::Offline;
         self.transmit.clear();
         self.jobs.close_all();
-        let waiting = self.pacer.drain().map(|queued| queued.ticket);
-        for ticket in waiting.chain(self.requests.drain_shares()) {
+        let resubmit = &mut self.resubmit;
+        let written = self.requests.drain_shares();
+        let mut lost: Vec<T> =
+            written.filter_map(|(id, ticket)| resubmit.hold_written(id, ticket, now)).collect();
+        lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
+        for ticket in lost {
             let verdict = Err(Reject::lost());
             self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
         }
+        self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);
     }
 
@@ -173,7 +186,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
             self.notice(Notice::BadLine(start));
             if self.bad_lines >= MAX_BAD_LINES {
-                self.down(DownReason::BadLines);
+                self.down(DownReason::BadLines, now);
             }
             return;
         };
@@ -190,6 +203,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             None => self.handle_answer(&message, now),
         }
+        self.resubmit(now);
     }
 
     /// A line from the pool was too long and has been skipped.
@@ -201,7 +215,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.notice(Notice::Overlong { cap });
         let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;
         if self.overlong.replace(now).is_some_and(recent) {
-            self.down(DownReason::Overlong { cap });
+            self.down(DownReason::Overlong { cap }, now);
         }
     }
 
@@ -219,25 +233,27 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.phase == Phase::Offline {
-            return;
+            return self.resubmit(now);
         }
         self.publish_settled(now);
         self.expire_requests(now);
         self.probe_if_silent(now);
         self.write_submissions(now);
+        self.resubmit(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.phase == Phase::Offline {
-            return None;
+            return self.resubmit.gives_up_at();
         }
         let times = [
             self.jobs.settles_at(),
             self.requests.next_deadline(),
             self.pacer.next_slot(),
             self.probes_at(),
+            self.resubmit.gives_up_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -270,10 +286,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.phase == Phase::Live
     }
 
-    /// How many shares are written or queued and have no verdict yet.
+    /// How many shares are written, queued or held and have no verdict yet.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.requests.shares() + self.pacer.queued()
+        self.requests.shares() + self.pacer.queued() + self.resubmit.held()
     }
 
     /// What the pool gave at its last subscribe.
@@ -322,7 +338,7 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// Makes what the pool gave the present ground; a new generation unless it is the same.
     /// `false` when there is no room in it: the connection is down then.
-    fn settle_on(&mut self, given: Subscribed) -> bool {
+    fn settle_on(&mut self, given: Subscribed, now: Instant) -> bool {
         let split = self.dialect.split(&given, self.config.prefix_bytes, self.config.fallback);
         self.subscribed = Some(given);
         match split {
@@ -333,7 +349,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 true
             }
             Err(error) => {
-                self.down(DownReason::NoRoom(error));
+                self.down(DownReason::NoRoom(error), now);
                 false
             }
         }
@@ -354,7 +370,7 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The pool refused a share for its form. If the split is one that stricter pools do not take,
     /// and none was taken so far, the stricter one is used from now on.
-    fn fall_back(&mut self, error: &PoolError) {
+    fn fall_back(&mut self, error: &PoolError, now: Instant) {
         let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
         if !wide || self.accepted > 0 || self.config.fallback {
             return;
@@ -366,7 +382,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let before = self.generation;
         let work = self.jobs.latest();
         // The same ground again would have the same leases, to which the work was told already.
-        if self.settle_on(given)
+        if self.settle_on(given, now)
             && self.generation != before
             && let Some(work) = work
         {
@@ -375,9 +391,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// Gives the connection up, once: from here on the session is as good as disconnected.
-    fn down(&mut self, reason: DownReason) {
+    fn down(&mut self, reason: DownReason, now: Instant) {
         self.events.push_back(UpstreamEvent::Down(reason));
-        self.handle_disconnected();
+        self.handle_disconnected(now);
     }
 
     fn notice(&mut self, notice: Notice) {

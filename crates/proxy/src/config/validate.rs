@@ -148,6 +148,14 @@ impl Check<'_> {
             }),
         };
         let weight = table.weight.map(Positive::get);
-        Pool { name, url, user: table.user, password, weight, options: table.options.into() }
+        Pool {
+            name,
+            url,
+            user: table.user,
+            password,
+            weight,
+            resubmit: table.resubmit,
+            options: table.options.into(),
+        }
     }
 }

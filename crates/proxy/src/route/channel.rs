@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use super::{PoolConfig, Route};
 use crate::clock::now;
+use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, pump};
 use crate::ticket::Ticket;
 
@@ -116,7 +117,7 @@ impl<D: Dialect> Task<D> {
             let end = self.connection(&mut upstream).await;
             // The session goes offline before its end is told, so the last view tells.
             let was_live = self.view.borrow().live;
-            upstream.handle_disconnected();
+            upstream.handle_disconnected(now());
             self.drain(&mut upstream);
             if self.closing.is_cancelled() {
                 return;
@@ -127,7 +128,7 @@ impl<D: Dialect> Task<D> {
             }
             let wait = backoff.next_wait(fastrand::f64());
             self.log.lost(&end, was_live, wait);
-            self.idle(wait).await;
+            self.idle(wait, &mut upstream).await;
         }
     }
 
@@ -159,6 +160,7 @@ impl<D: Dialect> Task<D> {
             agent: AGENT.into(),
             prefix_bytes: config.prefix_bytes,
             max_rigs: config.max_rigs_per_channel,
+            resubmit: pool.resubmit,
             fallback: self.route.needs_fallback(self.pool),
         };
         let dialect = Arc::clone(&self.route.dialects[self.pool]);
@@ -167,10 +169,14 @@ impl<D: Dialect> Task<D> {
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connecting = self.route.connector.connect(&self.route.pool(self.pool).url);
-        let connection = tokio::select! {
-            connection = connecting => connection,
-            () = self.closing.cancelled() => return End::Stopped,
+        let route = Arc::clone(&self.route);
+        let mut connecting = route.connector.connect(&route.pool(self.pool).url);
+        let connection = loop {
+            tokio::select! {
+                connection = &mut connecting => break connection,
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                () = self.closing.cancelled() => return End::Stopped,
+            }
         };
         let (reader, writer) = match connection {
             Ok(connection) => connection,
@@ -187,20 +193,27 @@ impl<D: Dialect> Task<D> {
     }
 
     /// Passes on what is left after a connection's end.
-    fn drain(&mut self, upstream: &mut Upstream<D, Ticket>) {
+    fn drain(&self, upstream: &mut Upstream<D, Ticket>) {
         while let Some(event) = upstream.poll_event() {
             // Nothing of it can end the connection any more.
             let _ = take_event(&self.route, self.pool, &self.log, &self.view, upstream, event);
         }
     }
 
+    /// Gives up shares that were held for the next connection, and have been for too long.
+    fn time_out(&self, upstream: &mut Upstream<D, Ticket>) {
+        upstream.handle_timeout(now());
+        self.drain(upstream);
+    }
+
     /// Waits, and answers shares that come meanwhile: no connection can take them.
-    async fn idle(&mut self, wait: std::time::Duration) {
+    async fn idle(&mut self, wait: std::time::Duration, upstream: &mut Upstream<D, Ticket>) {
         let over = tokio::time::sleep(wait);
         tokio::pin!(over);
         loop {
             tokio::select! {
                 () = &mut over => return,
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
                 () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
@@ -239,6 +252,8 @@ fn take_event<D: Dialect>(
             ticket.resolve(verdict);
         }
         UpstreamEvent::LateVerdict => route.book.late_verdict(),
+        UpstreamEvent::Resent => route.book.resent(),
+        UpstreamEvent::ResentDuplicate => route.book.resent_duplicate(),
         UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
         UpstreamEvent::Reconnect { host, port } => {
             let configured = |pool: &PoolConfig| {

@@ -28,6 +28,10 @@ pub enum UpstreamEvent<T> {
     },
     /// The pool answered a share that had been given up.
     LateVerdict,
+    /// A share was written once more, since the connection that it was written to before was lost.
+    Resent,
+    /// The pool had such a share already: it counts as accepted, as its verdict says.
+    ResentDuplicate,
     /// The pool wants us elsewhere.
     Reconnect {
         /// Where to; the same host when absent.

@@ -83,6 +83,16 @@ impl<D: Dialect> Jobs<D> {
         self.known(frames)?.names.iter().rev().find(|job| frames.dialect.serves(job, share))
     }
 
+    /// Whether the pool takes a share under any of the names of its work.
+    pub(super) fn serves(&self, frames: &JobFrames<D>, share: &D::Share) -> bool {
+        self.serving(frames, share).is_some()
+    }
+
+    /// Whether the pool has told a work on the present connection, or resumed the session.
+    pub(super) fn has_told(&self) -> bool {
+        self.works.back().is_some_and(|latest| latest.announced)
+    }
+
     /// Whether the pool still takes shares for a work. Works that are too many newer ones behind,
     /// or of another generation, are not known any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
@@ -293,7 +303,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         {
             let announced_size = size.or(given.announced_size);
             let given = Subscribed { extranonce1, announced_size, ..given.clone() };
-            if !self.settle_on(given) {
+            if !self.settle_on(given, now) {
                 return;
             }
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::requests::{Request, slot_after};
+use super::resubmit::Attempt;
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
@@ -14,7 +15,7 @@ use crate::error::Reject;
 use crate::verdict::Verdict;
 
 /// The most shares that wait to be written; one more is refused as overflow.
-const MAX_QUEUED: usize = 256;
+pub(super) const MAX_QUEUED: usize = 256;
 
 pub(super) struct Pacer<D: Dialect, T> {
     pace: Option<Pace>,
@@ -29,6 +30,7 @@ pub(super) struct Pacer<D: Dialect, T> {
 pub(super) struct Queued<D: Dialect, T> {
     pub(super) submission: Submission<D>,
     pub(super) ticket: T,
+    pub(super) attempt: Attempt,
 }
 
 struct Slot {
@@ -53,8 +55,13 @@ impl<D: Dialect, T> Pacer<D, T> {
         if self.queue.len() >= MAX_QUEUED {
             return Err(ticket);
         }
-        self.queue.push_back(Queued { submission, ticket });
+        self.queue.push_back(Queued { submission, ticket, attempt: Attempt::First });
         Ok(())
+    }
+
+    /// Queues a share that a connection was lost with; it had its place already.
+    pub(super) fn requeue(&mut self, queued: Queued<D, T>) {
+        self.queue.push_back(queued);
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -141,6 +148,10 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
             self.requests.push(Request::Share(queued.ticket), now);
+            if queued.attempt == Attempt::Again {
+                self.events.push_back(UpstreamEvent::Resent);
+            }
+            self.resubmit.wrote(id, queued.submission, queued.attempt);
             self.pacer.wrote(id, self.pacer.line.len(), now);
         }
     }

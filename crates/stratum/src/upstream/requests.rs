@@ -80,13 +80,14 @@ impl<D: Dialect, T> Requests<D, T> {
         self.open.len() < MAX_REQUESTS
     }
 
-    /// Forgets all requests and gives back what came with the shares among them.
-    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = T> + use<'_, D, T> {
+    /// Forgets all requests and gives back the ids of the shares among them and what came with
+    /// them.
+    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = (u64, T)> + use<'_, D, T> {
         self.shares = 0;
         self.hurried = 0;
         self.expired.clear();
         self.open.drain(..).filter_map(|open| match open.request {
-            Request::Share(ticket) => Some(ticket),
+            Request::Share(ticket) => Some((open.id, ticket)),
             _ => None,
         })
     }
@@ -161,7 +162,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let error = message.error.and_then(PoolError::parse);
         match open.request {
             Request::Subscribe => self.subscribe_answered(message, error, now),
-            Request::Authorize => self.authorize_answered(message, error),
+            Request::Authorize => self.authorize_answered(message, error, now),
             Request::Question(job) => {
                 let Some(answer) = message.result else { return };
                 match self.dialect.learn(&job, answer) {
@@ -172,8 +173,14 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             Request::Probe => self.silence.answered(),
             Request::Share(ticket) => {
+                let again = self.resubmit.done(id);
                 let accepted = message.result.is_some_and(|result| result.get() == "true");
-                let verdict = self.judged(accepted && error.is_none(), error);
+                let verdict = if again && self.is_duplicate(error.as_ref()) {
+                    self.events.push_back(UpstreamEvent::ResentDuplicate);
+                    self.judged(true, None, now)
+                } else {
+                    self.judged(accepted && error.is_none(), error, now)
+                };
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
@@ -196,7 +203,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
                     self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
-                    self.unanswered += 1;
+                    // Some servers have no answer to a share that they know already.
+                    self.unanswered += u32::from(!self.resubmit.done(open.id));
                     if self.unanswered >= MAX_UNANSWERED {
                         reason = Some(DownReason::Unanswered);
                     }
@@ -204,7 +212,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
         }
         if let Some(reason) = reason {
-            self.down(reason);
+            self.down(reason, now);
         }
     }
 
@@ -215,19 +223,19 @@ impl<D: Dialect, T> Upstream<D, T> {
         now: Instant,
     ) {
         let given = match (message.result, error) {
-            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error)),
+            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error), now),
             (None, None) => {
                 let nothing = PoolError { code: None, message: "no result".into() };
-                return self.down(DownReason::SubscribeRefused(nothing));
+                return self.down(DownReason::SubscribeRefused(nothing), now);
             }
             (Some(result), None) => self.dialect.parse_subscribed(result),
         };
         let given = match given {
             Ok(given) => given,
-            Err(error) => return self.down(DownReason::SubscribeUnusable(error)),
+            Err(error) => return self.down(DownReason::SubscribeUnusable(error), now),
         };
         let resumed = self.resumes(&given);
-        if !self.settle_on(given) {
+        if !self.settle_on(given, now) {
             return;
         }
         self.jobs.resume(resumed);
@@ -244,13 +252,18 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    fn authorize_answered(&mut self, message: &Message<'_>, error: Option<PoolError>) {
+    fn authorize_answered(
+        &mut self,
+        message: &Message<'_>,
+        error: Option<PoolError>,
+        now: Instant,
+    ) {
         let refused = message.result.is_some_and(|result| result.get() == "false");
         if refused || error.is_some() {
             let reason = error.map_or_else(|| "no reason given".into(), |error| error.to_string());
             let reason = self.without_password(reason);
             let user = self.config.user.clone();
-            return self.down(DownReason::AuthorizeRefused { user, reason });
+            return self.down(DownReason::AuthorizeRefused { user, reason }, now);
         }
         self.phase = Phase::Live;
         self.notice(Notice::Live);
@@ -265,7 +278,16 @@ impl<D: Dialect, T> Upstream<D, T> {
         if password.len() < SECRET { reason } else { reason.replace(&**password, "***") }
     }
 
-    fn judged(&mut self, accepted: bool, error: Option<PoolError>) -> Result<(), Reject> {
+    fn is_duplicate(&self, error: Option<&PoolError>) -> bool {
+        error.is_some_and(|error| self.dialect.classify_refusal(error) == Refusal::Duplicate)
+    }
+
+    fn judged(
+        &mut self,
+        accepted: bool,
+        error: Option<PoolError>,
+        now: Instant,
+    ) -> Result<(), Reject> {
         if accepted {
             self.accepted += 1;
             return Ok(());
@@ -274,7 +296,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             .unwrap_or_else(|| PoolError { code: None, message: "the pool gave no reason".into() });
         let refusal = self.dialect.classify_refusal(&error);
         if refusal == Refusal::Form {
-            self.fall_back(&error);
+            self.fall_back(&error, now);
         }
         let (code, verdict) = match refusal {
             Refusal::Stale => (RejectCode::JobNotFound, Verdict::Stale),

@@ -5,6 +5,7 @@ mod jobs;
 mod login;
 mod pace;
 mod reconnect;
+mod resubmit;
 mod resume;
 mod sequences;
 mod silence;
@@ -63,10 +64,18 @@ impl<const LATE: bool> Story<LATE> {
             agent: "orepass/1".into(),
             prefix_bytes: None,
             max_rigs: 250,
+            resubmit: false,
             fallback: false,
         };
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self { pool: Upstream::new(Arc::new(coin), config, ids), now: start(), asked: 0 }
+    }
+
+    /// Whether shares are sent again after a lost connection; before the first one.
+    fn resubmit(&mut self, resubmit: bool) {
+        let config = UpstreamConfig { resubmit, ..self.pool.config.clone() };
+        let (dialect, ids) = (Arc::clone(&self.pool.dialect), Arc::clone(self.pool.jobs.ids()));
+        self.pool = Upstream::new(dialect, config, ids);
     }
 
     fn connect(&mut self) -> String {
@@ -82,7 +91,7 @@ impl<const LATE: bool> Story<LATE> {
     }
 
     fn lose(&mut self) {
-        self.pool.handle_disconnected();
+        self.pool.handle_disconnected(self.now);
     }
 
     /// The pool says this; what the session writes to that.
@@ -174,6 +183,8 @@ impl<const LATE: bool> Story<LATE> {
                     format!("{ticket} {}", reject.verdict)
                 }
                 UpstreamEvent::LateVerdict => "late verdict".into(),
+                UpstreamEvent::Resent => "resent".into(),
+                UpstreamEvent::ResentDuplicate => "duplicate of a resent".into(),
                 UpstreamEvent::Reconnect { .. } => "reconnect".into(),
                 UpstreamEvent::Down(reason) => format!("down: {reason}"),
                 UpstreamEvent::Notice(Notice::Ground { split, capacity }) => {

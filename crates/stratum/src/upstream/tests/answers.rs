@@ -100,7 +100,7 @@ fn three_in_a_row_without_an_answer_mean_that_the_pool_is_gone() {
         ]
     );
     assert!(!story.pool.view().live);
-    story.pool.handle_disconnected();
+    story.pool.handle_disconnected(story.now);
     assert_eq!(story.news(), [""; 0], "everything has been said");
 }
 

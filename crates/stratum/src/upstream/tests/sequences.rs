@@ -27,6 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         "true,\"error\":null",
         "false,\"error\":null",
         "null,\"error\":[21,\"job not found\"]",
+        "null,\"error\":[22,\"duplicate\"]",
         "null,\"error\":[20,\"incorrect size of extranonce2\"]",
     ]);
     let lines = prop::sample::select(vec![
@@ -77,6 +78,12 @@ struct Books<const LATE: bool> {
     connected: bool,
     /// Whether the pool resumes sessions.
     keeps: bool,
+    /// Whether shares are sent again.
+    resubmits: bool,
+    /// The connections so far.
+    connections: u32,
+    /// By share, the connections that it was written to.
+    written: BTreeMap<u32, Vec<u32>>,
     /// The present session's id.
     session: String,
     kept: Option<Kept>,
@@ -102,6 +109,9 @@ impl<const LATE: bool> Books<LATE> {
             story: Story::with(coin),
             connected: false,
             keeps,
+            resubmits: false,
+            connections: 0,
+            written: BTreeMap::new(),
             session: String::new(),
             kept: None,
             extranonce: String::new(),
@@ -122,6 +132,7 @@ impl<const LATE: bool> Books<LATE> {
             Step::Connect(at) => {
                 self.forget();
                 self.connected = true;
+                self.connections += 1;
                 self.extranonce = ["aabbccdd", "11223344"][*at].into();
                 self.story.connect()
             }
@@ -274,9 +285,13 @@ impl<const LATE: bool> Books<LATE> {
         assert!(bytes.len() < 2 || bytes.iter().sum::<usize>() <= pace.bytes);
     }
 
-    fn read_submit(&self, line: &str, params: &Value) {
+    fn read_submit(&mut self, line: &str, params: &Value) {
         let extranonce2 = params[2].as_str().unwrap();
         let ticket = u32::from_str_radix(&extranonce2[2..], 16).unwrap();
+        let written = self.written.entry(ticket).or_default();
+        assert!(written.last().is_none_or(|last| *last < self.connections), "twice: {line}");
+        written.push(self.connections);
+        assert!(written.len() <= 1 + usize::from(self.resubmits), "once too often: {line}");
         let (frames, extranonce) = &self.frames[self.waiting[&ticket]];
         assert_eq!(*extranonce, self.extranonce, "another generation's share: {line}");
         assert_eq!(frames.generation, self.story.pool.view().generation);
@@ -302,7 +317,7 @@ impl<const LATE: bool> Books<LATE> {
             self.forget();
         }
         assert_eq!(self.story.pool.in_flight(), self.waiting.len());
-        if !self.story.pool.is_live() {
+        if !self.story.pool.is_live() && !self.resubmits {
             assert!(self.waiting.is_empty(), "shares wait for nothing");
         }
         assert!(self.story.pool.jobs.names() <= 32);
@@ -336,12 +351,16 @@ impl<const LATE: bool> Books<LATE> {
     }
 }
 
-fn play<const LATE: bool>(coin: Coin<LATE>, keeps: bool, steps: &[Step]) {
+fn play<const LATE: bool>(coin: Coin<LATE>, keeps: bool, resubmits: bool, steps: &[Step]) {
     let mut books = Books::new(coin, keeps);
+    books.story.resubmit(resubmits);
+    books.resubmits = resubmits;
     for step in [Step::Connect(0), Step::Login(true), Step::Login(true)].iter().chain(steps) {
         books.play(step);
     }
-    books.play(&Step::Lose);
+    for last in [Step::Lose, Step::Wait(30_000)] {
+        books.play(&last);
+    }
     assert!(books.waiting.is_empty(), "no verdict for {:?}", books.waiting);
 }
 
@@ -358,12 +377,13 @@ proptest! {
         wide: bool,
         late: bool,
         keeps: bool,
+        resubmits: bool,
     ) {
         let pace = paced.then_some(Pace { bytes, submits: 3 });
         if late {
-            play(Coin::<true> { pace, wide, linger: None }, keeps, &steps);
+            play(Coin::<true> { pace, wide, linger: None }, keeps, resubmits, &steps);
         } else {
-            play(Coin::<false> { pace, wide, linger: None }, keeps, &steps);
+            play(Coin::<false> { pace, wide, linger: None }, keeps, resubmits, &steps);
         }
     }
 }
