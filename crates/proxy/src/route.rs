@@ -3,6 +3,7 @@
 pub mod channel;
 mod director;
 mod listener;
+mod reconnect;
 mod seats;
 mod summary;
 

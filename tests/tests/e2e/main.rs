@@ -14,6 +14,7 @@ mod generations;
 mod jobs;
 mod lost_pool;
 mod options;
+mod reconnect;
 mod resubmit;
 mod rubbish;
 mod seats;

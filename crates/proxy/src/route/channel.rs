@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::backoff::Backoff;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::{Fault, Reject};
+use orepass_stratum::error::{Fault, Reject, shown};
 use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
@@ -14,8 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{PoolConfig, Route};
+use super::Route;
+use super::reconnect::{Place, Refused};
 use crate::clock::now;
+use crate::config::PoolUrl;
 use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, pump};
 use crate::ticket::Ticket;
@@ -50,6 +52,7 @@ impl<D: Dialect> Channel<D> {
             },
             route: Arc::clone(route),
             pool,
+            place: Place::new(route.pool(pool).url.clone()),
             closing: closing.clone(),
             view: view_sender,
             inbox: receiver,
@@ -103,6 +106,7 @@ impl<D: Dialect> Channel<D> {
 struct Task<D: Dialect> {
     route: Arc<Route<D>>,
     pool: PoolIndex,
+    place: Place,
     closing: CancellationToken,
     log: Log,
     view: watch::Sender<ChannelView<D>>,
@@ -128,6 +132,10 @@ impl<D: Dialect> Task<D> {
             }
             let wait = backoff.next_wait(fastrand::f64());
             self.log.lost(&end, was_live, wait);
+            let served = was_live || matches!(end, End::Reconnect | End::SameExtranonce);
+            if !served && let Some(left) = self.place.go_back() {
+                self.log.went_back(&left, self.place.url());
+            }
             self.idle(wait, &mut upstream).await;
         }
     }
@@ -169,8 +177,8 @@ impl<D: Dialect> Task<D> {
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let route = Arc::clone(&self.route);
-        let mut connecting = route.connector.connect(&route.pool(self.pool).url);
+        let (connector, url) = (Arc::clone(&self.route.connector), self.place.url().clone());
+        let mut connecting = connector.connect(&url);
         let connection = loop {
             tokio::select! {
                 connection = &mut connecting => break connection,
@@ -184,10 +192,11 @@ impl<D: Dialect> Task<D> {
         };
         upstream.handle_connected(now());
         let ending = self.closing.clone();
-        let Self { inbox, view, route, log, pool, .. } = self;
+        let Self { inbox, view, route, log, pool, place, .. } = self;
         let pool = *pool;
-        let on_event = |upstream: &Upstream<D, Ticket>, event| {
-            take_event(route, pool, log, view, upstream, event)
+        let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
+            UpstreamEvent::Reconnect { host, port } => redirected(route, place, log, host, port),
+            event => take_event(route, pool, log, view, upstream, event),
         };
         pump(upstream, reader, writer, inbox, &ending, on_event).await
     }
@@ -217,6 +226,29 @@ impl<D: Dialect> Task<D> {
                 () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
+        }
+    }
+}
+
+/// The pool wants us to connect again, perhaps at another place.
+fn redirected<D: Dialect>(
+    route: &Route<D>,
+    place: &mut Place,
+    log: &Log,
+    host: Option<String>,
+    port: Option<u16>,
+) -> ControlFlow<End> {
+    let pools = route.config.pools.iter().map(|pool| &pool.url);
+    match place.follow(host.as_deref(), port, pools, now()) {
+        Ok(moves) => {
+            if moves {
+                log.redirected(place.url());
+            }
+            ControlFlow::Break(End::Reconnect)
+        }
+        Err(refused) => {
+            log.elsewhere(host.as_deref(), port, refused);
+            ControlFlow::Continue(())
         }
     }
 }
@@ -255,17 +287,8 @@ fn take_event<D: Dialect>(
         UpstreamEvent::Resent => route.book.resent(),
         UpstreamEvent::ResentDuplicate => route.book.resent_duplicate(),
         UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
-        UpstreamEvent::Reconnect { host, port } => {
-            let configured = |pool: &PoolConfig| {
-                host.as_deref().is_none_or(|host| host == pool.url.host())
-                    && port.is_none_or(|port| port == pool.url.port())
-            };
-            let stays = configured(route.pool(pool));
-            if stays {
-                return ControlFlow::Break(End::Reconnect);
-            }
-            log.elsewhere(host.as_deref(), port);
-        }
+        // It comes too late to be followed.
+        UpstreamEvent::Reconnect { .. } => {}
         UpstreamEvent::Notice(notice) => {
             match &notice {
                 Notice::Fallback { .. } => route.note_fallback(pool),
@@ -318,8 +341,9 @@ impl Log {
         }
     }
 
-    fn elsewhere(&self, host: Option<&str>, port: Option<u16>) {
+    fn elsewhere(&self, host: Option<&str>, port: Option<u16>, refused: Refused) {
         let Self { route, pool, channel } = self;
+        let host = host.map(shown);
         warn!(
             event = "pool.reconnect_refused",
             route,
@@ -327,7 +351,20 @@ impl Log {
             channel,
             host,
             port,
-            "the pool wants us on another server; not followed, since anyone between us and the pool could ask for that. Configure that server if it is right"
+            "the pool wants us on another server; not followed: {refused}"
+        );
+    }
+
+    fn redirected(&self, to: &PoolUrl) {
+        let Self { route, pool, channel } = self;
+        info!(event = "pool.redirected", route, pool, channel, "the pool sends us to {to}");
+    }
+
+    fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
+        let Self { route, pool, channel } = self;
+        warn!(
+            event = "pool.redirected",
+            route, pool, channel, "{left}, where the pool sent us, does not serve us; back to {to}"
         );
     }
 
