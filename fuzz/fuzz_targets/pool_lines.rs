@@ -177,7 +177,7 @@ impl Story {
 
     fn end(mut self) {
         self.down = false;
-        self.pool.handle_disconnected();
+        self.pool.handle_disconnected(self.now);
         self.settle();
         assert!(self.open.is_empty(), "shares without a verdict: {:?}", self.open);
         assert_eq!(self.pool.poll_timeout(), None);

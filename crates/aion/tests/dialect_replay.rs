@@ -79,7 +79,7 @@ impl Chain {
     }
 
     fn connect(&mut self) {
-        self.pool.handle_disconnected();
+        self.pool.handle_disconnected(self.now);
         self.settle();
         self.rig = rig(self.now);
         self.connections += 1;
@@ -194,6 +194,9 @@ impl Chain {
                 self.rig.handle_verdict(self.numbers[&ticket], &verdict);
             }
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
+            resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {
+                self.news.push(format!("{resent:?}"));
+            }
             UpstreamEvent::Reconnect { host, port } => {
                 self.news.push(format!("reconnect {} {}", host.unwrap(), port.unwrap()));
             }

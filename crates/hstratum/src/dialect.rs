@@ -198,6 +198,10 @@ impl Dialect for Hstratum {
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target, scale)
     }
 
+    /// Servers take the id of a former session and give out the next of a counter all the same,
+    /// which begins anew with the server; the session id is the extranonce1. That they give the
+    /// same again is chance and proves no resumed session, so [`resumes`](Dialect::resumes) stays
+    /// false: former jobs are open once they are told again.
     fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
         let agent = Quoted(agent);
         match former.map(Quoted) {

@@ -112,6 +112,8 @@ pub struct Pool {
     pub start_difficulty: Option<Difficulty>,
     /// Its part of the work, among the pools with a weight that stand next to it.
     pub weight: Option<f64>,
+    /// Whether shares that a connection is lost with are sent once more on the next.
+    pub resubmit: bool,
     /// The dialect's options of this pool.
     pub options: OptionTable,
 }
@@ -238,6 +240,7 @@ impl Config {
             pass_password: false,
             start_difficulty: None,
             weight: None,
+            resubmit: false,
             options: OptionTable::default(),
         };
         let route = Route {

@@ -4,6 +4,7 @@ pub mod channel;
 mod director;
 mod known;
 mod listener;
+mod reconnect;
 mod seats;
 mod summary;
 
@@ -108,6 +109,8 @@ pub struct PoolConfig {
     pub pass_password: bool,
     /// The difficulty that it is asked for, on its own scale.
     pub start_difficulty: Option<Difficulty>,
+    /// Whether shares that a connection is lost with are sent once more on the next.
+    pub resubmit: bool,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
 }
@@ -123,6 +126,7 @@ impl PoolConfig {
             password: "x".into(),
             pass_password: false,
             start_difficulty: None,
+            resubmit: false,
             standing: Standing { rank: 0, weight: 1.0 },
         }
     }

@@ -136,6 +136,7 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
             password: pool.password.reveal().to_owned(),
             pass_password: pool.pass_password,
             start_difficulty: pool.start_difficulty,
+            resubmit: pool.resubmit,
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

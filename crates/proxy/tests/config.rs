@@ -52,6 +52,7 @@ fn a_small_config_has_defaults() {
     assert_eq!((pool.url.host(), pool.url.port()), ("pool.example", 3008));
     assert_eq!(pool.password.reveal(), "x");
     assert_eq!((pool.pass_password, pool.start_difficulty), (false, None));
+    assert!(!pool.resubmit, "a share is sent twice only on request");
 }
 
 #[test]
@@ -85,6 +86,7 @@ fn everything_can_be_set() {
         password = "hunter2"
         pass_password = true
         start_difficulty = 4096.5
+        resubmit = true
         options = { difficulty_scale = "hstratum" }
         [[route.pool]]
         url = "stratum+tcp://[::1]:3008"
@@ -108,6 +110,7 @@ fn everything_can_be_set() {
     assert_eq!(route.pools[0].name.as_str(), "first");
     assert_eq!(route.pools[1].url.authority(), "[::1]:3008");
     assert_eq!(route.pools[0].password.reveal(), "hunter2");
+    assert!(route.pools[0].resubmit && !route.pools[1].resubmit);
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 

@@ -191,6 +191,14 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// A [`ParseError`] naming the field.
     fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError>;
 
+    /// Whether the pool has resumed the session that it was `asked` for, so that it still knows the
+    /// jobs and shares of the lost connection. It is only looked at where the pool gave the same
+    /// id and the same extranonce1 again. That alone proves nothing where servers count their
+    /// sessions, since a server that restarts counts from the start.
+    fn resumes(&self, _asked: &str, _given: &Subscribed) -> bool {
+        false
+    }
+
     /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
     /// rig. `fallback` asks for the form that stricter pools take, after a share was refused for
     /// its form.
@@ -264,6 +272,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         share: &Self::Share,
         out: &mut BytesMut,
     );
+
+    /// Asks a pool that has been silent for long something harmless that every server answers, be
+    /// it with an error: only that there is an answer counts.
+    fn put_probe(&self, id: u64, out: &mut BytesMut) {
+        rpc::put_request(out, id, "mining.extranonce.subscribe", format_args!("[]"));
+    }
 
     /// What a pool means by an error that it answers a submit with.
     fn classify_refusal(&self, error: &PoolError) -> Refusal {

@@ -14,6 +14,8 @@ pub struct Book {
     sent: AtomicU64,
     unchecked: AtomicU64,
     late_verdicts: AtomicU64,
+    resent: AtomicU64,
+    resent_duplicates: AtomicU64,
     undeliverable: AtomicU64,
 }
 
@@ -39,6 +41,16 @@ impl Book {
         self.late_verdicts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A share was sent to its pool once more, after a lost connection.
+    pub fn resent(&self) {
+        self.resent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A pool had a share that was sent once more, so it counts as accepted.
+    pub fn resent_duplicate(&self) {
+        self.resent_duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A verdict came when its rig had left.
     pub fn undeliverable(&self) {
         self.undeliverable.fetch_add(1, Ordering::Relaxed);
@@ -54,6 +66,8 @@ impl Book {
             work: std::array::from_fn(|at| self.work[at].get()),
             unchecked: load(&self.unchecked),
             late_verdicts: load(&self.late_verdicts),
+            resent: load(&self.resent),
+            resent_duplicates: load(&self.resent_duplicates),
             undeliverable: load(&self.undeliverable),
         }
     }
@@ -92,6 +106,10 @@ pub struct Totals {
     pub unchecked: u64,
     /// Answers that came after their share had been given up.
     pub late_verdicts: u64,
+    /// Shares sent to their pool once more, after a lost connection.
+    pub resent: u64,
+    /// Those of them that the pool had already, so that they count as accepted.
+    pub resent_duplicates: u64,
     /// Verdicts whose rig had left.
     pub undeliverable: u64,
 }

@@ -3,7 +3,8 @@
 //! Its notify is `[job, previous block, work, clean]`, its submit
 //! `[worker, job, extranonce2, hash]`: the rig says what its hash is. Difficulty `d` is the target
 //! 2²⁵⁶ / d. A hash `ee…` is a bad proof. A pool's job `late…` takes only shares whose extranonce2
-//! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about.
+//! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about. A session
+//! `kept…` that the pool gives again is resumed.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -215,6 +216,10 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
             session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
         })
+    }
+
+    fn resumes(&self, asked: &str, _: &Subscribed) -> bool {
+        asked.starts_with("kept")
     }
 
     fn split(

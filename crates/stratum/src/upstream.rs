@@ -14,6 +14,8 @@ mod jobs;
 mod names;
 mod pace;
 mod requests;
+mod resubmit;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +41,8 @@ use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
 use requests::{Request, Requests};
+use resubmit::Resubmit;
+use silence::Silence;
 
 /// How long a pool may take to answer a subscribe or an authorize.
 const LOGIN_WITHIN: Duration = Duration::from_secs(10);
@@ -64,6 +68,9 @@ pub struct UpstreamConfig {
     pub prefix_bytes: Option<usize>,
     /// The most rigs on this connection.
     pub max_rigs: usize,
+    /// Whether shares that a connection is lost with are sent once more on the next, instead of
+    /// being lost.
+    pub resubmit: bool,
     /// Whether the stricter split is known to be needed.
     pub fallback: bool,
     /// The difficulty that the pool is asked for, on its own scale.
@@ -86,6 +93,7 @@ impl UpstreamConfig {
             agent: agent.into(),
             prefix_bytes: None,
             max_rigs: 250,
+            resubmit: false,
             fallback: false,
             start_difficulty: None,
             max_shares_per_second: 50,
@@ -104,6 +112,8 @@ pub struct Upstream<D: Dialect, T> {
     pacer: Pacer<D, T>,
     names: Names,
     brake: Brake,
+    silence: Silence,
+    resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     announced: Announced,
     subscribed: Option<Subscribed>,
@@ -136,6 +146,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             brake: Brake::new(config.max_shares_per_second),
             pacer: Pacer::new(dialect.pace()),
             jobs: Jobs::new(ids),
+            resubmit: Resubmit::new(config.resubmit),
             dialect,
             config,
             phase: Phase::Offline,
@@ -143,6 +154,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             events: VecDeque::new(),
             requests: Requests::new(),
             names: Names::new(),
+            silence: Silence::default(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
@@ -159,10 +171,11 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// A connection to the pool is there.
     pub fn handle_connected(&mut self, now: Instant) {
         if self.phase != Phase::Offline {
-            self.handle_disconnected();
+            self.handle_disconnected(now);
         }
         self.phase = Phase::Subscribing;
         self.former = self.generation;
+        self.silence.begin();
         self.announced = Announced::default();
         self.next_extranonce = None;
         self.bad_lines = 0;
@@ -174,8 +187,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.transmit.write(|out| self.dialect.put_subscribe(id, agent, former, out));
     }
 
-    /// The connection is lost, or is being given up. Every share that waits gets its verdict.
-    pub fn handle_disconnected(&mut self) {
+    /// The connection is lost, or is being given up. Every share that waits gets its verdict, or
+    /// is held to be sent again.
+    pub fn handle_disconnected(&mut self, now: Instant) {
         if self.phase == Phase::Subscribing {
             // Perhaps the pool does not like the session that was to be resumed.
             if let Some(given) = &mut self.subscribed {
@@ -189,11 +203,16 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.notice(notice);
         }
         self.jobs.close_all();
-        let waiting = self.pacer.drain().map(|queued| queued.ticket);
-        for ticket in waiting.chain(self.requests.drain_shares()) {
+        let resubmit = &mut self.resubmit;
+        let written = self.requests.drain_shares();
+        let mut lost: Vec<T> =
+            written.filter_map(|(id, ticket)| resubmit.hold_written(id, ticket, now)).collect();
+        lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
+        for ticket in lost {
             let verdict = Err(Reject::lost());
             self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
         }
+        self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);
     }
 
@@ -202,12 +221,13 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return;
         }
+        self.silence.heard(now);
         let Ok(message) = Message::parse(line) else {
             self.bad_lines += 1;
             let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
             self.notice(Notice::BadLine(start));
             if self.bad_lines >= MAX_BAD_LINES {
-                self.down(DownReason::BadLines);
+                self.down(DownReason::BadLines, now);
             }
             return;
         };
@@ -227,6 +247,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             None => self.handle_answer(&message, now),
         }
+        self.resubmit(now);
     }
 
     /// A line from the pool was too long and has been skipped.
@@ -234,10 +255,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return;
         }
+        self.silence.heard(now);
         self.notice(Notice::Overlong { cap });
         let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;
         if self.overlong.replace(now).is_some_and(recent) {
-            self.down(DownReason::Overlong { cap });
+            self.down(DownReason::Overlong { cap }, now);
         }
     }
 
@@ -259,25 +281,29 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.phase == Phase::Offline {
-            return;
+            return self.resubmit(now);
         }
         self.publish_settled(now);
         self.look_at_flow(now);
         self.expire_requests(now);
+        self.probe_if_silent(now);
         self.write_submissions(now);
+        self.resubmit(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.phase == Phase::Offline {
-            return None;
+            return self.resubmit.gives_up_at();
         }
         let times = [
             self.jobs.settles_at(),
             self.requests.next_deadline(),
             self.pacer.next_slot(),
             self.brake.next_look(),
+            self.probes_at(),
+            self.resubmit.gives_up_at(),
         ];
         times.into_iter().flatten().min()
     }
@@ -311,10 +337,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.phase == Phase::Live
     }
 
-    /// How many shares are written or queued and have no verdict yet.
+    /// How many shares are written, queued or held and have no verdict yet.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.requests.shares() + self.pacer.queued()
+        self.requests.shares() + self.pacer.queued() + self.resubmit.held()
     }
 
     /// What the pool gave at its last subscribe.
@@ -324,6 +350,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) {
+        if matches!(event, PoolEvent::Notify(_)) {
+            self.silence.notified(now);
+        }
         match event {
             // Whether it belongs to a new generation is not known before the subscribe's answer.
             PoolEvent::Notify(job) if self.phase == Phase::Subscribing => self.jobs.hold(job),
@@ -368,7 +397,7 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// Makes what the pool gave the present ground; a new generation unless it is the same.
     /// `false` when there is no room in it: the connection is down then.
-    fn settle_on(&mut self, given: Subscribed) -> bool {
+    fn settle_on(&mut self, given: Subscribed, now: Instant) -> bool {
         let split = self.dialect.split(&given, self.config.prefix_bytes, self.config.fallback);
         self.subscribed = Some(given);
         match split {
@@ -379,7 +408,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 true
             }
             Err(error) => {
-                self.down(DownReason::NoRoom(error));
+                self.down(DownReason::NoRoom(error), now);
                 false
             }
         }
@@ -400,7 +429,7 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The pool refused a share for its form. If the split is one that stricter pools do not take,
     /// and none was taken so far, the stricter one is used from now on.
-    fn fall_back(&mut self, error: &PoolError) {
+    fn fall_back(&mut self, error: &PoolError, now: Instant) {
         let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
         if !wide || self.accepted > 0 || self.config.fallback {
             return;
@@ -412,7 +441,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let before = self.generation;
         let work = self.jobs.latest();
         // The same ground again would have the same leases, to which the work was told already.
-        if self.settle_on(given)
+        if self.settle_on(given, now)
             && self.generation != before
             && let Some(work) = work
         {
@@ -421,9 +450,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// Gives the connection up, once: from here on the session is as good as disconnected.
-    fn down(&mut self, reason: DownReason) {
+    fn down(&mut self, reason: DownReason, now: Instant) {
         self.events.push_back(UpstreamEvent::Down(reason));
-        self.handle_disconnected();
+        self.handle_disconnected(now);
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -112,5 +112,7 @@ pub(super) struct PoolTable {
     #[serde(default)]
     pub(super) weight: Option<Positive>,
     #[serde(default)]
+    pub(super) resubmit: bool,
+    #[serde(default)]
     pub(super) options: RawOptions,
 }

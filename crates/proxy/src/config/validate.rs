@@ -194,6 +194,7 @@ impl Check<'_> {
             pass_password: table.pass_password,
             start_difficulty: table.start_difficulty.map(Positive::difficulty),
             weight,
+            resubmit: table.resubmit,
             options: table.options.into(),
         }
     }

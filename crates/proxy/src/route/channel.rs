@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::backoff::Backoff;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::{Fault, Reject};
+use orepass_stratum::error::{Fault, Reject, shown};
 use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{BRAKE_FOR, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
@@ -14,8 +14,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{PoolConfig, Route};
+use super::Route;
+use super::reconnect::{Place, Refused};
 use crate::clock::now;
+use crate::config::PoolUrl;
+use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, pump};
 use crate::ticket::Ticket;
 
@@ -57,6 +60,7 @@ impl<D: Dialect> Channel<D> {
             route: Arc::clone(route),
             pool,
             dedicated,
+            place: Place::new(route.pool(pool).url.clone()),
             closing: closing.clone(),
             view: view_sender,
             inbox: receiver,
@@ -118,6 +122,7 @@ struct Task<D: Dialect> {
     route: Arc<Route<D>>,
     pool: PoolIndex,
     dedicated: bool,
+    place: Place,
     closing: CancellationToken,
     log: Log,
     view: watch::Sender<ChannelView<D>>,
@@ -132,7 +137,7 @@ impl<D: Dialect> Task<D> {
             let end = self.connection(&mut upstream).await;
             // The session goes offline before its end is told, so the last view tells.
             let was_live = self.view.borrow().live;
-            upstream.handle_disconnected();
+            upstream.handle_disconnected(now());
             self.drain(&mut upstream);
             if self.closing.is_cancelled() {
                 return;
@@ -143,7 +148,11 @@ impl<D: Dialect> Task<D> {
             }
             let wait = backoff.next_wait(fastrand::f64());
             self.log.lost(&end, was_live, wait);
-            self.idle(wait).await;
+            let served = was_live || matches!(end, End::Reconnect | End::SameExtranonce);
+            if !served && let Some(left) = self.place.go_back() {
+                self.log.went_back(&left, self.place.url());
+            }
+            self.idle(wait, &mut upstream).await;
         }
     }
 
@@ -172,6 +181,7 @@ impl<D: Dialect> Task<D> {
         let upstream = UpstreamConfig {
             prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
+            resubmit: pool.resubmit,
             fallback: self.route.needs_fallback(self.pool),
             start_difficulty: pool.start_difficulty,
             max_shares_per_second: config.max_pool_shares_per_second,
@@ -183,10 +193,14 @@ impl<D: Dialect> Task<D> {
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connecting = self.route.connector.connect(&self.route.pool(self.pool).url);
-        let connection = tokio::select! {
-            connection = connecting => connection,
-            () = self.closing.cancelled() => return End::Stopped,
+        let (connector, url) = (Arc::clone(&self.route.connector), self.place.url().clone());
+        let mut connecting = connector.connect(&url);
+        let connection = loop {
+            tokio::select! {
+                connection = &mut connecting => break connection,
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                () = self.closing.cancelled() => return End::Stopped,
+            }
         };
         let (reader, writer) = match connection {
             Ok(connection) => connection,
@@ -194,32 +208,63 @@ impl<D: Dialect> Task<D> {
         };
         upstream.handle_connected(now());
         let ending = self.closing.clone();
-        let Self { inbox, view, route, log, pool, .. } = self;
+        let Self { inbox, view, route, log, pool, place, .. } = self;
         let pool = *pool;
-        let on_event = |upstream: &Upstream<D, Ticket>, event| {
-            take_event(route, pool, log, view, upstream, event)
+        let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
+            UpstreamEvent::Reconnect { host, port } => redirected(route, place, log, host, port),
+            event => take_event(route, pool, log, view, upstream, event),
         };
         pump(upstream, reader, writer, inbox, &ending, on_event).await
     }
 
     /// Passes on what is left after a connection's end.
-    fn drain(&mut self, upstream: &mut Upstream<D, Ticket>) {
+    fn drain(&self, upstream: &mut Upstream<D, Ticket>) {
         while let Some(event) = upstream.poll_event() {
             // Nothing of it can end the connection any more.
             let _ = take_event(&self.route, self.pool, &self.log, &self.view, upstream, event);
         }
     }
 
+    /// Gives up shares that were held for the next connection, and have been for too long.
+    fn time_out(&self, upstream: &mut Upstream<D, Ticket>) {
+        upstream.handle_timeout(now());
+        self.drain(upstream);
+    }
+
     /// Waits, and answers shares that come meanwhile: no connection can take them.
-    async fn idle(&mut self, wait: std::time::Duration) {
+    async fn idle(&mut self, wait: std::time::Duration, upstream: &mut Upstream<D, Ticket>) {
         let over = tokio::time::sleep(wait);
         tokio::pin!(over);
         loop {
             tokio::select! {
                 () = &mut over => return,
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
                 () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
+        }
+    }
+}
+
+/// The pool wants us to connect again, perhaps at another place.
+fn redirected<D: Dialect>(
+    route: &Route<D>,
+    place: &mut Place,
+    log: &Log,
+    host: Option<String>,
+    port: Option<u16>,
+) -> ControlFlow<End> {
+    let pools = route.config.pools.iter().map(|pool| &pool.url);
+    match place.follow(host.as_deref(), port, pools, now()) {
+        Ok(moves) => {
+            if moves {
+                log.redirected(place.url());
+            }
+            ControlFlow::Break(End::Reconnect)
+        }
+        Err(refused) => {
+            log.elsewhere(host.as_deref(), port, refused);
+            ControlFlow::Continue(())
         }
     }
 }
@@ -255,18 +300,11 @@ fn take_event<D: Dialect>(
             ticket.resolve(verdict);
         }
         UpstreamEvent::LateVerdict => route.book.late_verdict(),
+        UpstreamEvent::Resent => route.book.resent(),
+        UpstreamEvent::ResentDuplicate => route.book.resent_duplicate(),
         UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
-        UpstreamEvent::Reconnect { host, port } => {
-            let configured = |pool: &PoolConfig| {
-                host.as_deref().is_none_or(|host| host == pool.url.host())
-                    && port.is_none_or(|port| port == pool.url.port())
-            };
-            let stays = configured(route.pool(pool));
-            if stays {
-                return ControlFlow::Break(End::Reconnect);
-            }
-            log.elsewhere(host.as_deref(), port);
-        }
+        // It comes too late to be followed.
+        UpstreamEvent::Reconnect { .. } => {}
         UpstreamEvent::Notice(notice) => {
             match &notice {
                 Notice::Fallback { .. } => route.note_fallback(pool),
@@ -319,8 +357,9 @@ impl Log {
         }
     }
 
-    fn elsewhere(&self, host: Option<&str>, port: Option<u16>) {
+    fn elsewhere(&self, host: Option<&str>, port: Option<u16>, refused: Refused) {
         let Self { route, pool, channel } = self;
+        let host = host.map(shown);
         warn!(
             event = "pool.reconnect_refused",
             route,
@@ -328,7 +367,20 @@ impl Log {
             channel,
             host,
             port,
-            "the pool wants us on another server; not followed, since anyone between us and the pool could ask for that. Configure that server if it is right"
+            "the pool wants us on another server; not followed: {refused}"
+        );
+    }
+
+    fn redirected(&self, to: &PoolUrl) {
+        let Self { route, pool, channel } = self;
+        info!(event = "pool.redirected", route, pool, channel, "the pool sends us to {to}");
+    }
+
+    fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
+        let Self { route, pool, channel } = self;
+        warn!(
+            event = "pool.redirected",
+            route, pool, channel, "{left}, where the pool sent us, does not serve us; back to {to}"
         );
     }
 

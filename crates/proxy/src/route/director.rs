@@ -230,6 +230,7 @@ mod tests {
             password: "x".into(),
             pass_password: false,
             start_difficulty: None,
+            resubmit: false,
             standing: Standing { rank: 0, weight: 1.0 },
         };
         let memory = memory.route("hns");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::brake::BrakeEnd;
+use super::silence::PROBE_WITHIN;
 use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError, Reject};
@@ -28,6 +29,10 @@ pub enum UpstreamEvent<T> {
     },
     /// The pool answered a share that had been given up.
     LateVerdict,
+    /// A share was written once more, since the connection that it was written to before was lost.
+    Resent,
+    /// The pool had such a share already: it counts as accepted, as its verdict says.
+    ResentDuplicate,
     /// The pool wants us elsewhere.
     Reconnect {
         /// Where to; the same host when absent.
@@ -150,6 +155,14 @@ pub enum DownReason {
     /// Shares stay without an answer.
     #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
     Unanswered,
+    /// Nothing comes from the pool, not even when it is asked.
+    #[error(
+        "the pool said nothing for {silent:?}, and did not answer a question within {PROBE_WITHIN:?}"
+    )]
+    Silent {
+        /// How long, in whole seconds.
+        silent: Duration,
+    },
 }
 
 impl DownReason {

@@ -36,10 +36,15 @@ pub(super) struct Known<D: Dialect> {
     /// The pool's jobs that are this work, of the connection that told it last: the first one,
     /// which serves every share, and the newest ones.
     names: VecDeque<Arc<D::Job>>,
-    /// When its epoch ended.
+    /// The epoch in which the pool told it last.
+    epoch: Epoch,
+    /// When that ended.
     ended_at: Option<Instant>,
-    /// Told on the present connection.
+    /// The pool takes shares for it on the present connection, as far as its epoch allows: it told
+    /// it there, or resumed the session in which it did.
     announced: bool,
+    /// So it was on the connection that is lost.
+    resumable: bool,
 }
 
 impl<D: Dialect> Jobs<D> {
@@ -78,13 +83,23 @@ impl<D: Dialect> Jobs<D> {
         self.known(frames)?.names.iter().rev().find(|job| frames.dialect.serves(job, share))
     }
 
+    /// Whether the pool takes a share under any of the names of its work.
+    pub(super) fn serves(&self, frames: &JobFrames<D>, share: &D::Share) -> bool {
+        self.serving(frames, share).is_some()
+    }
+
+    /// Whether the pool has told a work on the present connection, or resumed the session.
+    pub(super) fn has_told(&self) -> bool {
+        self.works.back().is_some_and(|latest| latest.announced)
+    }
+
     /// Whether the pool still takes shares for a work. Works that are too many newer ones behind,
     /// or of another generation, are not known any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
         let Some(known) = self.known(frames) else { return false };
         known.announced
             && match frames.dialect.open_jobs().linger {
-                None => frames.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
+                None => known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
                 Some(limit) => {
                     known.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
                 }
@@ -113,12 +128,23 @@ impl<D: Dialect> Jobs<D> {
         std::mem::replace(&mut self.pool_target, target) != target
     }
 
-    /// The connection is lost: no former job is open until the pool tells it again.
+    /// The connection is lost: no former job is open until the pool tells it again or resumes the
+    /// session.
     pub(super) fn close_all(&mut self) {
+        let latest = self.works.back().map(|latest| Arc::clone(&latest.frames.dialect));
+        let worthless = latest.is_some_and(|dialect| self.epoch_is_ending(&dialect));
         self.early = None;
         self.pending = None;
         for known in &mut self.works {
-            known.announced = false;
+            known.resumable |= std::mem::take(&mut known.announced);
+            known.resumable &= !worthless;
+        }
+    }
+
+    /// The login of another connection has shown whether the session is resumed.
+    pub(super) fn resume(&mut self, resumed: bool) {
+        for known in &mut self.works {
+            known.announced |= std::mem::take(&mut known.resumable) && resumed;
         }
     }
 
@@ -145,9 +171,9 @@ impl<D: Dialect> Jobs<D> {
 
     /// The present work and the names under which the pool told it.
     pub(super) fn latest(&self) -> Option<Known<D>> {
-        let Known { frames, names, ended_at, announced } = self.works.back()?;
-        let (frames, names) = (Arc::clone(frames), names.clone());
-        Some(Known { frames, names, ended_at: *ended_at, announced: *announced })
+        let known = self.works.back()?;
+        let (frames, names) = (Arc::clone(&known.frames), known.names.clone());
+        Some(Known { frames, names, ..*known })
     }
 
     /// Goes on with a work in another generation, under new leases.
@@ -172,16 +198,9 @@ impl<D: Dialect> Jobs<D> {
     ) -> Option<Arc<D::Job>> {
         let target = dialect.pool_target(&job, announced);
         self.pool_target = target;
+        let epoch = self.epoch;
         if let Some(known) = self.repeated(dialect, &job) {
-            let reopened = !std::mem::replace(&mut known.announced, true);
-            if reopened {
-                // On this connection the pool may have given the former names to other jobs.
-                known.names.clear();
-            }
-            if known.names.len() >= MAX_NAMES {
-                known.names.remove(1);
-            }
-            known.names.push_back(job);
+            let reopened = known.told_again(job, epoch);
             return reopened.then(|| Arc::clone(&known.frames.job));
         }
         if let Some(latest) = self.works.back() {
@@ -189,6 +208,12 @@ impl<D: Dialect> Jobs<D> {
             if !latest.announced || dialect.supersedes(&latest.frames.job, &job) {
                 self.epoch.0 += 1;
             }
+        }
+        // Rigs are told it anew, but some may still have shares of it under its former id.
+        let epoch = self.epoch;
+        let closed = self.works.iter_mut().filter(|known| !known.announced);
+        for former in closed.filter(|known| dialect.same_work(&known.frames.job, &job)) {
+            former.told_again(Arc::clone(&job), epoch);
         }
         self.adopt(dialect, Arc::clone(&job), target, generation, now);
         Some(job)
@@ -217,7 +242,7 @@ impl<D: Dialect> Jobs<D> {
     ) {
         self.serial.0 += 1;
         for former in &mut self.works {
-            if former.frames.epoch != self.epoch {
+            if former.epoch != self.epoch {
                 former.ended_at.get_or_insert(arrived);
             }
         }
@@ -232,14 +257,44 @@ impl<D: Dialect> Jobs<D> {
             arrived,
         }));
         let names = VecDeque::from([job]);
-        self.works.push_back(Known { frames, names, ended_at: None, announced: true });
+        let epoch = self.epoch;
+        let (ended_at, announced, resumable) = (None, true, false);
+        self.works.push_back(Known { frames, names, epoch, ended_at, announced, resumable });
         while self.works.len() > dialect.open_jobs().count.clamp(1, MAX_WORKS) {
             self.works.pop_front();
         }
     }
 }
 
+impl<D: Dialect> Known<D> {
+    /// The pool told the work under this name; `true` when it is open again by that.
+    fn told_again(&mut self, name: Arc<D::Job>, epoch: Epoch) -> bool {
+        let reopened = !std::mem::replace(&mut self.announced, true);
+        if reopened {
+            // On this connection the pool may have given the former names to other jobs.
+            self.names.clear();
+        }
+        if self.names.len() >= MAX_NAMES {
+            self.names.remove(1);
+        }
+        self.names.push_back(name);
+        self.epoch = epoch;
+        self.ended_at = None;
+        reopened
+    }
+}
+
 impl<D: Dialect, T> Upstream<D, T> {
+    /// Whether the pool goes on with the session that it was asked for.
+    pub(super) fn resumes(&self, given: &Subscribed) -> bool {
+        let Some(former) = &self.subscribed else { return false };
+        former.session.as_deref().is_some_and(|asked| {
+            given.session.as_deref() == Some(asked)
+                && given.extranonce1 == former.extranonce1
+                && self.dialect.resumes(asked, given)
+        })
+    }
+
     pub(super) fn take_job(&mut self, job: D::Job, now: Instant) {
         // It was told before the extranonce changed.
         self.publish_pending(now);
@@ -248,7 +303,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         {
             let announced_size = size.or(given.announced_size);
             let given = Subscribed { extranonce1, announced_size, ..given.clone() };
-            if !self.settle_on(given) {
+            if !self.settle_on(given, now) {
                 return;
             }
         }

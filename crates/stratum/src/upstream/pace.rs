@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::requests::{Request, Terms, put_authorize, slot_after};
+use super::resubmit::Attempt;
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
@@ -15,7 +16,7 @@ use crate::transmit::Transmit;
 use crate::verdict::Verdict;
 
 /// The most shares that wait to be written; one more is refused as overflow.
-const MAX_QUEUED: usize = 256;
+pub(super) const MAX_QUEUED: usize = 256;
 
 pub(super) struct Pacer<D: Dialect, T> {
     pace: Option<Pace>,
@@ -31,6 +32,7 @@ pub(super) struct Pacer<D: Dialect, T> {
 pub(super) struct Queued<D: Dialect, T> {
     pub(super) submission: Submission<D>,
     pub(super) ticket: T,
+    pub(super) attempt: Attempt,
 }
 
 struct Slot {
@@ -56,8 +58,13 @@ impl<D: Dialect, T> Pacer<D, T> {
         if self.queue.len() >= MAX_QUEUED {
             return Err(ticket);
         }
-        self.queue.push_back(Queued { submission, ticket });
+        self.queue.push_back(Queued { submission, ticket, attempt: Attempt::First });
         Ok(())
+    }
+
+    /// Queues a share that a connection was lost with; it had its place already.
+    pub(super) fn requeue(&mut self, queued: Queued<D, T>) {
+        self.queue.push_back(queued);
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -171,9 +178,15 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
             let forgone = self.brake.forgone(queued.submission.hashes);
             let terms = Terms { account: named.cloned(), forgone };
-            self.requests.push(Request::Share(queued.ticket, terms), now);
+            let Queued { submission, ticket, attempt } = queued;
+            self.requests.push(Request::Share(ticket, terms), now);
+            if attempt == Attempt::Again {
+                self.events.push_back(UpstreamEvent::Resent);
+            }
+            let account = submission.account.clone();
+            self.resubmit.wrote(id, submission, attempt);
             self.pacer.wrote(id, true, now);
-            if let Some(account) = queued.submission.account {
+            if let Some(account) = account {
                 self.introduce(account, now);
             }
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::silence::PROBE_WITHIN;
 use super::{
     DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamConfig,
     UpstreamEvent, VERDICT_WITHIN,
@@ -25,6 +26,8 @@ pub(super) enum Request<D: Dialect, T> {
     Subscribe,
     Authorize,
     Question(Arc<D::Job>),
+    /// Whether the pool still lives.
+    Probe,
     /// The authorize of a worker beside the route's own user.
     Name(Arc<Account>),
     Share(T, Terms),
@@ -39,11 +42,13 @@ pub(super) struct Terms {
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
-/// grow too: those of the login are shorter, and nothing is asked before it.
+/// grow too among the requests that have the same time, of which there are two kinds.
 pub(super) struct Requests<D: Dialect, T> {
     open: VecDeque<Open<D, T>>,
     next_id: u64,
     shares: usize,
+    /// Those that have less time than a share. Mostly none, so they are not worth a queue.
+    hurried: usize,
     expired: VecDeque<u64>,
 }
 
@@ -55,7 +60,7 @@ struct Open<D: Dialect, T> {
 
 impl<D: Dialect, T> Requests<D, T> {
     pub(super) const fn new() -> Self {
-        Self { open: VecDeque::new(), next_id: 1, shares: 0, expired: VecDeque::new() }
+        Self { open: VecDeque::new(), next_id: 1, shares: 0, hurried: 0, expired: VecDeque::new() }
     }
 
     /// The id of the request that is pushed next. Ids go on from one connection to the next, so
@@ -75,7 +80,9 @@ impl<D: Dialect, T> Requests<D, T> {
         let id = self.next_id;
         self.next_id += 1;
         self.shares += usize::from(matches!(request, Request::Share(..)));
-        self.open.push_back(Open { id, sent: now, request });
+        let open = Open { id, sent: now, request };
+        self.hurried += usize::from(open.is_hurried());
+        self.open.push_back(open);
         id
     }
 
@@ -92,30 +99,43 @@ impl<D: Dialect, T> Requests<D, T> {
         self.open.len() < MAX_REQUESTS
     }
 
-    /// Forgets all requests and gives back what came with the shares among them.
-    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = T> + use<'_, D, T> {
+    /// Forgets all requests and gives back the ids of the shares among them and what came with
+    /// them.
+    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = (u64, T)> + use<'_, D, T> {
         self.shares = 0;
+        self.hurried = 0;
         self.expired.clear();
         self.open.drain(..).filter_map(|open| match open.request {
-            Request::Share(ticket, _) => Some(ticket),
+            Request::Share(ticket, _) => Some((open.id, ticket)),
             _ => None,
         })
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.open.front().map(Open::deadline)
+        self.most_urgent().map(Open::deadline)
     }
 
     fn take(&mut self, id: u64) -> Option<Open<D, T>> {
         let at = self.open.iter().position(|open| open.id == id)?;
         let open = self.open.remove(at)?;
         self.shares -= usize::from(matches!(open.request, Request::Share(..)));
+        self.hurried -= usize::from(open.is_hurried());
         Some(open)
     }
 
     fn take_overdue(&mut self, now: Instant) -> Option<Open<D, T>> {
-        let id = self.open.front().filter(|open| open.deadline() <= now)?.id;
+        let id = self.most_urgent().filter(|open| open.deadline() <= now)?.id;
         self.take(id)
+    }
+
+    /// The request with the earliest deadline: the oldest of either kind.
+    fn most_urgent(&self) -> Option<&Open<D, T>> {
+        let oldest = self.open.front();
+        if self.hurried == 0 {
+            return oldest;
+        }
+        let hurried = self.open.iter().find(|open| open.is_hurried());
+        [oldest, hurried].into_iter().flatten().min_by_key(|open| open.deadline())
     }
 
     fn remember_expired(&mut self, id: u64) {
@@ -133,11 +153,19 @@ impl<D: Dialect, T> Requests<D, T> {
 
 impl<D: Dialect, T> Open<D, T> {
     fn deadline(&self) -> Instant {
-        self.sent
-            + match self.request {
-                Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
-                Request::Question(_) | Request::Name(_) | Request::Share(..) => VERDICT_WITHIN,
-            }
+        self.sent + self.time()
+    }
+
+    const fn time(&self) -> Duration {
+        match self.request {
+            Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
+            Request::Probe => PROBE_WITHIN,
+            Request::Question(_) | Request::Name(_) | Request::Share(..) => VERDICT_WITHIN,
+        }
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.time() < VERDICT_WITHIN
     }
 }
 
@@ -153,7 +181,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let error = message.error.and_then(PoolError::parse);
         match open.request {
             Request::Subscribe => self.subscribe_answered(message, error, now),
-            Request::Authorize => self.authorize_answered(message, error),
+            Request::Authorize => self.authorize_answered(message, error, now),
             Request::Question(job) => {
                 let Some(answer) = message.result else { return };
                 match self.dialect.learn(&job, answer) {
@@ -162,14 +190,21 @@ impl<D: Dialect, T> Upstream<D, T> {
                     Err(error) => self.notice(Notice::UnusableAnswer(error)),
                 }
             }
+            Request::Probe => self.silence.answered(),
             Request::Name(account) => {
                 self.pacer.answered(id, None);
                 self.name_answered(&account, message, error);
                 self.write_submissions(now);
             }
             Request::Share(ticket, terms) => {
+                let again = self.resubmit.done(id);
                 let accepted = message.result.is_some_and(|result| result.get() == "true");
-                let verdict = self.judged(accepted && error.is_none(), error);
+                let verdict = if again && self.is_duplicate(error.as_ref()) {
+                    self.events.push_back(UpstreamEvent::ResentDuplicate);
+                    self.judged(true, None, now)
+                } else {
+                    self.judged(accepted && error.is_none(), error, now)
+                };
                 match (&verdict, terms.account) {
                     (Ok(()), _) => self.brake.accepted(terms.forgone),
                     (Err(reject), Some(account)) if reject.code == RejectCode::Unauthorized => {
@@ -193,6 +228,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Request::Subscribe => reason = Some(DownReason::LoginTimeout("the subscribe")),
                 Request::Authorize => reason = Some(DownReason::LoginTimeout("the authorize")),
                 Request::Question(_) => {}
+                Request::Probe => reason = self.probe_expired(open.sent, now).or(reason),
                 Request::Name(account) => {
                     self.pacer.answered(open.id, None);
                     self.name_unanswered(&account);
@@ -202,7 +238,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
                     self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
-                    self.unanswered += 1;
+                    // Some servers have no answer to a share that they know already.
+                    self.unanswered += u32::from(!self.resubmit.done(open.id));
                     if self.unanswered >= MAX_UNANSWERED {
                         reason = Some(DownReason::Unanswered);
                     }
@@ -210,7 +247,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
         }
         if let Some(reason) = reason {
-            self.down(reason);
+            self.down(reason, now);
         }
     }
 
@@ -221,20 +258,22 @@ impl<D: Dialect, T> Upstream<D, T> {
         now: Instant,
     ) {
         let given = match (message.result, error) {
-            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error)),
+            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error), now),
             (None, None) => {
                 let nothing = PoolError { code: None, message: "no result".into() };
-                return self.down(DownReason::SubscribeRefused(nothing));
+                return self.down(DownReason::SubscribeRefused(nothing), now);
             }
             (Some(result), None) => self.dialect.parse_subscribed(result),
         };
         let given = match given {
             Ok(given) => given,
-            Err(error) => return self.down(DownReason::SubscribeUnusable(error)),
+            Err(error) => return self.down(DownReason::SubscribeUnusable(error), now),
         };
-        if !self.settle_on(given) {
+        let resumed = self.resumes(&given);
+        if !self.settle_on(given, now) {
             return;
         }
+        self.jobs.resume(resumed);
         // What came before the answer is older than it.
         self.next_extranonce = None;
         self.phase = Phase::Authorizing;
@@ -251,20 +290,34 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    fn authorize_answered(&mut self, message: &Message<'_>, error: Option<PoolError>) {
+    fn authorize_answered(
+        &mut self,
+        message: &Message<'_>,
+        error: Option<PoolError>,
+        now: Instant,
+    ) {
         let refused = message.result.is_some_and(|result| result.get() == "false");
         if refused || error.is_some() {
             let reason = error.map_or_else(|| "no reason given".into(), |error| error.to_string());
             let reason = without_password(reason, &self.config.password);
             let user = self.config.user.clone();
-            return self.down(DownReason::AuthorizeRefused { user, reason });
+            return self.down(DownReason::AuthorizeRefused { user, reason }, now);
         }
         self.phase = Phase::Live;
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
     }
 
-    fn judged(&mut self, accepted: bool, error: Option<PoolError>) -> Result<(), Reject> {
+    fn is_duplicate(&self, error: Option<&PoolError>) -> bool {
+        error.is_some_and(|error| self.dialect.classify_refusal(error) == Refusal::Duplicate)
+    }
+
+    fn judged(
+        &mut self,
+        accepted: bool,
+        error: Option<PoolError>,
+        now: Instant,
+    ) -> Result<(), Reject> {
         if accepted {
             self.accepted += 1;
             return Ok(());
@@ -273,7 +326,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             .unwrap_or_else(|| PoolError { code: None, message: "the pool gave no reason".into() });
         let refusal = self.dialect.classify_refusal(&error);
         if refusal == Refusal::Form {
-            self.fall_back(&error);
+            self.fall_back(&error, now);
         }
         let (code, verdict) = match refusal {
             Refusal::Stale => (RejectCode::JobNotFound, Verdict::Stale),

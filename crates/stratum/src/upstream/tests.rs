@@ -7,7 +7,10 @@ mod login;
 mod names;
 mod pace;
 mod reconnect;
+mod resubmit;
+mod resume;
 mod sequences;
+mod silence;
 mod targets;
 
 use std::sync::Arc;
@@ -64,6 +67,13 @@ impl<const LATE: bool> Story<LATE> {
         Self { pool: Upstream::new(Arc::new(coin), config, ids), now: start(), asked: 0 }
     }
 
+    /// Whether shares are sent again after a lost connection; before the first one.
+    fn resubmit(&mut self, resubmit: bool) {
+        let config = UpstreamConfig { resubmit, ..self.pool.config.clone() };
+        let (dialect, ids) = (Arc::clone(&self.pool.dialect), Arc::clone(self.pool.jobs.ids()));
+        self.pool = Upstream::new(dialect, config, ids);
+    }
+
     fn connect(&mut self) -> String {
         self.pool.handle_connected(self.now);
         self.hears()
@@ -77,7 +87,7 @@ impl<const LATE: bool> Story<LATE> {
     }
 
     fn lose(&mut self) {
-        self.pool.handle_disconnected();
+        self.pool.handle_disconnected(self.now);
     }
 
     /// The pool says this; what the session writes to that.
@@ -160,6 +170,8 @@ impl<const LATE: bool> Story<LATE> {
                     format!("{ticket} {}", reject.verdict)
                 }
                 UpstreamEvent::LateVerdict => "late verdict".into(),
+                UpstreamEvent::Resent => "resent".into(),
+                UpstreamEvent::ResentDuplicate => "duplicate of a resent".into(),
                 UpstreamEvent::Reconnect { .. } => "reconnect".into(),
                 UpstreamEvent::Down(reason) => format!("down: {reason}"),
                 UpstreamEvent::Notice(Notice::Ground { split, capacity }) => {

@@ -63,7 +63,8 @@ fn a_share_without_an_answer_is_given_up_after_thirty_seconds() {
     assert_eq!(story.told(), [""; 0]);
     story.later(millis(1));
     assert_eq!(story.told(), ["1 unanswered"]);
-    assert_eq!((story.pool.in_flight(), story.pool.poll_timeout()), (0, None));
+    let silence = story.now + seconds(30);
+    assert_eq!((story.pool.in_flight(), story.pool.poll_timeout()), (0, Some(silence)));
     story.answers("true");
     story.answers("true");
     assert_eq!(story.told(), ["late verdict"]);
@@ -99,7 +100,7 @@ fn three_in_a_row_without_an_answer_mean_that_the_pool_is_gone() {
         ]
     );
     assert!(!story.pool.view().live);
-    story.pool.handle_disconnected();
+    story.pool.handle_disconnected(story.now);
     assert_eq!(story.news(), [""; 0], "everything has been said");
 }
 

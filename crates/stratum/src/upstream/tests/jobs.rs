@@ -61,7 +61,7 @@ fn where_the_pool_looks_at_ids_alone_a_replaced_job_lingers() {
     let coin = Coin { linger: Some(seconds(10)), ..Coin::default() };
     let mut story = Story::mining_with(coin);
     let first = story.work().unwrap();
-    story.later(seconds(100));
+    story.later(seconds(50));
     assert_eq!(job_of(&story.submit(1)), "j1");
     story.answers("true");
     story.notify("j2", "p2", "w2");

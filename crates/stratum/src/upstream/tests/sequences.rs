@@ -28,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         "true,\"error\":null",
         "false,\"error\":null",
         "null,\"error\":[21,\"job not found\"]",
+        "null,\"error\":[22,\"duplicate\"]",
         "null,\"error\":[20,\"incorrect size of extranonce2\"]",
     ]);
     let lines = prop::sample::select(vec![
@@ -57,6 +58,8 @@ struct Owed {
     method: String,
     /// The worker of an authorize.
     name: Option<String>,
+    /// The session that a subscribe asks for.
+    asks_for: Option<String>,
     bytes: usize,
     at: Instant,
 }
@@ -68,19 +71,39 @@ impl Owed {
     }
 }
 
+/// Jobs whose shares a pool takes: id to previous block and work.
+type Open = BTreeMap<String, (String, String)>;
+
+/// What a session that can be resumed had.
+struct Kept {
+    extranonce: String,
+    open: Open,
+    told: Vec<(String, String)>,
+}
+
 /// The pool's view, and the rigs'.
 struct Books<const LATE: bool> {
     story: Story<LATE>,
     pace: Option<Pace>,
     connected: bool,
+    /// Whether the pool resumes sessions.
+    keeps: bool,
+    /// Whether shares are sent again.
+    resubmits: bool,
+    /// The connections so far.
+    connections: u32,
+    /// By share, the connections that it was written to.
+    written: BTreeMap<u32, Vec<u32>>,
+    /// The present session's id.
+    session: String,
+    kept: Option<Kept>,
     extranonce: String,
     next_extranonce: Option<String>,
     owed: Vec<Owed>,
     /// The workers that the pool has welcomed on this connection.
     welcome: BTreeSet<String>,
     ids: BTreeSet<u64>,
-    /// The pool's jobs whose shares it takes: id to previous block and work.
-    open: BTreeMap<String, (String, String)>,
+    open: Open,
     /// All works told so far on this connection, the newest last.
     told: Vec<(String, String)>,
     counter: usize,
@@ -92,7 +115,7 @@ struct Books<const LATE: bool> {
 }
 
 impl<const LATE: bool> Books<LATE> {
-    fn new(coin: Coin<LATE>) -> Self {
+    fn new(coin: Coin<LATE>, keeps: bool) -> Self {
         let pace = coin.pace;
         let mut story = Story::with(coin);
         // So low that it is met.
@@ -101,6 +124,12 @@ impl<const LATE: bool> Books<LATE> {
             pace,
             story,
             connected: false,
+            keeps,
+            resubmits: false,
+            connections: 0,
+            written: BTreeMap::new(),
+            session: String::new(),
+            kept: None,
             extranonce: String::new(),
             next_extranonce: None,
             owed: Vec::new(),
@@ -120,6 +149,7 @@ impl<const LATE: bool> Books<LATE> {
             Step::Connect(at) => {
                 self.forget();
                 self.connected = true;
+                self.connections += 1;
                 self.extranonce = ["aabbccdd", "11223344"][*at].into();
                 self.story.connect()
             }
@@ -154,11 +184,14 @@ impl<const LATE: bool> Books<LATE> {
 
     /// The pool's end of a connection is gone.
     fn forget(&mut self) {
+        let had_session = self.connected && self.logged_in();
         self.connected = false;
         self.owed.clear();
         self.welcome.clear();
-        self.open.clear();
-        self.told.clear();
+        let (open, told) = (std::mem::take(&mut self.open), std::mem::take(&mut self.told));
+        if had_session {
+            self.kept = Some(Kept { extranonce: self.extranonce.clone(), open, told });
+        }
         self.next_extranonce = None;
     }
 
@@ -171,11 +204,26 @@ impl<const LATE: bool> Books<LATE> {
             return String::new();
         };
         let id = owed.id;
-        let given = format!("[\"s\",\"{}\",4],\"error\":null", self.extranonce);
+        // A pool that tells jobs before the session is known has begun another one.
+        let resumes = owed.asks_for.as_ref() == Some(&self.session) && self.told.is_empty();
         match (welcome, owed.method.as_str()) {
             (false, _) => self.answer(id, "null,\"error\":[20,\"no\"]"),
-            (true, "mining.subscribe") => self.answer(id, &given),
+            (true, "mining.subscribe") => {
+                self.begin_session(resumes);
+                let (session, extranonce) = (&self.session, &self.extranonce);
+                let given = format!("[\"{session}\",\"{extranonce}\",4],\"error\":null");
+                self.answer(id, &given)
+            }
             (true, _) => self.answer(id, "true,\"error\":null"),
+        }
+    }
+
+    fn begin_session(&mut self, resumes: bool) {
+        let kept = self.kept.take();
+        if !resumes || !self.keeps {
+            self.session = format!("{}{}", ["s", "kept"][usize::from(self.keeps)], self.ids.len());
+        } else if let Some(kept) = kept.filter(|kept| kept.extranonce == self.extranonce) {
+            (self.open, self.told) = (kept.open, kept.told);
         }
     }
 
@@ -253,7 +301,9 @@ impl<const LATE: bool> Books<LATE> {
             }
             let name = call["params"][0].as_str().filter(|_| method == "mining.authorize");
             let name = name.map(str::to_owned);
-            self.owed.push(Owed { id, method, name, bytes: line.len() + 1, at: now });
+            let asks_for = call["params"][1].as_str().map(Into::into);
+            let bytes = line.len() + 1;
+            self.owed.push(Owed { id, method, name, asks_for, bytes, at: now });
         }
         let Some(pace) = self.pace else { return };
         let recent = |owed: &&Owed| now.duration_since(owed.at) < seconds(1);
@@ -264,11 +314,15 @@ impl<const LATE: bool> Books<LATE> {
         assert!(bytes.len() < 2 || bytes.iter().sum::<usize>() <= pace.bytes);
     }
 
-    fn read_submit(&self, line: &str, params: &Value) {
+    fn read_submit(&mut self, line: &str, params: &Value) {
         let name = params[0].as_str().unwrap();
         assert!(name == OWN || self.welcome.contains(name), "{line}: {:?}", self.welcome);
         let extranonce2 = params[2].as_str().unwrap();
         let ticket = u32::from_str_radix(&extranonce2[2..], 16).unwrap();
+        let written = self.written.entry(ticket).or_default();
+        assert!(written.last().is_none_or(|last| *last < self.connections), "twice: {line}");
+        written.push(self.connections);
+        assert!(written.len() <= 1 + usize::from(self.resubmits), "once too often: {line}");
         let (frames, extranonce) = &self.frames[self.waiting[&ticket]];
         assert_eq!(*extranonce, self.extranonce, "another generation's share: {line}");
         assert_eq!(frames.generation, self.story.pool.view().generation);
@@ -294,7 +348,7 @@ impl<const LATE: bool> Books<LATE> {
             self.forget();
         }
         assert_eq!(self.story.pool.in_flight(), self.waiting.len());
-        if !self.story.pool.is_live() {
+        if !self.story.pool.is_live() && !self.resubmits {
             assert!(self.waiting.is_empty(), "shares wait for nothing");
         }
         assert!(self.story.pool.jobs.names() <= 32);
@@ -331,12 +385,16 @@ impl<const LATE: bool> Books<LATE> {
     }
 }
 
-fn play<const LATE: bool>(coin: Coin<LATE>, steps: &[Step]) {
-    let mut books = Books::new(coin);
+fn play<const LATE: bool>(coin: Coin<LATE>, keeps: bool, resubmits: bool, steps: &[Step]) {
+    let mut books = Books::new(coin, keeps);
+    books.story.resubmit(resubmits);
+    books.resubmits = resubmits;
     for step in [Step::Connect(0), Step::Login(true), Step::Login(true)].iter().chain(steps) {
         books.play(step);
     }
-    books.play(&Step::Lose);
+    for last in [Step::Lose, Step::Wait(30_000)] {
+        books.play(&last);
+    }
     assert!(books.waiting.is_empty(), "no verdict for {:?}", books.waiting);
 }
 
@@ -352,12 +410,14 @@ proptest! {
         bytes in 100_usize..700,
         wide: bool,
         late: bool,
+        keeps: bool,
+        resubmits: bool,
     ) {
         let pace = paced.then_some(Pace { bytes, submits: 3 });
         if late {
-            play(Coin::<true> { pace, wide, linger: None }, &steps);
+            play(Coin::<true> { pace, wide, linger: None }, keeps, resubmits, &steps);
         } else {
-            play(Coin::<false> { pace, wide, linger: None }, &steps);
+            play(Coin::<false> { pace, wide, linger: None }, keeps, resubmits, &steps);
         }
     }
 }

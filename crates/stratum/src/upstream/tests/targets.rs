@@ -78,7 +78,7 @@ fn a_target_behind_its_job_comes_out_with_it() {
     set_target(&mut story, 64);
     assert_eq!(story.told(), ["difficulty 64", "view"]);
     assert_eq!(story.work().unwrap().pool_target, target(64));
-    assert_eq!(story.pool.poll_timeout(), None);
+    assert_eq!(story.pool.poll_timeout(), Some(story.now + seconds(60)), "nothing is waited for");
 
     // And each time after that; an absent one means the last.
     story.notify("j2", "p1", "w2");
