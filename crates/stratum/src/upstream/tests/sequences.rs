@@ -69,6 +69,11 @@ impl Owed {
     fn is_login(&self) -> bool {
         self.method == "mining.subscribe" || self.name.as_deref() == Some(OWN)
     }
+
+    /// Whether it asks if the pool still lives: one short line at a time, outside the window.
+    fn is_probe(&self) -> bool {
+        self.method == "mining.extranonce.subscribe"
+    }
 }
 
 /// Jobs whose shares a pool takes: id to previous block and work.
@@ -307,7 +312,8 @@ impl<const LATE: bool> Books<LATE> {
         }
         let Some(pace) = self.pace else { return };
         let recent = |owed: &&Owed| now.duration_since(owed.at) < seconds(1);
-        let waiting = self.owed.iter().filter(|owed| !owed.is_login()).filter(recent);
+        let paced = |owed: &&Owed| !owed.is_login() && !owed.is_probe();
+        let waiting = self.owed.iter().filter(paced).filter(recent);
         let bytes: Vec<usize> = waiting.clone().map(|owed| owed.bytes).collect();
         let submits = waiting.filter(|owed| owed.method == "mining.submit").count();
         assert!(submits <= pace.submits);
