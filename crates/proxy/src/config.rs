@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::pools::PoolsConfig;
 use orepass_stratum::target::Difficulty;
 use serde::Deserialize;
 
@@ -93,6 +94,8 @@ pub struct Route {
     pub pools: Vec<Pool>,
     /// How long rigs are held while no pool serves; for ever when absent.
     pub hold_for: Option<Duration>,
+    /// How rigs go back to a better pool.
+    pub failover: Failover,
 }
 
 /// One `[[route.pool]]`: a server and the account there.
@@ -127,6 +130,24 @@ pub struct Profile {
     pub worker: Option<String>,
     /// What they need.
     pub firmware: Firmware,
+}
+
+/// `[route.failover]`: how rigs go back to a better pool.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Failover {
+    /// How long the better pool must have been healthy.
+    pub healthy_for: Duration,
+    /// The part of the work that goes back first.
+    pub trial_share: f64,
+    /// How long that is watched before the rest follows.
+    pub trial_for: Duration,
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        let PoolsConfig { healthy_for, trial_share, trial_for, .. } = PoolsConfig::in_order(0);
+        Self { healthy_for, trial_share, trial_for }
+    }
 }
 
 /// `[route.vardiff]`.
@@ -260,6 +281,7 @@ impl Config {
             vardiff: Vardiff::default(),
             pools: vec![pool],
             hold_for: Some(DEFAULT_HOLD),
+            failover: Failover::default(),
         };
         let state = state::default_file();
         Ok(Self { routes: vec![route], log: Log::default(), state, source })

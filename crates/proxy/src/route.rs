@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::now;
-use crate::config::{PoolUrl, UserTemplate};
+use crate::config::{Failover, PoolUrl, UserTemplate};
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -69,6 +69,8 @@ pub struct RouteConfig {
     pub pools: Vec<PoolConfig>,
     /// How long rigs are held while no pool serves; for ever when absent.
     pub hold_for: Option<Duration>,
+    /// How rigs go back to a better pool.
+    pub failover: Failover,
     /// What is known of its rigs from earlier runs.
     pub memory: RouteMemory,
 }
@@ -90,6 +92,7 @@ impl RouteConfig {
             max_pool_shares_per_second: 50,
             pools,
             hold_for: Some(Duration::from_secs(300)),
+            failover: Failover::default(),
         }
     }
 }
@@ -189,8 +192,9 @@ impl<D: Dialect> Route<D> {
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
         let standings = config.pools.iter().map(|pool| pool.standing).collect();
-        let pools =
-            PoolsConfig { pools: standings, hold_for: config.hold_for, ..PoolsConfig::in_order(0) };
+        let Failover { healthy_for, trial_share, trial_for } = config.failover;
+        let hold_for = config.hold_for;
+        let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let route = Arc::new(Self {
             fallbacks: config.pools.iter().map(|_| AtomicBool::new(false)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),

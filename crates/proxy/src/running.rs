@@ -105,6 +105,7 @@ pub fn start<D: FromConfig>(
         max_pool_shares_per_second: route.max_pool_shares_per_second,
         pools: pools(route),
         hold_for: route.hold_for,
+        failover: route.failover,
         memory,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))

@@ -52,6 +52,8 @@ pub(super) struct RouteTable {
     #[serde(default)]
     pub(super) hold_seconds: Option<Bounded<1, 604_800>>,
     #[serde(default)]
+    pub(super) failover: FailoverTable,
+    #[serde(default)]
     pub(super) max_channels: Option<Bounded<1, 1024>>,
     #[serde(default)]
     pub(super) max_rigs_per_channel: Option<Spanned<Bounded<1, 65_536>>>,
@@ -67,6 +69,14 @@ pub(super) struct RouteTable {
     pub(super) vardiff: VardiffTable,
     #[serde(default)]
     pub(super) pool: Vec<PoolTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct FailoverTable {
+    pub(super) healthy_seconds: Option<Bounded<1, 3600>>,
+    pub(super) trial_percent: Option<Bounded<1, 100>>,
+    pub(super) trial_seconds: Option<Bounded<0, 3600>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -9,12 +9,12 @@ use orepass_stratum::firmware::Firmware;
 use toml::Spanned;
 
 use super::error::{Problem, Source};
-use super::file::{ConfigFile, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable};
+use super::file::{ConfigFile, FailoverTable, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable};
 use super::number::{Bounded, Positive};
 use super::value::{ListenAddr, Name};
 use super::{
     Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
-    DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, OnOutage, Pool, Profile, Route, Secret,
+    DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, Failover, OnOutage, Pool, Profile, Route, Secret,
     Vardiff, explain, state,
 };
 
@@ -111,6 +111,7 @@ impl Check<'_> {
                     .hold_seconds
                     .map_or(DEFAULT_HOLD, |seconds| Duration::from_secs(seconds.get().into())),
             }),
+            failover: failover(&table.failover),
             pools: table.pool.into_iter().map(|pool| self.pool(pool, &mut pool_names)).collect(),
         }
     }
@@ -197,5 +198,17 @@ impl Check<'_> {
             resubmit: table.resubmit,
             options: table.options.into(),
         }
+    }
+}
+
+fn failover(table: &FailoverTable) -> Failover {
+    let default = Failover::default();
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Failover {
+        healthy_for: table.healthy_seconds.map_or(default.healthy_for, |n| seconds(n.get())),
+        trial_share: table
+            .trial_percent
+            .map_or(default.trial_share, |n| f64::from(n.get()) / 100.0),
+        trial_for: table.trial_seconds.map_or(default.trial_for, |n| seconds(n.get())),
     }
 }
