@@ -76,7 +76,8 @@ fn memory() -> Option<u64> {
 /// How long it took until each rig has been told a job since `before`.
 async fn all_told(farm: &Farm, before: &[u64]) -> Duration {
     let since = Instant::now();
-    let waiting = || farm.rigs().iter().zip(before).filter(|(rig, jobs)| rig.stats().jobs == **jobs);
+    let waiting =
+        || farm.rigs().iter().zip(before).filter(|(rig, jobs)| rig.stats().jobs == **jobs);
     until("a job at every rig", || waiting().count(), |rigs| *rigs == 0).await;
     since.elapsed()
 }

@@ -1,7 +1,7 @@
 //! A pool that takes shares and says nothing. This takes half a minute, since that is how long a
 //! pool may take.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orepass_sim::pool::Fault;
 use orepass_sim::rig::RigConfig;
@@ -12,7 +12,7 @@ use orepass_tests::wait::until;
 
 #[tokio::test]
 async fn shares_that_are_never_judged_end_as_unanswered_and_late_verdicts_are_only_counted() {
-    tokio::join!(never_judged(), judged_too_late());
+    tokio::join!(never_judged(), judged_too_late(), never_back());
 }
 
 async fn never_judged() {
@@ -56,4 +56,26 @@ async fn judged_too_late() {
     assert_eq!(accounts.count(Verdict::Unanswered), 1);
     assert_eq!(accounts.route.ended(), 1);
     assert_eq!(accounts.pool.connections_total, 1);
+}
+
+/// Shares that are held for the pool's return are given up, whatever the channel is waiting for.
+async fn never_back() {
+    const SHARES: u64 = 3;
+    let mut plan = Plan::deployed();
+    plan.pool.resume_sessions = true;
+    plan.route.pools[0].resubmit = true;
+    let site = plan.start().await;
+    site.pool.fault(Fault::NoVerdicts);
+    let farm = site.farm(1, |_| RigConfig { share_limit: Some(SHARES), ..site.rig(0) });
+    site.pool.wait_for(|stats| stats.submits == SHARES).await.unwrap();
+    site.pool.fault(Fault::RefuseConnections);
+    let lost = Instant::now();
+    let totals =
+        until("verdicts", || site.totals(), |totals| totals.count(Verdict::LostOnFailover) > 0)
+            .await;
+    assert!(lost.elapsed() > Duration::from_secs(29), "{:?}", lost.elapsed());
+    assert_eq!((totals.count(Verdict::LostOnFailover), totals.resent), (SHARES, 0));
+    let accounts = site.finish(farm).await;
+    accounts.honesty().assert_none();
+    assert_eq!(accounts.rigs.rejected_by_code.get(&20), Some(&SHARES));
 }

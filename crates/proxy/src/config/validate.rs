@@ -9,13 +9,15 @@ use orepass_stratum::firmware::Firmware;
 use toml::Spanned;
 
 use super::error::{Problem, Source};
-use super::file::{ConfigFile, FailoverTable, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable};
+use super::file::{
+    ConfigFile, FailoverTable, PoolTable, PrefixBytes, ProfileTable, RouteTable, VardiffTable,
+};
 use super::number::{Bounded, Positive};
 use super::value::{ListenAddr, Name};
 use super::{
     Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
-    DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, Failover, OnOutage, Pool, Profile, Route, Secret,
-    Vardiff, explain, state,
+    DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, Failover, OnOutage, Pool, Profile,
+    Route, Secret, Vardiff, explain, state,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.

@@ -211,7 +211,9 @@ impl<D: Dialect> Task<D> {
         let Self { inbox, view, route, log, pool, place, .. } = self;
         let pool = *pool;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
-            UpstreamEvent::Reconnect { host, port } => redirected(route, place, log, host, port),
+            UpstreamEvent::Reconnect { host, port } => {
+                redirected(route, place, log, host.as_deref(), port)
+            }
             event => take_event(route, pool, log, view, upstream, event),
         };
         pump(upstream, reader, writer, inbox, &ending, on_event).await
@@ -251,11 +253,11 @@ fn redirected<D: Dialect>(
     route: &Route<D>,
     place: &mut Place,
     log: &Log,
-    host: Option<String>,
+    host: Option<&str>,
     port: Option<u16>,
 ) -> ControlFlow<End> {
     let pools = route.config.pools.iter().map(|pool| &pool.url);
-    match place.follow(host.as_deref(), port, pools, now()) {
+    match place.follow(host, port, pools, now()) {
         Ok(moves) => {
             if moves {
                 log.redirected(place.url());
@@ -263,7 +265,7 @@ fn redirected<D: Dialect>(
             ControlFlow::Break(End::Reconnect)
         }
         Err(refused) => {
-            log.elsewhere(host.as_deref(), port, refused);
+            log.elsewhere(host, port, refused);
             ControlFlow::Continue(())
         }
     }

@@ -172,6 +172,9 @@ mod tests {
         format!("stratum+tcp://{authority}").parse().unwrap()
     }
 
+    /// The configured place, the redirect's host and port, and where it leads.
+    type Case<'a> = (&'a str, Option<&'a str>, Option<u16>, Result<&'a str, Refused>);
+
     /// Where a channel that is configured to, and is at, `home` goes.
     fn sent(home: &str, host: Option<&str>, port: Option<u16>) -> Result<String, Refused> {
         let (home, pools) = (url(home), [url("backup.example:4000"), url("192.0.2.7:4001")]);
@@ -183,7 +186,7 @@ mod tests {
         use Refused::{Foreign, Host, Port};
         const HOME: &str = "pool.co.uk:3008";
         let long = format!("{}pool.co.uk", "a.".repeat(122));
-        let cases: [(&str, Option<&str>, Option<u16>, Result<&str, Refused>); 41] = [
+        let cases: [Case<'_>; 41] = [
             (HOME, None, None, Ok("pool.co.uk:3008")),
             (HOME, None, Some(3009), Ok("pool.co.uk:3009")),
             (HOME, Some("pool.co.uk"), None, Ok("pool.co.uk:3008")),

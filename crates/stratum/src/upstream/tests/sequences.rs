@@ -15,6 +15,8 @@ enum Step {
     /// Answers the open subscribe or authorize.
     Login(bool),
     Lose,
+    /// A connection is lost and made again, and the pool tells the work that it told last.
+    Return,
     Submit(Index, bool),
     Answer(Index, &'static str),
     Notify(Index),
@@ -44,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..2_usize).prop_map(Step::Connect),
         3 => prop::bool::weighted(0.95).prop_map(Step::Login),
         1 => Just(Step::Lose),
+        1 => Just(Step::Return),
         10 => (any::<Index>(), any::<bool>()).prop_map(|(at, good)| Step::Submit(at, good)),
         8 => (any::<Index>(), answers).prop_map(|(at, answer)| Step::Answer(at, answer)),
         5 => any::<Index>().prop_map(Step::Notify),
@@ -151,6 +154,7 @@ impl<const LATE: bool> Books<LATE> {
 
     fn play(&mut self, step: &Step) {
         let heard = match step {
+            Step::Return => return self.come_back(),
             Step::Connect(at) => {
                 self.forget();
                 self.connected = true;
@@ -185,6 +189,21 @@ impl<const LATE: bool> Books<LATE> {
         self.read(&heard);
         self.settle();
         self.look();
+    }
+
+    fn come_back(&mut self) {
+        let last = self.told.last().cloned();
+        let extranonce = usize::from(self.extranonce != "aabbccdd");
+        for step in [Step::Connect(extranonce), Step::Login(true), Step::Login(true)] {
+            self.play(&step);
+        }
+        if let Some((previous, work)) = last {
+            self.counter += 1;
+            let heard = self.tell(&format!("j{}", self.counter), previous, work, false);
+            self.read(&heard);
+            self.settle();
+            self.look();
+        }
     }
 
     /// The pool's end of a connection is gone.
@@ -277,6 +296,10 @@ impl<const LATE: bool> Books<LATE> {
             }
             (_, Some((previous, _))) => (previous, fresh, false),
         };
+        self.tell(&id, previous, work, clean)
+    }
+
+    fn tell(&mut self, id: &str, previous: String, work: String, clean: bool) -> String {
         let same_block = self.told.last().is_some_and(|told| told.0 == previous);
         if clean || !same_block {
             self.open.clear();
@@ -287,7 +310,7 @@ impl<const LATE: bool> Books<LATE> {
             self.extranonce = extranonce;
             self.open.clear();
         }
-        self.open.insert(id.clone(), (previous.clone(), work.clone()));
+        self.open.insert(id.into(), (previous.clone(), work.clone()));
         let params = format!("[\"{id}\",\"{previous}\",\"{work}\",{clean}]");
         self.told.push((previous, work));
         self.story.calls("mining.notify", &params)
