@@ -380,14 +380,6 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    /// Sees to it that the pool gets no more shares than it should.
-    fn look_at_flow(&mut self, now: Instant) {
-        if let Some(notice) = self.brake.look(self.jobs.pool_target(), now) {
-            self.notice(notice);
-            self.events.push_back(UpstreamEvent::View);
-        }
-    }
-
     fn target_announced(&mut self) {
         if self.jobs.announce(&self.dialect, &self.announced) {
             self.notice(Notice::Target(self.jobs.pool_target()));
