@@ -66,7 +66,7 @@ async fn earns_alone(policy: ExtranoncePolicy, announced: usize, wrong: &str) {
     assert_eq!(refused, 20, "so many show what is wrong");
     site.close().await;
     bad_submits(&site.pool.stats()).assert_none();
-    books(&totals).assert_none();
+    books(&site.totals()).assert_none();
 }
 
 #[tokio::test]
