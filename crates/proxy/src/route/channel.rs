@@ -1,29 +1,34 @@
 //! One upstream connection at a time, kept alive, and the space that it was given.
 
+mod log;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orepass_stratum::backoff::Backoff;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::{Fault, Reject, shown};
+use orepass_stratum::error::Reject;
 use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::upstream::{BRAKE_FOR, Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
 
 use super::Route;
-use super::reconnect::{Place, Refused};
+use super::reconnect::Place;
 use crate::clock::now;
-use crate::config::PoolUrl;
 use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, pump};
 use crate::ticket::Ticket;
 
+use log::Log;
+
 /// The most shares that wait to be taken by a channel's task.
 const MAX_INBOX: usize = 256;
+/// A connection without a share has served when it was there for so long.
+const SERVED: Duration = Duration::from_secs(10);
 /// The name that the proxy gives itself.
 pub(crate) const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));
 
@@ -134,6 +139,7 @@ impl<D: Dialect> Task<D> {
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
         while !self.closing.is_cancelled() {
+            let since = now();
             let end = self.connection(&mut upstream).await;
             // The session goes offline before its end is told, so the last view tells.
             let was_live = self.view.borrow().live;
@@ -143,8 +149,9 @@ impl<D: Dialect> Task<D> {
                 return;
             }
             self.report(&end, was_live);
-            if was_live {
-                backoff.reset();
+            let long = now().saturating_duration_since(since) >= SERVED;
+            if was_live && (long || upstream.has_served()) {
+                backoff.served();
             }
             let wait = backoff.next_wait(fastrand::f64());
             self.log.lost(&end, was_live, wait);
@@ -234,7 +241,7 @@ impl<D: Dialect> Task<D> {
     }
 
     /// Waits, and answers shares that come meanwhile: no connection can take them.
-    async fn idle(&mut self, wait: std::time::Duration, upstream: &mut Upstream<D, Ticket>) {
+    async fn idle(&mut self, wait: Duration, upstream: &mut Upstream<D, Ticket>) {
         let over = tokio::time::sleep(wait);
         tokio::pin!(over);
         loop {
@@ -325,143 +332,4 @@ fn take_event<D: Dialect>(
         }
     }
     ControlFlow::Continue(())
-}
-
-/// The operator's view of a channel.
-struct Log {
-    route: String,
-    pool: String,
-    channel: u64,
-}
-
-impl Log {
-    fn lost(&self, end: &End, was_live: bool, wait: std::time::Duration) {
-        let Self { route, pool, channel } = self;
-        let wait = format!("{:.1} s", wait.as_secs_f64());
-        let fault = end.fault();
-        if matches!(end, End::Reconnect) {
-            info!(
-                event = "pool.reconnect",
-                route, pool, channel, "the pool asks us to reconnect; again in {wait}"
-            );
-        } else if fault == Fault::Operator {
-            error!(event = "pool.down", route, pool, channel, %fault, "{end}; again in {wait}");
-        } else if matches!(end, End::Closed) && !was_live {
-            warn!(
-                event = "pool.down", route, pool, channel, %fault,
-                "the pool closed the connection before the login was done: it may refuse our \
-                 version of the protocol or our address, or want TLS; again in {wait}"
-            );
-        } else if was_live {
-            warn!(event = "pool.down", route, pool, channel, %fault, "connection lost: {end}; the rigs stay, again in {wait}");
-        } else {
-            warn!(event = "pool.down", route, pool, channel, %fault, "cannot connect: {end}; again in {wait}");
-        }
-    }
-
-    fn elsewhere(&self, host: Option<&str>, port: Option<u16>, refused: Refused) {
-        let Self { route, pool, channel } = self;
-        let host = host.map(shown);
-        warn!(
-            event = "pool.reconnect_refused",
-            route,
-            pool,
-            channel,
-            host,
-            port,
-            "the pool wants us on another server; not followed: {refused}"
-        );
-    }
-
-    fn redirected(&self, to: &PoolUrl) {
-        let Self { route, pool, channel } = self;
-        info!(event = "pool.redirected", route, pool, channel, "the pool sends us to {to}");
-    }
-
-    fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
-        let Self { route, pool, channel } = self;
-        warn!(
-            event = "pool.redirected",
-            route, pool, channel, "{left}, where the pool sent us, does not serve us; back to {to}"
-        );
-    }
-
-    fn notice(&self, notice: &Notice) {
-        let Self { route, pool, channel } = self;
-        match notice {
-            Notice::Ground { split, capacity } => {
-                info!(
-                    event = "pool.extranonce", route, pool, channel,
-                    extranonce1 = %split.extranonce1, prefix_bytes = split.prefix_bytes,
-                    rig_extranonce2 = split.rig_extranonce2, rigs = capacity,
-                    "the pool's extranonce space holds {capacity} rigs"
-                );
-                if let Some(remark) = &split.remark {
-                    info!(event = "pool.split", route, pool, channel, "{remark}");
-                }
-            }
-            Notice::Live => {
-                info!(event = "pool.up", route, pool, channel, "connected and authorized");
-            }
-            Notice::Fallback { error } => warn!(
-                event = "pool.split",
-                route,
-                pool,
-                channel,
-                "the pool takes no longer extranonce2 ({error}); the narrow split from now on, with new leases"
-            ),
-            Notice::Unusable { method, error } => warn!(
-                event = "pool.unusable",
-                route, pool, channel, method, "skipped a line that cannot be used: {error}"
-            ),
-            Notice::UnusableAnswer(error) => {
-                warn!(event = "pool.unusable", route, pool, channel, "skipped an answer: {error}");
-            }
-            Notice::BadLine(start) => {
-                warn!(
-                    event = "pool.bad_line",
-                    route, pool, channel, start, "a line makes no sense"
-                );
-            }
-            Notice::Overlong { cap } => warn!(
-                event = "pool.overlong",
-                route, pool, channel, "skipped a line of more than {cap} bytes"
-            ),
-            Notice::Target(target) => {
-                info!(event = "pool.target", route, pool, channel, %target, "share target changed");
-            }
-            Notice::BrakeOn { shares_per_second, limit, floor } => warn!(
-                event = "pool.brake",
-                route, pool, channel, limit, %floor,
-                "{shares_per_second:.0} shares a second are too many for the pool: with the next job rigs get a harder target, until the pool has retargeted, for {BRAKE_FOR:?} at most"
-            ),
-            Notice::BrakeOff { forgone_hashes, held, why } => info!(
-                event = "pool.brake_off",
-                route,
-                pool,
-                channel,
-                forgone_hashes,
-                "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} hashes were proven and not credited",
-                held.as_secs()
-            ),
-            Notice::NameRefused { name, reason } => warn!(
-                event = "pool.name_refused",
-                route,
-                pool,
-                channel,
-                name,
-                "the pool does not take this worker's name ({reason}); its shares go out under the account's own"
-            ),
-            Notice::NamesRefused { reason } => warn!(
-                event = "pool.names_refused",
-                route,
-                pool,
-                channel,
-                "the pool takes no worker beside the account ({reason}); all shares go out under the account's own name, and this connection is asked about no more"
-            ),
-            Notice::Message(text) => {
-                info!(event = "pool.message", route, pool, channel, "the pool says: {text}");
-            }
-        }
-    }
 }
