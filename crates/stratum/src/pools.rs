@@ -152,6 +152,8 @@ struct Pool {
     /// Its last verdicts, stale ones left out: whether it took the share.
     verdicts: VecDeque<bool>,
     block: Option<u64>,
+    /// Nothing is known of it, since it has no connection and needs none.
+    released: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +198,7 @@ impl Pools {
             returned: None,
             verdicts: VecDeque::new(),
             block: None,
+            released: false,
         };
         Self {
             pools: config.pools.iter().map(fresh).collect(),
@@ -212,6 +215,7 @@ impl Pools {
     /// A pool has a connection that takes shares.
     pub fn up(&mut self, pool: PoolIndex, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
+        state.released = false;
         match state.health {
             Health::Up { .. } | Health::Benched { .. } => return,
             // A connection that is back at once has not been away.
@@ -234,6 +238,18 @@ impl Pools {
         {
             state.health = Health::Lost { since: now };
         }
+    }
+
+    /// A pool's last connection was closed, since it is not needed. How the pool does is not known
+    /// until it has one again; what it did wrong is not forgotten meanwhile.
+    pub fn released(&mut self, pool: PoolIndex, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.released = true;
+        state.block = None;
+        if !matches!(state.health, Health::Benched { .. }) {
+            state.health = Health::Unknown;
+        }
+        self.decide(now);
     }
 
     /// A pool cannot be reached or refuses us, and has no other connection.
@@ -275,6 +291,9 @@ impl Pools {
             match self.pools[pool].health {
                 Health::Lost { since } if now.saturating_duration_since(since) >= GRACE => {
                     self.fail(pool, Cause::Connection, now);
+                }
+                Health::Benched { until } if now >= until && self.pools[pool].released => {
+                    self.pools[pool].health = Health::Unknown;
                 }
                 Health::Benched { until } if now >= until => {
                     self.pools[pool].health = Health::Up { since: now };

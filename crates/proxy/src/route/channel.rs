@@ -110,6 +110,20 @@ struct Task<D: Dialect> {
 
 impl<D: Dialect> Task<D> {
     async fn run(mut self) {
+        self.connections().await;
+        // It was closed since nobody needs it, and perhaps it was the pool's last.
+        let other = |channel: &Arc<Channel<D>>| {
+            channel.pool == self.pool
+                && channel.number != self.log.channel
+                && !channel.closing.is_cancelled()
+        };
+        if !self.route.channels().iter().any(other) {
+            self.route.report(|choice, now| choice.released(self.pool, now));
+        }
+    }
+
+    /// One connection after the other, until the channel is closed.
+    async fn connections(&mut self) {
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
         while !self.closing.is_cancelled() {

@@ -190,11 +190,43 @@ fn weights_divide_a_rank() {
     assert_eq!(night.pools.shares(), [0.0, 0.0, 1.0]);
 }
 
+#[test]
+fn a_pool_without_a_connection_that_needs_none_neither_serves_nor_lags() {
+    use PoolsEvent::{Down, Outage, Switched, Up};
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 1, night.now);
+    night.pools.released(1, night.now);
+    night.pools.block(0, 2, night.now);
+    assert_eq!(night.sleep(3600), [], "it is not behind");
+    assert_eq!(night.down(0), [Down(0, Cause::Connection), Outage], "nobody knows how it does");
+    assert_eq!(night.up(1), [Up(1), Switched { from: None, to: 1 }], "it takes over at once");
+}
+
+#[test]
+fn a_released_pool_stays_benched_and_does_not_come_back_by_itself() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    for _ in 0..JUDGED_SHARES {
+        night.pools.verdict(1, false, night.now);
+    }
+    night.events();
+    night.pools.released(1, night.now);
+    assert_eq!(night.up(1), [], "its time is not over");
+    night.pools.released(1, night.now);
+    assert_eq!(night.sleep(3600), []);
+    assert!(!night.pools.serves(1));
+    assert_eq!(night.up(1), [PoolsEvent::Up(1)]);
+}
+
 proptest::proptest! {
     /// Whatever happens: the parts add up to one exactly while a pool serves, only pools that
     /// serve have any, and the machine never spins.
     #[test]
-    fn shares_always_add_up(steps in proptest::collection::vec((0_u8..5, 0_usize..3, 0_u64..900), 1..200)) {
+    fn shares_always_add_up(steps in proptest::collection::vec((0_u8..6, 0_usize..3, 0_u64..900), 1..200)) {
         let mut night = Night::new(PoolsConfig::in_order(3));
         for (step, pool, seconds) in steps {
             match step {
@@ -202,6 +234,7 @@ proptest::proptest! {
                 1 => drop(night.down(pool)),
                 2 => night.pools.lost(pool, night.now),
                 3 => night.pools.verdict(pool, seconds % 3 == 0, night.now),
+                4 => night.pools.released(pool, night.now),
                 _ => night.pools.block(pool, seconds / 100, night.now),
             }
             night.sleep(seconds / 10);
