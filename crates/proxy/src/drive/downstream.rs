@@ -94,6 +94,8 @@ struct Place<D: Dialect> {
     overloaded: bool,
     /// Since when the channel has had no connection.
     lost_since: Option<Instant>,
+    /// The channel has ended, and will show nothing more.
+    gone: bool,
 }
 
 /// A rig that waits for a seat.
@@ -242,6 +244,7 @@ impl<D: Dialect> Served<D> {
                 if shown.live { None } else { place.lost_since.or_else(|| Some(now())) };
             self.session.handle_view(&shown, now());
         } else {
+            place.gone = true;
             self.settle();
         }
     }
@@ -318,6 +321,7 @@ impl<D: Dialect> Served<D> {
             generation: seat.generation,
             overloaded: false,
             lost_since: None,
+            gone: false,
         };
         if let Some(former) = self.place.replace(place) {
             self.former = Some((former.generation, former.channel));
@@ -388,12 +392,13 @@ impl<D: Dialect> Place<D> {
     }
 }
 
-/// Resolves when the rig's channel shows something new, or is gone.
+/// Resolves when the rig's channel shows something new, or is gone; that only once, since a rig may
+/// have to wait for another place.
 async fn shown<D: Dialect>(place: &mut Option<Place<D>>) {
     match place {
         // An error means that the channel is gone, which a look finds out.
-        Some(place) => drop(place.view.changed().await),
-        None => std::future::pending().await,
+        Some(place) if !place.gone => drop(place.view.changed().await),
+        _ => std::future::pending().await,
     }
 }
 
