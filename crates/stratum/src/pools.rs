@@ -152,8 +152,8 @@ struct Pool {
     /// Its last verdicts, stale ones left out: whether it took the share.
     verdicts: VecDeque<bool>,
     block: Option<u64>,
-    /// Nothing is known of it, since it has no connection and needs none.
-    released: bool,
+    /// It has a connection that takes shares.
+    connected: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Pools {
             returned: None,
             verdicts: VecDeque::new(),
             block: None,
-            released: false,
+            connected: false,
         };
         Self {
             pools: config.pools.iter().map(fresh).collect(),
@@ -215,7 +215,7 @@ impl Pools {
     /// A pool has a connection that takes shares.
     pub fn up(&mut self, pool: PoolIndex, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
-        state.released = false;
+        state.connected = true;
         match state.health {
             Health::Up { .. } | Health::Benched { .. } => return,
             // A connection that is back at once has not been away.
@@ -233,9 +233,9 @@ impl Pools {
 
     /// A pool's last connection is lost. It is down only if it does not come back soon.
     pub fn lost(&mut self, pool: PoolIndex, now: Instant) {
-        if let Some(state) = self.pools.get_mut(pool)
-            && matches!(state.health, Health::Up { .. })
-        {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = false;
+        if matches!(state.health, Health::Up { .. }) {
             state.health = Health::Lost { since: now };
         }
     }
@@ -244,7 +244,7 @@ impl Pools {
     /// until it has one again; what it did wrong is not forgotten meanwhile.
     pub fn released(&mut self, pool: PoolIndex, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
-        state.released = true;
+        state.connected = false;
         state.block = None;
         if !matches!(state.health, Health::Benched { .. }) {
             state.health = Health::Unknown;
@@ -254,6 +254,8 @@ impl Pools {
 
     /// A pool cannot be reached or refuses us, and has no other connection.
     pub fn down(&mut self, pool: PoolIndex, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = false;
         self.fail(pool, Cause::Connection, now);
         self.decide(now);
     }
@@ -292,14 +294,7 @@ impl Pools {
                 Health::Lost { since } if now.saturating_duration_since(since) >= GRACE => {
                     self.fail(pool, Cause::Connection, now);
                 }
-                Health::Benched { until } if now >= until && self.pools[pool].released => {
-                    self.pools[pool].health = Health::Unknown;
-                }
-                Health::Benched { until } if now >= until => {
-                    self.pools[pool].health = Health::Up { since: now };
-                    self.pools[pool].verdicts.clear();
-                    self.push(PoolsEvent::Up(pool));
-                }
+                Health::Benched { until } if now >= until => self.pardon(pool, now),
                 Health::Up { .. } if self.lags_at(pool).is_some_and(|at| now >= at) => {
                     self.fail(pool, Cause::Lag, now);
                 }
@@ -433,8 +428,29 @@ impl Pools {
         }
     }
 
+    /// Trusts a benched pool again.
+    fn pardon(&mut self, pool: PoolIndex, now: Instant) {
+        let state = &mut self.pools[pool];
+        state.verdicts.clear();
+        if state.connected {
+            state.health = Health::Up { since: now };
+            self.push(PoolsEvent::Up(pool));
+        } else {
+            state.health = Health::Unknown;
+        }
+    }
+
     /// Draws the consequences of what is known.
     fn decide(&mut self, now: Instant) {
+        if !(0..self.pools.len()).any(|pool| self.serves(pool)) {
+            // A pool that does badly is still better than none.
+            let benched = |pool: &PoolIndex| {
+                let Pool { health, connected, .. } = &self.pools[*pool];
+                *connected && matches!(health, Health::Benched { .. })
+            };
+            let benched: Vec<PoolIndex> = (0..self.pools.len()).filter(benched).collect();
+            benched.into_iter().for_each(|pool| self.pardon(pool, now));
+        }
         let serving = |rank: usize| {
             (0..self.pools.len()).any(|pool| self.rank(pool) == rank && self.serves(pool))
         };

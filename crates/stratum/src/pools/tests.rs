@@ -222,6 +222,19 @@ fn a_released_pool_stays_benched_and_does_not_come_back_by_itself() {
     assert_eq!(night.up(1), [PoolsEvent::Up(1)]);
 }
 
+#[test]
+fn a_benched_pool_is_better_than_none() {
+    use PoolsEvent::{Down, Switched, Up};
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 2, night.now);
+    assert_eq!(night.sleep(60), [Down(0, Cause::Lag), Switched { from: Some(0), to: 1 }]);
+    let switched = [Down(1, Cause::Connection), Up(0), Switched { from: Some(1), to: 0 }];
+    assert_eq!(night.down(1), switched);
+}
+
 proptest::proptest! {
     /// Whatever happens: the parts add up to one exactly while a pool serves, only pools that
     /// serve have any, and the machine never spins.
