@@ -23,6 +23,10 @@ const MAX_HEALTHY_FOR: Duration = Duration::from_secs(3600);
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;
 
+/// The most blocks that are remembered, to tell an old one from a new one; a pool further behind has
+/// long been left for it.
+const MAX_BLOCKS: usize = 64;
+
 /// A pool's place in the route's list.
 pub type PoolIndex = usize;
 
@@ -140,6 +144,8 @@ pub struct Pools {
     gate: Gate,
     events: VecDeque<PoolsEvent>,
     newest_block: Option<Block>,
+    /// The blocks that any pool has told, the newest last.
+    blocks: VecDeque<u64>,
 }
 
 #[derive(Debug)]
@@ -209,6 +215,7 @@ impl Pools {
             gate: Gate::Hold,
             events: VecDeque::new(),
             newest_block: None,
+            blocks: VecDeque::new(),
         }
     }
 
@@ -279,10 +286,14 @@ impl Pools {
 
     /// A pool has told a job on this block; `key` stands for the previous block's hash.
     pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
-        let known = self.pools.iter().any(|state| state.block == Some(key));
         let Some(state) = self.pools.get_mut(pool) else { return };
         state.block = Some(key);
-        if !known {
+        // A pool that is behind tells blocks that others told long ago.
+        if !self.blocks.contains(&key) {
+            if self.blocks.len() >= MAX_BLOCKS {
+                self.blocks.pop_front();
+            }
+            self.blocks.push_back(key);
             self.newest_block = Some(Block { key, since: now });
         }
     }

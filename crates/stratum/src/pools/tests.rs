@@ -223,6 +223,19 @@ fn a_released_pool_stays_benched_and_does_not_come_back_by_itself() {
 }
 
 #[test]
+fn an_old_block_is_not_the_newest() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    for block in 1..4 {
+        night.pools.block(0, block, night.now);
+    }
+    night.pools.block(1, 2, night.now);
+    night.events();
+    assert_eq!(night.sleep(60), [PoolsEvent::Down(1, Cause::Lag)]);
+}
+
+#[test]
 fn a_benched_pool_is_better_than_none() {
     use PoolsEvent::{Down, Switched, Up};
     let mut night = Night::new(PoolsConfig::in_order(2));
