@@ -268,7 +268,8 @@ fn take_event<D: Dialect>(
         UpstreamEvent::Notice(notice) => {
             match &notice {
                 Notice::Fallback { .. } => route.note_fallback(pool),
-                Notice::Live => {
+                // Also one that the pool changes to later.
+                Notice::Live | Notice::Ground { .. } if upstream.is_live() => {
                     let ground = upstream.view().ground;
                     let split = ground.map(|ground| ground.split);
                     if let Some(split) = split
