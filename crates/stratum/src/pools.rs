@@ -143,9 +143,8 @@ pub struct Pools {
     outage: Option<Instant>,
     gate: Gate,
     events: VecDeque<PoolsEvent>,
-    newest_block: Option<Block>,
     /// The blocks that any pool has told, the newest last.
-    blocks: VecDeque<u64>,
+    blocks: VecDeque<Block>,
 }
 
 #[derive(Debug)]
@@ -160,6 +159,12 @@ struct Pool {
     block: Option<u64>,
     /// It has a connection that takes shares.
     connected: bool,
+}
+
+impl Pool {
+    const fn is_up(&self) -> bool {
+        matches!(self.health, Health::Up { .. })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +192,7 @@ struct Trial {
     until: Instant,
 }
 
-/// The newest block that any pool has told, and since when.
+/// A block, and since when any pool has told it.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     key: u64,
@@ -214,7 +219,6 @@ impl Pools {
             outage: Some(now),
             gate: Gate::Hold,
             events: VecDeque::new(),
-            newest_block: None,
             blocks: VecDeque::new(),
         }
     }
@@ -289,12 +293,11 @@ impl Pools {
         let Some(state) = self.pools.get_mut(pool) else { return };
         state.block = Some(key);
         // A pool that is behind tells blocks that others told long ago.
-        if !self.blocks.contains(&key) {
+        if !self.blocks.iter().any(|block| block.key == key) {
             if self.blocks.len() >= MAX_BLOCKS {
                 self.blocks.pop_front();
             }
-            self.blocks.push_back(key);
-            self.newest_block = Some(Block { key, since: now });
+            self.blocks.push_back(Block { key, since: now });
         }
     }
 
@@ -305,7 +308,14 @@ impl Pools {
                 Health::Lost { since } if now.saturating_duration_since(since) >= GRACE => {
                     self.fail(pool, Cause::Connection, now);
                 }
-                Health::Benched { until } if now >= until => self.pardon(pool, now),
+                Health::Benched { until } if now >= until => {
+                    if self.behind_since(pool).is_some_and(|since| now >= since + LAG) {
+                        let until = now + BENCHED_FOR;
+                        self.pools[pool].health = Health::Benched { until };
+                    } else {
+                        self.pardon(pool, now);
+                    }
+                }
                 Health::Up { .. } if self.lags_at(pool).is_some_and(|at| now >= at) => {
                     self.fail(pool, Cause::Lag, now);
                 }
@@ -409,12 +419,21 @@ impl Pools {
 
     /// When a pool that serves counts as lagging, unless it catches up.
     fn lags_at(&self, pool: PoolIndex) -> Option<Instant> {
-        let newest = self.newest_block?;
-        let serves = |state: &Pool| matches!(state.health, Health::Up { .. });
-        let state = self.pools.get(pool)?;
-        let behind = serves(state) && state.block.is_some_and(|block| block != newest.key);
-        let led = self.pools.iter().any(|other| serves(other) && other.block == Some(newest.key));
-        (behind && led).then_some(newest.since + LAG)
+        let up = self.pools.get(pool).is_some_and(Pool::is_up);
+        self.behind_since(pool).filter(|_| up).map(|since| since + LAG)
+    }
+
+    /// Since when a pool that is up has told a newer block than this one. The first such block
+    /// counts: where blocks come faster than lag is noticed, the newest is always new.
+    fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
+        let own = self.pools.get(pool)?.block?;
+        let newest = self.blocks.back()?;
+        if own == newest.key {
+            return None;
+        }
+        let led = self.pools.iter().any(|other| other.is_up() && other.block == Some(newest.key));
+        let next = self.blocks.iter().position(|block| block.key == own).map_or(0, |at| at + 1);
+        self.blocks.get(next).filter(|_| led).map(|block| block.since)
     }
 
     fn fail(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {

@@ -236,6 +236,28 @@ fn an_old_block_is_not_the_newest() {
 }
 
 #[test]
+fn a_pool_stays_behind_however_fast_the_blocks_come() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    let mut events = night.events();
+    for block in 0..200 {
+        night.pools.block(0, block, night.now);
+        if block < 2 {
+            night.pools.block(1, block, night.now);
+        }
+        events.extend(night.sleep(10));
+    }
+    assert_eq!(
+        events,
+        [PoolsEvent::Down(1, Cause::Lag)],
+        "nor does it come back before it is level"
+    );
+    night.pools.block(1, 199, night.now);
+    assert_eq!(night.sleep(300), [PoolsEvent::Up(1)]);
+}
+
+#[test]
 fn a_benched_pool_is_better_than_none() {
     use PoolsEvent::{Down, Switched, Up};
     let mut night = Night::new(PoolsConfig::in_order(2));
