@@ -23,6 +23,12 @@ const CLOSE: Duration = Duration::from_millis(300);
 pub(super) const FIRST_JOB: Duration = Duration::from_millis(300);
 /// How long a pool may have told its newest job before a rig must have it.
 const JOB_WITHIN: Duration = Duration::from_secs(2);
+/// How long a pool may be behind another one before rigs leave it, and how much later the proxy may
+/// look.
+const BEHIND: Duration = Duration::from_secs(60 + 10);
+/// How long a pool must have been well to be sure that the proxy trusts it: it leaves one alone for
+/// five minutes that was behind or rejected shares, and may find that out in the last moment.
+const SURELY_TRUSTED: Duration = Duration::from_secs(400);
 /// How often everything is looked at, and so how much later than it is so it is seen.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -91,11 +97,13 @@ pub(super) fn is_trusted(pool: &Pool, now: Duration) -> bool {
 /// Looks at everything that must hold at any moment.
 pub(super) fn look(
     sky: &mut Sky,
-    pools: &[Pool],
+    pools: &mut [Pool],
     rigs: &[Rig],
     idle: &mut [Idle],
     told: &mut ToldWorks,
 ) {
+    note_who_is_behind(pools, sky.now());
+    let pools = &*pools;
     for pool in pools {
         pool.look(sky);
     }
@@ -106,6 +114,14 @@ pub(super) fn look(
     let now = sky.now();
     let calm = pools.iter().all(|pool| is_trusted(pool, now));
     told.calm_since = calm.then(|| told.calm_since.unwrap_or(now));
+    // Rigs that find no room on the connections that a pool has wait for another one to it, rather
+    // than go to another pool.
+    let crowded = told.scarce && pools.iter().any(|pool| pool.crowded > now);
+    if crowded {
+        idle.iter_mut().for_each(|idle| idle.since = None);
+        return;
+    }
+    nobody_mines_behind(sky, pools, rigs);
     rigs_have_jobs(sky, pools, rigs, idle, told);
 }
 
@@ -134,6 +150,38 @@ fn extranonces_are_apart(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
     }
 }
 
+fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
+    let leads = |pool: &Pool| {
+        let sure = is_trusted(pool, now) && now.saturating_sub(pool.well_since) > SURELY_TRUSTED;
+        let in_use = pool.conns.values().any(|conn| conn.live && conn.wire.is_open());
+        (sure && in_use).then_some(pool.work.height)
+    };
+    let newest = pools.iter().filter_map(leads).max().unwrap_or_default();
+    for pool in pools {
+        let behind = pool.work.height < newest;
+        pool.behind_since = behind.then(|| pool.behind_since.unwrap_or(now));
+    }
+}
+
+fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
+    let now = sky.now();
+    for rig in rigs.iter().filter(|rig| rig.kind == Kind::Good) {
+        let Some(job) = rig.conn().and_then(|conn| conn.jobs.back()) else { continue };
+        let behind = pools.get(job.pool).and_then(|pool| pool.behind_since);
+        let overdue = |since: &Duration| now - *since > BEHIND + SWITCH + LOOK_EVERY;
+        if let Some(since) = behind.filter(overdue)
+            && is_served(rig, pools, now)
+        {
+            violation!(
+                sky,
+                "rig {} mines at pool {}, which is behind since {since:?}",
+                rig.index,
+                job.pool
+            );
+        }
+    }
+}
+
 fn rigs_have_jobs(
     sky: &mut Sky,
     pools: &[Pool],
@@ -142,10 +190,7 @@ fn rigs_have_jobs(
     told: &ToldWorks,
 ) {
     let now = sky.now();
-    // Rigs that find no room on the connections that a pool has wait for another one to it, rather
-    // than go to another pool.
-    let crowded = told.scarce && pools.iter().any(|pool| pool.crowded > now);
-    let excused = sky.over || crowded || !pools.iter().any(|pool| is_trusted(pool, now));
+    let excused = sky.over || !pools.iter().any(|pool| is_trusted(pool, now));
     for (rig, idle) in rigs.iter().zip(idle) {
         let patient = GRACE * pools.len() as u32 + SWITCH + LOOK_EVERY;
         let allowed = match rig.kind {

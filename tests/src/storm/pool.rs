@@ -70,6 +70,10 @@ pub(super) struct Pool {
     pub(super) since: Duration,
     /// From when on the proxy must use it again.
     pub(super) trusted: Duration,
+    /// Since when it has had no lasting fault.
+    pub(super) well_since: Duration,
+    /// Since when a pool that should be used in its place has told a newer block.
+    pub(super) behind_since: Option<Duration>,
     /// Until when there may be no further connection to it.
     pub(super) crowded: Duration,
     pub(super) conns: BTreeMap<u32, Conn>,
@@ -134,6 +138,8 @@ impl Pool {
             fault: None,
             since: Duration::ZERO,
             trusted: Duration::ZERO,
+            well_since: Duration::ZERO,
+            behind_since: None,
             crowded: Duration::ZERO,
             conns: BTreeMap::new(),
             work: Work::default(),
@@ -252,6 +258,7 @@ impl Pool {
         let now = sky.now();
         let work = self.work.clone();
         let Some(conn) = self.conns.get_mut(&number) else { return };
+        sky.tell_block(work.height);
         let moved = conn.next_extranonce1.take().inspect(|next| conn.extranonce1 = next.clone());
         conn.jobs += 1;
         for told in &mut conn.told {
@@ -312,11 +319,14 @@ impl Pool {
         }
     }
 
-    /// Announces another extranonce1 on all connections; it applies from the next job on.
-    pub(super) fn change_extranonces(&mut self, sky: &mut Sky) {
+    /// Announces another extranonce1 on all connections; it applies from the next job on. With a
+    /// `clash` it is that of the first connection.
+    pub(super) fn change_extranonces(&mut self, sky: &mut Sky, clash: bool) {
         let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
-        for number in live {
-            let extranonce1 = self.extranonce1();
+        let first = live.first().and_then(|first| self.conns.get(first));
+        let taken = first.map(|conn| conn.extranonce1.clone()).filter(|_| clash);
+        for number in live.into_iter().skip(usize::from(clash)) {
+            let extranonce1 = taken.clone().unwrap_or_else(|| self.extranonce1());
             let line = json!({"id": null, "method": "mining.set_extranonce",
                 "params": [extranonce1.to_string(), EXTRANONCE2]});
             tell!(sky, "pool {}.{number} announces extranonce1 {extranonce1}", self.index);
@@ -380,7 +390,8 @@ impl Pool {
             }
             Mark::Answer { came, taken } => {
                 let in_time = now - came < VERDICT_WITHIN;
-                if conn.wire.blocked.is_some() {
+                let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
+                if conn.wire.blocked.is_some() || close {
                     self.fates.doubtful += 1;
                     return;
                 }

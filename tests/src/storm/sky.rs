@@ -1,7 +1,7 @@
 //! What pools and rigs share: the clock, chance, what is to happen, and the story.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -16,8 +16,8 @@ pub(super) enum Event {
     Look,
     /// A block is found somewhere in the world.
     Block,
-    /// A pool learns of the newest block.
-    Learn { pool: usize },
+    /// A pool learns of a block, perhaps late.
+    Learn { pool: usize, height: u64, late: bool },
     /// A pool makes another job.
     Job { pool: usize },
     /// A pool is to say something on a connection.
@@ -72,6 +72,8 @@ pub(super) struct Sky {
     pub(super) story: Story,
     /// The newest block.
     pub(super) height: u64,
+    /// The newest blocks that the proxy has been told.
+    told: VecDeque<u64>,
     /// Nobody starts anything any more.
     pub(super) over: bool,
 }
@@ -86,6 +88,7 @@ impl Sky {
             agenda: Agenda::default(),
             story: Story::default(),
             height: 1,
+            told: VecDeque::new(),
             over: false,
         }
     }
@@ -100,6 +103,21 @@ impl Sky {
     #[must_use]
     pub(super) fn instant(&self, at: Duration) -> Instant {
         self.start + at
+    }
+
+    /// A pool tells the proxy a job on this block.
+    pub(super) fn tell_block(&mut self, height: u64) {
+        if !self.has_told(height) {
+            self.told.push_back(height);
+            if self.told.len() > 64 {
+                self.told.pop_front();
+            }
+        }
+    }
+
+    /// Whether some pool has told the proxy a job on this block.
+    pub(super) fn has_told(&self, height: u64) -> bool {
+        self.told.contains(&height)
     }
 
     /// Has something happen after a while.

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     Reject,
     /// It does not learn of new blocks.
     Lag,
+    /// It learns of them late.
+    Trail,
     /// It gives one extranonce1 to all.
     SameExtranonce,
 }
@@ -37,9 +39,11 @@ pub(super) enum Fault {
 impl Pool {
     /// Something goes wrong, for a moment or for a while.
     pub(super) fn worsen(&mut self, sky: &mut Sky) {
-        use Fault::{BlackHole, Hang, Lag, Late, Mute, Refuse, Reject, SameExtranonce, Stall};
+        use Fault::{
+            BlackHole, Hang, Lag, Late, Mute, Refuse, Reject, SameExtranonce, Stall, Trail,
+        };
         let now = sky.now();
-        let lasting = match sky.rng.u8(..20) {
+        let lasting = match sky.rng.u8(..21) {
             0 => Some((Refuse, 120)),
             1 => Some((Hang, 60)),
             2 | 3 => Some((Stall, 120)),
@@ -49,6 +53,7 @@ impl Pool {
             7 => Some((Reject, 300)),
             8 => Some((Lag, 600)),
             9 => Some((SameExtranonce, 120)),
+            10 => Some((Trail, 1800)),
             _ => None,
         };
         let Some((fault, seconds)) = lasting else {
@@ -79,7 +84,12 @@ impl Pool {
                     self.drop_all(sky);
                 }
             }
-            Late | Mute | Reject | Lag => {}
+            Lag | Trail => {
+                if sky.chance(0.3) {
+                    self.drop_all(sky);
+                }
+            }
+            Late | Mute | Reject => {}
         }
         sky.after(wait, Event::Heal { pool: self.index });
     }
@@ -90,7 +100,8 @@ impl Pool {
             0 => self.drop_all(sky),
             1 => self.restart(sky),
             2 | 3 => {
-                self.change_extranonces(sky);
+                let clash = sky.chance(0.2);
+                self.change_extranonces(sky, clash);
                 if sky.chance(0.5) {
                     let height = self.work.height;
                     self.new_work(sky, height, true);
@@ -125,6 +136,9 @@ impl Pool {
         }
         let mistrusted = if fault.is_some() { RECONNECT } else { Duration::ZERO };
         self.trusted = self.trusted.max(now + mistrusted);
+        if fault.is_some() {
+            self.well_since = now;
+        }
         match fault {
             Some(Fault::Stall) => {
                 self.set_deaf(false);
@@ -136,7 +150,7 @@ impl Pool {
                     conn.wire.end();
                 }
             }
-            Some(Fault::Lag) => {
+            Some(Fault::Lag | Fault::Trail) if self.work.height < sky.height => {
                 let height = sky.height;
                 self.new_work(sky, height, true);
             }

@@ -20,6 +20,8 @@ use super::weather::Fault;
 /// How long a block takes in the mean, a pool to learn of it, and a pool to make another job.
 const BLOCK: Duration = Duration::from_secs(600);
 const LEARN_WITHIN: Duration = Duration::from_secs(3);
+/// How much later a pool learns of it that trails.
+const TRAIL: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
 const JOB: (Duration, Duration) = (Duration::from_secs(40), Duration::from_secs(100));
 /// The rigs come within this time.
 const COME_WITHIN: Duration = Duration::from_secs(30);
@@ -106,17 +108,23 @@ impl World {
                 tell!(sky, "block {}", sky.height);
                 for pool in 0..pools.len() {
                     let wait = sky.between(Duration::ZERO, LEARN_WITHIN);
-                    sky.after(wait, Event::Learn { pool });
+                    let height = sky.height;
+                    sky.after(wait, Event::Learn { pool, height, late: false });
                 }
                 let wait = sky.about(BLOCK);
                 sky.after(wait, Event::Block);
             }
-            Event::Learn { pool } => {
-                let (pool, height) = (&mut pools[pool], sky.height);
-                if pool.fault != Some(Fault::Lag) && pool.work.height != height {
-                    pool.new_work(sky, height, true);
+            Event::Learn { pool, height, late } => match pools[pool].fault {
+                Some(Fault::Lag) => {}
+                Some(Fault::Trail) if !late => {
+                    let wait = sky.between(TRAIL.0, TRAIL.1);
+                    sky.after(wait, Event::Learn { pool, height, late: true });
                 }
-            }
+                // The proxy cannot know that a block is old which no other pool has told.
+                Some(Fault::Trail) if !sky.has_told(height) => {}
+                _ if pools[pool].work.height < height => pools[pool].new_work(sky, height, true),
+                _ => {}
+            },
             Event::Job { pool } => {
                 let height = pools[pool].work.height;
                 pools[pool].new_work(sky, height, false);
