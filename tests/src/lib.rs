@@ -15,4 +15,5 @@ pub mod gate;
 pub mod log;
 pub mod relay;
 pub mod site;
+pub mod storm;
 pub mod wait;

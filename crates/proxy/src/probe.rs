@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::config::{OptionError, Pool, Route};
-use crate::drive::upstream::{End, pump};
+use crate::drive::upstream::{End, Signals, pump};
 use crate::net::connect::{Connector, Tcp};
 use crate::registry::{FromConfig, configured};
 use crate::route::channel::AGENT;
@@ -124,7 +124,8 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
         }
         ControlFlow::Continue(())
     };
-    let pumping = pump(&mut upstream, reader, writer, &mut inbox, &ending, on_event);
+    let signals = Signals::default();
+    let pumping = pump(&mut upstream, reader, writer, &mut inbox, &signals, &ending, on_event);
     match tokio::time::timeout(FIRST_JOB_WITHIN, pumping).await {
         Ok(End::Stopped) | Err(_) => {}
         Ok(end) => failure = Some(end),

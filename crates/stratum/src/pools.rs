@@ -29,6 +29,10 @@ const MAX_HEALTHY_FOR: Duration = Duration::from_secs(3600);
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;
 
+/// The most blocks that are remembered, to tell an old one from a new one; a pool further behind has
+/// long been left for it.
+const MAX_BLOCKS: usize = 64;
+
 /// The choice of pools of one route.
 #[derive(Debug)]
 pub struct Pools {
@@ -39,7 +43,8 @@ pub struct Pools {
     outage: Option<Instant>,
     gate: Gate,
     events: VecDeque<PoolsEvent>,
-    newest_block: Option<Block>,
+    /// The blocks that any pool has told, the newest last.
+    blocks: VecDeque<Block>,
 }
 
 #[derive(Debug)]
@@ -52,6 +57,14 @@ struct Pool {
     /// Its last verdicts, stale ones left out: whether it took the share.
     verdicts: VecDeque<bool>,
     block: Option<u64>,
+    /// It has a connection that takes shares.
+    connected: bool,
+}
+
+impl Pool {
+    const fn is_up(&self) -> bool {
+        matches!(self.health, Health::Up { .. })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +92,7 @@ struct Trial {
     until: Instant,
 }
 
-/// The newest block that any pool has told, and since when.
+/// A block, and since when any pool has told it.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     key: u64,
@@ -96,6 +109,7 @@ impl Pools {
             returned: None,
             verdicts: VecDeque::new(),
             block: None,
+            connected: false,
         };
         Self {
             pools: config.pools.iter().map(fresh).collect(),
@@ -105,13 +119,14 @@ impl Pools {
             outage: Some(now),
             gate: Gate::Hold,
             events: VecDeque::new(),
-            newest_block: None,
+            blocks: VecDeque::new(),
         }
     }
 
     /// A pool has a connection that takes shares.
     pub fn up(&mut self, pool: PoolIndex, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = true;
         match state.health {
             Health::Up { .. } | Health::Benched { .. } => return,
             // A connection that is back at once has not been away.
@@ -129,15 +144,29 @@ impl Pools {
 
     /// A pool's last connection is lost. It is down only if it does not come back soon.
     pub fn lost(&mut self, pool: PoolIndex, now: Instant) {
-        if let Some(state) = self.pools.get_mut(pool)
-            && matches!(state.health, Health::Up { .. })
-        {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = false;
+        if matches!(state.health, Health::Up { .. }) {
             state.health = Health::Lost { since: now };
         }
     }
 
+    /// A pool's last connection was closed, since it is not needed. How the pool does is not known
+    /// until it has one again; what it did wrong is not forgotten meanwhile.
+    pub fn released(&mut self, pool: PoolIndex, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = false;
+        state.block = None;
+        if !matches!(state.health, Health::Benched { .. }) {
+            state.health = Health::Unknown;
+        }
+        self.decide(now);
+    }
+
     /// A pool cannot be reached or refuses us, and has no other connection.
     pub fn down(&mut self, pool: PoolIndex, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        state.connected = false;
         self.fail(pool, Cause::Connection, now);
         self.decide(now);
     }
@@ -161,11 +190,14 @@ impl Pools {
 
     /// A pool has told a job on this block; `key` stands for the previous block's hash.
     pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
-        let known = self.pools.iter().any(|state| state.block == Some(key));
         let Some(state) = self.pools.get_mut(pool) else { return };
         state.block = Some(key);
-        if !known {
-            self.newest_block = Some(Block { key, since: now });
+        // A pool that is behind tells blocks that others told long ago.
+        if !self.blocks.iter().any(|block| block.key == key) {
+            if self.blocks.len() >= MAX_BLOCKS {
+                self.blocks.pop_front();
+            }
+            self.blocks.push_back(Block { key, since: now });
         }
     }
 
@@ -177,9 +209,12 @@ impl Pools {
                     self.fail(pool, Cause::Connection, now);
                 }
                 Health::Benched { until } if now >= until => {
-                    self.pools[pool].health = Health::Up { since: now };
-                    self.pools[pool].verdicts.clear();
-                    self.push(PoolsEvent::Up(pool));
+                    if self.behind_since(pool).is_some_and(|since| now >= since + LAG) {
+                        let until = now + BENCHED_FOR;
+                        self.pools[pool].health = Health::Benched { until };
+                    } else {
+                        self.pardon(pool, now);
+                    }
                 }
                 Health::Up { .. } if self.lags_at(pool).is_some_and(|at| now >= at) => {
                     self.fail(pool, Cause::Lag, now);
@@ -284,12 +319,21 @@ impl Pools {
 
     /// When a pool that serves counts as lagging, unless it catches up.
     fn lags_at(&self, pool: PoolIndex) -> Option<Instant> {
-        let newest = self.newest_block?;
-        let serves = |state: &Pool| matches!(state.health, Health::Up { .. });
-        let state = self.pools.get(pool)?;
-        let behind = serves(state) && state.block.is_some_and(|block| block != newest.key);
-        let led = self.pools.iter().any(|other| serves(other) && other.block == Some(newest.key));
-        (behind && led).then_some(newest.since + LAG)
+        let up = self.pools.get(pool).is_some_and(Pool::is_up);
+        self.behind_since(pool).filter(|_| up).map(|since| since + LAG)
+    }
+
+    /// Since when a pool that is up has told a newer block than this one. The first such block
+    /// counts: where blocks come faster than lag is noticed, the newest is always new.
+    fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
+        let own = self.pools.get(pool)?.block?;
+        let newest = self.blocks.back()?;
+        if own == newest.key {
+            return None;
+        }
+        let led = self.pools.iter().any(|other| other.is_up() && other.block == Some(newest.key));
+        let next = self.blocks.iter().position(|block| block.key == own).map_or(0, |at| at + 1);
+        self.blocks.get(next).filter(|_| led).map(|block| block.since)
     }
 
     fn fail(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {
@@ -314,8 +358,29 @@ impl Pools {
         }
     }
 
+    /// Trusts a benched pool again.
+    fn pardon(&mut self, pool: PoolIndex, now: Instant) {
+        let state = &mut self.pools[pool];
+        state.verdicts.clear();
+        if state.connected {
+            state.health = Health::Up { since: now };
+            self.push(PoolsEvent::Up(pool));
+        } else {
+            state.health = Health::Unknown;
+        }
+    }
+
     /// Draws the consequences of what is known.
     fn decide(&mut self, now: Instant) {
+        if !(0..self.pools.len()).any(|pool| self.serves(pool)) {
+            // A pool that does badly is still better than none.
+            let benched = |pool: &PoolIndex| {
+                let Pool { health, connected, .. } = &self.pools[*pool];
+                *connected && matches!(health, Health::Benched { .. })
+            };
+            let benched: Vec<PoolIndex> = (0..self.pools.len()).filter(benched).collect();
+            benched.into_iter().for_each(|pool| self.pardon(pool, now));
+        }
         let serving = |rank: usize| {
             (0..self.pools.len()).any(|pool| self.rank(pool) == rank && self.serves(pool))
         };

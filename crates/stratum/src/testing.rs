@@ -3,8 +3,9 @@
 //! Its notify is `[job, previous block, work, clean]`, its submit
 //! `[worker, job, extranonce2, hash]`: the rig says what its hash is. Difficulty `d` is the target
 //! 2²⁵⁶ / d. A hash `ee…` is a bad proof. A pool's job `late…` takes only shares whose extranonce2
-//! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about. A session
-//! `kept…` that the pool gives again is resumed.
+//! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about. A job whose
+//! work is `bound…` takes only hashes that end in [`bound_to`] the extranonces and the work. A
+//! session `kept…` that the pool gives again is resumed.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -72,6 +73,16 @@ pub struct TestShare {
 #[must_use]
 pub fn scale() -> Scale {
     Scale::from_power_of_two(256)
+}
+
+/// The last bytes of a hash for a job whose work is `bound…`. `extranonce` is extranonce1 and
+/// extranonce2 in one, so a pool and a rig compute the same from their different parts of it.
+#[must_use]
+pub fn bound_to(extranonce: &Extranonce, work: &str) -> [u8; 8] {
+    let mut hasher = DefaultHasher::new();
+    extranonce.as_bytes().hash(&mut hasher);
+    work.hash(&mut hasher);
+    hasher.finish().to_be_bytes()
 }
 
 fn strings<const N: usize>(params: &RawValue) -> Option<[String; N]> {
@@ -154,14 +165,20 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
 
     fn check(
         &self,
-        _: &TestJob,
-        _: &Extranonce,
+        job: &TestJob,
+        extranonce1: &Extranonce,
         share: &TestShare,
         easiest: &Target,
         _: Duration,
         (): &mut (),
     ) -> Result<Checked, Reject> {
-        if share.hash.as_be_bytes()[0] == 0xee {
+        let bound = || {
+            let whole = extranonce1.join(share.extranonce2.as_bytes()).ok()?;
+            Some(bound_to(&whole, &job.work))
+        };
+        let hash = share.hash.as_be_bytes();
+        let unbound = job.work.starts_with("bound") && bound().is_none_or(|tag| hash[24..] != tag);
+        if hash[0] == 0xee || unbound {
             return Err(Reject::invalid("bad proof"));
         }
         if !self.meets(&share.hash, easiest) {
@@ -287,6 +304,12 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
 
     fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
         new.clean || old.previous != new.previous
+    }
+
+    fn block_key(&self, job: &TestJob) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        job.previous.hash(&mut hasher);
+        Some(hasher.finish())
     }
 
     fn serves(&self, job: &TestJob, share: &TestShare) -> bool {

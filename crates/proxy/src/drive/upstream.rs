@@ -12,7 +12,7 @@ use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
@@ -71,12 +71,22 @@ impl End {
     }
 }
 
+/// What other connections to the same pool tell one.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// One has failed: the pool is to be asked whether it lives.
+    pub doubt: Notify,
+    /// One that many rigs share was given this one's extranonce1, and is to have it.
+    pub give_way: Notify,
+}
+
 /// Runs one connection to its end. `on_event` is given each event with the session it comes from.
 pub async fn pump<D, R, W>(
     upstream: &mut Upstream<D, Ticket>,
     mut reader: R,
     mut writer: W,
     inbox: &mut mpsc::Receiver<(Submission<D>, Ticket)>,
+    signals: &Signals,
     ending: &CancellationToken,
     mut on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
 ) -> End
@@ -114,6 +124,8 @@ where
             Some((submission, ticket)) = inbox.recv() => {
                 upstream.handle_submission(submission, ticket, now());
             }
+            () = signals.doubt.notified() => upstream.handle_doubt(now()),
+            () = signals.give_way.notified() => return End::SameExtranonce,
             () = sleep_until(timeout) => upstream.handle_timeout(now()),
             () = sleep_until(stuck) => return End::Stuck,
             () = ending.cancelled() => return End::Stopped,

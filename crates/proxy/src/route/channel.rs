@@ -20,7 +20,7 @@ use super::Route;
 use super::reconnect::Place;
 use crate::clock::now;
 use crate::drive::downstream::sleep_until;
-use crate::drive::upstream::{End, pump};
+use crate::drive::upstream::{End, Signals, pump};
 use crate::ticket::Ticket;
 
 use log::Log;
@@ -29,6 +29,8 @@ use log::Log;
 const MAX_INBOX: usize = 256;
 /// A connection without a share has served when it was there for so long.
 const SERVED: Duration = Duration::from_secs(10);
+/// How much longer than others a connection that serves one rig waits after such a clash.
+const GIVE_WAY_FOR: Duration = Duration::from_secs(2);
 /// The name that the proxy gives itself.
 pub(crate) const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));
 
@@ -44,6 +46,7 @@ pub struct Channel<D: Dialect> {
     closing: CancellationToken,
     view: watch::Receiver<ChannelView<D>>,
     inbox: mpsc::Sender<(Submission<D>, Ticket)>,
+    pub(super) signals: Arc<Signals>,
 }
 
 impl<D: Dialect> Channel<D> {
@@ -56,6 +59,7 @@ impl<D: Dialect> Channel<D> {
         let closing = route.ending().child_token();
         let (view_sender, view) = watch::channel(ChannelView::unborn());
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
+        let signals = Arc::new(Signals::default());
         let task = Task {
             log: Log {
                 route: route.config.name.clone(),
@@ -69,9 +73,10 @@ impl<D: Dialect> Channel<D> {
             closing: closing.clone(),
             view: view_sender,
             inbox: receiver,
+            signals: Arc::clone(&signals),
         };
         route.tasks.spawn(task.run());
-        Arc::new(Self { number, pool, dedicated, closing, view, inbox })
+        Arc::new(Self { number, pool, dedicated, closing, view, inbox, signals })
     }
 
     /// What the channel shows at this moment.
@@ -132,10 +137,25 @@ struct Task<D: Dialect> {
     log: Log,
     view: watch::Sender<ChannelView<D>>,
     inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
+    signals: Arc<Signals>,
 }
 
 impl<D: Dialect> Task<D> {
     async fn run(mut self) {
+        self.connections().await;
+        // It was closed since nobody needs it, and perhaps it was the pool's last.
+        let other = |channel: &Arc<Channel<D>>| {
+            channel.pool == self.pool
+                && channel.number != self.log.channel
+                && !channel.closing.is_cancelled()
+        };
+        if !self.route.channels().iter().any(other) {
+            self.route.report(|choice, now| choice.released(self.pool, now));
+        }
+    }
+
+    /// One connection after the other, until the channel is closed.
+    async fn connections(&mut self) {
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
         while !self.closing.is_cancelled() {
@@ -150,10 +170,15 @@ impl<D: Dialect> Task<D> {
             }
             self.report(&end, was_live);
             let long = now().saturating_duration_since(since) >= SERVED;
-            if was_live && (long || upstream.has_served()) {
+            let clashes = matches!(end, End::SameExtranonce);
+            if was_live && !clashes && (long || upstream.has_served()) {
                 backoff.served();
             }
-            let wait = backoff.next_wait(fastrand::f64());
+            let mut wait = backoff.next_wait(fastrand::f64());
+            if clashes && self.dedicated {
+                // The one that many rigs share comes first.
+                wait += GIVE_WAY_FOR;
+            }
             self.log.lost(&end, was_live, wait);
             let served = was_live || matches!(end, End::Reconnect | End::SameExtranonce);
             if !served && let Some(left) = self.place.go_back() {
@@ -163,13 +188,17 @@ impl<D: Dialect> Task<D> {
         }
     }
 
-    /// Tells the choice of pools what a connection's end means, if it was the pool's last.
+    /// Tells the choice of pools what a connection's end means, if it was the pool's last. Those
+    /// that are left are asked whether they live.
     fn report(&self, end: &End, was_live: bool) {
         let pool = self.pool;
-        let sibling =
-            self.route.channels().iter().any(|channel| channel.pool == pool && channel.is_live());
-        let harmless = matches!(end, End::Reconnect | End::SameExtranonce);
-        if sibling || harmless {
+        if matches!(end, End::Reconnect | End::SameExtranonce) {
+            return;
+        }
+        let mut left = self.route.channels().clone();
+        left.retain(|channel| channel.pool == pool && channel.is_live());
+        if !left.is_empty() {
+            left.iter().for_each(|channel| channel.signals.doubt.notify_one());
             return;
         }
         let given_up = matches!(end, End::Down(_));
@@ -215,7 +244,7 @@ impl<D: Dialect> Task<D> {
         };
         upstream.handle_connected(now());
         let ending = self.closing.clone();
-        let Self { inbox, view, route, log, pool, place, .. } = self;
+        let Self { inbox, signals, view, route, log, pool, place, .. } = self;
         let pool = *pool;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
             UpstreamEvent::Reconnect { host, port } => {
@@ -223,7 +252,7 @@ impl<D: Dialect> Task<D> {
             }
             event => take_event(route, pool, log, view, upstream, event),
         };
-        pump(upstream, reader, writer, inbox, &ending, on_event).await
+        pump(upstream, reader, writer, inbox, signals, &ending, on_event).await
     }
 
     /// Passes on what is left after a connection's end.
@@ -317,11 +346,12 @@ fn take_event<D: Dialect>(
         UpstreamEvent::Notice(notice) => {
             match &notice {
                 Notice::Fallback { .. } => route.note_fallback(pool),
-                Notice::Live => {
+                // Also one that the pool changes to later.
+                Notice::Live | Notice::Ground { .. } if upstream.is_live() => {
                     let ground = upstream.view().ground;
                     let split = ground.map(|ground| ground.split);
                     if let Some(split) = split
-                        && route.has_extranonce(log.channel, pool, &split.extranonce1)
+                        && route.has_extranonce(log.channel, pool, &split)
                     {
                         return ControlFlow::Break(End::SameExtranonce);
                     }

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use orepass_stratum::channel::Seat;
-use orepass_stratum::dialect::Dialect;
-use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::dialect::{Dialect, Split};
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::NoLease;
@@ -150,6 +149,24 @@ impl<D: Dialect> Route<D> {
         })
     }
 
+    /// A seat at another pool that serves, on a connection that is there already: for a rig that can
+    /// do nothing where it is, and finds no place at its own pool.
+    pub fn refuge(&self, wish: &Wish) -> Option<(Seat, Arc<Channel<D>>)> {
+        let serving: Vec<bool> = {
+            let choice = self.choice();
+            (0..self.config.pools.len()).map(|pool| choice.serves(pool)).collect()
+        };
+        let channels = self.channels();
+        let others = channels.iter().filter(|c| c.pool != wish.pool && serving[c.pool]);
+        others.into_iter().find_map(|channel| {
+            let view = channel.view();
+            let fits = |told| channel.dedicated || wish.firmware.shares_with(told);
+            let usable = view.live && view.told_extranonce1().is_some_and(fits);
+            let seat = usable.then(|| view.seat(wish.slot).ok()).flatten()?;
+            Some((seat, Arc::clone(channel)))
+        })
+    }
+
     /// Opens connections to a pool until they hold so many rigs, some at a time.
     pub(super) fn grow(self: &Arc<Self>, pool: PoolIndex, rigs: usize) {
         let needed = rigs.div_ceil(self.channel_capacity(pool)).min(self.config.max_channels);
@@ -195,21 +212,25 @@ impl<D: Dialect> Route<D> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another connection to the pool has this extranonce1: a server that counts them from
-    /// zero after a restart hands out the same again.
-    pub(crate) fn has_extranonce(
-        &self,
-        not: u64,
-        pool: PoolIndex,
-        extranonce1: &Extranonce,
-    ) -> bool {
-        self.channels().iter().filter(|channel| channel.pool == pool && channel.number != not).any(
-            |channel| {
-                let view = channel.view();
-                let split = view.ground.map(|ground| ground.split);
-                view.live && split.is_some_and(|split| split.extranonce1 == *extranonce1)
-            },
-        )
+    /// Whether another connection to the pool has the extranonce1 of this split: a server that counts
+    /// them from zero after a restart hands out the same again. One that serves a single rig is to
+    /// give way to one that many share.
+    pub(crate) fn has_extranonce(&self, not: u64, pool: PoolIndex, given: &Split) -> bool {
+        let channels = self.channels();
+        let clashes = |channel: &&Arc<Channel<D>>| {
+            let view = channel.view();
+            let split = view.ground.map(|ground| ground.split);
+            view.live && split.is_some_and(|split| split.extranonce1 == given.extranonce1)
+        };
+        let others = channels.iter().filter(|c| c.pool == pool && c.number != not);
+        let mut clash = false;
+        for channel in others.filter(clashes) {
+            clash = true;
+            if channel.dedicated && given.prefix_bytes > 0 {
+                channel.signals.give_way.notify_one();
+            }
+        }
+        clash
     }
 
     /// How many rigs a channel of a pool is known, or expected, to hold.

@@ -190,11 +190,91 @@ fn weights_divide_a_rank() {
     assert_eq!(night.pools.shares(), [0.0, 0.0, 1.0]);
 }
 
+#[test]
+fn a_pool_without_a_connection_that_needs_none_neither_serves_nor_lags() {
+    use PoolsEvent::{Down, Outage, Switched, Up};
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 1, night.now);
+    night.pools.released(1, night.now);
+    night.pools.block(0, 2, night.now);
+    assert_eq!(night.sleep(3600), [], "it is not behind");
+    assert_eq!(night.down(0), [Down(0, Cause::Connection), Outage], "nobody knows how it does");
+    assert_eq!(night.up(1), [Up(1), Switched { from: None, to: 1 }], "it takes over at once");
+}
+
+#[test]
+fn a_released_pool_stays_benched_and_does_not_come_back_by_itself() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    for _ in 0..JUDGED_SHARES {
+        night.pools.verdict(1, false, night.now);
+    }
+    night.events();
+    night.pools.released(1, night.now);
+    assert_eq!(night.up(1), [], "its time is not over");
+    night.pools.released(1, night.now);
+    assert_eq!(night.sleep(3600), []);
+    assert!(!night.pools.serves(1));
+    assert_eq!(night.up(1), [PoolsEvent::Up(1)]);
+}
+
+#[test]
+fn an_old_block_is_not_the_newest() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    for block in 1..4 {
+        night.pools.block(0, block, night.now);
+    }
+    night.pools.block(1, 2, night.now);
+    night.events();
+    assert_eq!(night.sleep(60), [PoolsEvent::Down(1, Cause::Lag)]);
+}
+
+#[test]
+fn a_pool_stays_behind_however_fast_the_blocks_come() {
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    let mut events = night.events();
+    for block in 0..200 {
+        night.pools.block(0, block, night.now);
+        if block < 2 {
+            night.pools.block(1, block, night.now);
+        }
+        events.extend(night.sleep(10));
+    }
+    assert_eq!(
+        events,
+        [PoolsEvent::Down(1, Cause::Lag)],
+        "nor does it come back before it is level"
+    );
+    night.pools.block(1, 199, night.now);
+    assert_eq!(night.sleep(300), [PoolsEvent::Up(1)]);
+}
+
+#[test]
+fn a_benched_pool_is_better_than_none() {
+    use PoolsEvent::{Down, Switched, Up};
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(0);
+    night.up(1);
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 2, night.now);
+    assert_eq!(night.sleep(60), [Down(0, Cause::Lag), Switched { from: Some(0), to: 1 }]);
+    let switched = [Down(1, Cause::Connection), Up(0), Switched { from: Some(1), to: 0 }];
+    assert_eq!(night.down(1), switched);
+}
+
 proptest::proptest! {
     /// Whatever happens: the parts add up to one exactly while a pool serves, only pools that
     /// serve have any, and the machine never spins.
     #[test]
-    fn shares_always_add_up(steps in proptest::collection::vec((0_u8..5, 0_usize..3, 0_u64..900), 1..200)) {
+    fn shares_always_add_up(steps in proptest::collection::vec((0_u8..6, 0_usize..3, 0_u64..900), 1..200)) {
         let mut night = Night::new(PoolsConfig::in_order(3));
         for (step, pool, seconds) in steps {
             match step {
@@ -202,6 +282,7 @@ proptest::proptest! {
                 1 => drop(night.down(pool)),
                 2 => night.pools.lost(pool, night.now),
                 3 => night.pools.verdict(pool, seconds % 3 == 0, night.now),
+                4 => night.pools.released(pool, night.now),
                 _ => night.pools.block(pool, seconds / 100, night.now),
             }
             night.sleep(seconds / 10);

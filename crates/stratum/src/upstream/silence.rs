@@ -60,6 +60,14 @@ impl Silence {
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
+    /// Another connection to the same pool has failed: it is asked at once whether it lives, since
+    /// it may be gone whole.
+    pub fn handle_doubt(&mut self, now: Instant) {
+        if self.phase == Phase::Live && self.requests.has_room() && !self.silence.asked {
+            self.probe(now);
+        }
+    }
+
     /// When the pool is to be asked whether it lives. Not while so many requests wait for it that
     /// there is no room for another: those have limits of their own.
     pub(super) fn probes_at(&self) -> Option<Instant> {
@@ -69,10 +77,14 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     pub(super) fn probe_if_silent(&mut self, now: Instant) {
         if self.probes_at().is_some_and(|at| at <= now) {
-            self.silence.asked = true;
-            let id = self.requests.push(Request::Probe, now);
-            self.transmit.write(|out| self.dialect.put_probe(id, out));
+            self.probe(now);
         }
+    }
+
+    fn probe(&mut self, now: Instant) {
+        self.silence.asked = true;
+        let id = self.requests.push(Request::Probe, now);
+        self.transmit.write(|out| self.dialect.put_probe(id, out));
     }
 
     /// A probe sent at `asked` got no answer. Any line since then proves life as well.

@@ -31,6 +31,8 @@ pub(super) struct Place<D: Dialect> {
     overloaded: bool,
     /// Since when the channel has had no connection.
     lost_since: Option<Instant>,
+    /// The channel has ended, and will show nothing more.
+    gone: bool,
 }
 
 /// A rig that waits for a seat.
@@ -56,6 +58,7 @@ impl<D: Dialect> Served<D> {
                 if shown.live { None } else { place.lost_since.or_else(|| Some(now())) };
             self.session.handle_view(&shown, now());
         } else {
+            place.gone = true;
             self.settle();
         }
     }
@@ -86,7 +89,17 @@ impl<D: Dialect> Served<D> {
         let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
         let not = not.map(|place| place.channel.number);
         let wish = Wish { pool, patient, not, slot: self.slot, firmware: self.firmware };
-        match self.route.seat(&wish) {
+        let mut answer = self.route.seat(&wish);
+        // Better at a pool that is not the right one than nowhere.
+        let nowhere = self.place.as_ref().is_none_or(|place| place.is_useless(at));
+        if nowhere
+            && !patient
+            && !matches!(answer, SeatAnswer::Seat(..))
+            && let Some((seat, channel)) = self.route.refuge(&wish)
+        {
+            answer = SeatAnswer::Seat(seat, channel);
+        }
+        match answer {
             // The rig comes back to that seat, or another, by itself.
             SeatAnswer::Seat(..)
                 if self.place.is_some() && !self.session.takes_set_extranonce() =>
@@ -134,6 +147,7 @@ impl<D: Dialect> Served<D> {
             generation: seat.generation,
             overloaded: false,
             lost_since: None,
+            gone: false,
         };
         if let Some(former) = self.place.replace(place) {
             self.former = Some((former.generation, former.channel));
@@ -164,18 +178,24 @@ impl<D: Dialect> Place<D> {
             || self.must_not_stay(at)
     }
 
+    /// Whether no share of the rig can be taken here.
+    fn is_useless(&self, at: Instant) -> bool {
+        self.channel.is_gone() || self.stranded_at().is_some_and(|stranded| stranded <= at)
+    }
+
     /// Whether the rig should sit on any channel but this one.
     fn must_not_stay(&self, at: Instant) -> bool {
-        self.overloaded || self.stranded_at().is_some_and(|stranded| stranded <= at)
+        self.overloaded || self.is_useless(at)
     }
 }
 
-/// Resolves when the rig's channel shows something new, or is gone.
+/// Resolves when the rig's channel shows something new, or is gone; that only once, since a rig may
+/// have to wait for another place.
 pub(super) async fn shown<D: Dialect>(place: &mut Option<Place<D>>) {
     match place {
         // An error means that the channel is gone, which a look finds out.
-        Some(place) => drop(place.view.changed().await),
-        None => std::future::pending().await,
+        Some(place) if !place.gone => drop(place.view.changed().await),
+        _ => std::future::pending().await,
     }
 }
 

@@ -174,3 +174,14 @@ fn a_pool_that_owes_too_much_is_not_asked_for_more() {
     assert_eq!(story.hears(), "");
     assert_eq!(story.pool.poll_timeout(), Some(story.now + seconds(5)), "the shares' limit");
 }
+
+#[test]
+fn a_pool_is_asked_at_once_when_another_connection_to_it_has_failed() {
+    let mut story = Story::mining();
+    story.later(seconds(1));
+    story.pool.handle_doubt(story.now);
+    story.pool.handle_doubt(story.now);
+    assert_eq!(story.hears().matches(QUESTION).count(), 1);
+    story.later(seconds(10));
+    assert!(story.told().iter().any(|event| event.contains("Silent")));
+}

@@ -1,0 +1,81 @@
+//! Runs a whole route in weather, seed by seed, and tells the story of one that breaks a rule.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use orepass_stratum::verdict::Verdict;
+use orepass_tests::storm::run::{DAY, Report, run};
+
+/// A seeded simulation of a whole route on a virtual clock
+#[derive(Debug, Parser)]
+struct Args {
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How many seeds
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// How many virtual days each
+    #[arg(long, default_value_t = 1)]
+    days: u32,
+    /// Go on after a seed that broke a rule, and tell its violations alone
+    #[arg(long)]
+    keep_going: bool,
+    /// Show the proxy's own log as well, on stderr, from this level on
+    #[arg(long)]
+    log: Option<tracing::Level>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(level) = args.log {
+        tracing_subscriber::fmt()
+            .without_time()
+            .with_writer(std::io::stderr)
+            .with_max_level(level)
+            .init();
+    }
+    let mut out = stdout().lock();
+    let mut broken = 0;
+    let start = Instant::now();
+    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+        let seed_start = Instant::now();
+        let report = run(seed, DAY * args.days, |day| {
+            if args.days > 1 && day % 7 == 0 {
+                println!("seed {seed}: day {day} of {}, {:.1?}", args.days, seed_start.elapsed());
+            }
+        });
+        let _ = writeln!(out, "{}, {:.2?}", line(&report), seed_start.elapsed());
+        if report.violations.is_empty() {
+            continue;
+        }
+        broken += 1;
+        let told = if args.keep_going { &report.violations } else { &report.story };
+        for line in told {
+            let _ = writeln!(out, "{line}");
+        }
+        if !args.keep_going {
+            break;
+        }
+    }
+    let _ = writeln!(out, "{broken} seeds broke a rule, {:.1?}", start.elapsed());
+    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn line(report: &Report) -> String {
+    let Report { seed, digest, books, pools, rigs, longest_idle, .. } = report;
+    let kinds = Verdict::ALL.into_iter().filter(|kind| books.count(*kind) > 0);
+    let kinds: Vec<String> = kinds.map(|kind| format!("{kind} {}", books.count(kind))).collect();
+    format!(
+        "seed {seed}: {digest:016x}, {} shares ({}), {} late, {} at pools, {} connections of rigs, \
+         {} jobs told, idle {longest_idle:?} at most",
+        books.sent,
+        kinds.join(", "),
+        books.late_verdicts,
+        pools.shares,
+        rigs.came,
+        rigs.jobs
+    )
+}

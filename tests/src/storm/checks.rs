@@ -1,0 +1,243 @@
+//! The rules that hold at every moment, looked at by an account of their own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use orepass_stratum::extranonce::Extranonce;
+
+use super::pool::Pool;
+use super::rig::{Conn, Kind, RECONNECT_WITHIN, Rig};
+use super::sky::{Sky, violation};
+
+/// The works of a pool that are remembered.
+const MAX_WORKS: u64 = 512;
+
+/// How long the proxy waits for a lost pool to come back, before rigs go to the next. Each pool of
+/// the list can cost it once.
+const GRACE: Duration = Duration::from_secs(6);
+/// How long rigs may take to another pool when that is decided.
+const SWITCH: Duration = Duration::from_secs(2);
+/// How long a rig that cannot be told of its new place waits until it is closed.
+const CLOSE: Duration = Duration::from_millis(300);
+/// From a rig's login to its job, when all is well.
+pub(super) const FIRST_JOB: Duration = Duration::from_millis(300);
+/// How long a pool may have told its newest job before a rig must have it.
+const JOB_WITHIN: Duration = Duration::from_secs(2);
+/// How long a pool may be behind another one before rigs leave it, and how much later the proxy may
+/// look.
+const BEHIND: Duration = Duration::from_secs(60 + 10);
+/// How long a pool must have been well to be sure that the proxy trusts it: it leaves one alone for
+/// five minutes that was behind or rejected shares, and may find that out in the last moment.
+const SURELY_TRUSTED: Duration = Duration::from_secs(400);
+/// How often everything is looked at, and so how much later than it is so it is seen.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Which work was told under which extranonce1.
+#[derive(Debug, Default)]
+pub(super) struct ToldWorks {
+    works: BTreeMap<(usize, u64), BTreeMap<Extranonce, String>>,
+    first_id: Option<u32>,
+    /// A pool's connection holds fewer rigs than there are.
+    pub(super) scarce: bool,
+    /// Since when all pools are well.
+    pub(super) calm_since: Option<Duration>,
+}
+
+impl ToldWorks {
+    /// Nothing has been told.
+    #[must_use]
+    pub(super) fn new(scarce: bool) -> Self {
+        Self { scarce, ..Self::default() }
+    }
+
+    /// Notes that a work was told.
+    ///
+    /// # Errors
+    /// Whom it was told before.
+    pub(super) fn note(
+        &mut self,
+        pool: usize,
+        serial: u64,
+        extranonce1: &Extranonce,
+        who: &str,
+    ) -> Result<(), String> {
+        let oldest = serial.saturating_sub(MAX_WORKS);
+        while let Some((&key, _)) = self.works.range((pool, 0)..(pool, oldest)).next() {
+            self.works.remove(&key);
+        }
+        let told = self.works.entry((pool, serial)).or_default();
+        match told.insert(extranonce1.clone(), who.to_owned()) {
+            None => Ok(()),
+            Some(other) => Err(other),
+        }
+    }
+
+    /// The first job id that any rig was told.
+    pub(super) fn first_id(&mut self, id: u32) -> u32 {
+        *self.first_id.get_or_insert(id)
+    }
+}
+
+/// What is known of a rig's time without a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Idle {
+    since: Option<Duration>,
+    /// All of it, whatever the reason.
+    pub(super) total: Duration,
+    /// The longest that had no excuse.
+    pub(super) longest: Duration,
+}
+
+/// Whether a pool is well, and has been so long that the proxy must use it.
+#[must_use]
+pub(super) fn is_trusted(pool: &Pool, now: Duration) -> bool {
+    pool.fault.is_none() && pool.trusted <= now
+}
+
+/// Looks at everything that must hold at any moment.
+pub(super) fn look(
+    sky: &mut Sky,
+    pools: &mut [Pool],
+    rigs: &[Rig],
+    idle: &mut [Idle],
+    told: &mut ToldWorks,
+) {
+    note_who_is_behind(pools, sky.now());
+    let pools = &*pools;
+    for pool in pools {
+        pool.look(sky);
+    }
+    for rig in rigs {
+        rig.look(sky);
+    }
+    extranonces_are_apart(sky, pools, rigs);
+    let now = sky.now();
+    let calm = pools.iter().all(|pool| is_trusted(pool, now));
+    told.calm_since = calm.then(|| told.calm_since.unwrap_or(now));
+    // Rigs that find no room on the connections that a pool has wait for another one to it, rather
+    // than go to another pool.
+    let crowded = told.scarce && pools.iter().any(|pool| pool.crowded > now);
+    if crowded {
+        idle.iter_mut().for_each(|idle| idle.since = None);
+        return;
+    }
+    nobody_mines_behind(sky, pools, rigs);
+    rigs_have_jobs(sky, pools, rigs, idle, told);
+}
+
+/// No two rigs have one extranonce1, as long as each still mines for an open connection. One whose
+/// connection is lost keeps its own for a moment, while a server that counts from zero again may
+/// give it to another; [`ToldWorks`] sees to it that they do not get the same work.
+fn extranonces_are_apart(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
+    let mut held: BTreeMap<&Extranonce, usize> = BTreeMap::new();
+    for rig in rigs {
+        let awake = |conn: &&Conn| conn.wire.is_open() && !conn.wire.is_deaf();
+        let Some(conn) = rig.conn().filter(awake) else { continue };
+        let (Some(extranonce1), Some(job)) = (&conn.extranonce1, conn.jobs.back()) else {
+            continue;
+        };
+        let mines = |pool: &Pool| {
+            pool.conns
+                .values()
+                .any(|upstream| upstream.wire.is_open() && upstream.has_told(&job.work))
+        };
+        if !pools.get(job.pool).is_some_and(mines) {
+            continue;
+        }
+        if let Some(other) = held.insert(extranonce1, rig.index) {
+            violation!(sky, "rigs {other} and {} both have {extranonce1}", rig.index);
+        }
+    }
+}
+
+fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
+    let leads = |pool: &Pool| {
+        let sure = is_trusted(pool, now) && now.saturating_sub(pool.well_since) > SURELY_TRUSTED;
+        let in_use = pool.conns.values().any(|conn| conn.live && conn.wire.is_open());
+        (sure && in_use).then_some(pool.work.height)
+    };
+    let newest = pools.iter().filter_map(leads).max().unwrap_or_default();
+    for pool in pools {
+        let behind = pool.work.height < newest;
+        pool.behind_since = behind.then(|| pool.behind_since.unwrap_or(now));
+    }
+}
+
+fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
+    let now = sky.now();
+    for rig in rigs.iter().filter(|rig| rig.kind == Kind::Good) {
+        let Some(job) = rig.conn().and_then(|conn| conn.jobs.back()) else { continue };
+        let behind = pools.get(job.pool).and_then(|pool| pool.behind_since);
+        let overdue = |since: &Duration| now - *since > BEHIND + SWITCH + LOOK_EVERY;
+        if let Some(since) = behind.filter(overdue)
+            && is_served(rig, pools, now)
+        {
+            violation!(
+                sky,
+                "rig {} mines at pool {}, which is behind since {since:?}",
+                rig.index,
+                job.pool
+            );
+        }
+    }
+}
+
+fn rigs_have_jobs(
+    sky: &mut Sky,
+    pools: &[Pool],
+    rigs: &[Rig],
+    idle: &mut [Idle],
+    told: &ToldWorks,
+) {
+    let now = sky.now();
+    let excused = sky.over || !pools.iter().any(|pool| is_trusted(pool, now));
+    for (rig, idle) in rigs.iter().zip(idle) {
+        let patient = GRACE * pools.len() as u32 + SWITCH + LOOK_EVERY;
+        let allowed = match rig.kind {
+            Kind::Good => patient,
+            Kind::Plain => patient + CLOSE + RECONNECT_WITHIN + FIRST_JOB,
+            _ => continue,
+        };
+        if let (Some(calm), Some(conn)) = (told.calm_since, rig.conn())
+            && let Some(subscribed) = conn.subscribed
+            && conn.jobs.is_empty()
+            && conn.wire.is_open()
+            && now - subscribed.max(calm) > FIRST_JOB
+        {
+            violation!(sky, "rig {} has no job {:?} after its login", rig.index, now - subscribed);
+        }
+        if rig.fates.came == 0 || is_served(rig, pools, now) {
+            idle.since = None;
+            continue;
+        }
+        idle.total += LOOK_EVERY;
+        if excused {
+            idle.since = None;
+            continue;
+        }
+        let since = *idle.since.get_or_insert(now);
+        idle.longest = idle.longest.max(now - since);
+        if now - since > allowed {
+            violation!(
+                sky,
+                "rig {} has had no job for {:?}, and a pool serves",
+                rig.index,
+                now - since
+            );
+        }
+    }
+}
+
+/// Whether a rig has the newest job of a pool that it is connected to.
+fn is_served(rig: &Rig, pools: &[Pool], now: Duration) -> bool {
+    let Some(conn) = rig.conn().filter(|conn| conn.wire.is_open()) else { return false };
+    let Some(job) = conn.jobs.back() else { return false };
+    let Some(pool) = pools.get(job.pool) else { return false };
+    pool.conns.values().any(|upstream| {
+        let own = job.extranonce1.as_bytes().starts_with(upstream.extranonce1.as_bytes());
+        let newest = upstream
+            .newest()
+            .is_some_and(|(work, at)| *work == job.work || now.saturating_sub(at) <= JOB_WITHIN);
+        upstream.live && upstream.wire.is_open() && own && newest
+    })
+}

@@ -1,0 +1,91 @@
+//! What the world of a seed is like.
+
+use std::time::Duration;
+
+use orepass::route::{PoolConfig, RouteConfig};
+use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::pools::Standing;
+use orepass_stratum::target::Difficulty;
+use orepass_stratum::vardiff::VardiffConfig;
+
+use super::rig::Kind;
+use super::sky::Sky;
+
+/// How many pools there are.
+const POOLS: usize = 3;
+/// The most rigs.
+const MAX_RIGS: usize = 20;
+
+/// A world before it begins.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The route.
+    pub(super) route: RouteConfig,
+    /// How long a pool takes shares of replaced jobs.
+    pub(super) linger: Option<Duration>,
+    /// What the rigs are like, how fast they are in difficulties a second, and whether they take
+    /// up a difficulty at once.
+    pub(super) rigs: Vec<(Kind, f64, bool)>,
+    /// How long a pool is well, in the mean.
+    pub(super) calm: Duration,
+    /// The pools' difficulty, as a power of two.
+    pub(super) difficulty: i32,
+}
+
+impl Plan {
+    /// The world that a seed decides.
+    #[must_use]
+    pub(super) fn new(sky: &mut Sky) -> Self {
+        let equal = sky.chance(0.3);
+        let rank = |pool: usize| if equal { pool.saturating_sub(1) } else { pool };
+        let weight = if equal { sky.pick(&[1.0, 3.0]) } else { 1.0 };
+        let pools = (0..POOLS).map(|pool| {
+            let url = format!("stratum+tcp://127.0.0.1:{}", pool + 1).parse().unwrap();
+            let weight = if pool == 0 { weight } else { 1.0 };
+            let standing = Standing { rank: rank(pool), weight };
+            let account = "account".parse().unwrap();
+            PoolConfig { standing, ..PoolConfig::new(format!("pool{pool}"), url, account) }
+        });
+        let vardiff = VardiffConfig {
+            enabled: sky.chance(0.6),
+            shares_per_minute: 0.5,
+            min: Difficulty::new(4096.0),
+            ..VardiffConfig::default()
+        };
+        let route = RouteConfig {
+            downstream: DownstreamConfig { vardiff, ..DownstreamConfig::default() },
+            max_rigs_per_channel: sky.pick(&[250, 250, 6, 3]),
+            ..RouteConfig::new("storm", pools.collect())
+        };
+        let difficulty = 14;
+        let rigs = sky.rng.usize(4..=MAX_RIGS);
+        let bad = [
+            Kind::Ignores,
+            Kind::Late,
+            Kind::Repeats,
+            Kind::Weak,
+            Kind::Rubbish,
+            Kind::Hangs,
+            Kind::Silent,
+            Kind::Restless,
+            Kind::Restless,
+        ];
+        let rig = |sky: &mut Sky, rig: usize| {
+            let kind = match rig {
+                0 | 2 => Kind::Good,
+                1 | 3 => Kind::Plain,
+                _ if sky.chance(0.35) => sky.pick(&[Kind::Good, Kind::Plain]),
+                _ => sky.pick(&bad),
+            };
+            let seconds = 60.0 + 240.0 * sky.rng.f64();
+            (kind, 2_f64.powi(difficulty) / seconds, sky.chance(0.5))
+        };
+        Self {
+            route,
+            linger: sky.chance(0.3).then_some(Duration::from_secs(30)),
+            rigs: (0..rigs).map(|number| rig(sky, number)).collect(),
+            calm: Duration::from_secs(sky.pick(&[240, 600, 1800])),
+            difficulty,
+        }
+    }
+}

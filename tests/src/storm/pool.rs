@@ -1,0 +1,609 @@
+//! A simulated pool of the test coin. It judges each share by what it told on that connection,
+//! and knows what the proxy had read of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::testing::bound_to;
+use serde_json::{Value, json};
+
+use super::fates::PoolFates;
+use super::pipe::Wire;
+use super::sky::{Event, Sky, tell, violation};
+use super::weather::Fault;
+
+/// The size of extranonce2, of which the proxy takes one byte.
+const EXTRANONCE2: usize = 4;
+/// How long the proxy may write on as if it had not read what it has: the two meet within the
+/// same instant.
+const SAME_INSTANT: Duration = Duration::from_millis(5);
+/// How long the proxy waits for a share's verdict.
+pub(super) const VERDICT_WITHIN: Duration = Duration::from_secs(30);
+/// So many shares in a row without an answer, and the proxy gives the connection up.
+const MAX_UNANSWERED: usize = 3;
+/// The most jobs of a connection that are remembered.
+const MAX_TOLD: usize = 64;
+/// The most works whose shares are remembered, to find duplicates.
+const MAX_WORKS: usize = 256;
+
+/// What the proxy has read when it has read a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    /// The job told so many-th on the connection.
+    Job(u64),
+    /// A difficulty, as a power of two.
+    Difficulty(i32),
+    /// The answer to a share that came then.
+    Answer { came: Duration, taken: bool },
+}
+
+impl Conn {
+    /// The name of the newest work that was told, and when.
+    #[must_use]
+    pub(super) fn newest(&self) -> Option<(&String, Duration)> {
+        self.told.back().map(|told| (&told.work.name, told.at))
+    }
+
+    /// Whether this work was told on it, not too long ago.
+    #[must_use]
+    pub(super) fn has_told(&self, work: &str) -> bool {
+        self.told.iter().rev().any(|told| told.work.name == work)
+    }
+}
+
+/// What is to be mined.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Work {
+    pub(super) id: String,
+    pub(super) height: u64,
+    pub(super) name: String,
+    pub(super) clean: bool,
+}
+
+/// A pool.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) index: usize,
+    pub(super) fault: Option<Fault>,
+    /// Since when.
+    pub(super) since: Duration,
+    /// From when on the proxy must use it again.
+    pub(super) trusted: Duration,
+    /// Since when it has had no lasting fault.
+    pub(super) well_since: Duration,
+    /// Since when a pool that should be used in its place has told a newer block.
+    pub(super) behind_since: Option<Duration>,
+    /// Until when there may be no further connection to it.
+    pub(super) crowded: Duration,
+    pub(super) conns: BTreeMap<u32, Conn>,
+    pub(super) work: Work,
+    pub(super) difficulty: i32,
+    pub(super) fates: PoolFates,
+    /// How long old jobs are taken all the same.
+    pub(super) linger: Option<Duration>,
+    next_conn: u32,
+    next_job: u64,
+    next_work: u64,
+    next_extranonce1: u32,
+    /// The shares of the last works.
+    shares: BTreeMap<String, BTreeSet<(Extranonce, String)>>,
+    order: VecDeque<String>,
+}
+
+/// A connection to the proxy.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) wire: Wire<Mark>,
+    pub(super) extranonce1: Extranonce,
+    /// Announced, and in force from the next job on.
+    next_extranonce1: Option<Extranonce>,
+    /// Nothing is ever answered.
+    hole: bool,
+    pub(super) subscribed: bool,
+    /// The login is done and a job has been told.
+    pub(super) live: bool,
+    told: VecDeque<Told>,
+    jobs: u64,
+    difficulty: i32,
+    /// What the proxy last read, and since when, and the one before.
+    read_difficulty: (i32, Duration, i32),
+    /// When the shares came that are still to be answered.
+    waiting: VecDeque<Duration>,
+    /// What a stalled pool would have said.
+    held: Vec<(String, Option<Mark>)>,
+    /// Answers that the proxy read last: when, accepted ones in time, late ones.
+    last_read: (Duration, u64, u64),
+}
+
+#[derive(Debug)]
+struct Told {
+    number: u64,
+    at: Duration,
+    work: Work,
+    extranonce1: Extranonce,
+    difficulty: i32,
+    /// When it became worthless, and when the proxy read so.
+    closed: Option<Duration>,
+    closed_read: Option<Duration>,
+    /// It did so since the extranonce changed.
+    by_extranonce: bool,
+}
+
+impl Pool {
+    #[must_use]
+    pub(super) fn new(index: usize, difficulty: i32, linger: Option<Duration>) -> Self {
+        let mut pool = Self {
+            index,
+            fault: None,
+            since: Duration::ZERO,
+            trusted: Duration::ZERO,
+            well_since: Duration::ZERO,
+            behind_since: None,
+            crowded: Duration::ZERO,
+            conns: BTreeMap::new(),
+            work: Work::default(),
+            difficulty,
+            fates: PoolFates::default(),
+            linger,
+            next_conn: 0,
+            next_job: 0,
+            next_work: 0,
+            next_extranonce1: 0,
+            shares: BTreeMap::new(),
+            order: VecDeque::new(),
+        };
+        pool.make_work(1, true);
+        pool
+    }
+
+    /// A connection comes in.
+    pub(super) fn accept(&mut self, sky: &mut Sky) -> u32 {
+        self.next_conn += 1;
+        let conn = Conn {
+            wire: Wire::new(),
+            extranonce1: Extranonce::default(),
+            next_extranonce1: None,
+            hole: self.fault == Some(Fault::BlackHole),
+            subscribed: false,
+            live: false,
+            told: VecDeque::new(),
+            jobs: 0,
+            difficulty: self.difficulty,
+            read_difficulty: (0, Duration::ZERO, 0),
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            last_read: Default::default(),
+        };
+        self.conns.insert(self.next_conn, conn);
+        if self.fault == Some(Fault::Stall) || self.fault == Some(Fault::BlackHole) {
+            self.set_deaf(true);
+        }
+        tell!(sky, "pool {} takes connection {}", self.index, self.next_conn);
+        self.next_conn
+    }
+
+    /// Stops or starts to listen on all connections.
+    pub(super) fn set_deaf(&mut self, deaf: bool) {
+        for conn in self.conns.values_mut() {
+            conn.wire.set_deaf(deaf || conn.hole);
+        }
+    }
+
+    /// Says on all connections what was held back.
+    pub(super) fn say_held(&mut self) {
+        for conn in self.conns.values_mut() {
+            for (line, mark) in std::mem::take(&mut conn.held) {
+                conn.wire.say(&line, mark);
+            }
+        }
+    }
+
+    /// Closes all connections.
+    pub(super) fn drop_all(&mut self, sky: &mut Sky) {
+        for conn in self.conns.values_mut() {
+            conn.wire.end();
+        }
+        tell!(sky, "pool {} drops its connections", self.index);
+    }
+
+    /// Forgets what a server forgets when it starts again.
+    pub(super) fn restart(&mut self, sky: &mut Sky) {
+        self.drop_all(sky);
+        self.next_extranonce1 = 0;
+        self.next_job = 0;
+        let height = self.work.height;
+        self.make_work(height, true);
+        tell!(sky, "pool {} starts again", self.index);
+    }
+
+    /// Makes another work and tells it, unless it is stalled.
+    pub(super) fn new_work(&mut self, sky: &mut Sky, height: u64, clean: bool) {
+        self.make_work(height, clean);
+        self.tell_all(sky);
+    }
+
+    fn make_work(&mut self, height: u64, clean: bool) {
+        self.next_work += 1;
+        self.next_job += 1;
+        self.work = Work {
+            id: format!("{:x}", self.next_job),
+            height,
+            name: format!("bound-{}-{}", self.index, self.next_work),
+            clean,
+        };
+    }
+
+    /// Tells the same work under another id.
+    pub(super) fn repeat_work(&mut self, sky: &mut Sky) {
+        self.next_job += 1;
+        self.work.id = format!("{:x}", self.next_job);
+        tell!(sky, "pool {} repeats {}", self.index, self.work.name);
+        self.tell_all(sky);
+    }
+
+    /// Tells the present work on all connections that have logged in. A stalled pool does so when
+    /// it has come to.
+    pub(super) fn tell_all(&mut self, sky: &mut Sky) {
+        if self.fault == Some(Fault::Stall) {
+            return;
+        }
+        let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
+        for conn in conns {
+            self.tell_work(sky, conn);
+        }
+    }
+
+    fn tell_work(&mut self, sky: &mut Sky, number: u32) {
+        let now = sky.now();
+        let work = self.work.clone();
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        sky.tell_block(work.height);
+        let moved = conn.next_extranonce1.take().inspect(|next| conn.extranonce1 = next.clone());
+        conn.jobs += 1;
+        for told in &mut conn.told {
+            let replaced =
+                work.clean && told.work.name != work.name || told.work.height != work.height;
+            if told.closed.is_none() && (replaced || moved.is_some()) {
+                told.closed = Some(now);
+            }
+            told.by_extranonce |= moved.is_some();
+        }
+        if conn.told.len() >= MAX_TOLD {
+            conn.told.pop_front();
+        }
+        conn.told.push_back(Told {
+            number: conn.jobs,
+            at: now,
+            work: work.clone(),
+            extranonce1: conn.extranonce1.clone(),
+            difficulty: conn.difficulty,
+            closed: None,
+            closed_read: None,
+            by_extranonce: false,
+        });
+        let params = json!([work.id, format!("block-{}", work.height), work.name, work.clean]);
+        let line = json!({"id": null, "method": "mining.notify", "params": params}).to_string();
+        let mark = Mark::Job(conn.jobs);
+        tell!(
+            sky,
+            "pool {}.{number} tells {} as {} on block {} clean {} under {}",
+            self.index,
+            work.name,
+            work.id,
+            work.height,
+            work.clean,
+            conn.extranonce1
+        );
+        self.say(number, &line, Some(mark));
+    }
+
+    fn tell_difficulty(&mut self, sky: &mut Sky, number: u32) {
+        let difficulty = self.difficulty;
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        conn.difficulty = difficulty;
+        let line = format!(
+            "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}",
+            2_f64.powi(difficulty)
+        );
+        tell!(sky, "pool {}.{number} sets difficulty 2^{difficulty}", self.index);
+        self.say(number, &line, Some(Mark::Difficulty(difficulty)));
+    }
+
+    /// Changes the difficulty on all connections.
+    pub(super) fn set_difficulty(&mut self, sky: &mut Sky, difficulty: i32) {
+        self.difficulty = difficulty;
+        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
+        for conn in live {
+            self.tell_difficulty(sky, conn);
+        }
+    }
+
+    /// Announces another extranonce1 on all connections; it applies from the next job on. With a
+    /// `clash` it is that of the first connection.
+    pub(super) fn change_extranonces(&mut self, sky: &mut Sky, clash: bool) {
+        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
+        let first = live.first().and_then(|first| self.conns.get(first));
+        let taken = first.map(|conn| conn.extranonce1.clone()).filter(|_| clash);
+        for number in live.into_iter().skip(usize::from(clash)) {
+            let extranonce1 = taken.clone().unwrap_or_else(|| self.extranonce1());
+            let line = json!({"id": null, "method": "mining.set_extranonce",
+                "params": [extranonce1.to_string(), EXTRANONCE2]});
+            tell!(sky, "pool {}.{number} announces extranonce1 {extranonce1}", self.index);
+            if let Some(conn) = self.conns.get_mut(&number) {
+                conn.next_extranonce1 = Some(extranonce1);
+            }
+            self.say(number, &line.to_string(), None);
+        }
+    }
+
+    /// Says the same on all connections.
+    pub(super) fn say_all(&mut self, sky: &mut Sky, line: &str) {
+        tell!(sky, "pool {} says {line}", self.index);
+        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
+        for conn in live {
+            self.say(conn, line, None);
+        }
+    }
+
+    /// Says a line on a connection, or keeps it while it is stalled.
+    pub(super) fn say(&mut self, number: u32, line: &str, mark: Option<Mark>) {
+        let stalled = self.fault == Some(Fault::Stall);
+        let Some(conn) = self.conns.get_mut(&number).filter(|conn| !conn.hole) else { return };
+        if let (Some(Mark::Answer { .. }), false) = (&mark, stalled) {
+            conn.waiting.pop_front();
+        }
+        if stalled {
+            conn.held.push((line.to_owned(), mark));
+        } else {
+            conn.wire.say(line, mark);
+        }
+    }
+
+    /// A new extranonce1: the next number, behind a byte that tells pools apart. In one kind of
+    /// weather it is one that a connection has already.
+    fn extranonce1(&mut self) -> Extranonce {
+        let taken = self.conns.values().rev().find(|conn| conn.live && conn.wire.is_open());
+        if let (Some(Fault::SameExtranonce), Some(taken)) = (self.fault, taken) {
+            return taken.extranonce1.clone();
+        }
+        self.next_extranonce1 += 1;
+        let mut bytes = self.next_extranonce1.to_be_bytes();
+        bytes[0] = self.index as u8 + 1;
+        Extranonce::from_slice(&bytes).unwrap()
+    }
+
+    /// The proxy has read past a line.
+    pub(super) fn read(&mut self, sky: &Sky, number: u32, mark: Mark) {
+        let now = sky.now();
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        match mark {
+            Mark::Job(job) => {
+                for told in &mut conn.told {
+                    if told.number < job && told.closed.is_some() {
+                        told.closed_read.get_or_insert(now);
+                    }
+                }
+            }
+            Mark::Difficulty(difficulty) => {
+                conn.read_difficulty = (difficulty, now, conn.read_difficulty.0);
+            }
+            Mark::Answer { came, taken } => {
+                let in_time = now - came < VERDICT_WITHIN;
+                let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
+                if conn.wire.blocked.is_some() || close {
+                    self.fates.doubtful += 1;
+                    return;
+                }
+                if conn.last_read.0 != now {
+                    conn.last_read = (now, 0, 0);
+                }
+                if !in_time {
+                    self.fates.late += 1;
+                    conn.last_read.2 += 1;
+                } else if taken {
+                    self.fates.taken_in_time += 1;
+                    conn.last_read.1 += 1;
+                }
+            }
+        }
+    }
+
+    /// The proxy has dropped a connection.
+    pub(super) fn dropped(&mut self, sky: &mut Sky, number: u32) {
+        let Some(conn) = self.conns.remove(&number) else { return };
+        let (at, in_time, late) = conn.last_read;
+        if at == sky.now() {
+            self.fates.taken_in_time -= in_time;
+            self.fates.late -= late;
+            self.fates.doubtful += in_time + late;
+        }
+        let who = if conn.wire.is_ended() { "is let go of" } else { "is dropped by the proxy" };
+        tell!(sky, "pool {}.{number} {who}", self.index);
+    }
+
+    /// Whether the proxy keeps a connection that it should have given up by the shares that were
+    /// not answered on it.
+    pub(super) fn look(&self, sky: &mut Sky) {
+        let patience = VERDICT_WITHIN + Duration::from_secs(5);
+        for (number, conn) in &self.conns {
+            let overdue =
+                |at: &&Duration| **at >= self.since && sky.now().saturating_sub(**at) > patience;
+            let unanswered = conn.waiting.iter().filter(overdue).count();
+            let mute = self.fault == Some(Fault::Mute) && conn.wire.is_open();
+            if mute && unanswered >= MAX_UNANSWERED {
+                violation!(
+                    sky,
+                    "pool {}.{number} has not answered {unanswered} shares for \
+                    {patience:?} and is still used",
+                    self.index
+                );
+            }
+        }
+    }
+
+    /// The proxy says a line, which it wrote at `came`.
+    pub(super) fn hear(&mut self, sky: &mut Sky, number: u32, line: &[u8], came: Duration) {
+        let message = serde_json::from_slice::<Value>(line);
+        let Some((id, method)) = message.as_ref().ok().and_then(|message| {
+            Some((message.get("id")?.as_u64()?, message.get("method")?.as_str()?.to_owned()))
+        }) else {
+            let line = String::from_utf8_lossy(line);
+            return violation!(sky, "pool {}.{number} hears {line:?}", self.index);
+        };
+        let params =
+            message.ok().and_then(|mut message| message.get_mut("params").map(Value::take));
+        let params = params.unwrap_or_default();
+        match &*method {
+            "mining.subscribe" => {
+                let extranonce1 = self.extranonce1();
+                let Some(conn) = self.conns.get_mut(&number) else { return };
+                conn.extranonce1 = extranonce1.clone();
+                conn.subscribed = true;
+                tell!(sky, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
+                let result = json!([format!("{:x}", number), extranonce1.to_string(), EXTRANONCE2]);
+                let answer = json!({"id": id, "result": result, "error": null}).to_string();
+                self.say(number, &answer, None);
+            }
+            "mining.authorize" => {
+                let answer = json!({"id": id, "result": true, "error": null}).to_string();
+                self.say(number, &answer, None);
+                if let Some(conn) = self.conns.get_mut(&number) {
+                    conn.live = true;
+                }
+                self.tell_difficulty(sky, number);
+                self.tell_work(sky, number);
+            }
+            "mining.submit" => self.submit(sky, number, id, &params, came),
+            // Asks whether it lives; an answer is due, not a good one.
+            "mining.extranonce.subscribe" => {
+                let answer = json!({"id": id, "result": false, "error": null}).to_string();
+                self.say(number, &answer, None);
+            }
+            other => violation!(sky, "pool {}.{number} is called {other}", self.index),
+        }
+    }
+
+    fn submit(&mut self, sky: &mut Sky, number: u32, id: u64, params: &Value, came: Duration) {
+        self.fates.shares += 1;
+        let judgement = self.judge(sky, number, params, came);
+        let taken = judgement.is_ok();
+        self.fates.taken += u64::from(taken);
+        let said = match &judgement {
+            Ok(()) => "taken".to_owned(),
+            Err((code, reason)) => format!("refused: {reason} ({code})"),
+        };
+        tell!(sky, "pool {}.{number} share {id} {params} {said}", self.index);
+        let answer = match judgement {
+            Ok(()) => json!({"id": id, "result": true, "error": null}),
+            Err((code, reason)) => json!({"id": id, "result": null, "error": [code, reason, null]}),
+        };
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        conn.waiting.push_back(came);
+        if self.fault == Some(Fault::Mute) {
+            return;
+        }
+        let wait = match self.fault {
+            // Not so near to the limit that it would matter which of the two comes first.
+            Some(Fault::Late) if sky.chance(0.5) => {
+                sky.between(Duration::from_secs(32), Duration::from_secs(180))
+            }
+            Some(Fault::Late) => sky.between(Duration::from_secs(2), Duration::from_secs(28)),
+            _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
+        };
+        let mark = Some(Mark::Answer { came, taken });
+        let line = answer.to_string();
+        sky.after(wait, Event::Say { pool: self.index, conn: number, line, mark });
+    }
+
+    fn judge(
+        &mut self,
+        sky: &mut Sky,
+        number: u32,
+        params: &Value,
+        came: Duration,
+    ) -> Result<(), (u32, &'static str)> {
+        let who = format!("pool {}.{number}", self.index);
+        let fields: Option<Vec<&str>> =
+            params.as_array().and_then(|fields| fields.iter().map(Value::as_str).collect());
+        let form = fields.and_then(|fields| {
+            let [worker, job, extranonce2, hash] = fields[..] else { return None };
+            let extranonce2: Extranonce = extranonce2.parse().ok()?;
+            let proper =
+                extranonce2.len() == EXTRANONCE2 && hash.len() == 64 && worker == "account";
+            proper.then_some((job.to_owned(), extranonce2, hash.to_owned()))
+        });
+        let Some((job, extranonce2, hash)) = form else {
+            violation!(sky, "{who} was sent a share of bad form: {params}");
+            return Err((20, "invalid params"));
+        };
+        let Some(conn) = self.conns.get_mut(&number).filter(|conn| conn.live) else {
+            violation!(sky, "{who} was sent a share before the login was done");
+            return Err((24, "unauthorized"));
+        };
+        let blocked = conn.wire.blocked.is_some();
+        let Some(told) = conn.told.iter().rev().find(|told| told.work.id == job) else {
+            violation!(sky, "{who} was sent a share of job {job}, which it never told here");
+            return Err((21, "job not found"));
+        };
+        let whole = told.extranonce1.join(extranonce2.as_bytes()).unwrap_or_default();
+        let tag = bound_to(&whole, &told.work.name);
+        let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        if hash[48..] != *tag {
+            violation!(sky, "{who} was sent a share of {} not mined under {whole}", told.work.name);
+            return Err((20, "bad proof"));
+        }
+        let (present, since, before) = conn.read_difficulty;
+        let known =
+            if came.saturating_sub(since) > SAME_INSTANT { present } else { present.min(before) };
+        let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
+        let meets = |difficulty: i32| read <= u128::MAX >> difficulty;
+        if !blocked && !meets(known.max(told.difficulty)) {
+            violation!(
+                sky,
+                "{who} was sent a share below its target: {hash}, 2^{known} now, 2^{} at \
+                the job",
+                told.difficulty
+            );
+        }
+        let linger = self.linger.filter(|_| !told.by_extranonce).unwrap_or_default();
+        if let Some(read) = told.closed_read
+            && came.saturating_sub(read) > linger + SAME_INSTANT
+            && !blocked
+        {
+            violation!(
+                sky,
+                "{who} was sent a stale share of {}, replaced {:?} ago",
+                told.work.name,
+                came.saturating_sub(read)
+            );
+        }
+        let key = (whole, hash.clone());
+        let work = told.work.name.clone();
+        if !self.shares.contains_key(&work) {
+            self.order.push_back(work.clone());
+            if self.order.len() > MAX_WORKS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.shares.remove(&oldest);
+            }
+        }
+        if !self.shares.entry(work).or_default().insert(key) {
+            violation!(sky, "{who} was sent the same share again: {params}");
+            return Err((22, "duplicate"));
+        }
+        if told.closed.is_some_and(|at| sky.now() - at > linger) {
+            self.fates.crossed += 1;
+            return Err((21, "job not found"));
+        }
+        if !meets(self.difficulty) {
+            self.fates.crossed += 1;
+            return Err((23, "low difficulty share"));
+        }
+        if self.fault == Some(Fault::Reject) {
+            self.fates.slandered += 1;
+            return Err((20, "rejected"));
+        }
+        Ok(())
+    }
+}

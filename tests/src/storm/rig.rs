@@ -1,0 +1,519 @@
+//! A simulated rig of the test coin, well-behaved or not. It notes every answer and every job.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::testing::bound_to;
+use serde_json::{Value, json};
+
+use super::checks::ToldWorks;
+use super::fates::RigFates;
+use super::pipe::Wire;
+use super::sky::{Event, Sky, tell, violation};
+
+/// The most jobs that a rig remembers.
+const MAX_JOBS: usize = 8;
+/// How long a share may wait for its answer: the pool's 30 s, and connecting to one before.
+const ANSWER_WITHIN: Duration = Duration::from_secs(36);
+/// How long a rig waits before it connects again, and how much longer at random.
+const RECONNECT_AFTER: Duration = Duration::from_secs(2);
+const RECONNECT_JITTER: Duration = Duration::from_secs(1);
+/// The longest wait of a rig for its next connection.
+pub(super) const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// What a rig is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Takes set_extranonce and does all that it is told.
+    Good,
+    /// Does all that it is told, and does not take set_extranonce.
+    Plain,
+    /// Asks for set_extranonce and ignores it.
+    Ignores,
+    /// Sends shares of jobs that have been replaced.
+    Late,
+    /// Sends some shares twice.
+    Repeats,
+    /// Sends shares that miss its target.
+    Weak,
+    /// Sends rubbish.
+    Rubbish,
+    /// Hangs from time to time: neither reads nor writes.
+    Hangs,
+    /// Connects and does not subscribe.
+    Silent,
+    /// Leaves and comes back.
+    Restless,
+}
+
+impl Kind {
+    /// Whether none of its shares may be refused for what the rig did.
+    #[must_use]
+    pub(super) const fn is_honest(self) -> bool {
+        matches!(self, Self::Good | Self::Plain | Self::Restless | Self::Hangs)
+    }
+
+    const fn takes_set_extranonce(self) -> bool {
+        !matches!(self, Self::Plain | Self::Silent)
+    }
+}
+
+/// What the proxy has read when it has read a line: a share of that id.
+pub(super) type Mark = u64;
+
+/// A rig.
+#[derive(Debug)]
+pub(super) struct Rig {
+    pub(super) index: usize,
+    pub(super) kind: Kind,
+    /// In difficulties a second.
+    speed: f64,
+    /// Whether it takes up a new difficulty at once, or with the next job.
+    at_once: bool,
+    pub(super) conns: BTreeMap<u32, Conn>,
+    pub(super) current: Option<u32>,
+    pub(super) fates: RigFates,
+    next_conn: u32,
+    /// Job ids that it was told, on any connection.
+    ids: Ids,
+    counter: u32,
+    find: u64,
+}
+
+/// A connection to the proxy.
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) wire: Wire<Mark>,
+    next_id: u64,
+    pub(super) subscribed: Option<Duration>,
+    pub(super) extranonce1: Option<Extranonce>,
+    next_extranonce1: Option<Extranonce>,
+    size: usize,
+    difficulty: Option<f64>,
+    pub(super) jobs: VecDeque<Job>,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+/// A job as it was told.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    id: String,
+    /// The pool, as the work's name says.
+    pub(super) pool: usize,
+    pub(super) work: String,
+    pub(super) extranonce1: Extranonce,
+    difficulty: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    call: Call,
+    read: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Subscribe,
+    Other,
+    /// A share, and whether it was as it should be.
+    Share {
+        honest: bool,
+    },
+}
+
+impl Rig {
+    #[must_use]
+    pub(super) fn new(index: usize, kind: Kind, speed: f64, at_once: bool) -> Self {
+        Self {
+            index,
+            kind,
+            speed,
+            at_once,
+            conns: BTreeMap::new(),
+            current: None,
+            fates: RigFates::default(),
+            next_conn: 0,
+            ids: Ids::default(),
+            counter: 0,
+            find: 0,
+        }
+    }
+
+    /// The connection that the rig uses now.
+    #[must_use]
+    pub(super) fn conn(&self) -> Option<&Conn> {
+        self.conns.get(&self.current?)
+    }
+
+    fn conn_mut(&mut self) -> Option<&mut Conn> {
+        self.conns.get_mut(&self.current?)
+    }
+
+    /// Connects and logs in; gives the connection's number.
+    pub(super) fn come(&mut self, sky: &mut Sky) -> u32 {
+        self.next_conn += 1;
+        self.fates.came += 1;
+        let conn = Conn {
+            wire: Wire::new(),
+            next_id: 0,
+            subscribed: None,
+            extranonce1: None,
+            next_extranonce1: None,
+            size: 0,
+            difficulty: None,
+            jobs: VecDeque::new(),
+            waiting: BTreeMap::new(),
+        };
+        self.conns.insert(self.next_conn, conn);
+        self.current = Some(self.next_conn);
+        tell!(sky, "rig {}.{} comes ({:?})", self.index, self.next_conn, self.kind);
+        if self.kind != Kind::Silent {
+            if self.kind.takes_set_extranonce() && sky.chance(0.5) {
+                self.call("mining.extranonce.subscribe", &json!([]), Call::Other);
+            }
+            self.call("mining.subscribe", &json!(["storm/1"]), Call::Subscribe);
+            if self.kind.takes_set_extranonce() {
+                self.call("mining.extranonce.subscribe", &json!([]), Call::Other);
+            }
+            let worker = format!("rig{}", self.index);
+            self.call("mining.authorize", &json!([worker, "x"]), Call::Other);
+            let now = sky.now();
+            if let Some(conn) = self.conn_mut() {
+                conn.subscribed = Some(now);
+            }
+        }
+        self.plan_whim(sky);
+        self.next_conn
+    }
+
+    /// Leaves, and comes back after a while.
+    fn leave(&mut self, sky: &mut Sky, wait: Duration) {
+        let Some(number) = self.current.take() else { return };
+        if let Some(conn) = self.conns.get_mut(&number) {
+            conn.wire.end();
+        }
+        tell!(sky, "rig {}.{number} leaves", self.index);
+        sky.after(wait, Event::Come { rig: self.index });
+    }
+
+    /// The proxy has ended or dropped a connection.
+    pub(super) fn dropped(&mut self, sky: &mut Sky, number: u32, gone: bool) {
+        if self.current == Some(number) {
+            tell!(sky, "rig {}.{number} is closed", self.index);
+            self.current = None;
+            let wait = RECONNECT_AFTER + RECONNECT_JITTER.mul_f64(sky.rng.f64());
+            sky.after(wait, Event::Come { rig: self.index });
+        }
+        if gone && let Some(conn) = self.conns.remove(&number) {
+            let shares = conn.waiting.values().filter(|w| matches!(w.call, Call::Share { .. }));
+            self.fates.cut_off += shares.count() as u64;
+        }
+    }
+
+    fn plan_whim(&mut self, sky: &mut Sky) {
+        let mean = match self.kind {
+            Kind::Restless => Duration::from_secs(900),
+            Kind::Hangs => Duration::from_secs(3600),
+            Kind::Silent => Duration::from_secs(5),
+            _ => return,
+        };
+        let wait = sky.about(mean);
+        sky.after(wait, Event::Whim { rig: self.index });
+    }
+
+    /// Does what this kind of rig does besides mining.
+    pub(super) fn whim(&mut self, sky: &mut Sky) {
+        if self.current.is_none() || sky.over {
+            return;
+        }
+        match self.kind {
+            Kind::Restless | Kind::Silent => {
+                let wait = if sky.chance(0.3) {
+                    Duration::from_millis(20)
+                } else {
+                    sky.between(Duration::from_secs(2), Duration::from_secs(600))
+                };
+                self.leave(sky, wait);
+            }
+            Kind::Hangs => {
+                let (index, number) = (self.index, self.current);
+                let Some(conn) = self.conn_mut() else { return };
+                if conn.wire.is_deaf() {
+                    return;
+                }
+                conn.wire.set_deaf(true);
+                tell!(sky, "rig {index}.{number:?} hangs");
+                // It is switched off and on by whoever looks after it.
+                let wait = sky.about(Duration::from_secs(600));
+                let leave = sky.chance(0.7);
+                if leave {
+                    self.leave(sky, wait);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, method: &str, params: &Value, call: Call) {
+        let Some(conn) = self.conn_mut() else { return };
+        conn.next_id += 1;
+        let id = conn.next_id;
+        let line = json!({"id": id, "method": method, "params": params}).to_string();
+        conn.waiting.insert(id, Waiting { call, read: None });
+        conn.wire.say(&line, Some(id));
+        if matches!(call, Call::Share { .. }) {
+            self.fates.sent += 1;
+        }
+    }
+
+    /// The proxy has read past a call.
+    pub(super) fn read(&mut self, sky: &Sky, number: u32, id: Mark) {
+        let now = sky.now();
+        let waiting = self.conns.get_mut(&number).and_then(|conn| conn.waiting.get_mut(&id));
+        let Some(waiting) = waiting else { return };
+        waiting.read = Some(now);
+        self.fates.read += u64::from(matches!(waiting.call, Call::Share { .. }));
+    }
+
+    /// Whether an answer is overdue.
+    pub(super) fn look(&self, sky: &mut Sky) {
+        for (number, conn) in
+            self.conns.iter().filter(|(_, c)| c.wire.is_open() && !c.wire.is_deaf())
+        {
+            let overdue = conn.waiting.iter().find(|(_, waiting)| {
+                let share = matches!(waiting.call, Call::Share { .. });
+                share && waiting.read.is_some_and(|at| sky.now() - at > ANSWER_WITHIN)
+            });
+            if let Some((id, _)) = overdue {
+                violation!(sky, "rig {}.{number} has no answer to share {id}", self.index);
+            }
+        }
+    }
+
+    /// The proxy says a line.
+    pub(super) fn hear(&mut self, sky: &mut Sky, number: u32, line: &[u8], told: &mut ToldWorks) {
+        let who = format!("rig {}.{number}", self.index);
+        let Ok(message) = serde_json::from_slice::<Value>(line) else {
+            return violation!(sky, "{who} hears {:?}", String::from_utf8_lossy(line));
+        };
+        let params = &message["params"];
+        match message["method"].as_str() {
+            None => self.answered(sky, number, &message),
+            Some("mining.set_difficulty") => {
+                let at_once = self.at_once;
+                let Some(conn) = self.conns.get_mut(&number) else { return };
+                let Some(difficulty) = params[0].as_f64().filter(|d| *d >= 1.0) else {
+                    return violation!(sky, "{who} is set difficulty {params}");
+                };
+                conn.difficulty = Some(difficulty);
+                if at_once && let Some(job) = conn.jobs.back_mut() {
+                    job.difficulty = difficulty;
+                }
+                tell!(sky, "{who} has difficulty {difficulty}");
+            }
+            Some("mining.set_extranonce") => {
+                let extranonce1: Option<Extranonce> =
+                    params[0].as_str().and_then(|text| text.parse().ok());
+                let Some(conn) = self.conns.get_mut(&number) else { return };
+                let Some(extranonce1) = extranonce1 else {
+                    return violation!(sky, "{who} is set extranonce {params}");
+                };
+                if !self.kind.takes_set_extranonce() || conn.extranonce1.is_none() {
+                    violation!(sky, "{who} is set an extranonce and did not ask for it");
+                }
+                tell!(sky, "{who} is to have {extranonce1}");
+                conn.next_extranonce1 = Some(extranonce1);
+            }
+            Some("mining.notify") => self.take_job(sky, number, params, told),
+            Some(other) => violation!(sky, "{who} is called {other}"),
+        }
+    }
+
+    fn take_job(&mut self, sky: &mut Sky, number: u32, params: &Value, told: &mut ToldWorks) {
+        let who = format!("rig {}.{number}", self.index);
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        let texts =
+            (params[0].as_str(), params[1].as_str(), params[2].as_str(), params[3].as_bool());
+        let (Some(id), Some(block), Some(work), Some(clean)) = texts else {
+            return violation!(sky, "{who} is told a job of bad form: {params}");
+        };
+        let moved = conn.next_extranonce1.take();
+        let honours = self.kind != Kind::Ignores;
+        if let Some(next) = &moved {
+            conn.extranonce1 = Some(next.clone());
+        }
+        let (Some(lent), Some(difficulty)) = (conn.extranonce1.clone(), conn.difficulty) else {
+            return violation!(sky, "{who} is told a job before an extranonce or a difficulty");
+        };
+        let name = work.strip_prefix("bound-").and_then(|rest| rest.split_once('-'));
+        let pool_and_serial =
+            name.and_then(|(pool, serial)| Some((pool.parse().ok()?, serial.parse().ok()?)));
+        let (Some((pool, serial)), true) = (pool_and_serial, block.starts_with("block-")) else {
+            return violation!(sky, "{who} is told a work of no pool: {params}");
+        };
+        let number_of_id = u32::from_str_radix(id, 16).ok().filter(|_| id.len() == 8);
+        let relative = number_of_id.map(|id| self.ids.note(id, told.first_id(id)));
+        match relative {
+            None => violation!(sky, "{who} is told job id {id}"),
+            Some((id, true)) => violation!(sky, "{who} is told job id +{id} again"),
+            Some((id, false)) => {
+                tell!(sky, "{who} is told {work} as +{id} clean {clean} under {lent}");
+            }
+        }
+        if let Err(other) = told.note(pool, serial, &lent, &who) {
+            violation!(sky, "{who} is told {work} under {lent}, as {other} was before");
+        }
+        if moved.is_some() && !clean {
+            violation!(sky, "{who} is moved to {lent} without a clean job");
+        }
+        // A rig that ignores its new extranonce goes on with its first one.
+        let extranonce1 = match conn.jobs.front() {
+            Some(first) if !honours => first.extranonce1.clone(),
+            _ => lent,
+        };
+        self.fates.jobs += 1;
+        let keeps_old = self.kind == Kind::Late;
+        if clean && !keeps_old {
+            let first = conn.jobs.pop_front();
+            conn.jobs.clear();
+            if !honours {
+                conn.jobs.extend(first);
+            }
+        }
+        if conn.jobs.len() >= MAX_JOBS {
+            conn.jobs.remove(1);
+        }
+        let rescheduled = conn.jobs.back().is_none_or(|job| job.difficulty != difficulty);
+        let job = Job { id: id.to_owned(), pool, work: work.to_owned(), extranonce1, difficulty };
+        conn.jobs.push_back(job);
+        if rescheduled || conn.jobs.len() == 1 {
+            self.plan_find(sky, difficulty);
+        }
+    }
+
+    fn plan_find(&mut self, sky: &mut Sky, difficulty: f64) {
+        self.find += 1;
+        let wait = sky.about(Duration::from_secs_f64(difficulty / self.speed));
+        sky.after(wait, Event::Find { rig: self.index, token: self.find });
+    }
+
+    /// Finds a share.
+    pub(super) fn find(&mut self, sky: &mut Sky, token: u64) {
+        if token != self.find || sky.over {
+            return;
+        }
+        let kind = self.kind;
+        let (late, twice) = (sky.chance(0.2), sky.chance(0.1));
+        let (weak, rubbish) = (sky.chance(0.2), sky.chance(0.1));
+        let Some(conn) = self.conn_mut().filter(|c| c.wire.is_open() && !c.wire.is_deaf()) else {
+            return;
+        };
+        let newest = conn.jobs.len().wrapping_sub(1);
+        let at = if kind == Kind::Late && late { 0 } else { newest };
+        let Some(job) = conn.jobs.get(at).cloned() else { return };
+        let difficulty = conn.difficulty.unwrap_or(job.difficulty);
+        let size = conn.size;
+        self.counter += 1;
+        let counter = self.counter.to_be_bytes();
+        let extranonce2 = Extranonce::from_slice(&counter[4_usize.saturating_sub(size)..]).unwrap();
+        let whole = job.extranonce1.join(extranonce2.as_bytes()).unwrap();
+        let tag = u64::from_be_bytes(bound_to(&whole, &job.work));
+        let misses = kind == Kind::Weak && weak;
+        // The hash's chance is even over all that meet the target.
+        let most = 2_f64.powi(128) / job.difficulty * (1.0 - 1e-9);
+        let part = if misses { 1.5 + sky.rng.f64() } else { sky.rng.f64() };
+        let high = (most * part) as u128;
+        let hash = format!("{high:032x}{:016x}{tag:016x}", sky.rng.u64(..));
+        let worker = format!("rig{}", self.index);
+        let mut params = json!([worker, job.id, extranonce2.to_string(), hash]);
+        let mut honest = kind.is_honest();
+        if kind == Kind::Rubbish && rubbish {
+            honest = false;
+            match sky.rng.u8(..5) {
+                0 => params = json!([worker, job.id, extranonce2.to_string(), "zz"]),
+                1 => params[2] = json!("00"),
+                2 => params[0] = json!("somebody"),
+                3 => params[1] = json!("ffffffff"),
+                _ => params = json!({"no": "array"}),
+            }
+        }
+        let (number, work) = (self.current.unwrap_or_default(), &job.work);
+        tell!(sky, "rig {}.{number} sends {hash} of {work} under {}", self.index, job.extranonce1);
+        self.call("mining.submit", &params, Call::Share { honest });
+        if kind == Kind::Repeats && twice {
+            self.call("mining.submit", &params, Call::Share { honest: false });
+        }
+        self.plan_find(sky, difficulty);
+    }
+
+    fn answered(&mut self, sky: &mut Sky, number: u32, message: &Value) {
+        let who = format!("rig {}.{number}", self.index);
+        let Some(conn) = self.conns.get_mut(&number) else { return };
+        let waiting = message["id"].as_u64().and_then(|id| conn.waiting.remove(&id));
+        let Some(Waiting { call, .. }) = waiting else {
+            return violation!(sky, "{who} is answered what it did not ask, or twice: {message}");
+        };
+        let result = &message["result"];
+        match call {
+            Call::Subscribe => {
+                let extranonce1 = result[1].as_str().and_then(|text| text.parse().ok());
+                let (Some(extranonce1), Some(size)) = (extranonce1, result[2].as_u64()) else {
+                    return violation!(sky, "{who} is refused its subscribe: {message}");
+                };
+                tell!(sky, "{who} has {extranonce1}");
+                conn.extranonce1 = Some(extranonce1);
+                conn.size = size as usize;
+            }
+            Call::Other => {}
+            Call::Share { honest } => {
+                let taken = result == &Value::Bool(true);
+                if taken {
+                    self.fates.taken += 1;
+                } else {
+                    self.fates.refused += 1;
+                }
+                let (code, reason) = (&message["error"][0], message["error"][1].as_str());
+                let reason = reason.unwrap_or_default();
+                // Job ids differ from run to run.
+                let shown =
+                    reason.rsplit_once("job ").map_or(reason, |(_, id)| id.get(8..).unwrap_or(id));
+                tell!(sky, "{who} is answered {result} {code}{shown}");
+                let excuses = [
+                    "pool: ",
+                    "pool connection lost",
+                    "the pool did not answer",
+                    "has been replaced",
+                    "pool connection saturated",
+                ];
+                if honest && !taken && !excuses.iter().any(|excuse| reason.contains(excuse)) {
+                    violation!(sky, "{who} is refused a good share: {message}");
+                }
+            }
+        }
+    }
+}
+
+/// Which job ids a rig was told: ids of a route grow by one, so bits do.
+#[derive(Debug, Default)]
+struct Ids {
+    bits: Vec<u64>,
+}
+
+impl Ids {
+    /// Notes an id, counted from the first that any rig was told; gives that count, and whether it
+    /// was told before.
+    fn note(&mut self, id: u32, first: u32) -> (u32, bool) {
+        let relative = id.wrapping_sub(first);
+        // An early id may be overtaken by another rig's by a few.
+        let place = relative.wrapping_add(1024) as usize;
+        let (word, bit) = (place / 64, 1 << (place % 64));
+        if self.bits.len() <= word {
+            self.bits.resize(word.min(1 << 22) + 1, 0);
+        }
+        let Some(word) = self.bits.get_mut(word) else { return (relative, false) };
+        let known = *word & bit != 0;
+        *word |= bit;
+        (relative, known)
+    }
+}

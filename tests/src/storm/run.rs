@@ -1,0 +1,175 @@
+//! Runs one seed from its beginning to its balance.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use orepass::config::PoolUrl;
+use orepass::net::connect::{Connector, Reader, Writer};
+use orepass::route::Route;
+use orepass_stratum::stats::Totals;
+use orepass_stratum::testing::{Coin, TestCoin};
+use tokio::runtime::Builder;
+
+use super::fates::{PoolFates, RigFates, imbalances};
+use super::pipe::{End, Shared, halves, lock};
+use super::plan::Plan;
+use super::sky::{Sky, tell, violation};
+use super::world::World;
+
+/// How long after the last share every share must have its verdict: 30 s for the last pool, 5 s
+/// for a connection that is being made meanwhile, and some.
+const DRAIN: Duration = Duration::from_secs(40);
+/// The local port that rigs come to.
+const PORT: u16 = 3333;
+/// How long a day is.
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// Stands for its whole story.
+    pub digest: u64,
+    /// The rules that were broken.
+    pub violations: Vec<String>,
+    /// The end of its story, where rules were broken.
+    pub story: Vec<String>,
+    /// The route's books.
+    pub books: Totals,
+    /// What the pools saw.
+    pub pools: PoolFates,
+    /// What the rigs saw.
+    pub rigs: RigFates,
+    /// The longest time that a rig had no job without an excuse.
+    pub longest_idle: Duration,
+}
+
+/// Runs a seed for a virtual time. `progress` is given the days that have passed.
+///
+/// # Panics
+/// Where there is no runtime to be had.
+pub fn run(seed: u64, span: Duration, progress: impl FnMut(u64)) -> Report {
+    // The proxy's own jitter.
+    fastrand::seed(seed);
+    let mut builder = Builder::new_current_thread();
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    let runtime = builder.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(story(seed, span, progress))
+}
+
+async fn story(seed: u64, span: Duration, mut progress: impl FnMut(u64)) -> Report {
+    let mut sky = Sky::new(seed);
+    let plan = Plan::new(&mut sky);
+    let world: Shared = Arc::new(Mutex::new(World::new(sky, &plan)));
+    let coin = || Arc::new(Coin { linger: plan.linger, ..TestCoin::default() });
+    let dialects = plan.route.pools.iter().map(|_| coin()).collect();
+    let sea = Arc::new(Sea { world: Arc::clone(&world) });
+    let route = Route::start(plan.route.clone(), dialects, sea, Vec::new());
+
+    let mut days = 0;
+    while let Some(now) = step(&world, &route, span).await {
+        if now >= DAY * (days + 1) {
+            days += 1;
+            progress(days.into());
+        }
+    }
+    finish(&world, &route, span).await;
+    let world = lock(&world);
+    let violations = world.sky.story.violations().to_vec();
+    let story = if violations.is_empty() {
+        Vec::new()
+    } else {
+        world.sky.story.lines().map(str::to_owned).collect()
+    };
+    Report {
+        seed,
+        digest: world.sky.story.digest(),
+        violations,
+        story,
+        books: route.totals(),
+        pools: world.pool_fates(),
+        rigs: world.rig_fates(),
+        longest_idle: world.idle.iter().map(|idle| idle.longest).max().unwrap_or_default(),
+    }
+}
+
+/// Has everything happen that is due, then waits for what comes next; `None` at the end, or when a
+/// rule was broken.
+async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> Option<Duration> {
+    let (looked, comers, hurry) = {
+        let mut world = lock(world);
+        let looked = world.go_on();
+        (looked, std::mem::take(&mut world.comers), Arc::clone(&world.hurry))
+    };
+    for (rig, conn) in comers {
+        let (reader, writer) = halves(world, End::Rig { rig, conn });
+        route.admit(reader, writer, SocketAddr::from(([10, 0, 0, rig as u8], 1024)), PORT);
+    }
+    let (now, wakes) = {
+        let mut world = lock(world);
+        let now = world.sky.now();
+        let (sessions, online) = (world.sessions(), route.roster().online());
+        // One that has just come has not been looked at yet.
+        if looked && world.came != now && sessions != online {
+            violation!(world.sky, "{online} rigs on the roster, {sessions} connected");
+        }
+        if now >= until || !world.sky.story.violations().is_empty() {
+            return None;
+        }
+        (now, world.sky.instant(world.wakes.unwrap_or(until).min(until)))
+    };
+    tokio::select! {
+        biased;
+        () = hurry.notified() => {}
+        () = tokio::time::sleep_until(wakes.into()) => {}
+    }
+    Some(now)
+}
+
+/// Lets every share get its verdict, ends the route, and strikes the balance.
+async fn finish(world: &Shared, route: &Arc<Route<TestCoin>>, span: Duration) {
+    if !lock(world).sky.story.violations().is_empty() {
+        return;
+    }
+    lock(world).calm_down();
+    while step(world, route, span + DRAIN).await.is_some() {}
+    let open = route.totals();
+    if open.sent != open.ended() {
+        let mut world = lock(world);
+        violation!(world.sky, "{} shares sent, {} ended", open.sent, open.ended());
+    }
+    route.stop().await;
+    let mut world = lock(world);
+    let found = imbalances(&route.totals(), &world.pool_fates(), &world.rig_fates());
+    for what in found {
+        violation!(world.sky, "{what}");
+    }
+    tell!(world.sky, "{:?}", route.totals());
+    if route.roster().online() > 0 {
+        violation!(world.sky, "{} rigs on the roster in the end", route.roster().online());
+    }
+}
+
+/// The way to the simulated pools.
+struct Sea {
+    world: Shared,
+}
+
+#[async_trait]
+impl Connector for Sea {
+    async fn connect(&self, url: &PoolUrl) -> io::Result<(Reader, Writer)> {
+        let pool = usize::from(url.port()) - 1;
+        let (wait, _) = lock(&self.world).dial(pool);
+        tokio::time::sleep(wait).await;
+        // It may have changed meanwhile.
+        lock(&self.world).dial(pool).1?;
+        let conn = lock(&self.world).accept(pool);
+        let (reader, writer) = halves(&self.world, End::Pool { pool, conn });
+        Ok((Box::new(reader), Box::new(writer)))
+    }
+}

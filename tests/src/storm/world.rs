@@ -1,0 +1,359 @@
+//! Pools, rigs and what passes between them and the proxy.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::sync::Notify;
+
+use super::checks::{self, Idle, LOOK_EVERY, ToldWorks};
+use super::fates::{PoolFates, RigFates};
+use super::pipe::End;
+use super::plan::Plan;
+use super::pool::Pool;
+use super::rig::Rig;
+use super::sky::{Event, Sky, tell, violation};
+use super::weather::Fault;
+
+/// How long a block takes in the mean, a pool to learn of it, and a pool to make another job.
+const BLOCK: Duration = Duration::from_secs(600);
+const LEARN_WITHIN: Duration = Duration::from_secs(3);
+/// How much later a pool learns of it that trails.
+const TRAIL: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
+const JOB: (Duration, Duration) = (Duration::from_secs(40), Duration::from_secs(100));
+/// The rigs come within this time.
+const COME_WITHIN: Duration = Duration::from_secs(30);
+/// How long nothing goes wrong in the beginning.
+const PEACE: Duration = Duration::from_secs(60);
+
+/// Everything but the proxy.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) sky: Sky,
+    pub(super) pools: Vec<Pool>,
+    pub(super) rigs: Vec<Rig>,
+    pub(super) told: ToldWorks,
+    pub(super) idle: Vec<Idle>,
+    /// Rigs that are to be let in.
+    pub(super) comers: Vec<(usize, u32)>,
+    /// When a rig last came.
+    pub(super) came: Duration,
+    /// Wakes whoever does what the agenda says, since that has become shorter.
+    pub(super) hurry: Arc<Notify>,
+    /// When that wakes by itself.
+    pub(super) wakes: Option<Duration>,
+    calm: Duration,
+    max_channels: usize,
+}
+
+impl World {
+    /// A world of which everything is still to come.
+    #[must_use]
+    pub(super) fn new(mut sky: Sky, plan: &Plan) -> Self {
+        let pool = |index| Pool::new(index, plan.difficulty, plan.linger);
+        let pools: Vec<Pool> = (0..plan.route.pools.len()).map(pool).collect();
+        let rig = |(index, &(kind, speed, at_once))| Rig::new(index, kind, speed, at_once);
+        let rigs: Vec<Rig> = plan.rigs.iter().enumerate().map(rig).collect();
+        tell!(sky, "{plan:?}");
+        for rig in 0..rigs.len() {
+            let wait = sky.between(Duration::ZERO, COME_WITHIN);
+            sky.after(wait, Event::Come { rig });
+        }
+        for pool in 0..pools.len() {
+            let wait = sky.between(JOB.0, JOB.1);
+            sky.after(wait, Event::Job { pool });
+            let wait = sky.about(plan.calm) + PEACE;
+            sky.after(wait, Event::Worse { pool });
+        }
+        sky.after(LOOK_EVERY, Event::Look);
+        let wait = sky.about(BLOCK);
+        sky.after(wait, Event::Block);
+        Self {
+            sky,
+            idle: vec![Idle::default(); rigs.len()],
+            pools,
+            rigs,
+            told: ToldWorks::new(plan.route.max_rigs_per_channel < plan.rigs.len()),
+            comers: Vec::new(),
+            came: Duration::ZERO,
+            hurry: Arc::default(),
+            wakes: None,
+            calm: plan.calm,
+            max_channels: plan.route.max_channels,
+        }
+    }
+
+    /// Has everything happen that is due; whether one was to look at everything.
+    pub(super) fn go_on(&mut self) -> bool {
+        let mut looked = false;
+        while let Some(event) = self.sky.agenda.due(self.sky.now()) {
+            looked |= event == Event::Look;
+            self.happen(event);
+        }
+        self.wakes = self.sky.agenda.next();
+        looked
+    }
+
+    fn happen(&mut self, event: Event) {
+        let Self { sky, pools, rigs, idle, told, .. } = self;
+        match event {
+            Event::Look => {
+                checks::look(sky, pools, rigs, idle, told);
+                sky.after(LOOK_EVERY, Event::Look);
+            }
+            Event::Block => {
+                sky.height += 1;
+                tell!(sky, "block {}", sky.height);
+                for pool in 0..pools.len() {
+                    let wait = sky.between(Duration::ZERO, LEARN_WITHIN);
+                    let height = sky.height;
+                    sky.after(wait, Event::Learn { pool, height, late: false });
+                }
+                let wait = sky.about(BLOCK);
+                sky.after(wait, Event::Block);
+            }
+            Event::Learn { pool, height, late } => match pools[pool].fault {
+                Some(Fault::Lag) => {}
+                Some(Fault::Trail) if !late => {
+                    let wait = sky.between(TRAIL.0, TRAIL.1);
+                    sky.after(wait, Event::Learn { pool, height, late: true });
+                }
+                // The proxy cannot know that a block is old which no other pool has told.
+                Some(Fault::Trail) if !sky.has_told(height) => {}
+                _ if pools[pool].work.height < height => pools[pool].new_work(sky, height, true),
+                _ => {}
+            },
+            Event::Job { pool } => {
+                let height = pools[pool].work.height;
+                pools[pool].new_work(sky, height, false);
+                let wait = sky.between(JOB.0, JOB.1);
+                sky.after(wait, Event::Job { pool });
+            }
+            Event::Say { pool, conn, line, mark } => pools[pool].say(conn, &line, mark),
+            Event::Worse { pool } => {
+                if !sky.over {
+                    pools[pool].worsen(sky);
+                    told.calm_since = None;
+                }
+            }
+            Event::Heal { pool } => {
+                pools[pool].heal(sky);
+                let wait = sky.about(self.calm);
+                sky.after(wait, Event::Worse { pool });
+                self.listen(pool);
+            }
+            Event::Come { rig } => {
+                if !sky.over && rigs[rig].current.is_none() {
+                    let conn = rigs[rig].come(sky);
+                    self.comers.push((rig, conn));
+                    self.came = sky.now();
+                }
+            }
+            Event::Whim { rig } => rigs[rig].whim(sky),
+            Event::Find { rig, token } => rigs[rig].find(sky, token),
+        }
+    }
+
+    /// Nobody starts anything any more, and the pools are well.
+    pub(super) fn calm_down(&mut self) {
+        self.sky.over = true;
+        tell!(self.sky, "it is over");
+        for pool in 0..self.pools.len() {
+            self.pools[pool].heal(&mut self.sky);
+            self.listen(pool);
+        }
+    }
+
+    /// A connection to a pool is wanted: how it fares, and when that is known.
+    pub(super) fn dial(&mut self, pool: usize) -> (Duration, Result<(), io::ErrorKind>) {
+        let latency = self.sky.between(Duration::from_millis(5), Duration::from_millis(60));
+        match self.pools[pool].fault {
+            Some(Fault::Refuse) => (latency, Err(io::ErrorKind::ConnectionRefused)),
+            Some(Fault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
+            _ => (latency, Ok(())),
+        }
+    }
+
+    /// A pool takes a connection.
+    pub(super) fn accept(&mut self, pool: usize) -> u32 {
+        let number = self.pools[pool].accept(&mut self.sky);
+        let held = self.pools[pool].conns.len();
+        if held > self.max_channels {
+            violation!(self.sky, "{held} connections to pool {pool}");
+        }
+        number
+    }
+
+    /// How many rig connections the proxy holds.
+    #[must_use]
+    pub(super) fn sessions(&self) -> usize {
+        let held = |rig: &Rig| rig.conns.values().filter(|conn| conn.wire.is_held()).count();
+        self.rigs.iter().map(held).sum()
+    }
+
+    /// What the pools saw.
+    #[must_use]
+    pub(super) fn pool_fates(&self) -> PoolFates {
+        let mut sum = PoolFates::default();
+        for fates in self.pools.iter().map(|pool| &pool.fates) {
+            sum.shares += fates.shares;
+            sum.taken += fates.taken;
+            sum.taken_in_time += fates.taken_in_time;
+            sum.late += fates.late;
+            sum.doubtful += fates.doubtful;
+            sum.crossed += fates.crossed;
+            sum.slandered += fates.slandered;
+        }
+        sum
+    }
+
+    /// What the rigs saw.
+    #[must_use]
+    pub(super) fn rig_fates(&self) -> RigFates {
+        let mut sum = RigFates::default();
+        for fates in self.rigs.iter().map(|rig| &rig.fates) {
+            sum.sent += fates.sent;
+            sum.read += fates.read;
+            sum.taken += fates.taken;
+            sum.refused += fates.refused;
+            sum.cut_off += fates.cut_off;
+            sum.came += fates.came;
+            sum.jobs += fates.jobs;
+        }
+        sum
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        end: End,
+        context: &Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { sky, pools, rigs, .. } = self;
+        match end {
+            End::Pool { pool, conn: number } => {
+                let pool = &mut pools[pool];
+                let Some(conn) = pool.conns.get_mut(&number) else { return Poll::Ready(Ok(())) };
+                let polled = conn.wire.poll_read(context, buffer);
+                while let Some(mark) =
+                    pool.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
+                {
+                    pool.read(sky, number, mark);
+                }
+                polled
+            }
+            End::Rig { rig, conn: number } => {
+                let rig = &mut rigs[rig];
+                let Some(conn) = rig.conns.get_mut(&number) else { return Poll::Ready(Ok(())) };
+                let polled = conn.wire.poll_read(context, buffer);
+                while let Some(mark) =
+                    rig.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
+                {
+                    rig.read(sky, number, mark);
+                }
+                polled
+            }
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        end: End,
+        context: &Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let now = self.sky.now();
+        let polled = match end {
+            End::Pool { pool, conn } => {
+                let conn = self.pools[pool].conns.get_mut(&conn);
+                conn.map(|conn| conn.wire.poll_write(context, bytes, now))
+            }
+            End::Rig { rig, conn } => {
+                let conn = self.rigs[rig].conns.get_mut(&conn);
+                conn.map(|conn| conn.wire.poll_write(context, bytes, now))
+            }
+        };
+        self.hear(end);
+        polled.unwrap_or_else(|| Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())))
+    }
+
+    /// Has a pool take in what was said to it while it did not listen.
+    fn listen(&mut self, pool: usize) {
+        let conns: Vec<u32> = self.pools[pool].conns.keys().copied().collect();
+        for conn in conns {
+            self.hear(End::Pool { pool, conn });
+        }
+    }
+
+    /// Takes in what the proxy has said on a connection.
+    fn hear(&mut self, end: End) {
+        let Self { sky, pools, rigs, told, .. } = self;
+        match end {
+            End::Pool { pool, conn: number } => {
+                let pool = &mut pools[pool];
+                while let Some((line, came)) =
+                    pool.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
+                {
+                    pool.hear(sky, number, &line, came);
+                }
+            }
+            End::Rig { rig, conn: number } => {
+                let rig = &mut rigs[rig];
+                while let Some((line, _)) =
+                    rig.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
+                {
+                    rig.hear(sky, number, &line, told);
+                }
+            }
+        }
+        self.hurry_up();
+    }
+
+    pub(super) fn shut(&mut self, end: End) {
+        let Self { sky, pools, rigs, .. } = self;
+        match end {
+            End::Pool { pool, conn } => {
+                if let Some(conn) = pools[pool].conns.get_mut(&conn) {
+                    conn.wire.shut();
+                }
+            }
+            End::Rig { rig, conn: number } => {
+                if let Some(conn) = rigs[rig].conns.get_mut(&number) {
+                    conn.wire.shut();
+                    rigs[rig].dropped(sky, number, false);
+                }
+            }
+        }
+        self.hurry_up();
+    }
+
+    pub(super) fn drop_half(&mut self, end: End) {
+        let Self { sky, pools, rigs, .. } = self;
+        match end {
+            End::Pool { pool, conn: number } => {
+                let Some(conn) = pools[pool].conns.get_mut(&number) else { return };
+                conn.wire.drop_half();
+                if !conn.wire.is_held() {
+                    pools[pool].dropped(sky, number);
+                }
+            }
+            End::Rig { rig, conn: number } => {
+                let Some(conn) = rigs[rig].conns.get_mut(&number) else { return };
+                conn.wire.drop_half();
+                let gone = !conn.wire.is_held();
+                rigs[rig].dropped(sky, number, gone);
+            }
+        }
+        self.hurry_up();
+    }
+
+    fn hurry_up(&mut self) {
+        let next = self.sky.agenda.next();
+        if next.is_some() && (self.wakes.is_none() || next < self.wakes) {
+            self.wakes = next;
+            self.hurry.notify_one();
+        }
+    }
+}
