@@ -168,7 +168,9 @@ pub struct Route<D: Dialect> {
     happened: Notify,
     channels: Mutex<Vec<Arc<Channel<D>>>>,
     next_channel: AtomicU64,
+    /// Rigs that wait for a seat; those that may need a connection of their own apart.
     waiting: AtomicUsize,
+    waiting_alone: AtomicUsize,
     /// Counts changes after which a waiting rig may find a seat.
     changed: watch::Sender<u64>,
     /// Told to stop: no new rigs, no new shares.
@@ -217,6 +219,7 @@ impl<D: Dialect> Route<D> {
             channels: Mutex::default(),
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
+            waiting_alone: AtomicUsize::new(0),
             changed: watch::Sender::new(0),
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),

@@ -275,7 +275,7 @@ impl<D: Dialect> Downstream<D> {
             return self.close(reason);
         }
         self.bench.check_vardiff(now);
-        if self.quiet.is_over(now) {
+        if self.is_silent(now) {
             return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
         }
         self.conclude(now);
@@ -289,7 +289,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let login = self.login.deadline(&self.config);
         let vardiff = self.bench.has_work().then(|| self.bench.vardiff.poll_timeout()).flatten();
-        let rig = [self.quiet.over_at(), self.conduct.poll_timeout()];
+        let rig = [self.silent_at(), self.conduct.poll_timeout()];
         rig.into_iter().flatten().chain(login).chain(vardiff).min()
     }
 
@@ -332,6 +332,14 @@ impl<D: Dialect> Downstream<D> {
         self.login.takes_set_extranonce()
     }
 
+    /// Whether the rig can take this seat without being closed.
+    #[must_use]
+    pub fn can_move(&self, seat: &Seat) -> bool {
+        let told = self.bench.told_extranonce();
+        let fits = told.is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
+        fits && self.login.takes_set_extranonce()
+    }
+
     /// The name that the rig's software gives itself.
     #[must_use]
     pub fn agent(&self) -> Option<&str> {
@@ -342,12 +350,6 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub const fn diagnosis(&self) -> Option<crate::dialect::Diagnosis> {
         self.conduct.diagnosis()
-    }
-
-    /// Whether the rig has sent a good share, so that its difficulty means something.
-    #[must_use]
-    pub const fn is_proven(&self) -> bool {
-        self.conduct.is_proven()
     }
 
     /// Whether the rig's shares are held back.
@@ -373,6 +375,15 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub fn told_extranonce(&self) -> Option<(&crate::extranonce::Extranonce, usize)> {
         self.bench.told_extranonce()
+    }
+
+    /// The difficulty to start with when the rig comes back: that of its level, or what it was told
+    /// if that is easier. None before it has sent a good share.
+    #[must_use]
+    pub fn proven_difficulty(&self) -> Option<Difficulty> {
+        let told = self.bench.told_difficulty().filter(|_| self.conduct.is_proven())?;
+        let level = self.bench.level_difficulty().unwrap_or(told);
+        Some(if level.get() < told.get() { level } else { told })
     }
 
     /// The number of the rig's lease.

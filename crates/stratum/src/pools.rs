@@ -338,6 +338,10 @@ impl Pools {
 
     fn fail(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
+        if cause == Cause::Connection && matches!(state.health, Health::Benched { .. }) {
+            // It is left alone as long as it was to be.
+            return;
+        }
         let served = !matches!(state.health, Health::Down | Health::Benched { .. });
         let first = state.health != Health::Down;
         state.health = match cause {

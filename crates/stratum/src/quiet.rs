@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 pub const SILENT_AFTER: Duration = Duration::from_secs(300);
 /// So many times the interval that is expected between its shares, if that is more.
 const INTERVALS: f64 = 10.0;
-/// The part of a new interval in the average.
-const WEIGHT: f64 = 0.1;
+/// A new interval is one part in so many of the average, once there are as many.
+const ENOUGH: u32 = 10;
+/// With fewer intervals nobody knows how often a rig without a difficulty of its own should send.
+const LEAST_INTERVALS: u32 = 5;
 
 /// Watches how long a rig has sent nothing, while there is something to mine.
 #[derive(Debug, Default)]
@@ -15,7 +17,9 @@ pub struct Quiet {
     /// The time between shares that the rig's present target aims at, in seconds.
     wanted: Option<f64>,
     /// The average time between its shares so far, in seconds.
-    usual: Option<f64>,
+    usual: f64,
+    /// How many times it is the average of; counted up to [`ENOUGH`].
+    intervals: u32,
     last_share: Option<Instant>,
     /// Since when it could have sent a share.
     since: Option<Instant>,
@@ -28,8 +32,8 @@ impl Quiet {
     pub fn share(&mut self, now: Instant) {
         if let Some(before) = self.last_share.replace(now) {
             let interval = now.saturating_duration_since(before).as_secs_f64();
-            let usual = self.usual.get_or_insert(interval);
-            *usual += (interval - *usual) * WEIGHT;
+            self.intervals = (self.intervals + 1).min(ENOUGH);
+            self.usual += (interval - self.usual) / f64::from(self.intervals);
         }
         self.since = Some(now);
         self.offered = false;
@@ -55,14 +59,14 @@ impl Quiet {
         self.offered = false;
     }
 
-    /// Whether the rig has been silent, had its offer, and been silent again. Where no easier
-    /// difficulty can be offered, twice the time has to pass.
+    /// Whether it was told an easier difficulty for its silence.
     #[must_use]
-    pub fn is_over(&self, now: Instant) -> bool {
-        self.over_at().is_some_and(|at| now >= at)
+    pub const fn was_offered(&self) -> bool {
+        self.offered
     }
 
-    /// When [`is_over`](Self::is_over) turns true if nothing happens.
+    /// When the rig has been silent, had its offer, and been silent again, if nothing happens before.
+    /// Where no easier difficulty can be offered, twice the time has to pass.
     #[must_use]
     pub fn over_at(&self) -> Option<Instant> {
         let (since, limit) = (self.since?, self.limit()?);
@@ -72,9 +76,9 @@ impl Quiet {
     /// How long the rig may be silent; none while nothing tells how often it should send.
     #[must_use]
     pub fn limit(&self) -> Option<Duration> {
-        let expected = match (self.wanted, self.usual) {
-            (Some(wanted), Some(usual)) => wanted.max(usual),
-            (wanted, usual) => wanted.or(usual)?,
+        let expected = match self.wanted {
+            Some(wanted) => wanted.max(self.usual),
+            None => Some(self.usual).filter(|_| self.intervals >= LEAST_INTERVALS)?,
         };
         let expected = Duration::try_from_secs_f64(expected * INTERVALS).ok()?;
         Some(expected.max(SILENT_AFTER))
@@ -100,9 +104,9 @@ mod tests {
         quiet.told(SIX, true, offer);
         assert_eq!(quiet.over_at(), Some(offer + LIMIT));
         quiet.told(SIX, true, offer + LIMIT - Duration::from_secs(1));
-        assert!(quiet.is_over(offer + LIMIT), "one offer");
+        assert!(quiet.over_at() <= Some(offer + LIMIT), "one offer");
         quiet.share(offer + LIMIT);
-        assert!(!quiet.is_over(offer + LIMIT * 2));
+        assert!(quiet.over_at() > Some(offer + LIMIT * 2));
     }
 
     #[test]
@@ -111,7 +115,7 @@ mod tests {
         let mut quiet = Quiet::default();
         quiet.told(None, false, now);
         assert_eq!(quiet.limit(), None, "nobody knows how often it should find a share");
-        for _ in 0..5 {
+        for _ in 0..=LEAST_INTERVALS {
             quiet.share(now);
             now += Duration::from_secs(120);
         }

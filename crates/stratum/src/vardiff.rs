@@ -111,7 +111,9 @@ impl Vardiff {
         if self.shares > 0 {
             self.decide(elapsed, now);
         } else if elapsed > 3.0 * self.interval() {
-            self.level = self.clamp(Level::at_or_below(current).easier_by(SILENT_RUNGS));
+            // What it was told may be harder than its level.
+            let current = self.level.min(Level::at_or_below(current));
+            self.level = self.clamp(current.easier_by(SILENT_RUNGS));
             self.start_window(now);
         }
     }

@@ -63,6 +63,7 @@ where
         plan: route.plan(),
         firmware: Firmware::default(),
         slot: None,
+        expected: None,
         mailbox: sender,
         entry,
         route,
@@ -87,6 +88,8 @@ struct Served<D: Dialect> {
     firmware: Firmware,
     /// The lease that it had when it was here before.
     slot: Option<u64>,
+    /// What it was taken to need, since a rig of its kind should come back.
+    expected: Option<Firmware>,
     mailbox: mpsc::Sender<Mail>,
     entry: Entry,
     route: Arc<Route<D>>,
@@ -201,13 +204,15 @@ impl<D: Dialect> Served<D> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::WantsSeat => {
-                    self.recognise();
+                    if self.session.wants_seat() {
+                        self.recognise();
+                    }
                     self.settle();
                 }
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);
-                    if verdict.proves_work() {
+                    if verdict.proves_work() && verdict != Verdict::Quarantined {
                         self.entry.rig().work.add(hashes);
                     }
                     if let Some(worker) = worker {

@@ -46,7 +46,7 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
         let rebalance_at = rebalance(&route, &shares);
         for (pool, _) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
             let rigs = route.assignment().rigs_at(pool);
-            route.grow(pool, rigs);
+            route.grow(pool, rigs.saturating_sub(route.alone(pool)));
         }
         if now() >= look_at {
             look_at = now() + LOOK_EVERY;

@@ -42,13 +42,21 @@ impl Profile {
 /// What is told apart: software at an address.
 type Kind = (Box<str>, IpAddr);
 
+/// Rigs that were closed and should come back.
+#[derive(Debug)]
+struct Expected {
+    firmware: Firmware,
+    rigs: usize,
+    until: Instant,
+}
+
 /// What a route knows of rigs.
 #[derive(Debug)]
 pub(crate) struct Known {
     profiles: Vec<Profile>,
     memory: RouteMemory,
     penalties: Mutex<Penalties>,
-    expected: Mutex<HashMap<Kind, (Firmware, Instant)>>,
+    expected: Mutex<HashMap<Kind, Expected>>,
 }
 
 impl Known {
@@ -109,18 +117,27 @@ impl Known {
     pub(crate) fn expect(&self, agent: &str, address: IpAddr, firmware: Firmware, now: Instant) {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if expected.len() >= MAX_EXPECTED {
-            expected.retain(|_, (_, until)| *until > now);
+            expected.retain(|_, expected| expected.until > now);
         }
-        if expected.len() < MAX_EXPECTED {
-            expected.insert((agent.into(), address), (firmware, now + EXPECTED_FOR));
+        let (kind, until) = ((agent.into(), address), now + EXPECTED_FOR);
+        if let Some(expected) = expected.get_mut(&kind) {
+            *expected = Expected { firmware, rigs: expected.rigs + 1, until };
+        } else if expected.len() < MAX_EXPECTED {
+            expected.insert(kind, Expected { firmware, rigs: 1, until });
         }
     }
 
     /// What a rig that has come back is expected to need.
     pub(crate) fn expected(&self, agent: &str, address: IpAddr, now: Instant) -> Option<Firmware> {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        let (firmware, until) = expected.remove(&(agent.into(), address))?;
-        (until > now).then_some(firmware)
+        let kind = (agent.into(), address);
+        let found = expected.get_mut(&kind)?;
+        found.rigs -= 1;
+        let firmware = (found.until > now).then_some(found.firmware);
+        if found.rigs == 0 || firmware.is_none() {
+            expected.remove(&kind);
+        }
+        firmware
     }
 
     /// The record of rigs that send rubbish.

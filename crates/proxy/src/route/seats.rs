@@ -1,6 +1,6 @@
 //! Which rig sits on which channel.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ pub enum Answer<D: Dialect> {
 /// A rig that waits for a seat; counted, so that as many connections are opened as are needed.
 pub struct Waiting<D: Dialect> {
     route: Arc<Route<D>>,
+    /// It may need a connection of its own.
+    alone: bool,
     changed: watch::Receiver<u64>,
 }
 
@@ -65,15 +67,20 @@ impl<D: Dialect> Waiting<D> {
 
 impl<D: Dialect> Drop for Waiting<D> {
     fn drop(&mut self) {
-        self.route.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.route.waiting_like(self.alone).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl<D: Dialect> Route<D> {
     /// Joins the rigs that wait for a seat.
-    pub fn wait(self: &Arc<Self>) -> Waiting<D> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting { route: Arc::clone(self), changed: self.changed.subscribe() }
+    pub fn wait(self: &Arc<Self>, firmware: &Firmware) -> Waiting<D> {
+        let alone = firmware.dedicated || firmware.max_extranonce1.is_some();
+        self.waiting_like(alone).fetch_add(1, Ordering::Relaxed);
+        Waiting { route: Arc::clone(self), alone, changed: self.changed.subscribe() }
+    }
+
+    const fn waiting_like(&self, alone: bool) -> &AtomicUsize {
+        if alone { &self.waiting_alone } else { &self.waiting }
     }
 
     /// The pool that a rig should mine at now; none while no pool serves.
@@ -121,12 +128,12 @@ impl<D: Dialect> Route<D> {
         if resting && *patient && !dedicated {
             return Answer::Wait;
         }
-        let (capacity, most) = if dedicated {
-            (1, self.config.max_dedicated)
+        let (capacity, most, waiting) = if dedicated {
+            (1, self.config.max_dedicated, &self.waiting_alone)
         } else {
-            (self.channel_capacity(*pool), self.config.max_channels)
+            (self.channel_capacity(*pool), self.config.max_channels, &self.waiting)
         };
-        let waiting = self.waiting.load(Ordering::Relaxed).max(1);
+        let waiting = waiting.load(Ordering::Relaxed).max(1);
         let wanted = waiting.div_ceil(capacity).min(MAX_OPENING);
         if opening < wanted && open < most {
             self.open_channel(*pool, dedicated);
@@ -165,6 +172,14 @@ impl<D: Dialect> Route<D> {
             let seat = usable.then(|| view.seat(wish.slot).ok()).flatten()?;
             Some((seat, Arc::clone(channel)))
         })
+    }
+
+    /// How many rigs have a connection to a pool of their own.
+    pub(super) fn alone(&self, pool: PoolIndex) -> usize {
+        let dedicated = |channel: &&Arc<Channel<D>>| channel.pool == pool && channel.dedicated;
+        let lent =
+            |channel: &Arc<Channel<D>>| channel.view().ground.map(|ground| ground.space.lent());
+        self.channels().iter().filter(dedicated).filter_map(lent).sum::<u64>() as usize
     }
 
     /// Opens connections to a pool until they hold so many rigs, some at a time.

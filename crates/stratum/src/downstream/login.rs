@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS};
+use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_DIAGNOSES, MAX_WORKERS};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
@@ -266,16 +266,14 @@ impl<D: Dialect> Downstream<D> {
             self.events.push_back(Event::Subscribed);
             return;
         }
-        let fits = self
-            .bench
-            .told_extranonce()
-            .is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
-        if !fits || !self.login.takes_set_extranonce() {
+        if !self.can_move(&seat) {
             return self.close(CloseReason::ExtranonceChanged);
         }
         let size = seat.split.rig_extranonce2;
         self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
         self.bench.sit(seat, extranonce1, now);
+        // Whether it follows has to be seen, however many of its shares have failed before.
+        self.diagnoses = MAX_DIAGNOSES;
     }
 
     fn answer_subscribe(&mut self, id: &Id) {

@@ -9,7 +9,7 @@ use super::work::Told;
 use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Checked, Diagnosis, Dialect};
-use crate::error::Reject;
+use crate::error::{Reject, RejectCode};
 use crate::firmware::Firmware;
 use crate::rpc::{self, Id};
 use crate::seen::Sighting;
@@ -65,9 +65,11 @@ impl<D: Dialect> Downstream<D> {
 
     /// A share that was left to the pool has its verdict: it tells about the rig as ours would.
     pub(super) fn judged_by_pool(&mut self, verdict: &Result<(), Reject>) {
-        match verdict.as_ref().map_err(|reject| reject.verdict) {
+        match verdict {
             Ok(()) => self.note(Verdict::AcceptedByPool),
-            Err(Verdict::RejectedByPool) => self.note(Verdict::Invalid),
+            // That the account is refused is no fault of the rig's.
+            Err(reject) if reject.code == RejectCode::Unauthorized => {}
+            Err(reject) if reject.verdict == Verdict::RejectedByPool => self.note(Verdict::Invalid),
             Err(_) => {}
         }
     }

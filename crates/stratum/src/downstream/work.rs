@@ -133,6 +133,11 @@ impl<D: Dialect> Bench<D> {
         Some((&sitting.extranonce1, sitting.seat.split.rig_extranonce2))
     }
 
+    /// The difficulty of the rig's level, where that is not the pool's target.
+    pub(super) fn level_difficulty(&self) -> Option<Difficulty> {
+        self.vardiff.level().difficulty()
+    }
+
     pub(super) fn slot(&self) -> Option<u64> {
         Some(self.seat.as_ref()?.seat.lease.number())
     }
@@ -214,22 +219,46 @@ impl<D: Dialect> Told<D> {
 }
 
 impl<D: Dialect> Downstream<D> {
+    /// The target that the rig would be told with a work, and the seconds between shares that it
+    /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
+    fn aim(&self, frames: &JobFrames<D>) -> (Target, Option<f64>) {
+        let (dialect, bench) = (&frames.dialect, &self.bench);
+        let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
+        let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
+        let own = level.target(frames.pool_target, |d| dialect.rig_target(&frames.job, d));
+        let target = bench.floor.map_or(own, |floor| own.harder(floor));
+        (target, bench.vardiff.aims_at().filter(|_| !as_pool && target == own))
+    }
+
+    /// Whether the rig has been silent for too long. Not while an easier difficulty waits for the
+    /// next work, which the rig has not been offered yet.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.silent_at().is_some_and(|at| now >= at)
+    }
+
+    /// When it has been, if nothing happens before.
+    pub(super) fn silent_at(&self) -> Option<Instant> {
+        let eased = |told: &Told<D>| {
+            let latest = self.bench.latest.as_ref();
+            latest.is_some_and(|frames| self.aim(frames).0 > told.easiest)
+        };
+        let waits = !self.quiet.was_offered() && self.bench.told.back().is_some_and(eased);
+        self.quiet.over_at().filter(|_| !waits)
+    }
+
     /// Tells the rig the channel's latest work, unless it has it or cannot take it.
     pub(super) fn tell_work(&mut self, now: Instant) {
         if !self.login.is_done() {
             return;
         }
+        let Some(frames) = self.bench.latest.clone() else { return };
+        let (target, aims_at) = self.aim(&frames);
         let bench = &mut self.bench;
-        let (Some(sitting), Some(frames)) = (&mut bench.seat, &bench.latest) else { return };
+        let Some(sitting) = &mut bench.seat else { return };
         if frames.generation != sitting.seat.generation || !sitting.seat.lease.tell(frames.serial) {
             return;
         }
-        let frames = Arc::clone(frames);
         let dialect = &frames.dialect;
-        let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
-        let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
-        let target = level.target(frames.pool_target, |d| dialect.rig_target(&frames.job, d));
-        let target = bench.floor.map_or(target, |floor| target.harder(floor));
 
         let present = bench.told.back();
         let same_ground = present.filter(|told| told.frames.generation == frames.generation);
@@ -245,7 +274,7 @@ impl<D: Dialect> Downstream<D> {
                 .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
         };
         let easier = present.is_some_and(|told| told.easiest < target);
-        self.quiet.told(bench.vardiff.aims_at().filter(|_| !as_pool), easier, now);
+        self.quiet.told(aims_at, easier, now);
         if telling.new_target {
             self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }

@@ -19,11 +19,12 @@ impl<D: Dialect> Served<D> {
         let (known, at) = (&self.route.known, now());
         let (agent, address) = (self.agent(), self.address());
         let firmware = known.firmware(agent, address, self.session.worker().map(|name| &**name));
-        let expected = known.expected(agent, address, at).unwrap_or_default();
-        self.firmware = firmware.or(expected);
+        let expected = known.expected(agent, address, at);
+        self.firmware = firmware.or(expected.unwrap_or_default());
         // Firmware that authorizes first can have its former lease again.
         let worker = self.session.worker().and_then(|worker| known.worker(worker));
         self.slot = worker.and_then(|state| state.slot);
+        self.expected = expected;
         self.session.handle_firmware(&self.firmware, at);
     }
 
@@ -31,13 +32,17 @@ impl<D: Dialect> Served<D> {
     pub(super) fn welcome(&mut self, worker: &Arc<str>) {
         let (at, address) = (now(), self.address());
         let known = &self.route.known;
-        if let Some(left) = known.penalties().refused(worker, address, at) {
-            return self.session.handle_close(CloseReason::Penalty(left));
-        }
         if self.session.worker() != Some(worker) {
             return;
         }
+        if let Some(left) = known.penalties().refused(worker, address, at) {
+            return self.session.handle_close(CloseReason::Penalty(left));
+        }
         let firmware = known.firmware(self.agent(), address, Some(worker));
+        if let Some(expected) = self.expected.take().filter(|expected| *expected != firmware) {
+            // It was taken for another rig of its kind, which is still to come.
+            known.expect(self.agent(), address, expected, at);
+        }
         if !self.suits(&firmware) {
             known.expect(self.agent(), address, firmware, at);
             return self.session.handle_close(CloseReason::OwnConnection);
@@ -92,8 +97,7 @@ impl<D: Dialect> Served<D> {
     /// Keeps what will be of use when the rig comes back.
     pub(super) fn remember(&self) {
         if let Some(worker) = self.session.worker() {
-            let difficulty = self.session.difficulty().filter(|_| self.session.is_proven());
-            let slot = self.session.slot();
+            let (difficulty, slot) = (self.session.proven_difficulty(), self.session.slot());
             self.route.known.remember(worker, self.agent(), difficulty, slot);
         }
     }

@@ -82,7 +82,7 @@ impl<D: Dialect> Served<D> {
             return;
         }
         if self.waiting.is_none() {
-            self.waiting = Some(Wait { waiting: self.route.wait(), since: at });
+            self.waiting = Some(Wait { waiting: self.route.wait(&self.firmware), since: at });
         }
         let patient = self.waiting.as_ref().is_some_and(|wait| at < wait.until());
         let Some(pool) = pool else { return };
@@ -101,19 +101,23 @@ impl<D: Dialect> Served<D> {
         }
         match answer {
             // The rig comes back to that seat, or another, by itself.
-            SeatAnswer::Seat(..)
-                if self.place.is_some() && !self.session.takes_set_extranonce() =>
-            {
+            SeatAnswer::Seat(seat, _) if self.place.is_some() && !self.session.can_move(&seat) => {
                 let delay = || self.route.closing.delay(at, fastrand::f64());
                 self.leave_at.get_or_insert_with(|| at + delay());
                 self.waiting = None;
             }
             SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
-            SeatAnswer::Wait => {}
+            // Better where it is than nowhere.
+            SeatAnswer::Wait => self.leave_at = None,
             SeatAnswer::Full(reason) => match &self.place {
                 None => self.session.handle_no_seat(reason),
                 Some(place) if place.channel.is_gone() => {
                     self.session.handle_close(CloseReason::ExtranonceChanged);
+                }
+                // Nothing can be done here, nor anywhere: it may go to its own backup.
+                Some(place) if place.is_useless(at) && !patient => {
+                    let delay = || self.route.closing.delay(at, fastrand::f64());
+                    self.leave_at.get_or_insert_with(|| at + delay());
                 }
                 // Better a place that is not the right one than none.
                 Some(_) => self.stay(),

@@ -183,5 +183,6 @@ fn a_pool_is_asked_at_once_when_another_connection_to_it_has_failed() {
     story.pool.handle_doubt(story.now);
     assert_eq!(story.hears().matches(QUESTION).count(), 1);
     story.later(seconds(10));
-    assert!(story.told().iter().any(|event| event.contains("Silent")));
+    let down = "down: the pool said nothing for 11s, and did not answer a question within 10s";
+    assert_eq!(story.told(), [down, "view"]);
 }
