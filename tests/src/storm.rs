@@ -4,7 +4,7 @@
 //! [`run::run`] runs one seed. Everything in it happens on one thread with the clock stopped, so
 //! that a day passes in the time that its events take. What the proxy reads and writes goes
 //! through pipes in memory straight into the state machines of pools and rigs; there are no tasks
-//! but the proxy's own and the one that does what the [`agenda`](sky::Agenda) says.
+//! but the proxy's own and the one that does what the agenda says.
 //!
 //! A seed decides everything but one thing: which of several events of the same instant the
 //! runtime looks at first. Built with `--cfg tokio_unstable` it decides that as well, and a run

@@ -158,8 +158,9 @@ fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
     };
     let newest = pools.iter().filter_map(leads).max().unwrap_or_default();
     for pool in pools {
-        let behind = pool.work.height < newest;
-        pool.behind_since = behind.then(|| pool.behind_since.unwrap_or(now));
+        let own = pool.work.height;
+        let before = pool.behind_since.filter(|(_, height)| *height == own);
+        pool.behind_since = (own < newest).then(|| before.unwrap_or((now, own)));
     }
 }
 
@@ -168,6 +169,7 @@ fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
     for rig in rigs.iter().filter(|rig| rig.kind == Kind::Good) {
         let Some(job) = rig.conn().and_then(|conn| conn.jobs.back()) else { continue };
         let behind = pools.get(job.pool).and_then(|pool| pool.behind_since);
+        let behind = behind.map(|(since, _)| since);
         let overdue = |since: &Duration| now - *since > BEHIND + SWITCH + LOOK_EVERY;
         if let Some(since) = behind.filter(overdue)
             && is_served(rig, pools, now)

@@ -1,16 +1,17 @@
 //! A simulated pool of the test coin. It judges each share by what it told on that connection,
 //! and knows what the proxy had read of it.
 
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
 
 use super::fates::PoolFates;
 use super::pipe::Wire;
-use super::sky::{Event, Sky, tell, violation};
+use super::sky::{Sky, tell, violation};
 use super::weather::Fault;
 
 /// The size of extranonce2, of which the proxy takes one byte.
@@ -72,8 +73,9 @@ pub(super) struct Pool {
     pub(super) trusted: Duration,
     /// Since when it has had no lasting fault.
     pub(super) well_since: Duration,
-    /// Since when a pool that should be used in its place has told a newer block.
-    pub(super) behind_since: Option<Duration>,
+    /// Since when it has stayed at this block while a pool that should be used in its place has
+    /// told a newer one.
+    pub(super) behind_since: Option<(Duration, u64)>,
     /// Until when there may be no further connection to it.
     pub(super) crowded: Duration,
     pub(super) conns: BTreeMap<u32, Conn>,
@@ -373,75 +375,6 @@ impl Pool {
         Extranonce::from_slice(&bytes).unwrap()
     }
 
-    /// The proxy has read past a line.
-    pub(super) fn read(&mut self, sky: &Sky, number: u32, mark: Mark) {
-        let now = sky.now();
-        let Some(conn) = self.conns.get_mut(&number) else { return };
-        match mark {
-            Mark::Job(job) => {
-                for told in &mut conn.told {
-                    if told.number < job && told.closed.is_some() {
-                        told.closed_read.get_or_insert(now);
-                    }
-                }
-            }
-            Mark::Difficulty(difficulty) => {
-                conn.read_difficulty = (difficulty, now, conn.read_difficulty.0);
-            }
-            Mark::Answer { came, taken } => {
-                let in_time = now - came < VERDICT_WITHIN;
-                let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
-                if conn.wire.blocked.is_some() || close {
-                    self.fates.doubtful += 1;
-                    return;
-                }
-                if conn.last_read.0 != now {
-                    conn.last_read = (now, 0, 0);
-                }
-                if !in_time {
-                    self.fates.late += 1;
-                    conn.last_read.2 += 1;
-                } else if taken {
-                    self.fates.taken_in_time += 1;
-                    conn.last_read.1 += 1;
-                }
-            }
-        }
-    }
-
-    /// The proxy has dropped a connection.
-    pub(super) fn dropped(&mut self, sky: &mut Sky, number: u32) {
-        let Some(conn) = self.conns.remove(&number) else { return };
-        let (at, in_time, late) = conn.last_read;
-        if at == sky.now() {
-            self.fates.taken_in_time -= in_time;
-            self.fates.late -= late;
-            self.fates.doubtful += in_time + late;
-        }
-        let who = if conn.wire.is_ended() { "is let go of" } else { "is dropped by the proxy" };
-        tell!(sky, "pool {}.{number} {who}", self.index);
-    }
-
-    /// Whether the proxy keeps a connection that it should have given up by the shares that were
-    /// not answered on it.
-    pub(super) fn look(&self, sky: &mut Sky) {
-        let patience = VERDICT_WITHIN + Duration::from_secs(5);
-        for (number, conn) in &self.conns {
-            let overdue =
-                |at: &&Duration| **at >= self.since && sky.now().saturating_sub(**at) > patience;
-            let unanswered = conn.waiting.iter().filter(overdue).count();
-            let mute = self.fault == Some(Fault::Mute) && conn.wire.is_open();
-            if mute && unanswered >= MAX_UNANSWERED {
-                violation!(
-                    sky,
-                    "pool {}.{number} has not answered {unanswered} shares for \
-                    {patience:?} and is still used",
-                    self.index
-                );
-            }
-        }
-    }
-
     /// The proxy says a line, which it wrote at `came`.
     pub(super) fn hear(&mut self, sky: &mut Sky, number: u32, line: &[u8], came: Duration) {
         let message = serde_json::from_slice::<Value>(line);
@@ -482,128 +415,5 @@ impl Pool {
             }
             other => violation!(sky, "pool {}.{number} is called {other}", self.index),
         }
-    }
-
-    fn submit(&mut self, sky: &mut Sky, number: u32, id: u64, params: &Value, came: Duration) {
-        self.fates.shares += 1;
-        let judgement = self.judge(sky, number, params, came);
-        let taken = judgement.is_ok();
-        self.fates.taken += u64::from(taken);
-        let said = match &judgement {
-            Ok(()) => "taken".to_owned(),
-            Err((code, reason)) => format!("refused: {reason} ({code})"),
-        };
-        tell!(sky, "pool {}.{number} share {id} {params} {said}", self.index);
-        let answer = match judgement {
-            Ok(()) => json!({"id": id, "result": true, "error": null}),
-            Err((code, reason)) => json!({"id": id, "result": null, "error": [code, reason, null]}),
-        };
-        let Some(conn) = self.conns.get_mut(&number) else { return };
-        conn.waiting.push_back(came);
-        if self.fault == Some(Fault::Mute) {
-            return;
-        }
-        let wait = match self.fault {
-            // Not so near to the limit that it would matter which of the two comes first.
-            Some(Fault::Late) if sky.chance(0.5) => {
-                sky.between(Duration::from_secs(32), Duration::from_secs(180))
-            }
-            Some(Fault::Late) => sky.between(Duration::from_secs(2), Duration::from_secs(28)),
-            _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
-        };
-        let mark = Some(Mark::Answer { came, taken });
-        let line = answer.to_string();
-        sky.after(wait, Event::Say { pool: self.index, conn: number, line, mark });
-    }
-
-    fn judge(
-        &mut self,
-        sky: &mut Sky,
-        number: u32,
-        params: &Value,
-        came: Duration,
-    ) -> Result<(), (u32, &'static str)> {
-        let who = format!("pool {}.{number}", self.index);
-        let fields: Option<Vec<&str>> =
-            params.as_array().and_then(|fields| fields.iter().map(Value::as_str).collect());
-        let form = fields.and_then(|fields| {
-            let [worker, job, extranonce2, hash] = fields[..] else { return None };
-            let extranonce2: Extranonce = extranonce2.parse().ok()?;
-            let proper =
-                extranonce2.len() == EXTRANONCE2 && hash.len() == 64 && worker == "account";
-            proper.then_some((job.to_owned(), extranonce2, hash.to_owned()))
-        });
-        let Some((job, extranonce2, hash)) = form else {
-            violation!(sky, "{who} was sent a share of bad form: {params}");
-            return Err((20, "invalid params"));
-        };
-        let Some(conn) = self.conns.get_mut(&number).filter(|conn| conn.live) else {
-            violation!(sky, "{who} was sent a share before the login was done");
-            return Err((24, "unauthorized"));
-        };
-        let blocked = conn.wire.blocked.is_some();
-        let Some(told) = conn.told.iter().rev().find(|told| told.work.id == job) else {
-            violation!(sky, "{who} was sent a share of job {job}, which it never told here");
-            return Err((21, "job not found"));
-        };
-        let whole = told.extranonce1.join(extranonce2.as_bytes()).unwrap_or_default();
-        let tag = bound_to(&whole, &told.work.name);
-        let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        if hash[48..] != *tag {
-            violation!(sky, "{who} was sent a share of {} not mined under {whole}", told.work.name);
-            return Err((20, "bad proof"));
-        }
-        let (present, since, before) = conn.read_difficulty;
-        let known =
-            if came.saturating_sub(since) > SAME_INSTANT { present } else { present.min(before) };
-        let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
-        let meets = |difficulty: i32| read <= u128::MAX >> difficulty;
-        if !blocked && !meets(known.max(told.difficulty)) {
-            violation!(
-                sky,
-                "{who} was sent a share below its target: {hash}, 2^{known} now, 2^{} at \
-                the job",
-                told.difficulty
-            );
-        }
-        let linger = self.linger.filter(|_| !told.by_extranonce).unwrap_or_default();
-        if let Some(read) = told.closed_read
-            && came.saturating_sub(read) > linger + SAME_INSTANT
-            && !blocked
-        {
-            violation!(
-                sky,
-                "{who} was sent a stale share of {}, replaced {:?} ago",
-                told.work.name,
-                came.saturating_sub(read)
-            );
-        }
-        let key = (whole, hash.clone());
-        let work = told.work.name.clone();
-        if !self.shares.contains_key(&work) {
-            self.order.push_back(work.clone());
-            if self.order.len() > MAX_WORKS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.shares.remove(&oldest);
-            }
-        }
-        if !self.shares.entry(work).or_default().insert(key) {
-            violation!(sky, "{who} was sent the same share again: {params}");
-            return Err((22, "duplicate"));
-        }
-        if told.closed.is_some_and(|at| sky.now() - at > linger) {
-            self.fates.crossed += 1;
-            return Err((21, "job not found"));
-        }
-        if !meets(self.difficulty) {
-            self.fates.crossed += 1;
-            return Err((23, "low difficulty share"));
-        }
-        if self.fault == Some(Fault::Reject) {
-            self.fates.slandered += 1;
-            return Err((20, "rejected"));
-        }
-        Ok(())
     }
 }
