@@ -139,15 +139,19 @@ impl Assignment {
             return 0;
         }
         let mean = self.mean();
-        let total: f64 = self.rigs.values().map(|rig| rig.meter.rate().unwrap_or(mean)).sum();
+        let rate = |rig: &Rig| rig.meter.rate().unwrap_or(mean);
+        let total: f64 = self.rigs.values().map(rate).sum();
+        // Where none has proven anything, as behind a pool that takes nothing, all count the same.
+        let idle = total <= 0.0;
+        let rate = |rig: &Rig| if idle { 1.0 } else { rate(rig) };
+        let total = if idle { self.rigs.len() as f64 } else { total };
         let aims = self.shares.iter().map(|share| share * total);
         let mut plan = Plan::new(aims.map(|aim| (aim, aim * TOLERANCE)));
         let mut homeless = Vec::new();
         for (&serial, rig) in &self.rigs {
-            let rate = rig.meter.rate().unwrap_or(mean);
             match rig.pool.filter(|&pool| self.has_part(pool)) {
-                Some(pool) => plan.put(serial, rate, pool),
-                None => homeless.push((serial, rate)),
+                Some(pool) => plan.put(serial, rate(rig), pool),
+                None => homeless.push((serial, rate(rig))),
             }
         }
         plan.deal(homeless);

@@ -146,6 +146,25 @@ fn all_rigs_move_from_a_pool_that_fails_and_no_others() {
     assert_eq!(farm.assignment.poll_timeout(), None, "one pool has it all");
 }
 
+/// Behind a pool that takes no share nothing is proven, so no rig has a rate.
+#[test]
+fn rigs_without_any_proven_work_move_too() {
+    let mut now = crate::testing::start();
+    let mut assignment = Assignment::new(2);
+    let idle = || (0..5).map(|serial| (serial, 0.0));
+    assignment.set_shares(&[1.0, 0.0], [], now);
+    for serial in 0..5 {
+        assignment.enter(serial, IpAddr::from([10, 0, 0, serial as u8]), now);
+    }
+    for _ in 0..6 {
+        now += REBALANCE_EVERY;
+        assignment.handle_timeout(now, idle());
+    }
+    assert_eq!(assignment.set_shares(&[0.0, 1.0], idle(), now), 5);
+    assert!((0..5).all(|serial| assignment.pool_of(serial) == Some(1)));
+    assert!((1..=4).contains(&assignment.set_shares(&[0.5, 0.5], idle(), now)));
+}
+
 #[test]
 fn a_trial_takes_the_tenth_of_the_work_that_it_is_given() {
     // Of many small rigs a tenth, of three equal ones the one that it needs, of one none.
