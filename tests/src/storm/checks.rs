@@ -26,9 +26,9 @@ const JOB_WITHIN: Duration = Duration::from_secs(2);
 /// How long a pool may be behind another one before rigs leave it, and how much later the proxy may
 /// look.
 const BEHIND: Duration = Duration::from_secs(60 + 10);
-/// How long a pool must have been well to be sure that the proxy trusts it: it leaves one alone for
-/// five minutes that was behind or rejected shares, and may find that out in the last moment.
-const SURELY_TRUSTED: Duration = Duration::from_secs(400);
+/// How long a pool must have been well to be sure that the proxy trusts it. It looks at the last 20
+/// shares, which take some minutes, and leaves a pool alone for five that rejected most of them.
+const SURELY_TRUSTED: Duration = Duration::from_secs(1800);
 /// How often everything is looked at, and so how much later than it is so it is seen.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 

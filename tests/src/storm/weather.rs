@@ -143,7 +143,7 @@ impl Pool {
             Some(Fault::Stall) => {
                 self.set_deaf(false);
                 self.say_held();
-                self.tell_all(sky);
+                self.repeat_work(sky);
             }
             Some(Fault::BlackHole) => {
                 for conn in self.conns.values_mut().filter(|_| sky.chance(0.5)) {

@@ -111,7 +111,10 @@ impl World {
                     let height = sky.height;
                     sky.after(wait, Event::Learn { pool, height, late: false });
                 }
-                let wait = sky.about(BLOCK);
+                // All pools learn of it before the next one: blocks are known to the proxy by their
+                // hashes alone, and of two that pools tell in a different order it cannot say which
+                // is newer.
+                let wait = sky.about(BLOCK) + 2 * LEARN_WITHIN;
                 sky.after(wait, Event::Block);
             }
             Event::Learn { pool, height, late } => match pools[pool].fault {
