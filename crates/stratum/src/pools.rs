@@ -5,6 +5,7 @@
 //! back it has to stay healthy for a while, then gets a tenth of the work on trial, and a minute
 //! later the rest; each relapse doubles the wait.
 
+mod blocks;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use blocks::Blocks;
 pub use terms::{Cause, Gate, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 
 /// The last shares of a pool that are looked at, and how many of them it may reject.
@@ -29,10 +31,6 @@ const MAX_HEALTHY_FOR: Duration = Duration::from_secs(3600);
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;
 
-/// The most blocks that are remembered, to tell an old one from a new one; a pool further behind has
-/// long been left for it.
-const MAX_BLOCKS: usize = 64;
-
 /// The choice of pools of one route.
 #[derive(Debug)]
 pub struct Pools {
@@ -43,8 +41,7 @@ pub struct Pools {
     outage: Option<Instant>,
     gate: Gate,
     events: VecDeque<PoolsEvent>,
-    /// The blocks that any pool has told, the newest last.
-    blocks: VecDeque<Block>,
+    blocks: Blocks,
 }
 
 #[derive(Debug)]
@@ -57,6 +54,8 @@ struct Pool {
     /// Its last verdicts, stale ones left out: whether it took the share.
     verdicts: VecDeque<bool>,
     block: Option<u64>,
+    /// It is known where that block stands among the others.
+    is_placed: bool,
     /// It has a connection that takes shares.
     connected: bool,
 }
@@ -92,13 +91,6 @@ struct Trial {
     until: Instant,
 }
 
-/// A block, and since when any pool has told it.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    key: u64,
-    since: Instant,
-}
-
 impl Pools {
     /// No pool is connected yet.
     #[must_use]
@@ -109,6 +101,7 @@ impl Pools {
             returned: None,
             verdicts: VecDeque::new(),
             block: None,
+            is_placed: false,
             connected: false,
         };
         Self {
@@ -119,7 +112,7 @@ impl Pools {
             outage: Some(now),
             gate: Gate::Hold,
             events: VecDeque::new(),
-            blocks: VecDeque::new(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -157,6 +150,7 @@ impl Pools {
         let Some(state) = self.pools.get_mut(pool) else { return };
         state.connected = false;
         state.block = None;
+        state.is_placed = false;
         if !matches!(state.health, Health::Benched { .. }) {
             state.health = Health::Unknown;
         }
@@ -189,15 +183,30 @@ impl Pools {
     }
 
     /// A pool has told a job on this block; `key` stands for the previous block's hash.
+    ///
+    /// A pool that is behind tells blocks that others told long ago, or that nobody told us. So an
+    /// unknown block counts as new only where it follows a known one, where another pool tells it
+    /// too, or where no other pool is at a known one.
     pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
-        state.block = Some(key);
-        // A pool that is behind tells blocks that others told long ago.
-        if !self.blocks.iter().any(|block| block.key == key) {
-            if self.blocks.len() >= MAX_BLOCKS {
-                self.blocks.pop_front();
-            }
-            self.blocks.push_back(Block { key, since: now });
+        let before = state.block.replace(key);
+        if before == Some(key) {
+            return;
+        }
+        // What others have told meanwhile counts too.
+        let follows = before.is_some_and(|before| state.is_placed || self.blocks.knows(before));
+        state.is_placed = true;
+        if self.blocks.knows(key) {
+            return;
+        }
+        let others =
+            self.pools.iter().enumerate().filter(|(at, other)| *at != pool && other.is_up());
+        let told: Vec<&Pool> = others.map(|(_, other)| other).collect();
+        let lone = !told.iter().any(|other| other.is_placed);
+        if follows || lone || told.iter().any(|other| other.block == Some(key)) {
+            self.blocks.push(key, now);
+        } else {
+            self.pools[pool].is_placed = false;
         }
     }
 
@@ -323,17 +332,13 @@ impl Pools {
         self.behind_since(pool).filter(|_| up).map(|since| since + LAG)
     }
 
-    /// Since when a pool that is up has told a newer block than this one. The first such block
-    /// counts: where blocks come faster than lag is noticed, the newest is always new.
+    /// Since when a pool that is up has told a newer block than this one.
     fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
-        let own = self.pools.get(pool)?.block?;
-        let newest = self.blocks.back()?;
-        if own == newest.key {
-            return None;
-        }
-        let led = self.pools.iter().any(|other| other.is_up() && other.block == Some(newest.key));
-        let next = self.blocks.iter().position(|block| block.key == own).map_or(0, |at| at + 1);
-        self.blocks.get(next).filter(|_| led).map(|block| block.since)
+        let Pool { block, is_placed, .. } = self.pools.get(pool)?;
+        let own = block.filter(|&block| *is_placed || self.blocks.knows(block))?;
+        let newest = self.blocks.newest();
+        let led = self.pools.iter().any(|other| other.is_up() && other.block == newest);
+        self.blocks.overtaken(own).filter(|_| led)
     }
 
     fn fail(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {

@@ -171,8 +171,11 @@ impl<D: Dialect> Task<D> {
             self.report(&end, was_live);
             let long = now().saturating_duration_since(since) >= SERVED;
             let clashes = matches!(end, End::SameExtranonce);
-            if was_live && !clashes && (long || upstream.has_served()) {
-                backoff.served();
+            if was_live && (long || upstream.has_served()) {
+                backoff = Backoff::default();
+                if !clashes {
+                    backoff.served();
+                }
             }
             let mut wait = backoff.next_wait(fastrand::f64());
             if clashes && self.dedicated {

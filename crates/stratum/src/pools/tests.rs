@@ -236,6 +236,24 @@ fn an_old_block_is_not_the_newest() {
 }
 
 #[test]
+fn a_pool_that_comes_with_an_unknown_block_does_not_lead() {
+    let mut night = Night::new(PoolsConfig::in_order(3));
+    night.up(0);
+    night.up(1);
+    for block in 5..8 {
+        night.pools.block(0, block, night.now);
+        night.pools.block(1, block, night.now);
+    }
+    night.up(2);
+    night.pools.block(2, 1, night.now);
+    night.pools.block(2, 2, night.now);
+    night.events();
+    assert_eq!(night.sleep(600), [], "it was told before anyone looked");
+    night.pools.block(2, 6, night.now);
+    assert_eq!(night.sleep(1), [PoolsEvent::Down(2, Cause::Lag)]);
+}
+
+#[test]
 fn a_pool_stays_behind_however_fast_the_blocks_come() {
     let mut night = Night::new(PoolsConfig::in_order(2));
     night.up(0);
@@ -264,6 +282,7 @@ fn a_benched_pool_is_better_than_none() {
     night.up(0);
     night.up(1);
     night.pools.block(0, 1, night.now);
+    night.pools.block(1, 1, night.now);
     night.pools.block(1, 2, night.now);
     assert_eq!(night.sleep(60), [Down(0, Cause::Lag), Switched { from: Some(0), to: 1 }]);
     let switched = [Down(1, Cause::Connection), Up(0), Switched { from: Some(1), to: 0 }];
