@@ -185,16 +185,14 @@ impl Pools {
     /// A pool has told a job on this block; `key` stands for the previous block's hash.
     ///
     /// A pool that is behind tells blocks that others told long ago, or that nobody told us. So an
-    /// unknown block counts as new only where it follows a known one, where another pool tells it
-    /// too, or where no other pool is at a known one.
+    /// unknown block that a pool comes with counts as new only where another pool tells it too, or
+    /// where no other pool's place is known; one that it goes on to counts as new.
     pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
         let Some(state) = self.pools.get_mut(pool) else { return };
         let before = state.block.replace(key);
         if before == Some(key) {
             return;
         }
-        // What others have told meanwhile counts too.
-        let follows = before.is_some_and(|before| state.is_placed || self.blocks.knows(before));
         state.is_placed = true;
         if self.blocks.knows(key) {
             return;
@@ -203,7 +201,7 @@ impl Pools {
             self.pools.iter().enumerate().filter(|(at, other)| *at != pool && other.is_up());
         let told: Vec<&Pool> = others.map(|(_, other)| other).collect();
         let lone = !told.iter().any(|other| other.is_placed);
-        if follows || lone || told.iter().any(|other| other.block == Some(key)) {
+        if before.is_some() || lone || told.iter().any(|other| other.block == Some(key)) {
             self.blocks.push(key, now);
         } else {
             self.pools[pool].is_placed = false;

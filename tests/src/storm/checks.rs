@@ -160,7 +160,9 @@ fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
     for pool in pools {
         let own = pool.work.height;
         let before = pool.behind_since.filter(|(_, height)| *height == own);
-        pool.behind_since = (own < newest).then(|| before.unwrap_or((now, own)));
+        // Blocks are known by their hashes alone: one that a pool comes with may be an old one, and
+        // shows that others are behind only when that pool goes on to the next.
+        pool.behind_since = (own + 1 < newest).then(|| before.unwrap_or((now, own)));
     }
 }
 

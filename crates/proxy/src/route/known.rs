@@ -85,7 +85,9 @@ impl Known {
         let known = self.memory.firmware(agent, address, seen);
         let learnt = FirmwareState {
             dedicated: remedy.dedicated || known.as_ref().is_some_and(|known| known.dedicated),
-            set_extranonce: remedy.set_extranonce.or(known.and_then(|known| known.set_extranonce)),
+            set_extranonce: remedy
+                .set_extranonce
+                .or_else(|| known.and_then(|known| known.set_extranonce)),
             reason: diagnosis.name().into(),
             seen,
         };

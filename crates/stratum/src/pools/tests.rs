@@ -246,11 +246,14 @@ fn a_pool_that_comes_with_an_unknown_block_does_not_lead() {
     }
     night.up(2);
     night.pools.block(2, 1, night.now);
-    night.pools.block(2, 2, night.now);
     night.events();
-    assert_eq!(night.sleep(600), [], "it was told before anyone looked");
+    assert_eq!(night.sleep(600), [], "nobody knows whether it is ahead or behind");
     night.pools.block(2, 6, night.now);
     assert_eq!(night.sleep(1), [PoolsEvent::Down(2, Cause::Lag)]);
+    night.up(2);
+    night.pools.block(2, 8, night.now);
+    night.events();
+    assert_eq!(night.sleep(61).len(), 0, "it is left alone, and leads nobody");
 }
 
 #[test]
