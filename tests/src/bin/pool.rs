@@ -25,5 +25,5 @@ async fn main() {
     });
     pool.listen(&address).await.unwrap();
     println!("ready");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -23,9 +23,10 @@ const CLOSE: Duration = Duration::from_millis(300);
 pub(super) const FIRST_JOB: Duration = Duration::from_millis(300);
 /// How long a pool may have told its newest job before a rig must have it.
 const JOB_WITHIN: Duration = Duration::from_secs(2);
-/// How long a pool may be behind another one before rigs leave it, and how much later the proxy may
-/// look.
-const BEHIND: Duration = Duration::from_secs(60 + 10);
+/// How long a pool may be behind another one before rigs leave it: the minute after which it is left,
+/// how much later the proxy may look, and the five minutes for which it leaves a leader alone that it
+/// took for a straggler, since it knows blocks by their hashes alone.
+const BEHIND: Duration = Duration::from_secs(60 + 10 + 300);
 /// How long a pool must have been well to be sure that the proxy trusts it. It looks at the last 20
 /// shares, which take some minutes, and leaves a pool alone for five that rejected most of them.
 const SURELY_TRUSTED: Duration = Duration::from_secs(1800);

@@ -28,7 +28,7 @@ pub enum Event {
     /// ([`handle_welcome`](super::Downstream::handle_welcome)).
     Authorized(Arc<str>),
     /// A share came. Each is followed by its end: here by [`Ended`](Self::Ended), or by the
-    /// verdict of its [`Submission`].
+    /// verdict of its [`Submission`](crate::channel::Submission).
     Sent,
     /// A share ended in this session.
     Ended {
