@@ -237,13 +237,13 @@ impl Dialect for Hstratum {
         new.supersedes(old)
     }
 
-    /// A later notify of the same work has a later time, and servers refuse times before it.
     fn block_key(&self, job: &Job) -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         job.prev_block().hash(&mut hasher);
         Some(hasher.finish())
     }
 
+    /// A later notify of the same work has a later time, and servers refuse times before it.
     fn serves(&self, job: &Job, share: &Share) -> bool {
         u64::from(share.time) >= job.time()
     }

@@ -9,6 +9,7 @@
 //! [`view`](Upstream::view) to the sessions whenever [`UpstreamEvent::View`] comes.
 
 mod brake;
+mod config;
 mod events;
 mod jobs;
 mod names;
@@ -30,11 +31,11 @@ use crate::extranonce::Extranonce;
 use crate::job::{Generation, JobIds};
 use crate::rpc::{Message, PoolError};
 use crate::space::Space;
-use crate::target::Difficulty;
 use crate::transmit::Transmit;
 
 use brake::Brake;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
+pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
 use names::Names;
@@ -54,52 +55,6 @@ const MAX_UNANSWERED: u32 = 3;
 const MAX_BAD_LINES: u8 = 5;
 /// A second overlong line within this time ends the connection.
 const OVERLONG_PARDON: Duration = Duration::from_secs(60);
-
-/// What an upstream is told about its pool and route.
-#[derive(Clone)]
-pub struct UpstreamConfig {
-    /// The account.
-    pub user: String,
-    /// Its password. Never logged.
-    pub password: String,
-    /// The name that the proxy gives itself.
-    pub agent: String,
-    /// How many bytes tell rigs apart; the dialect's own choice when absent.
-    pub prefix_bytes: Option<usize>,
-    /// The most rigs on this connection.
-    pub max_rigs: usize,
-    /// Whether shares that a connection is lost with are sent once more on the next, instead of
-    /// being lost.
-    pub resubmit: bool,
-    /// Whether the stricter split is known to be needed.
-    pub fallback: bool,
-    /// The difficulty that the pool is asked for, on its own scale.
-    pub start_difficulty: Option<Difficulty>,
-    /// How many shares a second the pool gets before rigs are told a harder target than its own;
-    /// at least 1.
-    pub max_shares_per_second: u32,
-}
-
-impl UpstreamConfig {
-    /// A connection as this account, with the usual limits.
-    pub fn new(
-        user: impl Into<String>,
-        password: impl Into<String>,
-        agent: impl Into<String>,
-    ) -> Self {
-        Self {
-            user: user.into(),
-            password: password.into(),
-            agent: agent.into(),
-            prefix_bytes: None,
-            max_rigs: 250,
-            resubmit: false,
-            fallback: false,
-            start_difficulty: None,
-            max_shares_per_second: 50,
-        }
-    }
-}
 
 /// A session with a pool.
 pub struct Upstream<D: Dialect, T> {

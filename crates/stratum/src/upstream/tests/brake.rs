@@ -1,6 +1,7 @@
 //! A farm meets a pool's start difficulty.
 
 use super::*;
+use crate::target::Difficulty;
 use crate::testing::scale;
 
 /// Ten shares a second, for so many seconds, each accepted.

@@ -1,0 +1,265 @@
+//! What a dialect is given and what it gives back.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::extranonce::Extranonce;
+use crate::rpc::PoolError;
+use crate::target::{Difficulty, PowHash, Target};
+
+/// The beginning of a submit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitHead<'a> {
+    /// The worker's name.
+    pub worker: Cow<'a, str>,
+    /// The job id that the rig names.
+    pub job: Cow<'a, str>,
+}
+
+/// What is done with a rig's subscribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscribeVerdict {
+    /// It is served.
+    Serve,
+    /// It is served, and this is logged.
+    ServeAndLog(String),
+    /// It is refused with this reason, and the connection is closed.
+    Refuse(String),
+}
+
+/// The circumstances under which a rig is told a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telling {
+    /// The rig has no job yet, or none that it may go on with.
+    pub first: bool,
+    /// The job belongs to a later epoch than the rig's present one.
+    pub new_epoch: bool,
+    /// The rig's target changes with this job.
+    pub new_target: bool,
+    /// How long ago the rig was told the job that it must be at: the last clean one, since some
+    /// miners pass over all others.
+    pub clean_job_age: Duration,
+    /// How many works newer than that one this is.
+    pub clean_job_behind: u64,
+}
+
+/// A share that passed its check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// With this hash.
+    Proven(PowHash),
+    /// As far as it could be checked; its hash needs data that the pool has not given.
+    Unchecked,
+}
+
+/// What makes a share the same as another: hashes of its parts, equal only for equal parts (but
+/// for one chance in 2⁶⁴).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Of all parts.
+    pub share: u64,
+    /// Of the nonce alone, where one nonce may have several solutions of which pools count one.
+    pub nonce: Option<u64>,
+}
+
+/// A guess at what is wrong with a rig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Diagnosis {
+    /// It sends an extranonce2 of its own length.
+    #[error("its firmware ignores the announced extranonce2 size")]
+    IgnoresExtranonce2Size,
+    /// Its shares verify with the pool's extranonce1 alone.
+    #[error("its firmware cuts extranonce1 to the length it is used to")]
+    TruncatesExtranonce1,
+    /// Its shares would be good on another difficulty scale.
+    #[error("its firmware reads difficulties on another scale")]
+    OtherDifficultyScale,
+    /// Its shares verify with the nonce's bytes reversed.
+    #[error("its firmware sends the nonce with its bytes reversed")]
+    ReversedNonce,
+    /// Its shares verify with the time's bytes reversed.
+    #[error("its firmware sends the time with its bytes reversed")]
+    ReversedTime,
+    /// Its submits have the form of another coin.
+    #[error("it mines another coin")]
+    OtherCoin,
+    /// It repeats its shares at every job.
+    #[error("its firmware restarts its counter without a new job")]
+    RestartsCounter,
+    /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
+    #[error("its firmware ignores mining.set_extranonce")]
+    IgnoresSetExtranonce,
+}
+
+impl Diagnosis {
+    /// The word for it in metrics and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IgnoresExtranonce2Size => "ignores_extranonce2_size",
+            Self::TruncatesExtranonce1 => "truncates_extranonce1",
+            Self::OtherDifficultyScale => "other_difficulty_scale",
+            Self::ReversedNonce => "reversed_nonce",
+            Self::ReversedTime => "reversed_time",
+            Self::OtherCoin => "other_coin",
+            Self::RestartsCounter => "restarts_counter",
+            Self::IgnoresSetExtranonce => "ignores_set_extranonce",
+        }
+    }
+}
+
+/// What a pool gave at subscribe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// The extranonce of this connection.
+    pub extranonce1: Extranonce,
+    /// The announced size, where the dialect announces one. What it is the size *of* differs by
+    /// server.
+    pub announced_size: Option<usize>,
+    /// The session's id, by which it may be resumed.
+    pub session: Option<Box<str>>,
+}
+
+/// How a channel's extranonce space is divided.
+///
+/// A rig is told `extranonce1 ‖ prefix`; the extranonce2 sent upstream is
+/// `prefix ‖ the rig's extranonce2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The pool's part.
+    pub extranonce1: Extranonce,
+    /// How many bytes tell rigs apart; 0 means one rig for the whole connection.
+    pub prefix_bytes: usize,
+    /// How many bytes are the rig's own.
+    pub rig_extranonce2: usize,
+    /// Whether the upstream extranonce2 is longer than stricter pools take, so that a refusal of
+    /// its form is answered by [`Dialect::split`](super::Dialect::split) with `fallback`.
+    pub wide: bool,
+    /// What the operator should know about this split, said once.
+    pub remark: Option<Cow<'static, str>>,
+}
+
+/// A pool's extranonce that cannot be divided as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the pool leaves no room to split: extranonce1 of {extranonce1} bytes, extranonce2 of \
+     {extranonce2} bytes, a prefix of {prefix} wanted ({remedy})"
+)]
+pub struct NoRoom {
+    /// Bytes of the pool's extranonce1.
+    pub extranonce1: usize,
+    /// Bytes that the pool leaves to its miner.
+    pub extranonce2: usize,
+    /// Bytes that were to be split off.
+    pub prefix: usize,
+    /// What the operator can do.
+    pub remedy: &'static str,
+}
+
+/// A call from the pool.
+#[derive(Debug)]
+pub enum PoolEvent<J> {
+    /// A job.
+    Notify(J),
+    /// `mining.set_difficulty`: a number, or a target with some servers.
+    Difficulty(ShareTarget),
+    /// `mining.set_target`.
+    Target(Target),
+    /// `mining.set_extranonce`.
+    Extranonce {
+        /// The new extranonce1.
+        extranonce1: Extranonce,
+        /// The new announced size, where one is given.
+        size: Option<usize>,
+    },
+    /// `client.reconnect`.
+    Reconnect {
+        /// Where to; the same host when absent.
+        host: Option<String>,
+        /// Where to; the same port when absent.
+        port: Option<u16>,
+    },
+    /// `client.show_message`, shortened.
+    Message(String),
+    /// Some other call, which is ignored.
+    Unknown,
+}
+
+/// A share target in one of the two ways to say it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ShareTarget {
+    /// As a difficulty on the pool's scale.
+    Difficulty(Difficulty),
+    /// As a number.
+    Target(Target),
+}
+
+/// What a pool announced about share targets on the present connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Announced {
+    /// By `mining.set_target`.
+    pub target: Option<Target>,
+    /// By `mining.set_difficulty`.
+    pub difficulty: Option<ShareTarget>,
+}
+
+/// What a pool means by refusing a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The job is over.
+    Stale,
+    /// It had the share already.
+    Duplicate,
+    /// The hash misses the pool's target.
+    LowDifficulty,
+    /// A field has a length or form that it does not take.
+    Form,
+    /// The worker is not authorized.
+    Unauthorized,
+    /// Anything else.
+    Other,
+}
+
+impl Refusal {
+    /// Reads the codes and words that the known servers use.
+    #[must_use]
+    pub fn common(error: &PoolError) -> Self {
+        let message = error.message.to_ascii_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        if error.code == Some(21) || says(&["stale", "job not found", "not up to date"]) {
+            Self::Stale
+        } else if error.code == Some(22) || says(&["duplicate"]) {
+            Self::Duplicate
+        } else if error.code == Some(23) || says(&["high-hash", "low difficulty", "larger than"]) {
+            Self::LowDifficulty
+        } else if error.code == Some(24) || error.code == Some(25) || says(&["unauthorized"]) {
+            Self::Unauthorized
+        } else if says(&["invalid params", "incorrect size", "length", "extranonce", "malformed"]) {
+            Self::Form
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Which jobs a pool still takes shares for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenJobs {
+    /// So many of the latest of an epoch.
+    pub count: usize,
+    /// How long those of a former epoch stay open all the same, since such pools look at the job
+    /// id alone; not at all when absent.
+    pub linger: Option<Duration>,
+}
+
+/// How much may be written to a pool before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Bytes over all unanswered lines.
+    pub bytes: usize,
+    /// Unanswered submits.
+    pub submits: usize,
+}
