@@ -8,6 +8,7 @@ use std::path::Path;
 use orepass::config::{Config, Reply, Verify};
 use orepass::registry::Registry;
 use orepass::telemetry::{LogFormat, LogLevel};
+use orepass_stratum::target::Difficulty;
 use proptest::prelude::*;
 
 const GOOD: &str = r#"[[route]]
@@ -70,6 +71,10 @@ fn everything_can_be_set() {
         reply = "local"
         prefix_bytes = 0
         max_channels = 3
+        max_dedicated = 5
+        quarantine = false
+        failover = { healthy_seconds = 30, trial_percent = 20, trial_seconds = 5 }
+        profile = [{ agent = "Old/*", dedicated = true }, { worker = "w?", difficulty = 8 }]
         max_pool_shares_per_second = 10000
         [route.options]
         split = "narrow"
@@ -77,6 +82,7 @@ fn everything_can_be_set() {
         [route.vardiff]
         enabled = false
         shares_per_minute = 6
+        start = 2
         min = 0.5
         max = 64
         [[route.pool]]
@@ -106,12 +112,28 @@ fn everything_can_be_set() {
     assert!(route.pools[0].pass_password);
     assert_eq!(route.pools[0].start_difficulty.unwrap().get(), 4096.5);
     assert!(!route.vardiff.enabled);
+    assert_eq!(route.vardiff.start.unwrap().get(), 2.0);
+    assert_eq!((route.max_dedicated, route.quarantine), (5, false));
+    assert_eq!(route.failover.healthy_for.as_secs(), 30);
+    assert_eq!((route.failover.trial_share, route.failover.trial_for.as_secs()), (0.2, 5));
+    let [old, slow] = &route.profiles[..] else { panic!("two profiles") };
+    assert!(old.agent.as_deref() == Some("Old/*") && old.firmware.dedicated);
+    assert_eq!(slow.firmware.difficulty.map(Difficulty::get), Some(8.0));
     assert_eq!(route.vardiff.min.unwrap().get(), 0.5);
     assert_eq!(route.pools[0].name.as_str(), "first");
     assert_eq!(route.pools[1].url.authority(), "[::1]:3008");
     assert_eq!(route.pools[0].password.reveal(), "hunter2");
     assert!(route.pools[0].resubmit && !route.pools[1].resubmit);
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_profile_says_for_whom_and_what() {
+    let with = |profile: &str| error_with("[[route.pool]]", &format!("{profile}\n[[route.pool]]"));
+    let nobody = with("[[route.profile]]\ndedicated = true");
+    assert!(nobody.contains("a profile needs an `agent` or a `worker` pattern"), "{nobody}");
+    let nothing = with("[[route.profile]]\nagent = \"x\"");
+    assert!(nothing.contains("this profile changes nothing"), "{nothing}");
 }
 
 #[test]
@@ -170,8 +192,9 @@ fn unknown_keys_come_with_the_nearest_known_one() {
     assert_eq!(
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
-         `verify`, `reply`, `prefix_bytes`, `on_outage`, `hold_seconds`, `max_channels`, \
-         `max_rigs_per_channel`, `max_pool_shares_per_second`, `options`, `vardiff`, `pool`\n \
+         `verify`, `reply`, `quarantine`, `prefix_bytes`, `on_outage`, `hold_seconds`, `failover`, \
+         `max_channels`, `max_rigs_per_channel`, `max_dedicated`, `profile`, \
+         `max_pool_shares_per_second`, `options`, `vardiff`, `pool`\n \
          4 | colour = 1\n   \
          | ^^^^^^"
     );
