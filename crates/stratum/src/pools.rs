@@ -28,6 +28,8 @@ const FLAP_WITHIN: Duration = Duration::from_secs(3600);
 const BENCHED_FOR: Duration = Duration::from_secs(300);
 /// The longest time that a flapping pool has to prove itself.
 const MAX_HEALTHY_FOR: Duration = Duration::from_secs(3600);
+/// How long the better pools have at the start to be there before a lesser one is used.
+const FIRST_WAIT: Duration = Duration::from_secs(3);
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;
 
@@ -39,6 +41,8 @@ pub struct Pools {
     active: Option<usize>,
     trial: Option<Trial>,
     outage: Option<Instant>,
+    /// Until when better pools than the first that serves are waited for at the start.
+    first_until: Option<Instant>,
     gate: Gate,
     events: VecDeque<PoolsEvent>,
     blocks: Blocks,
@@ -110,6 +114,7 @@ impl Pools {
             active: None,
             trial: None,
             outage: Some(now),
+            first_until: Some(now + FIRST_WAIT),
             gate: Gate::Hold,
             events: VecDeque::new(),
             blocks: Blocks::default(),
@@ -250,7 +255,9 @@ impl Pools {
             _ => None,
         };
         let trial = self.trial.map(|trial| trial.until);
-        pools.chain(lag).chain(hold).chain(trial).min()
+        let any = (0..self.pools.len()).any(|pool| self.serves(pool));
+        let first = self.first_until.filter(|_| any && self.active.is_none());
+        pools.chain(lag).chain(hold).chain(trial).chain(first).min()
     }
 
     /// Whether there is a decision to be taken from [`poll_event`](Self::poll_event).
@@ -404,9 +411,19 @@ impl Pools {
         }
         match best {
             None => self.outage(now),
+            // At the start a lesser pool may be there first.
+            Some(best) if self.better_may_come(best, now) => {}
             Some(best) if !active_serves => self.switch(best, now),
             Some(_) => self.fail_back(now),
         }
+    }
+
+    /// Whether a pool of a better rank than this is still on its first way at the start.
+    fn better_may_come(&mut self, best: usize, now: Instant) -> bool {
+        self.first_until = self.first_until.filter(|&until| now < until && self.active.is_none());
+        let unknown = |pool: usize| self.pools[pool].health == Health::Unknown;
+        let better = |pool: usize| self.rank(pool) < best && unknown(pool);
+        self.first_until.is_some() && (0..self.pools.len()).any(better)
     }
 
     fn outage(&mut self, now: Instant) {

@@ -172,6 +172,23 @@ fn a_pool_that_stays_behind_another_ones_block_is_left() {
 }
 
 #[test]
+fn a_lesser_pool_that_is_there_first_waits_for_a_better_one() {
+    use PoolsEvent::{Down, Switched, Up};
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    assert_eq!(night.up(1), [Up(1)]);
+    assert_eq!(night.up(0), [Up(0), Switched { from: None, to: 0 }]);
+
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    assert_eq!(night.up(1), [Up(1)]);
+    assert_eq!(night.sleep(3), [Switched { from: None, to: 1 }], "not for long");
+
+    let mut night = Night::new(PoolsConfig::in_order(2));
+    night.up(1);
+    let down = [Down(0, Cause::Connection), Switched { from: None, to: 1 }];
+    assert_eq!(night.down(0), down, "nor once it is known to be down");
+}
+
+#[test]
 fn weights_divide_a_rank() {
     let mut config = PoolsConfig::in_order(3);
     config.pools[0] = Standing { rank: 0, weight: 70.0 };
