@@ -12,6 +12,7 @@ use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{RigConfig, RigHandle};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
@@ -81,6 +82,24 @@ impl Plan {
         let pool = self.make_pool();
         let address = pool.listen("127.0.0.1:0").await.unwrap();
         self.start_between(pool, &address.to_string(), dialect, Tcp).await
+    }
+
+    /// Starts the route alone, to pools at these addresses; gives where rigs connect to.
+    pub async fn start_route(
+        mut self,
+        pools: impl IntoIterator<Item = (String, Standing)>,
+    ) -> (Arc<Route<Hstratum>>, String) {
+        let account = self.route.pools.remove(0);
+        let accounts = pools.into_iter().enumerate().map(|(number, (address, standing))| {
+            let url = format!("stratum+tcp://{address}").parse().unwrap();
+            PoolAccount { name: format!("pool{number}"), url, standing, ..account.clone() }
+        });
+        self.route.pools = accounts.collect();
+        let dialect = Arc::new(Hstratum::new(self.options));
+        let dialects = vec![dialect; self.route.pools.len()];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        (Route::start(self.route, dialects, Arc::new(Tcp), vec![listener]), address)
     }
 
     /// The pool alone, listening nowhere yet.
@@ -206,6 +225,20 @@ impl<D: Dialect> Site<D> {
     pub async fn close(&self) {
         crate::wait::within("the route stops", self.route.stop()).await;
         self.pool.close();
+    }
+}
+
+/// A rig at a deployed pool, of which every other one takes `mining.set_extranonce`.
+#[must_use]
+pub fn mixed_rig(number: usize) -> RigConfig {
+    RigConfig {
+        worker: format!("rig{number}"),
+        hashrate: 20_000.0,
+        extranonce_subscribe: number % 2 == 1,
+        reconnect_max: Duration::from_millis(50),
+        max_pending: 4,
+        seed: number as u64,
+        ..RigConfig::default()
     }
 }
 

@@ -4,18 +4,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass::net::connect::Tcp;
-use orepass::route::{PoolConfig as Account, Route};
-use orepass_hstratum::Hstratum;
 use orepass_sim::farm::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, books};
-use orepass_tests::site::Plan;
+use orepass_tests::site::{Plan, mixed_rig};
 use orepass_tests::wait::{until, within};
 use tokio::net::TcpListener;
 
@@ -84,32 +80,18 @@ async fn all_told(farm: &Farm, before: &[u64]) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_times() {
-    let mut plan = Plan::deployed();
     let mut processes = Vec::new();
-    let mut accounts = Vec::new();
     for number in 0..2 {
-        let process = Process::start(free_address().await, number);
-        accounts.push(Account {
-            name: format!("pool{number}"),
-            url: format!("stratum+tcp://{}", process.address).parse().unwrap(),
-            standing: Standing { rank: number as usize, weight: 1.0 },
-            ..plan.route.pools[0].clone()
-        });
-        processes.push(process);
+        processes.push(Process::start(free_address().await, number));
     }
-    plan.route.pools = accounts;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let dialects = vec![Arc::new(Hstratum::default()), Arc::new(Hstratum::default())];
-    let route = Route::start(plan.route, dialects, Arc::new(Tcp), vec![listener]);
+    let standing = |rank| Standing { rank, weight: 1.0 };
+    let pools = processes.iter().enumerate();
+    let pools = pools.map(|(rank, process)| (process.address.clone(), standing(rank)));
+    let (route, address) = Plan::deployed().start_route(pools).await;
     let farm = Farm::start(RIGS, &address, Duration::ZERO, |number| RigConfig {
-        worker: format!("rig{number}"),
         hashrate: 200.0,
-        extranonce_subscribe: number % 2 == 1,
         reconnect_max: RECONNECT,
-        max_pending: 4,
-        seed: number as u64,
-        ..RigConfig::default()
+        ..mixed_rig(number)
     });
     until("rigs log in", || farm.stats(), |stats| stats.mining == RIGS as u64).await;
 

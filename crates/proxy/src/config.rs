@@ -22,6 +22,7 @@ use std::time::Duration;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::pools::PoolsConfig;
 use orepass_stratum::target::Difficulty;
+use orepass_stratum::vardiff::VardiffConfig;
 use serde::Deserialize;
 
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
@@ -34,18 +35,18 @@ pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, Poo
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// Pool connections of a route, unless configured: enough for four thousand rigs.
-const DEFAULT_MAX_CHANNELS: usize = 16;
+pub(crate) const DEFAULT_MAX_CHANNELS: usize = 16;
 /// Rigs of a pool connection, unless configured: a lost connection touches no more than these,
 /// and a one-byte prefix tells them apart with a few to spare.
-const DEFAULT_MAX_RIGS: usize = 250;
+pub(crate) const DEFAULT_MAX_RIGS: usize = 250;
 /// Connections to a pool that serve one rig alone, unless configured.
-const DEFAULT_MAX_DEDICATED: usize = 64;
+pub(crate) const DEFAULT_MAX_DEDICATED: usize = 64;
 /// Shares a second of a pool connection, unless configured: far more than pools retarget for.
-const DEFAULT_MAX_SHARES: u32 = 50;
+pub(crate) const DEFAULT_MAX_SHARES: u32 = 50;
 /// How long rigs are held without a pool, unless configured.
-const DEFAULT_HOLD: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_HOLD: Duration = Duration::from_secs(300);
 /// What pools take that have no passwords.
-const DEFAULT_PASSWORD: &str = "x";
+pub(crate) const DEFAULT_PASSWORD: &str = "x";
 
 /// A whole config, checked.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ pub struct Route {
     /// The dialect's options of this route.
     pub options: OptionTable,
     /// How difficulties are chosen for rigs.
-    pub vardiff: Vardiff,
+    pub vardiff: VardiffConfig,
     /// At least one, in order of preference; no two have the same name.
     pub pools: Vec<Pool>,
     /// How long rigs are held while no pool serves; for ever when absent.
@@ -147,27 +148,6 @@ impl Default for Failover {
     fn default() -> Self {
         let PoolsConfig { healthy_for, trial_share, trial_for, .. } = PoolsConfig::in_order(0);
         Self { healthy_for, trial_share, trial_for }
-    }
-}
-
-/// `[route.vardiff]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Vardiff {
-    /// Whether each rig gets a difficulty of its own; else all get the pool's.
-    pub enabled: bool,
-    /// The rate of shares that a rig's difficulty aims at.
-    pub shares_per_minute: f64,
-    /// The difficulty of a rig of which nothing is known; the pool's own when absent.
-    pub start: Option<Difficulty>,
-    /// Never easier than this, on the scale that rigs are told.
-    pub min: Option<Difficulty>,
-    /// Never harder than this, on the scale that rigs are told.
-    pub max: Option<Difficulty>,
-}
-
-impl Default for Vardiff {
-    fn default() -> Self {
-        Self { enabled: true, shares_per_minute: 10.0, start: None, min: None, max: None }
     }
 }
 
@@ -278,7 +258,7 @@ impl Config {
             profiles: Vec::new(),
             max_pool_shares_per_second: DEFAULT_MAX_SHARES,
             options: OptionTable::default(),
-            vardiff: Vardiff::default(),
+            vardiff: VardiffConfig::default(),
             pools: vec![pool],
             hold_for: Some(DEFAULT_HOLD),
             failover: Failover::default(),

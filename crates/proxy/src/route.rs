@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::now;
-use crate::config::{Failover, PoolUrl, UserTemplate};
+use crate::config::{self, Failover, PoolUrl, UserTemplate};
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -85,13 +85,13 @@ impl RouteConfig {
             name,
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
-            max_channels: 16,
-            max_rigs_per_channel: 250,
-            max_dedicated: 64,
+            max_channels: config::DEFAULT_MAX_CHANNELS,
+            max_rigs_per_channel: config::DEFAULT_MAX_RIGS,
+            max_dedicated: config::DEFAULT_MAX_DEDICATED,
             profiles: Vec::new(),
-            max_pool_shares_per_second: 50,
+            max_pool_shares_per_second: config::DEFAULT_MAX_SHARES,
             pools,
-            hold_for: Some(Duration::from_secs(300)),
+            hold_for: Some(config::DEFAULT_HOLD),
             failover: Failover::default(),
         }
     }
@@ -126,7 +126,7 @@ impl PoolConfig {
             name: name.into(),
             url,
             user,
-            password: "x".into(),
+            password: config::DEFAULT_PASSWORD.into(),
             pass_password: false,
             start_difficulty: None,
             resubmit: false,

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
-use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::{downstream, downstream::DownstreamConfig};
 use tokio::net::TcpListener;
 use wildmatch::WildMatch;
@@ -88,13 +87,7 @@ pub fn start<D: FromConfig>(
                 config::Reply::Local => downstream::Reply::Local,
             },
             quarantine: route.quarantine,
-            vardiff: VardiffConfig {
-                enabled: route.vardiff.enabled,
-                shares_per_minute: route.vardiff.shares_per_minute,
-                start: route.vardiff.start,
-                min: route.vardiff.min,
-                max: route.vardiff.max,
-            },
+            vardiff: route.vardiff,
             ..DownstreamConfig::default()
         },
         prefix_bytes: route.prefix_bytes,

@@ -23,18 +23,14 @@ impl Firmware {
     /// rig that cannot share one, and closing it instead of telling it another extranonce.
     /// `None` where no service makes its shares good.
     #[must_use]
-    pub const fn remedy(diagnosis: Diagnosis) -> Option<Self> {
-        let plain = Self {
-            dedicated: false,
-            max_extranonce1: None,
-            set_extranonce: None,
-            difficulty: None,
-        };
+    pub fn remedy(diagnosis: Diagnosis) -> Option<Self> {
         match diagnosis {
             Diagnosis::IgnoresExtranonce2Size | Diagnosis::TruncatesExtranonce1 => {
-                Some(Self { dedicated: true, ..plain })
+                Some(Self { dedicated: true, ..Self::default() })
             }
-            Diagnosis::IgnoresSetExtranonce => Some(Self { set_extranonce: Some(false), ..plain }),
+            Diagnosis::IgnoresSetExtranonce => {
+                Some(Self { set_extranonce: Some(false), ..Self::default() })
+            }
             _ => None,
         }
     }

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass::net::connect::Tcp;
-use orepass::route::{PoolConfig as Account, Route};
+use orepass::route::Route;
 use orepass_hstratum::Hstratum;
 use orepass_sim::farm::Farm;
 use orepass_sim::pool::{Fault, Pool, PoolConfig};
-use orepass_sim::rig::RigConfig;
 use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
-use orepass_tests::site::Plan;
+use orepass_tests::site::{Plan, mixed_rig};
 use orepass_tests::wait::{until, within};
-use tokio::net::TcpListener;
 
 const RIGS: usize = 12;
 
@@ -27,9 +24,9 @@ struct Farmstead {
 
 impl Farmstead {
     async fn start(standings: [Standing; 2]) -> Self {
-        let mut plan = Plan::deployed();
+        let plan = Plan::deployed();
         let mut pools = Vec::new();
-        let mut accounts = Vec::new();
+        let mut addresses = Vec::new();
         for (number, standing) in standings.into_iter().enumerate() {
             let pool = Pool::new(PoolConfig {
                 coin: Arc::new(plan.coin.clone()),
@@ -37,28 +34,11 @@ impl Farmstead {
                 ..plan.pool.clone()
             });
             let address = pool.listen("127.0.0.1:0").await.unwrap();
-            accounts.push(Account {
-                name: format!("pool{number}"),
-                url: format!("stratum+tcp://{address}").parse().unwrap(),
-                standing,
-                ..plan.route.pools[0].clone()
-            });
+            addresses.push((address.to_string(), standing));
             pools.push(pool);
         }
-        plan.route.pools = accounts;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let dialects = vec![Arc::new(Hstratum::default()), Arc::new(Hstratum::default())];
-        let route = Route::start(plan.route, dialects, Arc::new(Tcp), vec![listener]);
-        let farm = Farm::start(RIGS, &address, Duration::ZERO, |number| RigConfig {
-            worker: format!("rig{number}"),
-            hashrate: 20_000.0,
-            extranonce_subscribe: number % 2 == 1,
-            reconnect_max: Duration::from_millis(50),
-            max_pending: 4,
-            seed: number as u64,
-            ..RigConfig::default()
-        });
+        let (route, address) = plan.start_route(addresses).await;
+        let farm = Farm::start(RIGS, &address, Duration::ZERO, mixed_rig);
         until("rigs log in", || farm.stats(), |stats| stats.logged_in == RIGS as u64).await;
         let pools = pools.try_into().unwrap_or_else(|_| unreachable!("two pools were made"));
         Self { pools, route, farm }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::vardiff::VardiffConfig;
 use toml::Spanned;
 
 use super::error::{Problem, Source};
@@ -17,7 +18,7 @@ use super::value::{ListenAddr, Name};
 use super::{
     Config, ConfigError, DEFAULT_HOLD, DEFAULT_MAX_CHANNELS, DEFAULT_MAX_DEDICATED,
     DEFAULT_MAX_RIGS, DEFAULT_MAX_SHARES, DEFAULT_PASSWORD, Failover, OnOutage, Pool, Profile,
-    Route, Secret, Vardiff, explain, state,
+    Route, Secret, explain, state,
 };
 
 /// Reads and checks a config's text. `folder` is where relative `file:` paths start.
@@ -134,15 +135,15 @@ impl Check<'_> {
         Some(address)
     }
 
-    fn vardiff(&mut self, table: &VardiffTable) -> Vardiff {
-        let default = Vardiff::default();
+    fn vardiff(&mut self, table: &VardiffTable) -> VardiffConfig {
+        let default = VardiffConfig::default();
         if let (Some(min), Some(max)) = (table.min, &table.max)
             && min > *max.get_ref()
         {
             let message = format!("`max` ({}) is below `min` ({})", max.get_ref().get(), min.get());
             self.note(max.span(), message);
         }
-        Vardiff {
+        VardiffConfig {
             enabled: table.enabled.unwrap_or(default.enabled),
             shares_per_minute: table
                 .shares_per_minute

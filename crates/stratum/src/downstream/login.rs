@@ -68,7 +68,7 @@ pub enum StartSource {
 }
 
 impl Login {
-    pub(super) const fn new(session: String, welcome: bool, now: Instant) -> Self {
+    pub(super) fn new(session: String, welcome: bool, now: Instant) -> Self {
         Self {
             session,
             connected: now,
@@ -77,12 +77,7 @@ impl Login {
             pending_subscribe: None,
             agent: None,
             workers: ArrayVec::new_const(),
-            firmware: Firmware {
-                dedicated: false,
-                max_extranonce1: None,
-                set_extranonce: None,
-                difficulty: None,
-            },
+            firmware: Firmware::default(),
             welcome,
             takes_set_extranonce: false,
             start: None,

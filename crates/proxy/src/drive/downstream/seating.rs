@@ -102,8 +102,7 @@ impl<D: Dialect> Served<D> {
         match answer {
             // The rig comes back to that seat, or another, by itself.
             SeatAnswer::Seat(seat, _) if self.place.is_some() && !self.session.can_move(&seat) => {
-                let delay = || self.route.closing.delay(at, fastrand::f64());
-                self.leave_at.get_or_insert_with(|| at + delay());
+                self.leave_in_turn(at);
                 self.waiting = None;
             }
             SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
@@ -116,13 +115,18 @@ impl<D: Dialect> Served<D> {
                 }
                 // Nothing can be done here, nor anywhere: it may go to its own backup.
                 Some(place) if place.is_useless(at) && !patient => {
-                    let delay = || self.route.closing.delay(at, fastrand::f64());
-                    self.leave_at.get_or_insert_with(|| at + delay());
+                    self.leave_in_turn(at);
                 }
                 // Better a place that is not the right one than none.
                 Some(_) => self.stay(),
             },
         }
+    }
+
+    /// The rig is closed soon, spread over time with all the others that are.
+    fn leave_in_turn(&mut self, at: Instant) {
+        let delay = || self.route.closing.delay(at, fastrand::f64());
+        self.leave_at.get_or_insert_with(|| at + delay());
     }
 
     /// The channel could not take a share in time: another one is opened, and a rig that can be
