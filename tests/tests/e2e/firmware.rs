@@ -1,13 +1,16 @@
 //! Rigs whose firmware does not do what it is told.
 
+use orepass::route::Profile;
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
 use orepass_sim::pool::Fault;
 use orepass_sim::rig::{RigConfig, Rubbish};
+use orepass_stratum::firmware::Firmware;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
 use orepass_tests::log::Log;
 use orepass_tests::site::Plan;
 use orepass_tests::wait::until;
+use wildmatch::WildMatch;
 
 const RIGS: usize = 6;
 
@@ -77,6 +80,53 @@ async fn a_rig_with_4_bytes_of_extranonce2_whatever_it_is_told_earns_on_a_strict
 #[tokio::test]
 async fn a_rig_that_cuts_extranonce1_earns() {
     earns_alone(Truncate, 24, "its firmware cuts extranonce1").await;
+}
+
+/// A strict pool, and profiles that give the rigs of an agent or a worker a connection each.
+fn profiled(agent: Option<&str>, worker: Option<&str>) -> Plan {
+    let mut plan = whole_field(true);
+    plan.coin.extranonce2_size = 4;
+    let pattern = |text: Option<&str>| text.map(WildMatch::new);
+    let firmware = Firmware { dedicated: true, ..Firmware::default() };
+    let profile = Profile { agent: pattern(agent), worker: pattern(worker), firmware };
+    plan.route.profiles = vec![profile];
+    plan
+}
+
+#[tokio::test]
+async fn a_profile_by_agent_gives_a_connection_of_its_own_at_once() {
+    let site = profiled(Some("Old/*"), None).start().await;
+    let others = site.farm(2, |number| site.rig(number));
+    let old = |_| RigConfig { agent: "Old/1.2".into(), ..site.rig_with(99, AlwaysFour) };
+    let old = site.farm(1, old);
+    site.all_earn(&old, 10).await;
+    site.all_earn(&others, 10).await;
+    assert_eq!(site.route.live_channels(), 2);
+    let old = old.close().await;
+    assert_eq!((old.disconnects, old.rejected), (0, 0));
+    let accounts = site.finish(others).await;
+    bad_submits(&accounts.pool).assert_none();
+    assert_eq!(accounts.count(Verdict::Invalid), 0);
+}
+
+/// It says who works only when it has its extranonce, and others behind its address share.
+#[tokio::test]
+async fn a_profile_by_worker_closes_its_rig_once_and_leaves_its_neighbours_alone() {
+    let (log, _guard) = Log::capture();
+    let site = profiled(None, Some("rig9?")).start().await;
+    let others = site.farm(2, |number| site.rig(number));
+    site.all_in(&others).await;
+    let old = site.farm(2, |number| site.rig_with(90 + number, AlwaysFour));
+    site.all_earn(&old, 10).await;
+    site.all_earn(&others, 10).await;
+    assert_eq!(site.route.live_channels(), 3);
+    assert_eq!(log.lines(&["rig.down", "its profile gives it"]).len(), 2);
+    let old = old.close().await;
+    assert_eq!((old.disconnects, old.rejected), (2, 0));
+    let accounts = site.finish(others).await;
+    assert_eq!(accounts.rigs.disconnects, 0);
+    bad_submits(&accounts.pool).assert_none();
+    books(&accounts.route).assert_none();
 }
 
 #[tokio::test]
