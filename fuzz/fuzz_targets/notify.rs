@@ -10,6 +10,7 @@ use orepass_fuzz::{DEPLOYED, job};
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::job::Job;
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
@@ -59,7 +60,7 @@ fn told(dialect: &Hstratum, job: &Job) {
 
 /// A job's target and the difficulty that rigs are told mean about the same.
 fn priced(dialect: &Hstratum, job: &Job, announced: &Announced) {
-    let target = dialect.pool_target(job, announced);
+    let target = dialect.pool_target(job, announced).surely(Habits::default());
     let difficulty = dialect.rig_difficulty(job, &target).get();
     assert!(difficulty.is_finite() && difficulty > 0.0, "{difficulty}");
     let mut line = BytesMut::new();
@@ -69,7 +70,7 @@ fn priced(dialect: &Hstratum, job: &Job, announced: &Announced) {
     let event = dialect.parse_event("mining.set_difficulty", params);
     let Ok(PoolEvent::Difficulty(again)) = event else { panic!("{event:?} for {target}") };
     let announced = Announced { difficulty: Some(again), target: None };
-    let heard = dialect.pool_target(job, &announced);
+    let heard = dialect.pool_target(job, &announced).surely(Habits::default());
     let ratio = heard.hashes_lossy() / target.hashes_lossy();
     // Tiny targets have few digits, and compact ones have 23 bits.
     assert!((0.99..1.01).contains(&ratio) || target.value().bit_len() < 32, "{target} {heard}");

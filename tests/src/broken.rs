@@ -8,10 +8,11 @@ use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, Split, SubmitHead, Subscribed, Telling,
+    Refusal, Split, SubmitHead, Subscribed, Telling, Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::{Answer, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, PoolError};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -151,8 +152,8 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.fingerprint(share)
     }
 
-    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
-        self.inner.is_block(job, hash)
+    fn block_target(&self, job: &Job, announced: &Announced) -> Option<Target> {
+        self.inner.block_target(job, announced)
     }
 
     fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
@@ -190,17 +191,33 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         &self,
         given: &Subscribed,
         prefix_bytes: Option<usize>,
-        fallback: bool,
+        known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
-        self.inner.split(given, prefix_bytes, fallback)
+        self.inner.split(given, prefix_bytes, known)
     }
 
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         self.inner.parse_event(method, params)
     }
 
-    fn same_work(&self, one: &Job, other: &Job) -> bool {
-        self.inner.same_work(one, other)
+    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
+        self.inner.job_id(job)
+    }
+
+    fn work_key(&self, job: &Job) -> WorkKey {
+        self.inner.work_key(job)
+    }
+
+    fn block_key(&self, job: &Job) -> Option<u64> {
+        self.inner.block_key(job)
+    }
+
+    fn diagnose_form(&self, job: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+        self.inner.diagnose_form(job, size, params)
+    }
+
+    fn habits(&self) -> Habits {
+        self.inner.habits()
     }
 
     fn supersedes(&self, old: &Job, new: &Job) -> bool {
@@ -211,7 +228,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.serves(job, share)
     }
 
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
         self.inner.pool_target(job, announced)
     }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling,
+    Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
+    WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -145,9 +147,9 @@ impl Dialect for Aion {
         share.fingerprint()
     }
 
-    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
+    fn block_target(&self, job: &Job, _: &Announced) -> Option<Target> {
         match self.options.notify_target {
-            NotifyTarget::Network => Some(hash.below(&job.target)),
+            NotifyTarget::Network => Some(job.target),
             NotifyTarget::Share => None,
         }
     }
@@ -198,7 +200,7 @@ impl Dialect for Aion {
         &self,
         given: &Subscribed,
         prefix_bytes: Option<usize>,
-        _fallback: bool,
+        _known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
         split::split(given, prefix_bytes)
     }
@@ -207,8 +209,12 @@ impl Dialect for Aion {
         parse_event(method, params)
     }
 
-    fn same_work(&self, one: &Job, other: &Job) -> bool {
-        one.same_work(other)
+    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
+        &job.id
+    }
+
+    fn work_key(&self, job: &Job) -> WorkKey {
+        job.work_key()
     }
 
     /// A notify does not say which block it builds on; the flag is all there is.
@@ -218,14 +224,14 @@ impl Dialect for Aion {
 
     /// What a server announces beside its notifies is the shares' target; where it announces
     /// nothing, shares are judged by the notify's.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
-        match (announced.target, announced.difficulty) {
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
+        Wanted::sure(match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => {
                 self.pool_scale().target(difficulty)
             }
             (None, None) => job.target,
-        }
+        })
     }
 
     fn put_submit(

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
+use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{self, Hex};
 use orepass_stratum::target::Target;
@@ -67,10 +68,10 @@ impl Job {
         })
     }
 
-    /// Whether the two are the same to hash, whatever their ids and targets.
+    /// What stands for all that is hashed: neither the id nor the target.
     #[must_use]
-    pub fn same_work(&self, other: &Self) -> bool {
-        self.header_hash == other.header_hash
+    pub fn work_key(&self) -> WorkKey {
+        WorkKey::of(self.header_hash)
     }
 
     /// Displays as the parameters of a `mining.notify` of this work. The form is the one that

@@ -43,6 +43,7 @@ pub fn split(given: &Subscribed, prefix_bytes: Option<usize>) -> Result<Split, N
         prefix_bytes: prefix,
         rig_extranonce2: NONCE_SIZE - told,
         wide: false,
+        probe: None,
         remark: remark(extranonce1, prefix, prefix_bytes.is_some()),
     })
 }

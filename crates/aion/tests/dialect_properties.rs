@@ -11,6 +11,7 @@ use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
 use orepass_stratum::target::Target;
 use proptest::prelude::*;
@@ -161,8 +162,8 @@ proptest! {
             let result = raw(result);
             let _ = dialect.judge_subscribe(Some(&result));
             if let Ok(given) = dialect.parse_subscribed(&result) {
-                let _ = dialect.split(&given, prefix, false);
-                let _ = dialect.split(&given, prefix, true);
+                let _ = dialect.split(&given, prefix, None);
+                let _ = dialect.split(&given, prefix, Some(Answer::Usual));
             }
         }
     }

@@ -77,6 +77,7 @@ impl Seated {
             extranonce1,
             prefix_bytes: 0,
             wide: false,
+            probe: None,
             remark: None,
         });
         let view = ChannelView {

@@ -13,6 +13,7 @@ use orepass_aion::{Aion, DifficultyScale, Options};
 use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarget};
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Habits;
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ fn good_shares_in_every_form() {
             let job = notify(&notify_of(row)).unwrap();
             let hash = Target::from_hex(text(row, "pow_hash")).unwrap();
             let hash = orepass_stratum::target::PowHash::from_be_bytes(hash.to_be_bytes());
-            assert_eq!(dialect().is_block(&job, &hash), Some(meets));
+            assert_eq!(dialect().is_block(&job, &Announced::default(), &hash), Some(meets));
         }
     }
 }
@@ -139,7 +140,7 @@ fn difficulties_of_pools_and_rigs() {
         let event = dialect().parse_event("mining.set_difficulty", &params).unwrap();
         let PoolEvent::Difficulty(difficulty) = event else { panic!("{event:?}") };
         let announced = Announced { target: None, difficulty: Some(difficulty) };
-        assert_eq!(dialect().pool_target(&job, &announced), expected);
+        assert_eq!(dialect().pool_target(&job, &announced).surely(Habits::default()), expected);
         let number = Difficulty::new(row["difficulty"].as_f64().unwrap()).unwrap();
         assert_eq!(dialect().rig_target(&job, number), expected);
         assert_eq!(dialect().rig_difficulty(&job, &expected), number);
@@ -147,6 +148,6 @@ fn difficulties_of_pools_and_rigs() {
     let options = Options { difficulty_scale: Some(DifficultyScale::Node), ..Options::default() };
     let four = ShareTarget::Difficulty(Difficulty::new(4.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(four) };
-    let target = Aion::new(options).pool_target(&job, &announced);
+    let target = Aion::new(options).pool_target(&job, &announced).surely(Habits::default());
     assert_eq!(target.to_string(), format!("0002{}", "0".repeat(60)));
 }

@@ -14,6 +14,7 @@ use orepass_stratum::dialect::{
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -242,7 +243,9 @@ fn the_pools_target_is_what_it_announced_last() {
     let job = notify(&real()).unwrap();
     let target = |byte| Target::from_be_bytes([byte; 32]);
     let difficulty = |value| Some(ShareTarget::Difficulty(Difficulty::new(value).unwrap()));
-    let of = |target, difficulty| dialect().pool_target(&job, &Announced { target, difficulty });
+    let of = |target, difficulty| {
+        dialect().pool_target(&job, &Announced { target, difficulty }).surely(Habits::default())
+    };
     assert_eq!(of(None, None), job.target);
     assert_eq!(of(None, Some(ShareTarget::Target(target(7)))), target(7));
     assert_eq!(of(None, difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
@@ -256,10 +259,10 @@ fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let block = PowHash::from_be_bytes([0; 32]);
     let behind_a_proxy =
         Aion::new(Options { notify_target: NotifyTarget::Share, ..Options::default() });
-    assert_eq!(dialect().is_block(&job, &block), Some(true));
+    assert_eq!(dialect().is_block(&job, &Announced::default(), &block), Some(true));
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
-    assert_eq!(dialect().is_block(&job, &edge), Some(false));
-    assert_eq!(behind_a_proxy.is_block(&job, &block), None);
+    assert_eq!(dialect().is_block(&job, &Announced::default(), &edge), Some(false));
+    assert_eq!(behind_a_proxy.is_block(&job, &Announced::default(), &block), None);
 }
 
 #[test]

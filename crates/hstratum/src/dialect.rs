@@ -7,10 +7,11 @@ use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, Subscribed,
+    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -166,8 +167,8 @@ impl Dialect for Hstratum {
         Fingerprint { share: share.fingerprint(), nonce: None }
     }
 
-    fn is_block(&self, job: &Job, hash: &PowHash) -> Option<bool> {
-        job.block_target().map(|target| hash.at_or_below(&target))
+    fn block_target(&self, job: &Job, _: &Announced) -> Option<Target> {
+        job.block_target()
     }
 
     fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
@@ -220,17 +221,21 @@ impl Dialect for Hstratum {
         &self,
         given: &Subscribed,
         prefix_bytes: Option<usize>,
-        fallback: bool,
+        known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
-        split::split(given, self.options.split, prefix_bytes, fallback)
+        split::split(given, self.options.split, prefix_bytes, known == Some(Answer::Usual))
     }
 
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         parse_event(method, params)
     }
 
-    fn same_work(&self, one: &Job, other: &Job) -> bool {
-        one.same_work(other)
+    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
+        job.id()
+    }
+
+    fn work_key(&self, job: &Job) -> WorkKey {
+        job.work_key()
     }
 
     fn supersedes(&self, old: &Job, new: &Job) -> bool {
@@ -250,20 +255,20 @@ impl Dialect for Hstratum {
 
     /// Servers of the hstratum family also take a share that is a block but misses the share
     /// target, which happens where blocks are easier than shares.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Target {
-        if let Some(target) = announced.target {
-            return target;
-        }
-        let scale = self.pool_scale(job);
-        let target = match announced.difficulty {
-            Some(ShareTarget::Target(target)) => return target,
-            Some(ShareTarget::Difficulty(difficulty)) => scale.target(difficulty),
-            None => scale.target(Difficulty::ONE),
+    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
+        let difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
+                return Wanted::sure(target);
+            }
+            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
+            (None, None) => Difficulty::ONE,
         };
-        match (scale, job.block_target()) {
+        let scale = self.pool_scale(job);
+        let target = scale.target(difficulty);
+        Wanted::sure(match (scale, job.block_target()) {
             (DifficultyScale::Hstratum, Some(block)) => target.easier(block),
             _ => target,
-        }
+        })
     }
 
     fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {

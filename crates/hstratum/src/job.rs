@@ -4,6 +4,7 @@ mod deployed;
 mod seed;
 
 use arrayvec::ArrayString;
+use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
@@ -109,13 +110,12 @@ impl Job {
         }
     }
 
-    /// Whether the two are the same to hash, whatever their ids and times.
+    /// What stands for all that is hashed: neither the id nor the time, which miners may set.
     #[must_use]
-    pub fn same_work(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Deployed(one), Self::Deployed(other)) => one.same_work(other),
-            (Self::Seed(one), Self::Seed(other)) => one.same_work(other),
-            (Self::Deployed(_), Self::Seed(_)) | (Self::Seed(_), Self::Deployed(_)) => false,
+    pub fn work_key(&self) -> WorkKey {
+        match self {
+            Self::Deployed(job) => job.work_key(),
+            Self::Seed(job) => job.work_key(),
         }
     }
 

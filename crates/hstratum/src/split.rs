@@ -76,6 +76,7 @@ impl Space<'_> {
             prefix_bytes: self.prefix,
             rig_extranonce2: rig.ok_or_else(|| self.no_room(size))?,
             wide: false,
+            probe: None,
             remark: None,
         })
     }
@@ -92,6 +93,7 @@ impl Space<'_> {
             prefix_bytes: self.prefix,
             rig_extranonce2: USUAL,
             wide: may_fall_back,
+            probe: None,
             remark: Some(remark.into()),
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Answer;
 use orepass_stratum::target::Target;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -118,8 +119,8 @@ proptest! {
         let pairs = json!([[["mining.notify", "a"]], result, 24]);
         for result in [result, pairs] {
             if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
-                let _ = dialect.split(&given, prefix, false);
-                let _ = dialect.split(&given, prefix, true);
+                let _ = dialect.split(&given, prefix, None);
+                let _ = dialect.split(&given, prefix, Some(Answer::Usual));
             }
         }
     }

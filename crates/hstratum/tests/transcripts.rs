@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use orepass_hstratum::{Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::PoolError;
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
@@ -68,7 +69,7 @@ fn replay(name: &str) -> Seen {
                 if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
                     continue;
                 }
-                let target = dialect.pool_target(job, &announced);
+                let target = dialect.pool_target(job, &announced).surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
                 let checked = dialect.parse_share(job, 4, &raw(&params)).and_then(|share| {
                     dialect.check(job, extranonce1, &share, &target, Duration::ZERO, &mut ())

@@ -11,7 +11,7 @@ use orepass_hstratum::header::Header;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::pow::{self, blake2b_256};
 use orepass_hstratum::share::{self, Share};
-use orepass_stratum::dialect::{Checked, Dialect};
+use orepass_stratum::dialect::{Announced, Checked, Dialect};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
@@ -169,7 +169,11 @@ fn shares_of_the_seed_generation() {
         let pow_hash = pow::seed_hash(&prehead, &nonce);
         assert_eq!(*pow_hash.as_be_bytes(), hash(row, "powHash"));
         assert_eq!(check(), Ok(Checked::Proven(pow_hash)));
-        assert_eq!(dialect().is_block(&job, &pow_hash), Some(true), "each was one, on regtest");
+        assert_eq!(
+            dialect().is_block(&job, &Announced::default(), &pow_hash),
+            Some(true),
+            "each was one, on regtest"
+        );
     }
 }
 

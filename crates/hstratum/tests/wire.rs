@@ -12,6 +12,7 @@ use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, Refusal, ShareTarget};
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, PoolError};
 use orepass_stratum::target::{Difficulty, Target};
@@ -283,16 +284,36 @@ fn the_pools_target_depends_on_scale_and_generation() {
     let none = Announced::default();
     let regtest = Target::from_compact(0x207f_ffff).unwrap();
     let target = |bits| Target::from_compact(bits).unwrap();
-    assert_eq!(dialect().pool_target(&deployed, &none), target(0x1d00_ffff));
-    assert_eq!(dialect().pool_target(&masked, &none), target(0x1d00_ffff));
-    assert_eq!(hstratum.pool_target(&deployed, &none), target(0x1e00_ffff));
-    assert_eq!(hstratum.pool_target(&masked, &none), target(0x1e00_ffff), "blocks are not known");
-    assert_eq!(dialect().pool_target(&seed, &none), regtest, "easier blocks count as shares");
+    assert_eq!(
+        dialect().pool_target(&deployed, &none).surely(Habits::default()),
+        target(0x1d00_ffff)
+    );
+    assert_eq!(
+        dialect().pool_target(&masked, &none).surely(Habits::default()),
+        target(0x1d00_ffff)
+    );
+    assert_eq!(
+        hstratum.pool_target(&deployed, &none).surely(Habits::default()),
+        target(0x1e00_ffff)
+    );
+    assert_eq!(
+        hstratum.pool_target(&masked, &none).surely(Habits::default()),
+        target(0x1e00_ffff),
+        "blocks are not known"
+    );
+    assert_eq!(
+        dialect().pool_target(&seed, &none).surely(Habits::default()),
+        regtest,
+        "easier blocks count as shares"
+    );
     let three = ShareTarget::Difficulty(Difficulty::new(3.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(three) };
-    assert_eq!(hstratum.pool_target(&deployed, &announced), target(0x1d55_5555));
+    assert_eq!(
+        hstratum.pool_target(&deployed, &announced).surely(Habits::default()),
+        target(0x1d55_5555)
+    );
     let announced = Announced { target: Some(Target::ZERO), ..announced };
-    assert_eq!(hstratum.pool_target(&seed, &announced), Target::ZERO);
+    assert_eq!(hstratum.pool_target(&seed, &announced).surely(Habits::default()), Target::ZERO);
 }
 
 #[test]

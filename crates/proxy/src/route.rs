@@ -8,11 +8,12 @@ mod reconnect;
 mod seats;
 mod summary;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use orepass_stratum::assignment::Assignment;
+use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
@@ -158,8 +159,8 @@ pub struct Route<D: Dialect> {
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
     pub(crate) known: Known,
-    /// The pools that are known to need the stricter split.
-    fallbacks: Vec<AtomicBool>,
+    /// What all connections to one pool share, in the order of the pools.
+    shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
     assignment: Mutex<Assignment>,
     /// Counts decisions about pools, after which a rig may belong elsewhere.
@@ -197,8 +198,9 @@ impl<D: Dialect> Route<D> {
         let Failover { healthy_for, trial_share, trial_for } = config.failover;
         let hold_for = config.hold_for;
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
+        let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
-            fallbacks: config.pools.iter().map(|_| AtomicBool::new(false)).collect(),
+            shared: config.pools.iter().map(|_| PoolShared::from(Arc::clone(&ids))).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
             assignment: Mutex::new(Assignment::new(config.pools.len())),
             plan: watch::Sender::new(0),
@@ -208,7 +210,7 @@ impl<D: Dialect> Route<D> {
                 await_welcome: true,
                 ..config.downstream.clone()
             }),
-            ids: Arc::new(JobIds::new(config.memory.first_job_id())),
+            ids,
             config,
             dialects,
             connector,
@@ -310,14 +312,6 @@ impl<D: Dialect> Route<D> {
 
     pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolConfig {
         &self.config.pools[pool]
-    }
-
-    pub(crate) fn needs_fallback(&self, pool: PoolIndex) -> bool {
-        self.fallbacks[pool].load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn note_fallback(&self, pool: PoolIndex) {
-        self.fallbacks[pool].store(true, Ordering::Relaxed);
     }
 
     /// Reports something to the choice of pools, and has its consequences drawn.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dialect::{Dialect, Split};
 use crate::extranonce::{Extranonce, ExtranonceError};
+use crate::habits::HabitBook;
 use crate::job::{Generation, JobFrames, JobIds, Serial};
 use crate::secret::Secret;
 use crate::space::{Lease, NoLease, Prefix, Space};
@@ -110,6 +111,22 @@ impl Seat {
     /// [`ExtranonceError::TooLong`] where a split was made without regard to the limit.
     pub fn extranonce1(&self) -> Result<Extranonce, ExtranonceError> {
         self.split.extranonce1.join(self.lease.prefix())
+    }
+}
+
+/// What all connections to one pool share.
+#[derive(Debug, Clone)]
+pub struct PoolShared {
+    /// The route's job ids and generations, which are those of all its pools.
+    pub ids: Arc<JobIds>,
+    /// What is known of the pool's habits.
+    pub habits: HabitBook,
+}
+
+/// A pool of which nothing is known.
+impl From<Arc<JobIds>> for PoolShared {
+    fn from(ids: Arc<JobIds>) -> Self {
+        Self { ids, habits: HabitBook::default() }
     }
 }
 

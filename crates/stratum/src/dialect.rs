@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
+use crate::habits::{Answer, Habits};
 use crate::job::JobId;
 use crate::rpc::{self, Id, PoolError};
 use crate::target::{Difficulty, PowHash, Target};
 
 pub use terms::{
     Announced, Checked, Diagnosis, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling,
+    ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted, WorkKey,
 };
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
@@ -38,6 +39,10 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// before the job goes out. It applies on connections that have announced a target before or
     /// wait for their first.
     const TARGET_FOLLOWS_NOTIFY: Option<Duration> = None;
+
+    /// The words for the usual and the other [scale](crate::habits::Habit::DifficultyScale) of
+    /// difficulties.
+    const SCALES: [&'static str; 2] = ["usual", "other"];
 
     /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
     type Job: Send + Sync + fmt::Debug + 'static;
@@ -145,8 +150,14 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// What makes a share the same as another of its job and extranonce1.
     fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
 
+    /// The target that makes a share a block, given what the pool announced on this connection;
+    /// `None` where that cannot be told.
+    fn block_target(&self, job: &Self::Job, announced: &Announced) -> Option<Target>;
+
     /// Whether a share of this hash is a block; `None` where that cannot be told.
-    fn is_block(&self, job: &Self::Job, hash: &PowHash) -> Option<bool>;
+    fn is_block(&self, job: &Self::Job, announced: &Announced, hash: &PowHash) -> Option<bool> {
+        self.block_target(job, announced).map(|target| self.meets(hash, &target))
+    }
 
     /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
     fn header(
@@ -205,8 +216,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     }
 
     /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
-    /// rig. `fallback` asks for the form that stricter pools take, after a share was refused for
-    /// its form.
+    /// rig. `known` is what the pool has shown of this [habit](crate::habits::Habit::Split).
     ///
     /// # Errors
     /// [`NoRoom`] with the numbers.
@@ -214,7 +224,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         &self,
         given: &Subscribed,
         prefix_bytes: Option<usize>,
-        fallback: bool,
+        known: Option<Answer>,
     ) -> Result<Split, NoRoom>;
 
     /// Reads a call from the pool.
@@ -227,8 +237,17 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         params: &RawValue,
     ) -> Result<PoolEvent<Self::Job>, ParseError>;
 
-    /// Whether two jobs are the same to hash, whatever their ids: a pool that repeats itself.
-    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool;
+    /// The pool's id for a job.
+    fn job_id<'a>(&self, job: &'a Self::Job) -> &'a str;
+
+    /// What stands for all that is hashed of a job: the same for two jobs exactly when they are the
+    /// same to hash, whatever their ids.
+    fn work_key(&self, job: &Self::Job) -> WorkKey;
+
+    /// Whether two jobs are the same to hash: a pool that repeats itself.
+    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool {
+        self.work_key(one) == self.work_key(other)
+    }
 
     /// Whether `new` makes shares of `old` worthless: a new epoch.
     fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
@@ -246,7 +265,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     }
 
     /// The pool's share target for a job, given what it announced on this connection.
-    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Target;
+    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;
+
+    /// What the operator says of the pool's habits in the dialect's own options.
+    fn habits(&self) -> Habits {
+        Habits::default()
+    }
 
     /// A question that the pool must be asked about a job; `false` when there is none.
     fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {

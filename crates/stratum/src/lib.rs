@@ -18,6 +18,7 @@ pub mod downstream;
 pub mod error;
 pub mod extranonce;
 pub mod firmware;
+pub mod habits;
 pub mod job;
 pub mod ladder;
 pub mod line;

@@ -12,14 +12,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
 use crate::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    ShareTarget, Split, SubmitHead, Subscribed,
+    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
 };
 use crate::error::{ParseError, Reject, shown};
 use crate::extranonce::Extranonce;
+use crate::habits::Answer;
 use crate::job::JobId;
 use crate::rpc::{self, Hex, Id, Quoted};
 use crate::target::{Difficulty, PowHash, Scale, Target};
@@ -197,8 +199,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Fingerprint { share: hasher.finish(), nonce: None }
     }
 
-    fn is_block(&self, _: &TestJob, hash: &PowHash) -> Option<bool> {
-        Some(hash.as_be_bytes()[..4] == [0; 4])
+    fn block_target(&self, _: &TestJob, _: &Announced) -> Option<Target> {
+        Some(Target::new(U256::MAX >> 32))
     }
 
     fn header(&self, _: &TestJob, _: &Extranonce, _: &TestShare) -> Option<Vec<u8>> {
@@ -243,7 +245,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         &self,
         given: &Subscribed,
         prefix_bytes: Option<usize>,
-        fallback: bool,
+        known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
         let prefix_bytes = prefix_bytes.unwrap_or(1);
         let extranonce2 = given.announced_size.unwrap_or(4);
@@ -252,12 +254,13 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             let remedy = "set a smaller `prefix_bytes`";
             return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
         }
-        let wide = self.wide && !fallback;
+        let wide = self.wide && known != Some(Answer::Usual);
         Ok(Split {
             extranonce1: given.extranonce1.clone(),
             prefix_bytes,
             rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
             wide,
+            probe: None,
             remark: None,
         })
     }
@@ -298,8 +301,12 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         })
     }
 
-    fn same_work(&self, one: &TestJob, other: &TestJob) -> bool {
-        (&one.previous, &one.work) == (&other.previous, &other.work)
+    fn job_id<'a>(&self, job: &'a TestJob) -> &'a str {
+        &job.id
+    }
+
+    fn work_key(&self, job: &TestJob) -> WorkKey {
+        WorkKey::of((&job.previous, &job.work))
     }
 
     fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
@@ -316,12 +323,12 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         !job.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
     }
 
-    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Target {
-        match (announced.target, announced.difficulty) {
+    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {
+        Wanted::sure(match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
             (None, None) => scale().target(Difficulty::ONE),
-        }
+        })
     }
 
     fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {

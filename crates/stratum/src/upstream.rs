@@ -24,11 +24,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::{ChannelView, Ground, Submission};
+use crate::channel::{ChannelView, Ground, PoolShared, Submission};
 use crate::dialect::{Announced, Dialect, PoolEvent, Split, Subscribed};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
-use crate::job::{Generation, JobIds};
+use crate::habits::{Answer, Habit, HabitBook};
+use crate::job::Generation;
 use crate::rpc::{Message, PoolError};
 use crate::space::Space;
 use crate::transmit::Transmit;
@@ -70,6 +71,7 @@ pub struct Upstream<D: Dialect, T> {
     silence: Silence,
     resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
+    habits: HabitBook,
     announced: Announced,
     subscribed: Option<Subscribed>,
     ground: Option<Ground>,
@@ -96,13 +98,16 @@ enum Phase {
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
-    /// A session that has no connection yet. `ids` is shared by all channels of a route.
+    /// A session that has no connection yet. The route's job ids are enough of what connections
+    /// share where there is only one.
     #[must_use]
-    pub fn new(dialect: Arc<D>, config: UpstreamConfig, ids: Arc<JobIds>) -> Self {
+    pub fn new(dialect: Arc<D>, config: UpstreamConfig, shared: impl Into<PoolShared>) -> Self {
+        let PoolShared { ids, habits } = shared.into();
         Self {
             brake: Brake::new(config.max_shares_per_second),
             pacer: Pacer::new(dialect.pace()),
             jobs: Jobs::new(ids),
+            habits,
             resubmit: Resubmit::new(config.resubmit),
             dialect,
             config,
@@ -355,7 +360,8 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Makes what the pool gave the present ground; a new generation unless it is the same.
     /// `false` when there is no room in it: the connection is down then.
     fn settle_on(&mut self, given: Subscribed, now: Instant) -> bool {
-        let split = self.dialect.split(&given, self.config.prefix_bytes, self.config.fallback);
+        let known = self.habits.known().get(Habit::Split);
+        let split = self.dialect.split(&given, self.config.prefix_bytes, known);
         self.subscribed = Some(given);
         match split {
             Ok(split) => {
@@ -388,11 +394,11 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// and none was taken so far, the stricter one is used from now on.
     fn fall_back(&mut self, error: &PoolError, now: Instant) {
         let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
-        if !wide || self.accepted > 0 || self.config.fallback {
+        if !wide || self.accepted > 0 {
             return;
         }
         let Some(given) = self.subscribed.clone() else { return };
-        self.config.fallback = true;
+        self.habits.learn(Habit::Split, Answer::Usual);
         self.notice(Notice::Fallback { error: error.clone() });
         // The work goes on under the new leases: its shares were worth nothing under the old.
         let before = self.generation;

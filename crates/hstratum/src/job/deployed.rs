@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{Hex, Quoted};
 use serde_json::value::RawValue;
@@ -122,14 +123,11 @@ impl DeployedJob {
         })
     }
 
-    pub(super) fn same_work(&self, other: &Self) -> bool {
-        let work = |job: &Self| {
-            (
-                [job.prev_block, job.merkle_root, job.witness_root, job.tree_root],
-                [job.reserved_root, *job.mask_hash()],
-                (job.version, job.bits),
-            )
-        };
-        work(self) == work(other)
+    pub(super) fn work_key(&self) -> WorkKey {
+        WorkKey::of((
+            [self.prev_block, self.merkle_root, self.witness_root, self.tree_root],
+            [self.reserved_root, *self.mask_hash()],
+            [self.version, self.bits],
+        ))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{Hex, Quoted};
 use serde_json::value::RawValue;
@@ -191,18 +192,13 @@ impl SeedJob {
         })
     }
 
-    pub(super) fn same_work(&self, other: &Self) -> bool {
-        let work = |job: &Self| {
-            (
-                [job.prev_block, job.tree_root, job.filter_root, job.reserved_root],
-                (job.version, job.bits),
-            )
-        };
-        work(self) == work(other)
-            && self.coinbase1 == other.coinbase1
-            && self.coinbase2 == other.coinbase2
-            && self.leaves == other.leaves
-            && self.branches == other.branches
+    pub(super) fn work_key(&self) -> WorkKey {
+        WorkKey::of((
+            [self.prev_block, self.tree_root, self.filter_root, self.reserved_root],
+            [self.version, self.bits],
+            [&self.coinbase1, &self.coinbase2],
+            [self.leaves.as_ref(), Some(&self.branches)],
+        ))
     }
 
     /// Whether the coinbase is the block's only transaction.

@@ -225,7 +225,7 @@ fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
         hash: hash.to_string(),
         difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &hash),
+        block: dialect.is_block(&job, &Announced::default(), &hash),
         header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
@@ -269,7 +269,7 @@ fn target<D: FromConfig>(
         }
         (None, None) => Announced::default(),
     };
-    Ok(dialect.pool_target(job, &announced))
+    Ok(dialect.pool_target(job, &announced).surely(dialect.habits()))
 }
 
 fn share<D: FromConfig>(

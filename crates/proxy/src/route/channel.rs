@@ -221,13 +221,12 @@ impl<D: Dialect> Task<D> {
             prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
             resubmit: pool.resubmit,
-            fallback: self.route.needs_fallback(self.pool),
             start_difficulty: pool.start_difficulty,
             max_shares_per_second: config.max_pool_shares_per_second,
             ..UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
         };
         let dialect = Arc::clone(&self.route.dialects[self.pool]);
-        Upstream::new(dialect, upstream, Arc::clone(&self.route.ids))
+        Upstream::new(dialect, upstream, self.route.shared[self.pool].clone())
     }
 
     /// One connection, from its making to its end.
@@ -348,7 +347,6 @@ fn take_event<D: Dialect>(
         UpstreamEvent::Reconnect { .. } => {}
         UpstreamEvent::Notice(notice) => {
             match &notice {
-                Notice::Fallback { .. } => route.note_fallback(pool),
                 // Also one that the pool changes to later.
                 Notice::Live | Notice::Ground { .. } if upstream.is_live() => {
                     let ground = upstream.view().ground;

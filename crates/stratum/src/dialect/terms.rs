@@ -1,11 +1,13 @@
 //! What a dialect is given and what it gives back.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::extranonce::Extranonce;
+use crate::habits::{Answer, Habit, Habits};
 use crate::rpc::PoolError;
 use crate::target::{Difficulty, PowHash, Target};
 
@@ -52,6 +54,21 @@ pub enum Checked {
     Proven(PowHash),
     /// As far as it could be checked; its hash needs data that the pool has not given.
     Unchecked,
+}
+
+/// What stands for all that is hashed of a job: a hash of it (the same for different jobs by one
+/// chance in 2⁶⁴).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WorkKey(u64);
+
+impl WorkKey {
+    /// The key of what is hashed.
+    #[must_use]
+    pub fn of(work: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        work.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// What makes a share the same as another: hashes of its parts, equal only for equal parts (but
@@ -136,8 +153,11 @@ pub struct Split {
     /// How many bytes are the rig's own.
     pub rig_extranonce2: usize,
     /// Whether the upstream extranonce2 is longer than stricter pools take, so that a refusal of
-    /// its form is answered by [`Dialect::split`](super::Dialect::split) with `fallback`.
+    /// its form shows the pool's [habit](Habit::Split).
     pub wide: bool,
+    /// The length of the rig's extranonce2, longer than the rig is told, with which the pool may be
+    /// asked whether it takes the wide split.
+    pub probe: Option<usize>,
     /// What the operator should know about this split, said once.
     pub remark: Option<Cow<'static, str>>,
 }
@@ -204,6 +224,60 @@ pub struct Announced {
     pub target: Option<Target>,
     /// By `mining.set_difficulty`.
     pub difficulty: Option<ShareTarget>,
+}
+
+/// The target that shares must meet, as far as it is known: where it depends on a habit of the
+/// pool's, there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    usual: Target,
+    other: Option<(Habit, Target)>,
+}
+
+impl Wanted {
+    /// There is no doubt about it.
+    #[must_use]
+    pub const fn sure(target: Target) -> Self {
+        Self { usual: target, other: None }
+    }
+
+    /// The target by either answer to a habit's question.
+    #[must_use]
+    pub fn either(habit: Habit, usual: Target, other: Target) -> Self {
+        Self { usual, other: (usual != other).then_some((habit, other)) }
+    }
+
+    /// What a share must meet to be credited in any case: the harder one, as long as the habit is
+    /// not known.
+    #[must_use]
+    pub fn surely(&self, known: Habits) -> Target {
+        self.resolve(known, Target::harder)
+    }
+
+    /// What it must meet to have a chance: the easier one, as long as the habit is not known.
+    #[must_use]
+    pub fn perhaps(&self, known: Habits) -> Target {
+        self.resolve(known, Target::easier)
+    }
+
+    /// The question that a share between the two would answer, and its answer if the pool takes
+    /// the share.
+    #[must_use]
+    pub fn doubt(&self, known: Habits) -> Option<(Habit, Answer)> {
+        let (habit, other) = self.other.filter(|(habit, _)| known.get(*habit).is_none())?;
+        Some((habit, if other > self.usual { Answer::Other } else { Answer::Usual }))
+    }
+
+    fn resolve(&self, known: Habits, choose: fn(Target, Target) -> Target) -> Target {
+        match self.other {
+            None => self.usual,
+            Some((habit, other)) => match known.get(habit) {
+                Some(Answer::Usual) => self.usual,
+                Some(Answer::Other) => other,
+                None => choose(self.usual, other),
+            },
+        }
+    }
 }
 
 /// What a pool means by refusing a share.

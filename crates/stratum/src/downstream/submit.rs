@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::work::Told;
 use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Checked, Diagnosis, Dialect};
+use crate::dialect::{Announced, Checked, Diagnosis, Dialect};
 use crate::error::{Reject, RejectCode};
 use crate::firmware::Firmware;
 use crate::rpc::{self, Id};
@@ -150,7 +150,8 @@ impl<D: Dialect> Downstream<D> {
         let difficulty = told.difficulty;
         let prefix = told.prefix.clone();
         self.bench.vardiff.on_share(difficulty, now);
-        if let Some(hash) = hash.filter(|hash| dialect.is_block(job, hash) == Some(true)) {
+        let is_block = |hash: &_| dialect.is_block(job, &Announced::default(), hash) == Some(true);
+        if let Some(hash) = hash.filter(is_block) {
             self.events.push_back(Event::Block { job: told_id, hash });
         }
         if !counts {

@@ -56,6 +56,7 @@ impl Story {
                 prefix_bytes: 1,
                 rig_extranonce2: 3,
                 wide: false,
+                probe: None,
                 remark: None,
             }),
             space: Space::new(1, 250),

@@ -18,8 +18,6 @@ pub struct UpstreamConfig {
     /// Whether shares that a connection is lost with are sent once more on the next, instead of
     /// being lost.
     pub resubmit: bool,
-    /// Whether the stricter split is known to be needed.
-    pub fallback: bool,
     /// The difficulty that the pool is asked for, on its own scale.
     pub start_difficulty: Option<Difficulty>,
     /// How many shares a second the pool gets before rigs are told a harder target than its own;
@@ -41,7 +39,6 @@ impl UpstreamConfig {
             prefix_bytes: None,
             max_rigs: 250,
             resubmit: false,
-            fallback: false,
             start_difficulty: None,
             max_shares_per_second: 50,
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::requests::Request;
 use super::{Notice, Upstream, UpstreamEvent};
 use crate::dialect::{Announced, Dialect, Subscribed};
+use crate::habits::Habits;
 use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
 use crate::target::Target;
 
@@ -124,7 +125,7 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn announce(&mut self, dialect: &D, announced: &Announced) -> bool {
         let Some(known) = self.works.back() else { return false };
         let job = known.names.back().unwrap_or(&known.frames.job);
-        let target = dialect.pool_target(job, announced);
+        let target = dialect.pool_target(job, announced).surely(Habits::default());
         std::mem::replace(&mut self.pool_target, target) != target
     }
 
@@ -196,7 +197,7 @@ impl<D: Dialect> Jobs<D> {
         generation: Generation,
         now: Instant,
     ) -> Option<Arc<D::Job>> {
-        let target = dialect.pool_target(&job, announced);
+        let target = dialect.pool_target(&job, announced).surely(Habits::default());
         self.pool_target = target;
         let epoch = self.epoch;
         if let Some(known) = self.repeated(dialect, &job) {

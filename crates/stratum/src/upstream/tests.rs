@@ -20,7 +20,7 @@ use bytes::Buf;
 use serde_json::Value;
 
 use super::*;
-use crate::job::{JobFrames, Serial};
+use crate::job::{JobFrames, JobIds, Serial};
 use crate::target::{PowHash, Target};
 use crate::testing::{Coin, TestShare, start};
 
