@@ -11,6 +11,7 @@ use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};
 use orepass_stratum::job::JobIds;
+use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 
@@ -95,7 +96,7 @@ impl Stage {
         let config = DownstreamConfig { verify, ..DownstreamConfig::default() };
         let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#, now);
-        rig.handle_seat(view.seat(None).expect("an empty channel"), now);
+        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), now);
         rig.handle_view(&view, now);
         let worker = recorded.submit["params"][0].as_str().expect("a worker");
         let line =
@@ -151,6 +152,8 @@ fn windowed_rate(round_trip: Duration) -> String {
     while answered < SHARES {
         while queued + answers.len() < QUEUED {
             let submission = Submission {
+                is_block: false,
+                probe: None,
                 number: 0,
                 frames: Arc::clone(&job),
                 prefix: first.prefix.clone(),

@@ -7,6 +7,7 @@ use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig};
 use orepass_stratum::job::JobIds;
+use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -88,7 +89,7 @@ impl Played {
         let subscribe = json!({"id": 1, "method": "mining.subscribe", "params": ["rig/1"]});
         rig.handle_line(subscribe.to_string().as_bytes(), self.now);
         let view = self.pool.view();
-        rig.handle_seat(view.seat(None).expect("a free lease"), self.now);
+        rig.handle_seat(view.seat(&Wish::default()).expect("a free lease"), self.now);
         let authorize = json!({"id": 2, "method": "mining.authorize", "params": [worker, "x"]});
         rig.handle_line(authorize.to_string().as_bytes(), self.now);
         rig.handle_view(&view, self.now);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{self, Share};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::upstream::UpstreamEvent;
 use orepass_stratum::verdict::Verdict;
@@ -118,7 +119,7 @@ impl Way {
             let (extranonce1, size) = self.rig.told_extranonce().expect("a seat");
             let share = Share::parse(&work.job, size, params).expect("a share");
             let hash = share::hash(&work.job, extranonce1.as_bytes(), &share).expect("a hash");
-            if hash.at_or_below(&work.pool_target) {
+            if hash.at_or_below(&work.wanted.surely(Habits::default())) {
                 return submit;
             }
         }

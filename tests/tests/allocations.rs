@@ -13,6 +13,7 @@ use orepass_hstratum::share::{Nonce, Share};
 use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
+use orepass_stratum::space::Wish;
 use orepass_stratum::target::{Difficulty, PowHash};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::vardiff::VardiffConfig;
@@ -72,7 +73,7 @@ fn rig(config: DownstreamConfig, pool: &Pool, now: Instant) -> (Session, JobId) 
     let mut session =
         Session::new(Arc::new(Hstratum::default()), Arc::new(config), "0".into(), now);
     session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now);
-    session.handle_seat(view.seat(None).unwrap(), now);
+    session.handle_seat(view.seat(&Wish::default()).unwrap(), now);
     session.handle_view(&view, now);
     session.handle_line(br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#, now);
     let mut told = None;
@@ -166,11 +167,13 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
         prefix: [7].into_iter().collect(),
         share: Share::new(&[0; 3], 0x6553_f100, Nonce::Deployed(number)).unwrap(),
         hash: Some(PowHash::from_be_bytes([0; 32])),
+        is_block: false,
+        probe: None,
         worker: Arc::clone(&worker),
         account: Some(Arc::clone(&account)),
         hashes: 1.0,
     };
-    // The worker is authorized with its first share.
+    // The worker is authorized before its first share.
     upstream.handle_submission(submission(u32::MAX), u32::MAX, now);
     tell(&mut upstream, now, &json!({"id": 3, "result": true, "error": null}));
     tell(&mut upstream, now, &json!({"id": 4, "result": true, "error": null}));

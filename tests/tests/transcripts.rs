@@ -91,7 +91,7 @@ impl Replay {
                     notice @ (Notice::Unusable { .. }
                     | Notice::UnusableAnswer(_)
                     | Notice::BadLine(_)
-                    | Notice::Fallback { .. }),
+                    | Notice::Learnt { .. }),
                 ) => self.complaints.push(notice),
                 _ => {}
             }
@@ -127,6 +127,8 @@ impl Replay {
             prefix: [].into_iter().collect(),
             share: Share::new(&[0; 4], time as u32, nonce).unwrap(),
             hash: None,
+            is_block: false,
+            probe: None,
             worker: "rig".into(),
             account: None,
             hashes: 1.0,

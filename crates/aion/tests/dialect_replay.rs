@@ -14,6 +14,7 @@ use dialect_support::{dialect, file, text};
 use orepass_aion::Aion;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
+use orepass_stratum::space::Wish;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
@@ -169,7 +170,7 @@ impl Chain {
                 still = false;
                 self.wants_seat |= event == Event::WantsSeat;
             }
-            if let (true, Ok(seat)) = (self.wants_seat, self.pool.view().seat(None)) {
+            if let (true, Ok(seat)) = (self.wants_seat, self.pool.view().seat(&Wish::default())) {
                 self.wants_seat = false;
                 self.rig.handle_seat(seat, self.now);
                 self.rig.handle_view(&self.pool.view(), self.now);

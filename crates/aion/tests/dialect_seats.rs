@@ -13,11 +13,12 @@ use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
 use orepass_aion::Aion;
 use orepass_stratum::channel::{ChannelView, Ground};
-use orepass_stratum::dialect::Split;
+
+use orepass_stratum::dialect::{Dialect, Split, Wanted};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::job::{Epoch, Generation, JobFrames, JobId, JobIds, Serial, Work};
-use orepass_stratum::space::Space;
+use orepass_stratum::job::{Epoch, Frames, Generation, JobFrames, JobId, JobIds, Serial};
+use orepass_stratum::space::Wish;
 use orepass_stratum::target::Target;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
@@ -72,29 +73,35 @@ impl Seated {
     fn new(given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
         let now = start();
         let extranonce1: Extranonce = given["result"][1].as_str().unwrap().parse().unwrap();
-        let split = Arc::new(Split {
+        let split = Split {
             rig_extranonce2: 32 - extranonce1.len(),
             extranonce1,
             prefix_bytes: 0,
             wide: false,
             probe: None,
             remark: None,
-        });
+        };
+        let ground = Ground::new(split, 1, Arc::new(JobIds::new(1)));
+        let job = notify(&job["params"]).unwrap();
+        let wanted = Wanted::sure(Target::MAX);
         let view = ChannelView {
             live: true,
             generation: Generation(1),
-            ground: Some(Ground { split, space: Space::new(0, 1), ids: Arc::new(JobIds::new(1)) }),
-            work: Some(Arc::new(JobFrames::new(Work {
-                dialect: Arc::new(dialect()),
+            work: Some(Arc::new(JobFrames {
                 id: JobId::new(0),
                 serial: Serial(1),
+                work: ground.space.number(dialect().work_key(&job)),
                 epoch: Epoch(0),
                 generation: Generation(1),
-                job: Arc::new(notify(&job["params"]).unwrap()),
-                pool_target: Target::MAX,
+                wanted,
+                block: None,
                 arrived: now,
-            }))),
-            pool_target: Target::MAX,
+                frames: Frames::default(),
+                job: Arc::new(job),
+                dialect: Arc::new(dialect()),
+            })),
+            ground: Some(ground),
+            wanted,
             floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());
@@ -135,7 +142,7 @@ fn judged(scenario: &str) -> (usize, usize, usize) {
         let Some(verdict) = verdict else {
             let mut heard = seated.says(line);
             if line.contains("mining.subscribe") {
-                seated.rig.handle_seat(view.seat(None).unwrap(), seated.now);
+                seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), seated.now);
                 seated.rig.handle_view(&view, seated.now);
                 heard += &seated.hears();
                 let extranonce1 = recorded.subscribed["result"][1].as_str().unwrap();
@@ -260,7 +267,7 @@ fn a_real_share_under_a_prefix() {
     for (line, _) in &recorded.miner[..2] {
         say(&mut seated, line);
     }
-    seated.rig.handle_seat(view.seat(None).unwrap(), now);
+    seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), now);
     seated.rig.handle_view(&view, now);
     let heard = seated.hears();
     assert!(heard.contains("[\"0000002a\",\"00000000\"]"), "{heard}");

@@ -12,7 +12,6 @@ mod writer;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,15 +19,17 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use self::entry::{FirmwareKey, MAX_TEXT, cut};
-pub use self::entry::{FirmwareState, WorkerState};
+pub use self::entry::{FirmwareState, HabitState, WorkerState};
+use self::entry::{HabitKey, MAX_TEXT, cut};
 use self::store::{OpenError, Store};
 use self::table::Table;
 use self::writer::Writer;
 use crate::clock::unix_seconds;
 
-/// The most workers remembered of a route, and the most firmwares.
+/// The most workers remembered of a route, and the most of their firmwares.
 pub const MAX_ENTRIES: usize = 20_000;
+/// The most habits of pools remembered of a route.
+const MAX_HABITS: usize = 1024;
 /// What was not seen for so long is forgotten at the next start.
 pub const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The file says of so many more job ids than are in use that they may have been told.
@@ -37,7 +38,7 @@ pub const RESERVED_IDS: u32 = 65_536;
 const RESERVE_AT: u32 = RESERVED_IDS / 4 * 3;
 /// How long the shutdown waits for what is not written yet.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-/// FirmwareState that is asked for counts as seen; so often that is noted.
+/// Firmware that is asked for counts as seen; so often that is noted.
 const NOTE_SEEN_EVERY: u64 = 24 * 3600;
 
 /// What the proxy remembers of rigs from one run to the next. A clone is another handle.
@@ -73,6 +74,7 @@ struct Part {
     counting: AtomicBool,
     workers: Mutex<Table<WorkerState>>,
     firmware: Mutex<Table<FirmwareState>>,
+    habits: Mutex<Table<HabitState>>,
 }
 
 impl Memory {
@@ -206,22 +208,64 @@ impl RouteMemory {
         });
     }
 
-    /// What is known of the firmware at an address, which counts as seen `now`, in Unix seconds.
+    /// What is known of the firmware of a worker's rig, which counts as seen `now`, in Unix seconds.
     #[must_use]
-    pub fn firmware(&self, agent: &str, address: IpAddr, now: u64) -> Option<FirmwareState> {
-        let key = FirmwareKey::new(agent, address);
+    pub fn firmware(&self, worker: &str, now: u64) -> Option<FirmwareState> {
         let mut table = self.firmwares();
-        let known = table.get(&key)?.clone();
+        let known = table.get(&worker.into())?.clone();
         if now.saturating_sub(known.seen) >= NOTE_SEEN_EVERY {
-            table.update(key, |_| FirmwareState { seen: now, ..known.clone() });
+            table.update(worker.into(), |_| FirmwareState { seen: now, ..known.clone() });
         }
         Some(known)
     }
 
-    /// Notes what was found out about the firmware at an address.
-    pub fn remember_firmware(&self, agent: &str, address: IpAddr, firmware: FirmwareState) {
-        let firmware = FirmwareState { reason: cut(firmware.reason), ..firmware };
-        self.firmwares().update(FirmwareKey::new(agent, address), |_| firmware);
+    /// Notes something of the firmware of a worker's rig that is seen `now`, in Unix seconds; `edit`
+    /// is given what is known so far. A name of more than 256 bytes is not remembered.
+    pub fn remember_firmware(
+        &self,
+        (worker, agent): (&str, &str),
+        now: u64,
+        edit: impl FnOnce(&mut FirmwareState),
+    ) {
+        if worker.len() > MAX_TEXT {
+            return;
+        }
+        self.firmwares().update(worker.into(), |known| {
+            let new = || FirmwareState {
+                agent: Arc::default(),
+                alone: Arc::default(),
+                set_extranonce: None,
+                shares: false,
+                seen: now,
+            };
+            let mut state = known.cloned().unwrap_or_else(new);
+            state.agent = agent.into();
+            state.seen = now;
+            edit(&mut state);
+            FirmwareState { agent: cut(state.agent), alone: cut(state.alone), ..state }
+        });
+    }
+
+    /// What is known of the firmware of all rigs, in no order.
+    #[must_use]
+    pub fn all_firmware(&self) -> Vec<(Arc<str>, FirmwareState)> {
+        let table = self.firmwares();
+        table.iter().map(|(worker, state)| (Arc::clone(worker), state.clone())).collect()
+    }
+
+    /// What was learnt of a habit of the pool at a server, unless that is too long before `now`, in
+    /// Unix seconds.
+    #[must_use]
+    pub fn habit(&self, server: &str, habit: &str, now: u64) -> Option<HabitState> {
+        let key = HabitKey { server: server.into(), habit: habit.into() };
+        let known = self.habits().get(&key).cloned()?;
+        (now.saturating_sub(known.learnt) < FORGET_AFTER.as_secs()).then_some(known)
+    }
+
+    /// Notes what a habit of the pool at a server is found to be.
+    pub fn remember_habit(&self, server: &str, habit: &str, answer: &str, now: u64) {
+        let key = HabitKey { server: server.into(), habit: habit.into() };
+        self.habits().update(key, |_| HabitState { answer: answer.into(), learnt: now });
     }
 
     /// The id from which the route counts its jobs: at least the Unix seconds of the start, and
@@ -263,6 +307,10 @@ impl RouteMemory {
     fn firmwares(&self) -> MutexGuard<'_, Table<FirmwareState>> {
         lock(&self.part.firmware)
     }
+
+    fn habits(&self) -> MutexGuard<'_, Table<HabitState>> {
+        lock(&self.part.habits)
+    }
 }
 
 impl Contents {
@@ -277,6 +325,7 @@ impl Contents {
                 counting: AtomicBool::new(false),
                 workers: Mutex::new(Table::new(MAX_ENTRIES, self.kept)),
                 firmware: Mutex::new(Table::new(MAX_ENTRIES, self.kept)),
+                habits: Mutex::new(Table::new(MAX_HABITS, self.kept)),
             })
         };
         Arc::clone(lock(&self.parts).entry(route.into()).or_insert_with(new))

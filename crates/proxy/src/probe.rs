@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_stratum::dialect::{Split, Subscribed};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
@@ -19,7 +20,7 @@ use crate::clock::now;
 use crate::config::{OptionError, Pool, Route};
 use crate::drive::upstream::{End, Signals, pump};
 use crate::net::connect::{Connector, Tcp};
-use crate::registry::{FromConfig, configured};
+use crate::registry::{Configured, FromConfig, configured};
 use crate::route::channel::AGENT;
 use crate::ticket::Ticket;
 
@@ -77,7 +78,8 @@ pub fn probe<'a, D: FromConfig>(route: &'a Route, pool: &'a Pool) -> Probing<'a>
 }
 
 async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, ProbeError> {
-    let dialect = configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
+    let Configured { dialect, .. } =
+        configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
     let host = (pool.url.host(), pool.url.port());
     let resolved = tokio::net::lookup_host(host).await;
     let addresses = resolved
@@ -118,8 +120,9 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
         }
         let view = upstream.view();
         if let (true, Some(work)) = (view.live, &view.work) {
-            let difficulty = work.dialect.rig_difficulty(&work.job, &work.pool_target);
-            target = Some((work.pool_target, difficulty.get()));
+            let pool_target = work.wanted.surely(Habits::default());
+            let difficulty = work.dialect.rig_difficulty(&work.job, &pool_target);
+            target = Some((pool_target, difficulty.get()));
             return ControlFlow::Break(End::Stopped);
         }
         ControlFlow::Continue(())

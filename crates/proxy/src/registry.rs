@@ -13,6 +13,7 @@ use std::sync::Arc;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::habits::{Habit, Habits};
 use tokio::net::TcpListener;
 
 use crate::commands::verify::{self, Answer, Request};
@@ -37,6 +38,18 @@ pub trait FromConfig: Dialect {
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError>;
 }
 
+/// The habits of pools that every dialect leaves open; the others are options of the dialect.
+const COMMON_HABITS: [Habit; 2] = [Habit::Names, Habit::DifficultyFrom];
+
+/// A dialect with a pool's options.
+#[derive(Debug, Clone)]
+pub struct Configured<D> {
+    /// The dialect.
+    pub dialect: D,
+    /// What the operator says of the pool's habits.
+    pub habits: Habits,
+}
+
 /// Makes a dialect from the options of a route and of one of its pools.
 ///
 /// # Errors
@@ -44,14 +57,20 @@ pub trait FromConfig: Dialect {
 pub fn configured<D: FromConfig>(
     route: &OptionTable,
     pool: &OptionTable,
-) -> Result<D, OptionError> {
+) -> Result<Configured<D>, OptionError> {
     let mut errors = OptionError::default();
-    let elsewhere = ("[route.pool.options]", D::POOL_OPTIONS);
-    route.refuse_unknown(D::ROUTE_OPTIONS, elsewhere, &mut errors);
-    let elsewhere = ("[route.options]", D::ROUTE_OPTIONS);
-    pool.refuse_unknown(D::POOL_OPTIONS, elsewhere, &mut errors);
+    let pool_options: Vec<&str> =
+        D::POOL_OPTIONS.iter().copied().chain(COMMON_HABITS.map(Habit::name)).collect();
+    route.refuse_unknown(D::ROUTE_OPTIONS, ("[route.pool.options]", &pool_options), &mut errors);
+    pool.refuse_unknown(&pool_options, ("[route.options]", D::ROUTE_OPTIONS), &mut errors);
+    let habits = COMMON_HABITS.into_iter().fold(Habits::default(), |habits, habit| {
+        habits.with(habit, pool.habit(habit, &mut errors))
+    });
     match D::from_config(route, pool) {
-        Ok(dialect) => errors.or(dialect),
+        Ok(dialect) => {
+            let habits = habits.or(dialect.habits());
+            errors.or(Configured { dialect, habits })
+        }
         Err(values) => Err(errors.and(values)),
     }
 }

@@ -101,7 +101,7 @@ impl RigLog {
                 warn!(
                     event = "rig.quarantine", route, rig, %peer,
                     "quarantined: more than {MAX_BAD} of its last {LOOKED_AT} shares were bad \
-                     ({guess}); its shares are checked and answered, and not forwarded until \
+                     ({guess}); good ones go to the pool, and what cannot be checked does not until \
                      {LOOKED_AT} in a row hold fewer bad ones"
                 );
             }
@@ -119,10 +119,20 @@ impl RigLog {
         }
     }
 
-    /// A share is a block.
-    pub(crate) fn block(&self, job: JobId, hash: &PowHash) {
+    /// A share that is a block by its hash goes to the pool.
+    pub(crate) fn candidate(&self, job: JobId, hash: PowHash) -> Candidate {
         let Self { route, rig, peer, .. } = self;
-        info!(event = "share.block", route, rig, %peer, %job, %hash, "found a block");
+        debug!(event = "share.candidate", route, rig, %peer, %job, %hash, "a block, if the pool takes it");
+        Candidate { route: route.clone(), rig: rig.clone(), peer: *peer, job, hash }
+    }
+
+    /// Something is wrong with the rig, though its shares are good.
+    pub(crate) fn diagnosed(&mut self, diagnosis: Diagnosis) {
+        if self.diagnosis.replace(diagnosis) != Some(diagnosis) {
+            let Self { route, rig, peer, .. } = &*self;
+            let consequence = consequence(diagnosis, false);
+            warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}; {consequence}");
+        }
     }
 
     /// A line made no sense.
@@ -201,6 +211,32 @@ impl RigLog {
     }
 }
 
+/// A share that is a block by its hash, on its way to the pool.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    route: String,
+    rig: String,
+    peer: SocketAddr,
+    job: JobId,
+    hash: PowHash,
+}
+
+impl Candidate {
+    /// The pool has decided, or nobody will.
+    pub(crate) fn judged(&self, verdict: &Result<(), Reject>) {
+        let Self { route, rig, peer, job, hash } = self;
+        match verdict {
+            Ok(()) => {
+                info!(event = "share.block", route, rig, %peer, %job, %hash, "found a block: the pool took it");
+            }
+            Err(Reject { verdict, reason, .. }) => warn!(
+                event = "share.block_lost", route, rig, %peer, %job, %hash, %verdict,
+                "a share that is a block by its hash was not taken: {reason}"
+            ),
+        }
+    }
+}
+
 /// What Orepass does about what a rig does wrong.
 const fn consequence(diagnosis: Diagnosis, own_connection: bool) -> &'static str {
     match diagnosis {
@@ -220,6 +256,10 @@ const fn consequence(diagnosis: Diagnosis, own_connection: bool) -> &'static str
             "check `difficulty_scale` in the pool's options, or set another firmware"
         }
         Diagnosis::OtherCoin => "point it at the port of its coin",
+        Diagnosis::ReadsTooHard => {
+            "it earns what it finds, and less of its work is seen: set `rig_difficulty_scale` in \
+             the route's options, or a lower difficulty in its settings"
+        }
         Diagnosis::RestartsCounter => "what it repeats is refused and never reaches the pool",
         _ => "its shares cannot count: another firmware is needed",
     }

@@ -16,6 +16,7 @@ use orepass_stratum::assignment::Assignment;
 use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
 use orepass_stratum::stats::{Book, Totals};
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::clock::now;
+use crate::clock::{now, unix_seconds};
 use crate::config::{self, Failover, PoolUrl, UserTemplate};
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
@@ -35,6 +36,7 @@ use crate::roster::Roster;
 use channel::Channel;
 use seats::Pacer;
 
+pub(crate) use known::Needs;
 pub use known::Profile;
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
@@ -115,6 +117,8 @@ pub struct PoolConfig {
     pub start_difficulty: Option<Difficulty>,
     /// Whether shares that a connection is lost with are sent once more on the next.
     pub resubmit: bool,
+    /// What the operator says of its habits.
+    pub habits: Habits,
     /// Its rank and weight among the route's pools.
     pub standing: Standing,
 }
@@ -131,6 +135,7 @@ impl PoolConfig {
             pass_password: false,
             start_difficulty: None,
             resubmit: false,
+            habits: Habits::default(),
             standing: Standing { rank: 0, weight: 1.0 },
         }
     }
@@ -200,7 +205,7 @@ impl<D: Dialect> Route<D> {
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
-            shared: config.pools.iter().map(|_| PoolShared::from(Arc::clone(&ids))).collect(),
+            shared: config.pools.iter().map(|pool| shared(&ids, pool, &config.memory)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
             assignment: Mutex::new(Assignment::new(config.pools.len())),
             plan: watch::Sender::new(0),
@@ -314,6 +319,28 @@ impl<D: Dialect> Route<D> {
         &self.config.pools[pool]
     }
 
+    /// Keeps what was found out about a pool.
+    pub(crate) fn remember_habit(&self, pool: PoolIndex, learnt: Learnt) {
+        let server = self.pool(pool).url.authority();
+        let Learnt { habit, answer } = learnt;
+        let word = habit.word(answer);
+        self.config.memory.remember_habit(&server, habit.name(), word, unix_seconds());
+    }
+
+    /// Knows of a pool what is remembered of it, and no more: what was found out too long ago is
+    /// found out again.
+    pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
+        let server = self.pool(pool).url.authority();
+        let remembered = remembered(&server, &self.config.memory);
+        let habits = &self.shared[pool].habits;
+        for habit in Habit::ALL {
+            match remembered.get(habit) {
+                Some(answer) => drop(habits.learn(habit, answer)),
+                None => habits.forget(habit),
+            }
+        }
+    }
+
     /// Reports something to the choice of pools, and has its consequences drawn.
     pub(crate) fn report(&self, report: impl FnOnce(&mut Pools, Instant)) {
         report(&mut self.choice(), now());
@@ -343,4 +370,19 @@ impl<D: Dialect> Route<D> {
     pub(crate) fn plan(&self) -> watch::Receiver<u64> {
         self.plan.subscribe()
     }
+}
+
+/// What all connections to a pool share, with what is remembered of the pool.
+fn shared(ids: &Arc<JobIds>, pool: &PoolConfig, memory: &RouteMemory) -> PoolShared {
+    let remembered = remembered(&pool.url.authority(), memory);
+    let habits = HabitBook::new(pool.habits, remembered);
+    PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }
+}
+
+/// What was found out about the pool at a server, and not too long ago.
+pub(crate) fn remembered(server: &str, memory: &RouteMemory) -> Habits {
+    Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
+        let known = memory.habit(server, habit.name(), unix_seconds());
+        habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))
+    })
 }

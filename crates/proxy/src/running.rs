@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::habits::Habits;
 use orepass_stratum::pools::Standing;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::{downstream, downstream::DownstreamConfig};
@@ -70,11 +71,15 @@ pub fn start<D: FromConfig>(
     memory: RouteMemory,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
-    let dialects = route
+    let configured = route
         .pools
         .iter()
-        .map(|pool| configured::<D>(&route.options, &pool.options).map(Arc::new))
+        .map(|pool| configured::<D>(&route.options, &pool.options))
         .collect::<Result<Vec<_>, _>>()?;
+    let habits = configured.iter().map(|configured| configured.habits);
+    let pools = pools(route).into_iter().zip(habits);
+    let pools = pools.map(|(pool, habits)| PoolConfig { habits, ..pool }).collect();
+    let dialects = configured.into_iter().map(|pool| Arc::new(pool.dialect)).collect();
     let config = RouteConfig {
         name: route.name.to_string(),
         downstream: DownstreamConfig {
@@ -96,7 +101,7 @@ pub fn start<D: FromConfig>(
         max_dedicated: route.max_dedicated,
         profiles: route.profiles.iter().map(profile).collect(),
         max_pool_shares_per_second: route.max_pool_shares_per_second,
-        pools: pools(route),
+        pools,
         hold_for: route.hold_for,
         failover: route.failover,
         memory,
@@ -131,6 +136,7 @@ fn pools(route: &config::Route) -> Vec<PoolConfig> {
             pass_password: pool.pass_password,
             start_difficulty: pool.start_difficulty,
             resubmit: pool.resubmit,
+            habits: Habits::default(),
             standing: Standing { rank, weight: pool.weight.unwrap_or(1.0) },
         });
     }

@@ -8,6 +8,7 @@ use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
 
+use crate::rig_log::Candidate;
 use crate::roster::Rig;
 
 /// A verdict on its way to the session whose share it judges.
@@ -47,6 +48,8 @@ struct Pending {
     rig: Arc<Rig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
     mailbox: Option<mpsc::Sender<Mail>>,
+    /// It is a block, if the pool takes it.
+    candidate: Option<Box<Candidate>>,
 }
 
 impl Ticket {
@@ -59,7 +62,15 @@ impl Ticket {
         rig: Arc<Rig>,
         mailbox: Option<mpsc::Sender<Mail>>,
     ) -> Self {
-        Self { pending: Some(Pending { number, hashes, books, rig, mailbox }) }
+        Self { pending: Some(Pending { number, hashes, books, rig, mailbox, candidate: None }) }
+    }
+
+    /// The share is a block by its hash.
+    pub(crate) fn of_block(mut self, candidate: Candidate) -> Self {
+        if let Some(pending) = &mut self.pending {
+            pending.candidate = Some(Box::new(candidate));
+        }
+        self
     }
 
     /// The share has its verdict.
@@ -69,7 +80,10 @@ impl Ticket {
 
     fn settle(&mut self, verdict: Result<(), Reject>) {
         let Some(pending) = self.pending.take() else { return };
-        let Pending { number, hashes, books, rig, mailbox } = pending;
+        let Pending { number, hashes, books, rig, mailbox, candidate } = pending;
+        if let Some(candidate) = candidate {
+            candidate.judged(&verdict);
+        }
         let kind =
             verdict.as_ref().map_or_else(|reject| reject.verdict, |()| Verdict::AcceptedByPool);
         for book in &books {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::dialect::{Dialect, Split};
+use crate::dialect::{Dialect, Split, Wanted};
 use crate::extranonce::{Extranonce, ExtranonceError};
-use crate::habits::HabitBook;
-use crate::job::{Generation, JobFrames, JobIds, Serial};
+use crate::firmware::Firmware;
+use crate::grounds::Grounds;
+use crate::habits::{HabitBook, Probe};
+use crate::job::{Generation, JobFrames, JobIds};
 use crate::secret::Secret;
-use crate::space::{Lease, NoLease, Prefix, Space};
+use crate::space::{Lease, NoLease, Prefix, Space, Wish};
 use crate::target::{PowHash, Target};
 
 /// What a channel shows its sessions: state, never events. Sessions compare it with what they last
@@ -21,8 +23,8 @@ pub struct ChannelView<D: Dialect> {
     pub ground: Option<Ground>,
     /// The present work; none before the generation's first.
     pub work: Option<Arc<JobFrames<D>>>,
-    /// The pool's present share target.
-    pub pool_target: Target,
+    /// The pool's share target that is in force.
+    pub wanted: Wanted,
     /// A harder target that rigs should meet with the next work, while more shares come than the
     /// pool should get.
     pub floor: Option<Target>,
@@ -37,32 +39,32 @@ impl<D: Dialect> ChannelView<D> {
             generation: Generation(0),
             ground: None,
             work: None,
-            pool_target: Target::MAX,
+            wanted: Wanted::sure(Target::MAX),
             floor: None,
         }
     }
 
-    /// How many bytes of extranonce1 its rigs are told; none before the first subscribe.
+    /// Whether a rig of this firmware can share it; `None` before the first subscribe.
     #[must_use]
-    pub fn told_extranonce1(&self) -> Option<usize> {
+    pub fn suits(&self, firmware: &Firmware) -> Option<bool> {
         let split = &self.ground.as_ref()?.split;
-        Some(split.extranonce1.len() + split.prefix_bytes)
+        let extranonce1 = split.extranonce1.len() + split.prefix_bytes;
+        Some(firmware.shares_with(extranonce1, split.rig_extranonce2))
     }
 
-    /// Lends a part of the present generation's space; the lease of the number that a rig wishes
-    /// to have again, if that is free.
+    /// Lends a part of the present generation's space for the present work.
     ///
     /// # Errors
     /// [`NoLease`]; [`NoLease::Resting`] also before the first subscribe.
-    pub fn seat(&self, wish: Option<u64>) -> Result<Seat, NoLease> {
+    pub fn seat(&self, wish: &Wish<'_>) -> Result<Seat, NoLease> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
-        let serial: Option<Serial> = self.work.as_ref().map(|work| work.serial);
-        let lease = ground.space.lease(wish, serial)?;
+        let lease = ground.space.lease(wish, self.work.as_ref().map(|work| work.work))?;
         Ok(Seat {
             lease,
             generation: self.generation,
             split: Arc::clone(&ground.split),
             ids: Arc::clone(&ground.ids),
+            habits: ground.habits.clone(),
         })
     }
 }
@@ -74,7 +76,7 @@ impl<D: Dialect> Clone for ChannelView<D> {
             generation: self.generation,
             ground: self.ground.clone(),
             work: self.work.clone(),
-            pool_target: self.pool_target,
+            wanted: self.wanted,
             floor: self.floor,
         }
     }
@@ -89,6 +91,17 @@ pub struct Ground {
     pub space: Space,
     /// The route's job ids.
     pub ids: Arc<JobIds>,
+    /// What is known of the pool's habits.
+    pub habits: HabitBook,
+}
+
+impl Ground {
+    /// A new space for at most so many rigs, of a pool of which nothing is known.
+    #[must_use]
+    pub fn new(split: Split, max_rigs: usize, ids: Arc<JobIds>) -> Self {
+        let space = Space::new(split.prefix_bytes, max_rigs);
+        Self { split: Arc::new(split), space, ids, habits: HabitBook::default() }
+    }
 }
 
 /// A rig's place on a channel.
@@ -102,6 +115,8 @@ pub struct Seat {
     pub split: Arc<Split>,
     /// The route's job ids, for a work that the rig may know under its usual one.
     pub ids: Arc<JobIds>,
+    /// What is known of the pool's habits.
+    pub habits: HabitBook,
 }
 
 impl Seat {
@@ -121,12 +136,14 @@ pub struct PoolShared {
     pub ids: Arc<JobIds>,
     /// What is known of the pool's habits.
     pub habits: HabitBook,
+    /// The extranonces that the pool has given.
+    pub grounds: Grounds,
 }
 
 /// A pool of which nothing is known.
 impl From<Arc<JobIds>> for PoolShared {
     fn from(ids: Arc<JobIds>) -> Self {
-        Self { ids, habits: HabitBook::default() }
+        Self { ids, habits: HabitBook::default(), grounds: Grounds::default() }
     }
 }
 
@@ -151,6 +168,11 @@ pub struct Submission<D: Dialect> {
     pub share: D::Share,
     /// Its hash, where it was checked.
     pub hash: Option<PowHash>,
+    /// Whether it is a block, as far as its hash tells: it is forwarded whatever else is thought of
+    /// it.
+    pub is_block: bool,
+    /// What the pool is asked by it; the share need not be one that it surely credits.
+    pub probe: Option<Probe>,
     /// The worker that sent it.
     pub worker: Arc<str>,
     /// Under whose name the pool should see it; the route's own user when absent.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
+use crate::firmware::{Firmware, Hello};
 use crate::habits::{Answer, Habits};
 use crate::job::JobId;
 use crate::rpc::{self, Id, PoolError};
@@ -35,6 +36,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     const ERROR_DATA: &'static str = "null";
     /// A method by which rigs ask about a job they were told; its first parameter is the job id.
     const JOB_QUERY: Option<&'static str> = None;
+    /// Calls by which some firmware gives itself away before it subscribes; at most eight. They are
+    /// answered as unknown ones are.
+    const LOGIN_CALLS: &'static [&'static str] = &[];
+    /// Whether pools look at the worker that a submit names. Where they do not, neither does the
+    /// proxy, as long as some worker has authorized.
+    const CHECKS_WORKERS: bool = true;
     /// Where pools announce the target *after* the notify it belongs to: how long to wait for it
     /// before the job goes out. It applies on connections that have announced a target before or
     /// wait for their first.
@@ -67,6 +74,11 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// subscribe's own.
     fn judge_subscribe(&self, _params: Option<&RawValue>) -> SubscribeVerdict {
         SubscribeVerdict::Serve
+    }
+
+    /// What is known of firmware by the way in which it logs in.
+    fn known_firmware(&self, _hello: &Hello<'_>) -> Firmware {
+        Firmware::default()
     }
 
     /// Tells a rig its target; it applies from the next job on.

@@ -23,10 +23,15 @@ use crate::channel::{ChannelView, Seat, Submission};
 use crate::conduct::Conduct;
 use crate::dialect::Dialect;
 use crate::error::Reject;
-use crate::firmware::Firmware;
+use crate::firmware::{Firmware, Hello};
+use crate::flood::Flood;
+use crate::kinds::Merit;
 use crate::line::LineError;
+use crate::margin::Margin;
 use crate::quiet::Quiet;
 use crate::rpc::{self, Id, Message};
+use crate::space::WorkNumber;
+use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
 use crate::transmit::Transmit;
 use crate::vardiff::VardiffConfig;
@@ -34,7 +39,7 @@ use crate::vardiff::VardiffConfig;
 #[cfg(test)]
 mod tests;
 
-pub use events::{CloseReason, Event};
+pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
 
 use login::Login;
@@ -44,12 +49,16 @@ use work::Bench;
 
 /// The most shares of one rig that may wait for the pool's verdict.
 pub const MAX_IN_FLIGHT: usize = 64;
+/// The most blocks of places that the rig has left that are remembered.
+const MAX_LATE_BLOCKS: usize = 8;
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
-/// The most failed shares of one rig that are looked into: a guess costs several hashes.
-const MAX_DIAGNOSES: u8 = 16;
-/// The most lines without sense that are borne; the last of them ends the session.
-pub const MAX_BAD_LINES: u8 = 5;
+/// How many failed shares of one rig are looked into: a guess costs several hashes.
+const DIAGNOSES: Patience =
+    Patience { limit: 16, good_deeds: u16::MAX, every: Duration::from_secs(60) };
+/// How many lines without sense are borne; the last of them ends the session.
+pub const BAD_LINES: Patience =
+    Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
 /// The wishes of a route for its rigs.
 #[derive(Debug, Clone)]
@@ -117,13 +126,19 @@ pub struct Downstream<D: Dialect> {
     login: Login,
     bench: Bench<D>,
     in_flight: ArrayVec<Pending, MAX_IN_FLIGHT>,
+    /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
+    late_blocks: ArrayVec<(WorkNumber, u64), MAX_LATE_BLOCKS>,
     shares: u64,
     scratch: D::Scratch,
     conduct: Conduct,
     quiet: Quiet,
-    /// How many failed shares may still be looked into.
-    diagnoses: u8,
-    bad_lines: u8,
+    flood: Flood,
+    margin: Margin,
+    /// What its good shares have shown.
+    merits: ArrayVec<Merit, 2>,
+    /// Failed shares that were looked into.
+    diagnoses: Strikes,
+    bad_lines: Strikes,
     closed: bool,
 }
 
@@ -146,11 +161,15 @@ impl<D: Dialect> Downstream<D> {
             events: VecDeque::new(),
             submission: None,
             in_flight: ArrayVec::new(),
+            late_blocks: ArrayVec::new(),
             shares: 0,
             scratch: D::Scratch::default(),
             quiet: Quiet::default(),
-            diagnoses: MAX_DIAGNOSES,
-            bad_lines: 0,
+            flood: Flood::default(),
+            margin: Margin::default(),
+            merits: ArrayVec::new(),
+            diagnoses: Strikes::new(DIAGNOSES),
+            bad_lines: Strikes::new(BAD_LINES),
             closed: false,
         }
     }
@@ -161,18 +180,19 @@ impl<D: Dialect> Downstream<D> {
             return;
         }
         let Ok(message) = Message::parse(line) else {
-            return self.bad_line("not a JSON object");
+            return self.bad_line("not a JSON object", now);
         };
         let Some(id) = Id::new(message.id) else {
-            return self.bad_line("an id that is no number, string or null, or is too long");
+            return self.bad_line("an id that is no number, string or null, or is too long", now);
         };
         let Some(method) = &message.method else {
             // An answer to something we told it; nothing that we send needs one.
             if message.result.is_none() && message.error.is_none() {
-                self.bad_line("no method");
+                self.bad_line("no method", now);
             }
             return;
         };
+        self.bad_lines.good_deed();
         match &**method {
             "mining.submit" => self.submit(&id, message.params, now),
             "mining.subscribe" => self.subscribe(id, message.params, now),
@@ -183,6 +203,7 @@ impl<D: Dialect> Downstream<D> {
             "mining.ping" => self.transmit.write(|out| rpc::put_result(out, &id, "\"pong\"")),
             method if Some(method) == D::JOB_QUERY => self.job_query(&id, message.params),
             method => {
+                self.login.note_call(D::LOGIN_CALLS, method);
                 let reason = format!("unknown method {}", crate::error::shown(method));
                 self.refuse(&id, &Reject::invalid(reason));
             }
@@ -238,6 +259,11 @@ impl<D: Dialect> Downstream<D> {
         }
     }
 
+    /// The rig waits for a seat; for what, as far as the driver knows.
+    pub const fn handle_wait(&mut self, wait: Wait) {
+        self.login.waits_for = wait;
+    }
+
     /// No channel will ever serve this rig; the reason is told to it.
     pub fn handle_no_seat(&mut self, reason: String) {
         if let Some(id) = self.login.pending_subscribe.take() {
@@ -274,6 +300,7 @@ impl<D: Dialect> Downstream<D> {
         if let Some(reason) = self.login.overdue(&self.config, now) {
             return self.close(reason);
         }
+        self.bench.leave_former(now);
         self.bench.check_vardiff(now);
         if self.is_silent(now) {
             return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
@@ -289,7 +316,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let login = self.login.deadline(&self.config);
         let vardiff = self.bench.has_work().then(|| self.bench.vardiff.poll_timeout()).flatten();
-        let rig = [self.silent_at(), self.conduct.poll_timeout()];
+        let rig = [self.silent_at(), self.conduct.poll_timeout(), self.bench.former_until()];
         rig.into_iter().flatten().chain(login).chain(vardiff).min()
     }
 
@@ -312,6 +339,12 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Before when nothing more should be read from the rig, since it sends nothing but rubbish.
+    #[must_use]
+    pub const fn reads_at(&self) -> Option<Instant> {
+        self.flood.reads_at()
     }
 
     /// How many shares wait for the pool's verdict.
@@ -344,6 +377,12 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub fn agent(&self) -> Option<&str> {
         self.login.agent.as_deref()
+    }
+
+    /// What it has shown of itself so far.
+    #[must_use]
+    pub fn hello(&self) -> Hello<'_> {
+        Hello { agent: self.agent(), calls: self.login.calls }
     }
 
     /// What is wrong with the rig, as far as its shares showed.
@@ -398,10 +437,9 @@ impl<D: Dialect> Downstream<D> {
         self.bench.told_difficulty()
     }
 
-    fn bad_line(&mut self, what: &'static str) {
-        self.bad_lines += 1;
+    fn bad_line(&mut self, what: &'static str, now: Instant) {
         self.events.push_back(Event::BadLine(what));
-        if self.bad_lines >= MAX_BAD_LINES {
+        if self.bad_lines.strike(now) {
             self.close(CloseReason::BadLines(what));
         }
     }

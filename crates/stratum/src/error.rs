@@ -98,6 +98,16 @@ impl Reject {
         }
     }
 
+    /// Good work that its rig was asked for, and that the pool will not credit.
+    #[must_use]
+    pub const fn below_pool_target() -> Self {
+        Self {
+            code: RejectCode::LowDifficulty,
+            reason: Cow::Borrowed("the pool's target became harder"),
+            verdict: Verdict::BelowPoolTarget,
+        }
+    }
+
     /// A worker name that did not authorize here.
     #[must_use]
     pub fn unauthorized(worker: &str) -> Self {
@@ -123,6 +133,12 @@ impl Reject {
     #[must_use]
     pub const fn overflow(reason: &'static str) -> Self {
         Self { code: RejectCode::Other, reason: Cow::Borrowed(reason), verdict: Verdict::Overflow }
+    }
+
+    /// The pool's connection has more to write than it can.
+    #[must_use]
+    pub const fn saturated() -> Self {
+        Self::overflow("pool connection saturated")
     }
 
     /// Good, and held back all the same, since the rig sends too much rubbish.

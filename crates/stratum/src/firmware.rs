@@ -3,6 +3,9 @@
 use crate::dialect::Diagnosis;
 use crate::target::Difficulty;
 
+/// The length of extranonce2, in bytes, that most firmware sends that ignores what it is told.
+pub const USUAL_EXTRANONCE2: usize = 4;
+
 /// What a rig's firmware needs, as an operator configured it or as its shares showed. The default
 /// is a rig that does what it is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -11,11 +14,31 @@ pub struct Firmware {
     pub dedicated: bool,
     /// The longest extranonce1 that it can work with, in bytes.
     pub max_extranonce1: Option<usize>,
+    /// It sends an extranonce2 of so many bytes, whatever it is told.
+    pub extranonce2: Option<usize>,
     /// Whether it honours `mining.set_extranonce`, whatever it asked for; by its
     /// `mining.extranonce.subscribe` when absent.
     pub set_extranonce: Option<bool>,
     /// The difficulty that it starts with, on the scale that rigs are told.
     pub difficulty: Option<Difficulty>,
+}
+
+/// What a rig has shown of itself before it has a seat.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hello<'a> {
+    /// The name that its software gives itself.
+    pub agent: Option<&'a str>,
+    /// Which of the dialect's [`LOGIN_CALLS`](crate::dialect::Dialect::LOGIN_CALLS) it made, by
+    /// their places in that list.
+    pub calls: u8,
+}
+
+impl Hello<'_> {
+    /// Whether it made the call of this place in the list.
+    #[must_use]
+    pub const fn called(&self, place: usize) -> bool {
+        self.calls >> place & 1 == 1
+    }
 }
 
 impl Firmware {
@@ -25,9 +48,10 @@ impl Firmware {
     #[must_use]
     pub fn remedy(diagnosis: Diagnosis) -> Option<Self> {
         match diagnosis {
-            Diagnosis::IgnoresExtranonce2Size | Diagnosis::TruncatesExtranonce1 => {
-                Some(Self { dedicated: true, ..Self::default() })
+            Diagnosis::IgnoresExtranonce2Size => {
+                Some(Self { extranonce2: Some(USUAL_EXTRANONCE2), ..Self::default() })
             }
+            Diagnosis::TruncatesExtranonce1 => Some(Self { dedicated: true, ..Self::default() }),
             Diagnosis::IgnoresSetExtranonce => {
                 Some(Self { set_extranonce: Some(false), ..Self::default() })
             }
@@ -41,15 +65,25 @@ impl Firmware {
         Self {
             dedicated: self.dedicated || other.dedicated,
             max_extranonce1: self.max_extranonce1.or(other.max_extranonce1),
+            extranonce2: self.extranonce2.or(other.extranonce2),
             set_extranonce: self.set_extranonce.or(other.set_extranonce),
             difficulty: self.difficulty.or(other.difficulty),
         }
     }
 
-    /// Whether it can work with an extranonce1 of so many bytes on a connection that it shares.
+    /// Whether it can work on a connection that it shares, where it is told an extranonce1 and an
+    /// extranonce2 of so many bytes.
     #[must_use]
-    pub fn shares_with(&self, extranonce1: usize) -> bool {
-        !self.dedicated && self.max_extranonce1.is_none_or(|most| extranonce1 <= most)
+    pub fn shares_with(&self, extranonce1: usize, extranonce2: usize) -> bool {
+        !self.dedicated
+            && self.max_extranonce1.is_none_or(|most| extranonce1 <= most)
+            && self.extranonce2.is_none_or(|sent| sent == extranonce2)
+    }
+
+    /// Whether there are connections that it cannot share.
+    #[must_use]
+    pub const fn is_particular(&self) -> bool {
+        self.dedicated || self.max_extranonce1.is_some() || self.extranonce2.is_some()
     }
 }
 
@@ -68,10 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_extranonce1_keeps_it_from_shared_connections() {
+    fn what_does_not_suit_it_keeps_it_from_shared_connections() {
         let four = Firmware { max_extranonce1: Some(4), ..Firmware::default() };
-        assert!(four.shares_with(4) && !four.shares_with(5));
-        assert!(Firmware::default().shares_with(32));
-        assert!(!Firmware { dedicated: true, ..Firmware::default() }.shares_with(1));
+        assert!(four.shares_with(4, 4) && !four.shares_with(5, 3));
+        assert!(Firmware::default().shares_with(32, 0) && !Firmware::default().is_particular());
+        assert!(!Firmware { dedicated: true, ..Firmware::default() }.shares_with(1, 4));
+        let always4 = Firmware::remedy(Diagnosis::IgnoresExtranonce2Size).unwrap();
+        assert!(always4.is_particular());
+        assert!(!always4.shares_with(5, 3), "the narrow split");
+        assert!(always4.shares_with(5, 4), "the wide one suits it");
     }
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Wanted};
+use crate::space::WorkNumber;
 use crate::target::Target;
 
 /// New whenever a channel's extranonce1 or its split changes; jobs, leases and shares belong to
@@ -99,8 +100,11 @@ pub struct JobFrames<D: Dialect> {
     pub dialect: Arc<D>,
     /// The id that rigs are told.
     pub id: JobId,
-    /// Which work of its channel it is.
+    /// Its place in the order in which the channel told its works; a work that comes back is told
+    /// once more.
     pub serial: Serial,
+    /// Which work of its extranonce space it is, by its content.
+    pub work: WorkNumber,
     /// The epoch it belongs to.
     pub epoch: Epoch,
     /// The generation it belongs to.
@@ -108,10 +112,22 @@ pub struct JobFrames<D: Dialect> {
     /// The pool's job.
     pub job: Arc<D::Job>,
     /// The pool's share target for it.
-    pub pool_target: Target,
+    pub wanted: Wanted,
+    /// What makes a share of it a block, where that can be told.
+    pub block: Option<Target>,
     /// When the pool's notify came.
     pub arrived: Instant,
-    frames: [OnceLock<Frame>; MAX_FRAMES],
+    /// Its lines for rigs.
+    pub frames: Frames,
+}
+
+/// The lines of one work, each rendered at its first use.
+pub struct Frames([OnceLock<Frame>; MAX_FRAMES]);
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self([const { OnceLock::new() }; MAX_FRAMES])
+    }
 }
 
 struct Frame {
@@ -121,29 +137,12 @@ struct Frame {
 }
 
 impl<D: Dialect> JobFrames<D> {
-    /// A job without rendered frames.
-    #[must_use]
-    pub fn new(work: Work<D>) -> Self {
-        let Work { dialect, id, serial, epoch, generation, job, pool_target, arrived } = work;
-        Self {
-            dialect,
-            id,
-            serial,
-            epoch,
-            generation,
-            job,
-            pool_target,
-            arrived,
-            frames: [const { OnceLock::new() }; MAX_FRAMES],
-        }
-    }
-
     /// The notify line for rigs of this target, rendered at its first use.
     #[must_use]
     pub fn frame(&self, target: Target, clean: bool) -> Bytes {
         // Without the target in it, one frame serves every level.
         let target = if D::NOTIFY_HAS_TARGET { target } else { Target::MAX };
-        for slot in &self.frames {
+        for slot in &self.frames.0 {
             let frame = slot.get_or_init(|| Frame {
                 target,
                 clean,
@@ -172,22 +171,9 @@ impl<D: Dialect> fmt::Debug for JobFrames<D> {
             .field("serial", &self.serial)
             .field("epoch", &self.epoch)
             .field("generation", &self.generation)
-            .field("pool_target", &self.pool_target)
+            .field("wanted", &self.wanted)
             .finish_non_exhaustive()
     }
-}
-
-/// What a [`JobFrames`] is made of; the fields are described there.
-#[allow(missing_docs)]
-pub struct Work<D: Dialect> {
-    pub dialect: Arc<D>,
-    pub id: JobId,
-    pub serial: Serial,
-    pub epoch: Epoch,
-    pub generation: Generation,
-    pub job: Arc<D::Job>,
-    pub pool_target: Target,
-    pub arrived: Instant,
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ impl Penalties {
         address: IpAddr,
         now: Instant,
     ) -> Option<Duration> {
-        self.make_room(now);
-        let record = self.records.entry((Arc::clone(worker), address));
-        let record =
-            record.or_insert_with(|| Record { quarantines: Vec::new(), refused_until: None });
+        let record = self.record(worker, address, now);
         record.quarantines.retain(|&at| now.saturating_duration_since(at) < WITHIN);
         record.quarantines.push(now);
         if record.quarantines.len() < QUARANTINES {
@@ -48,6 +45,11 @@ impl Penalties {
         record.quarantines.clear();
         record.refused_until = Some(now + REFUSED_FOR);
         Some(REFUSED_FOR)
+    }
+
+    /// A rig has sent nothing but rubbish: it is refused from now on.
+    pub fn refuse(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) {
+        self.record(worker, address, now).refused_until = Some(now + REFUSED_FOR);
     }
 
     /// How long a rig is still refused.
@@ -59,6 +61,12 @@ impl Penalties {
         let record = self.records.get(&(Arc::clone(worker), address))?;
         let left = record.refused_until?.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
+    }
+
+    fn record(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) -> &mut Record {
+        self.make_room(now);
+        let record = self.records.entry((Arc::clone(worker), address));
+        record.or_insert_with(|| Record { quarantines: Vec::new(), refused_until: None })
     }
 
     fn make_room(&mut self, now: Instant) {
@@ -110,6 +118,15 @@ mod tests {
         assert_eq!(penalties.refused(&bad, "10.0.0.8".parse().unwrap(), now), None);
         assert_eq!(penalties.refused(&bad, HOME, now + REFUSED_FOR), None);
         assert_eq!(penalties.quarantined(&bad, HOME, now + REFUSED_FOR), None, "it begins anew");
+    }
+
+    #[test]
+    fn a_flood_refuses_its_rig_at_once() {
+        let mut penalties = Penalties::default();
+        let (bad, now): (Arc<str>, _) = ("farm.bad".into(), start());
+        penalties.refuse(&bad, HOME, now);
+        assert_eq!(penalties.refused(&bad, HOME, now), Some(REFUSED_FOR));
+        assert_eq!(penalties.refused(&bad, HOME, now + REFUSED_FOR), None);
     }
 
     #[test]

@@ -1,14 +1,11 @@
-//! The duplicate filter of one told job.
+//! The duplicate filter of one work under one lease.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::dialect::Fingerprint;
 
-/// The most shares remembered per job and rig. At the cap a share is refused, never let through.
-pub const MAX_SHARES_PER_JOB: usize = 16_384;
-
-/// The good shares that a rig sent for one job. It dies with the job; its memory is used again.
+/// The good shares that were sent for one work under one lease.
 #[derive(Debug, Default)]
 pub struct Seen {
     shares: Set,
@@ -24,8 +21,6 @@ pub enum Sighting {
     Duplicate,
     /// Another solution of its nonce was forwarded before.
     SecondSolution,
-    /// There is no room to remember it.
-    Full,
 }
 
 impl Seen {
@@ -36,8 +31,6 @@ impl Seen {
             Sighting::Duplicate
         } else if fingerprint.nonce.is_some_and(|nonce| self.nonces.contains(&nonce)) {
             Sighting::SecondSolution
-        } else if self.shares.len() >= MAX_SHARES_PER_JOB {
-            Sighting::Full
         } else {
             Sighting::New
         }
@@ -45,22 +38,62 @@ impl Seen {
 
     /// Remembers a share.
     pub fn insert(&mut self, fingerprint: Fingerprint) {
-        if self.shares.len() < MAX_SHARES_PER_JOB {
-            self.shares.insert(fingerprint.share);
-        }
+        self.shares.insert(fingerprint.share);
     }
 
     /// Remembers that a share goes to the pool, which takes no other of its nonce.
     pub fn insert_forwarded(&mut self, fingerprint: Fingerprint) {
-        if self.nonces.len() < MAX_SHARES_PER_JOB {
-            self.nonces.extend(fingerprint.nonce);
+        self.nonces.extend(fingerprint.nonce);
+    }
+
+    /// How many fingerprints it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shares.len() + self.nonces.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets all shares and keeps the memory, if it is not much.
+    pub(crate) fn clear(&mut self) {
+        for set in [&mut self.shares, &mut self.nonces] {
+            set.clear();
+            if set.capacity() > MAX_SPARE {
+                *set = Set::default();
+            }
         }
     }
 
-    /// Forgets all shares and keeps the memory.
-    pub fn clear(&mut self) {
-        self.shares.clear();
-        self.nonces.clear();
+    /// The same in the least memory, for a work that is over and may come back; what it took is
+    /// cleared.
+    pub(crate) fn pack(&mut self) -> Packed {
+        let packed = [&self.shares, &self.nonces].map(|set| set.iter().copied().collect());
+        self.clear();
+        Packed(packed)
+    }
+
+    /// Takes in what was packed.
+    pub(crate) fn unpack(&mut self, packed: &Packed) {
+        let Packed([shares, nonces]) = packed;
+        self.shares.extend(shares);
+        self.nonces.extend(nonces);
+    }
+}
+
+/// The largest set whose memory is used again for another work.
+const MAX_SPARE: usize = 512;
+
+/// A [`Seen`] that nobody looks into: its shares and its nonces.
+#[derive(Debug, Default)]
+pub(crate) struct Packed([Box<[u64]>; 2]);
+
+impl Packed {
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|part| part.len()).sum()
     }
 }
 
@@ -111,12 +144,22 @@ mod tests {
     }
 
     #[test]
-    fn at_the_cap_shares_are_refused() {
+    fn what_was_packed_is_known_again() {
         let mut seen = Seen::default();
-        for share in 0..MAX_SHARES_PER_JOB as u64 {
-            seen.insert(Fingerprint { share, nonce: None });
-        }
-        assert_eq!(seen.look_up(Fingerprint { share: u64::MAX, nonce: None }), Sighting::Full);
-        assert_eq!(seen.look_up(Fingerprint { share: 5, nonce: None }), Sighting::Duplicate);
+        seen.insert(print(1, 1));
+        seen.insert_forwarded(print(1, 1));
+        let packed = seen.pack();
+        assert_eq!((packed.len(), seen.len()), (2, 0));
+        seen.unpack(&packed);
+        assert_eq!(seen.look_up(print(1, 1)), Sighting::Duplicate);
+        assert_eq!(seen.look_up(print(2, 1)), Sighting::SecondSolution);
+    }
+
+    #[test]
+    fn much_memory_is_not_kept() {
+        let mut seen = Seen::default();
+        (0..MAX_SPARE as u64 * 4).for_each(|share| seen.insert(print(share, 0)));
+        seen.clear();
+        assert_eq!(seen.shares.capacity(), 0);
     }
 }

@@ -1,48 +1,88 @@
 //! The extranonce space of a channel and its division between rigs.
+//!
+//! A rig restarts its counters at every job, so what was hashed once under a lease for a work would
+//! be hashed again if that work were told there again. A space knows works by their content, and
+//! under which of its leases each was told:
+//!
+//! * A lease is lent for a work that was never told under it.
+//! * While more than a quarter of the leases are free of the present work, that is what every rig
+//!   gets. Below that a rig that had a lease gets its own again, with its duplicate filters: what it
+//!   repeats is refused before it reaches the pool. With no lease of its own it gets one of the rest.
+//! * A lease that was told the present work, and whose filters could not be kept, rests until the
+//!   next.
 
-use std::collections::BTreeSet;
+mod ledger;
+
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrayvec::ArrayVec;
 use thiserror::Error;
 
-use crate::job::Serial;
+use crate::dialect::WorkKey;
+use crate::filters::Filters;
+use ledger::{Ledger, Span, Tenant};
 
 /// The most bytes that tell rigs apart; four serve four thousand million.
 pub const MAX_PREFIX: usize = 4;
-
-/// The most prefixes that are passed over for one that is wished for.
-const MAX_SKIPPED: u64 = 256;
+/// The most works that a space remembers; one that comes back after so many others counts as new.
+pub const MAX_WORKS: usize = 32;
+/// The most fingerprints that are kept of leases that nobody has.
+pub const MAX_KEPT: usize = 65_536;
+/// So many prefixes are enough for any space, unless it holds more rigs than a quarter of it: each
+/// that was lent once costs memory.
+const PLENTY: u64 = 65_536;
 
 /// A lease's distinguishing bytes.
 pub type Prefix = ArrayVec<u8, MAX_PREFIX>;
 
-/// All leases of one channel's generation.
+/// Which work of a space: they are numbered in the order in which they came up, and one that comes
+/// back has its former number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkNumber(u64);
+
+#[cfg(test)]
+impl WorkNumber {
+    pub(crate) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// All leases of one extranonce1, divided in one way.
 ///
 /// Leases are disjoint, since each has a prefix of its own of the same length. A lease goes back
-/// when it is dropped, also while a panic unwinds, and remembers the last work that was told under
-/// it: a rig restarts its counters at every job, so a prefix is lent again only for newer work.
+/// when it is dropped, also while a panic unwinds.
 #[derive(Debug, Clone)]
 pub struct Space(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     prefix_bytes: usize,
-    /// How many prefixes there are.
-    prefixes: u64,
     /// How many may be lent at a time.
     capacity: u64,
-    state: Mutex<State>,
+    ledger: Mutex<Ledger>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Prefixes below this have been lent at least once.
-    fresh: u64,
-    lent: u64,
-    /// Returned prefixes by the last work told under them. It holds at most as many as there are
-    /// prefixes.
-    rested: BTreeSet<(Option<Serial>, u64)>,
+/// What a rig wishes for, and who it is, as far as that is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish<'a> {
+    /// The lease that it had before, by its number.
+    pub slot: Option<u64>,
+    /// Where it connects from.
+    pub address: Option<IpAddr>,
+    /// Its worker's name.
+    pub worker: Option<&'a str>,
+}
+
+/// Whether a work may be told under a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// It was never told there.
+    First,
+    /// It was, and what was sent for it is known.
+    Again,
+    /// It was, and what was sent for it is not known any more.
+    Never,
 }
 
 impl Space {
@@ -51,39 +91,32 @@ impl Space {
     #[must_use]
     pub fn new(prefix_bytes: usize, max_rigs: usize) -> Self {
         let prefix_bytes = prefix_bytes.min(MAX_PREFIX);
-        let prefixes = 1_u64 << (8 * prefix_bytes);
-        let capacity = prefixes.min(max_rigs.max(1) as u64);
-        Self(Arc::new(Shared { prefix_bytes, prefixes, capacity, state: Mutex::default() }))
+        let all = 1_u64 << (8 * prefix_bytes);
+        let capacity = all.min(max_rigs.max(1) as u64);
+        let prefixes = all.min(PLENTY.max(4 * capacity));
+        let ledger = Mutex::new(Ledger::new(prefixes));
+        Self(Arc::new(Shared { prefix_bytes, capacity, ledger }))
     }
 
-    /// Lends a prefix under which `current` and later work was never told; the one that a rig
-    /// `wishes` to have again, by its number, if that is free.
+    /// The number of a work in this space.
+    #[must_use]
+    pub fn number(&self, work: WorkKey) -> WorkNumber {
+        self.ledger().number(work)
+    }
+
+    /// Lends a prefix for the `current` work: see the [module](self) for which. The one that a rig
+    /// wishes for is preferred where it is free of that work.
     ///
     /// # Errors
     /// [`NoLease`] when all are lent, or the free ones have to rest until newer work.
-    pub fn lease(&self, wish: Option<u64>, current: Option<Serial>) -> Result<Lease, NoLease> {
-        let mut state = self.state();
-        if state.lent >= self.0.capacity {
-            return Err(NoLease::Full);
-        }
-        let granted = wish.filter(|&number| state.take(number, self.0.prefixes, current));
-        let number = if let Some(number) = granted {
-            number
-        } else if state.fresh < self.0.prefixes {
-            state.fresh += 1;
-            state.fresh - 1
-        } else {
-            let (told, number) = *state.rested.first().ok_or(NoLease::Full)?;
-            if told.is_some() && told >= current {
-                return Err(NoLease::Resting);
-            }
-            state.rested.pop_first();
-            number
-        };
-        state.lent += 1;
-        let be_bytes = number.to_be_bytes();
-        let prefix = be_bytes[8 - self.0.prefix_bytes..].iter().copied().collect();
-        Ok(Lease { number, prefix, told: None, space: self.clone() })
+    pub fn lease(&self, wish: &Wish<'_>, current: Option<WorkNumber>) -> Result<Lease, NoLease> {
+        self.lend(|ledger| ledger.choose(wish, current))
+    }
+
+    /// Whether the two are one space.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// How many rigs fit.
@@ -95,28 +128,28 @@ impl Space {
     /// How many leases are out.
     #[must_use]
     pub fn lent(&self) -> u64 {
-        self.state().lent
+        self.ledger().lent
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lend(
+        &self,
+        choose: impl FnOnce(&mut Ledger) -> Option<(u64, ledger::Returned)>,
+    ) -> Result<Lease, NoLease> {
+        let mut ledger = self.ledger();
+        if ledger.lent >= self.0.capacity {
+            return Err(NoLease::Full);
+        }
+        let (number, returned) = choose(&mut ledger).ok_or(NoLease::Resting)?;
+        ledger.lent += 1;
+        let be_bytes = number.to_be_bytes();
+        let prefix = be_bytes[8 - self.0.prefix_bytes..].iter().copied().collect();
+        let ledger::Returned { told, filters, tenant } = returned;
+        Ok(Lease { number, prefix, told, filters, tenant, space: self.clone() })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // A poisoned lock means that a session panicked; the state is whole at every unlock.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Takes a certain prefix out, if it is free and rested.
-    fn take(&mut self, number: u64, prefixes: u64, current: Option<Serial>) -> bool {
-        if number >= prefixes.min(self.fresh + MAX_SKIPPED) {
-            return false;
-        }
-        while self.fresh <= number {
-            self.rested.insert((None, self.fresh));
-            self.fresh += 1;
-        }
-        let rested = self.rested.iter().find(|(_, free)| *free == number).copied();
-        let usable = rested.filter(|(told, _)| told.is_none() || *told < current);
-        usable.is_some_and(|prefix| self.rested.remove(&prefix))
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,7 +158,9 @@ impl State {
 pub struct Lease {
     number: u64,
     prefix: Prefix,
-    told: Option<Serial>,
+    told: Option<Span>,
+    filters: Filters,
+    tenant: Option<Tenant>,
     space: Space,
 }
 
@@ -142,23 +177,67 @@ impl Lease {
         &self.prefix
     }
 
-    /// Notes that a work is told under this lease; `false` when it, or a later one, was told
-    /// already and must not be told again.
+    /// Whether a work may be told under this lease.
     #[must_use]
-    pub fn tell(&mut self, work: Serial) -> bool {
-        let newer = self.told < Some(work);
-        if newer {
-            self.told = Some(work);
+    pub fn may_tell(&self, work: WorkNumber) -> Permission {
+        self.told.map_or(Permission::First, |span| span.permits(work))
+    }
+
+    /// Notes that a work is told under this lease, and makes its duplicate filter ready; with those
+    /// of so many works that are still `open`. `false` when it must not be told.
+    #[must_use]
+    pub fn tell(&mut self, work: WorkNumber, open: usize) -> bool {
+        if self.may_tell(work) == Permission::Never {
+            return false;
         }
-        newer
+        self.told = Some(self.told.map_or_else(|| Span::of(work), |span| span.with(work)));
+        let oldest = self.space.ledger().oldest();
+        self.filters.begin(work, open, oldest);
+        true
+    }
+
+    /// Another lease of the space, under which the work was never told; only while more than a
+    /// quarter of them are free of it.
+    #[must_use]
+    pub fn exchange(&self, work: WorkNumber) -> Option<Self> {
+        let other = self.space.lend(|ledger| ledger.choose_plentiful(work)).ok();
+        other.map(|mut other| {
+            other.tenant.clone_from(&self.tenant);
+            other
+        })
+    }
+
+    /// Who has it, so that it can be had again.
+    pub fn belongs_to(&mut self, address: IpAddr, worker: Option<&Arc<str>>) {
+        self.tenant = Some(Tenant { address, worker: worker.cloned() });
+    }
+
+    /// Its rig has said who works, which is known beside its address.
+    pub(crate) fn belongs_to_worker(&mut self, worker: &Arc<str>) {
+        if let Some(tenant) = &mut self.tenant {
+            tenant.worker.get_or_insert_with(|| Arc::clone(worker));
+        }
+    }
+
+    /// What was sent under it.
+    pub(crate) const fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// The same, to remember a share.
+    pub(crate) const fn filters_mut(&mut self) -> &mut Filters {
+        &mut self.filters
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut state = self.space.state();
-        state.lent -= 1;
-        state.rested.insert((self.told, self.number));
+        let returned = ledger::Returned {
+            told: self.told,
+            filters: std::mem::take(&mut self.filters),
+            tenant: self.tenant.take(),
+        };
+        self.space.ledger().take_back(self.number, returned);
     }
 }
 
@@ -169,90 +248,9 @@ pub enum NoLease {
     #[error("all leases are taken")]
     Full,
     /// The free ones were used for the present work.
-    #[error("the free leases rest until the next job")]
+    #[error("the free leases were used for the present job and rest until the next")]
     Resting,
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_used_prefix_rests_until_newer_work() {
-        let space = Space::new(0, 10);
-        let mut lease = space.lease(None, Some(Serial(7))).unwrap();
-        assert!(lease.prefix().is_empty());
-        assert!(lease.tell(Serial(7)));
-        assert!(!lease.tell(Serial(7)), "the same work must not be told twice");
-        assert_eq!(space.lease(None, Some(Serial(7))).unwrap_err(), NoLease::Full);
-        drop(lease);
-        assert_eq!(space.lease(None, Some(Serial(7))).unwrap_err(), NoLease::Resting);
-        assert_eq!(space.lease(None, None).unwrap_err(), NoLease::Resting);
-        assert!(space.lease(None, Some(Serial(8))).is_ok());
-    }
-
-    #[test]
-    fn a_rig_gets_its_former_prefix_again_if_it_is_free_and_rested() {
-        let space = Space::new(1, 250);
-        let current = Some(Serial(7));
-        let mut former = space.lease(Some(5), current).unwrap();
-        assert_eq!((former.number(), &former.prefix()[..]), (5, &[5][..]));
-        assert_ne!(space.lease(Some(5), current).unwrap().number(), 5, "it is lent");
-        assert!(former.tell(Serial(7)));
-        drop(former);
-        assert_ne!(space.lease(Some(5), current).unwrap().number(), 5, "it rests");
-        assert_eq!(space.lease(Some(5), Some(Serial(8))).unwrap().number(), 5);
-        assert!(space.lease(Some(256), current).unwrap().number() < 250, "there is no such");
-        assert!((0..5).contains(&space.lease(Some(3), current).unwrap().number()));
-    }
-
-    #[test]
-    fn a_lease_comes_back_from_a_panicking_thread() {
-        let space = Space::new(1, 250);
-        let inner = space.clone();
-        let panicked = std::thread::spawn(move || {
-            let _lease = inner.lease(None, None).unwrap();
-            panic!("on purpose");
-        });
-        assert!(panicked.join().is_err());
-        assert_eq!(space.lent(), 0);
-    }
-
-    proptest! {
-        /// Whatever the order of leasing, telling and releasing: no prefix is out twice, and none
-        /// is told the same work twice.
-        #[test]
-        fn leases_are_disjoint(steps in prop::collection::vec((0_u8..4, any::<prop::sample::Index>()), 1..400)) {
-            let space = Space::new(1, 40);
-            let mut current = Serial(1);
-            let mut out: Vec<Lease> = Vec::new();
-            let mut last_told: BTreeMap<Prefix, Serial> = BTreeMap::new();
-            for (step, index) in steps {
-                match step {
-                    0 | 1 => if let Ok(lease) = space.lease(None, Some(current)) {
-                        prop_assert!(out.iter().all(|other| other.prefix() != lease.prefix()));
-                        out.push(lease);
-                    } else {
-                        prop_assert!(out.len() == 40 || last_told.len() == 256);
-                    },
-                    2 if !out.is_empty() => {
-                        let at = index.index(out.len());
-                        out.swap_remove(at);
-                    }
-                    _ => current.0 += 1,
-                }
-                for lease in &mut out {
-                    if index.index(3) == 0 && lease.tell(current) {
-                        let before = last_told.insert(lease.prefix().clone(), current);
-                        prop_assert!(before < Some(current), "told twice");
-                    }
-                }
-                prop_assert_eq!(space.lent(), out.len() as u64);
-            }
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@
 //! 2²⁵⁶ / d. A hash `ee…` is a bad proof. A pool's job `late…` takes only shares whose extranonce2
 //! ends in `ff`, and a job whose work is `ask…` cannot be checked, and is asked about. A job whose
 //! work is `bound…` takes only hashes that end in [`bound_to`] the extranonces and the work. A
-//! session `kept…` that the pool gives again is resumed.
+//! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
+//! hashes, of which a pool counts the first.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,7 +22,7 @@ use crate::dialect::{
 };
 use crate::error::{ParseError, Reject, shown};
 use crate::extranonce::Extranonce;
-use crate::habits::Answer;
+use crate::habits::{Answer, Habit};
 use crate::job::JobId;
 use crate::rpc::{self, Hex, Id, Quoted};
 use crate::target::{Difficulty, PowHash, Scale, Target};
@@ -47,6 +48,11 @@ pub struct Coin<const TARGET_FOLLOWS: bool> {
     pub wide: bool,
     /// How long a replaced job stays open.
     pub linger: Option<Duration>,
+    /// The pool may be asked whether it takes an extranonce2 of the whole announced size behind the
+    /// prefix.
+    pub asks_split: bool,
+    /// The pool may mean 256 times easier targets by its difficulties.
+    pub asks_scale: bool,
 }
 
 /// A job of the test coin.
@@ -183,6 +189,9 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         if hash[0] == 0xee || unbound {
             return Err(Reject::invalid("bad proof"));
         }
+        if !self.checkable(job) {
+            return Ok(Checked::Unchecked);
+        }
         if !self.meets(&share.hash, easiest) {
             return Err(Reject::low_difficulty(format!("high-hash {}", share.hash)));
         }
@@ -194,9 +203,17 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     }
 
     fn fingerprint(&self, share: &TestShare) -> Fingerprint {
-        let mut hasher = DefaultHasher::new();
-        share.hash(&mut hasher);
-        Fingerprint { share: hasher.finish(), nonce: None }
+        let hash_of = |part: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            part(&mut hasher);
+            hasher.finish()
+        };
+        let extranonce2 = share.extranonce2.as_bytes();
+        let several = extranonce2.first() == Some(&0x5e);
+        Fingerprint {
+            share: hash_of(&|hasher| share.hash(hasher)),
+            nonce: several.then(|| hash_of(&|hasher| extranonce2.hash(hasher))),
+        }
     }
 
     fn block_target(&self, _: &TestJob, _: &Announced) -> Option<Target> {
@@ -254,13 +271,14 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             let remedy = "set a smaller `prefix_bytes`";
             return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
         }
-        let wide = self.wide && known != Some(Answer::Usual);
+        let may_fall_back = self.wide && known != Some(Answer::Usual);
+        let wide = may_fall_back || self.asks_split && known == Some(Answer::Other);
         Ok(Split {
             extranonce1: given.extranonce1.clone(),
             prefix_bytes,
             rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
-            wide,
-            probe: None,
+            wide: may_fall_back,
+            probe: (self.asks_split && !wide).then_some(extranonce2),
             remark: None,
         })
     }
@@ -324,11 +342,16 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     }
 
     fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {
-        Wanted::sure(match (announced.target, announced.difficulty) {
+        let target = match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
             (None, None) => scale().target(Difficulty::ONE),
-        })
+        };
+        if !self.asks_scale {
+            return Wanted::sure(target);
+        }
+        let easier = Target::new(target.value().saturating_shl(8));
+        Wanted::either(Habit::DifficultyScale, target, easier)
     }
 
     fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {

@@ -9,6 +9,7 @@
 //! [`view`](Upstream::view) to the sessions whenever [`UpstreamEvent::View`] comes.
 
 mod brake;
+mod calls;
 mod config;
 mod events;
 mod jobs;
@@ -28,17 +29,19 @@ use crate::channel::{ChannelView, Ground, PoolShared, Submission};
 use crate::dialect::{Announced, Dialect, PoolEvent, Split, Subscribed};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
-use crate::habits::{Answer, Habit, HabitBook};
+use crate::grounds::{Claim, Grounds};
+use crate::habits::{Answer, Habit, HabitBook, Habits, Learnt};
 use crate::job::Generation;
-use crate::rpc::{Message, PoolError};
+use crate::rpc::{Id, Message, PoolError};
 use crate::space::Space;
+use crate::strikes::{Patience, Strikes};
 use crate::transmit::Transmit;
 
 use brake::Brake;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
-use jobs::Jobs;
+use jobs::{Jobs, Place};
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
@@ -46,14 +49,16 @@ use requests::{Request, Requests};
 use resubmit::Resubmit;
 use silence::Silence;
 
-/// How long a pool may take to answer a subscribe or an authorize.
-const LOGIN_WITHIN: Duration = Duration::from_secs(10);
+/// How long a pool may take to answer a subscribe. A proxy may keep us waiting for a place.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(20);
+/// How long it may take to answer an authorize.
+const AUTHORIZE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a pool may take to judge a share.
 pub const VERDICT_WITHIN: Duration = Duration::from_secs(30);
 /// So many shares in a row without an answer mean that the pool is gone.
 const MAX_UNANSWERED: u32 = 3;
-/// The most lines without sense that are borne on one connection.
-const MAX_BAD_LINES: u8 = 5;
+/// How many lines without sense are borne on one connection.
+const BAD_LINES: Patience = Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 /// A second overlong line within this time ends the connection.
 const OVERLONG_PARDON: Duration = Duration::from_secs(60);
 
@@ -72,9 +77,18 @@ pub struct Upstream<D: Dialect, T> {
     resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     habits: HabitBook,
+    /// The habits that have been acted on.
+    followed: Habits,
+    grounds: Grounds,
     announced: Announced,
     subscribed: Option<Subscribed>,
     ground: Option<Ground>,
+    /// The right to the ground's extranonce1.
+    claim: Option<Claim>,
+    /// The ground is to be divided anew with the next work that the pool has not told before.
+    divides_anew: bool,
+    /// The request whose answer has not come in time, and was gone without.
+    late_authorize: Option<u64>,
     generation: Generation,
     /// The generation that the former connection ended with.
     former: Generation,
@@ -85,7 +99,8 @@ pub struct Upstream<D: Dialect, T> {
     /// Whether the pool took a share on the present, or the last, connection.
     served: bool,
     unanswered: u32,
-    bad_lines: u8,
+    bad_lines: Strikes,
+    answers: Strikes,
     overlong: Option<Instant>,
 }
 
@@ -102,12 +117,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// share where there is only one.
     #[must_use]
     pub fn new(dialect: Arc<D>, config: UpstreamConfig, shared: impl Into<PoolShared>) -> Self {
-        let PoolShared { ids, habits } = shared.into();
+        let PoolShared { ids, habits, grounds } = shared.into();
         Self {
             brake: Brake::new(config.max_shares_per_second),
             pacer: Pacer::new(dialect.pace()),
             jobs: Jobs::new(ids),
+            followed: habits.known(),
             habits,
+            grounds,
             resubmit: Resubmit::new(config.resubmit),
             dialect,
             config,
@@ -115,18 +132,22 @@ impl<D: Dialect, T> Upstream<D, T> {
             transmit: Transmit::new(),
             events: VecDeque::new(),
             requests: Requests::new(),
-            names: Names::new(),
+            names: Names::default(),
             silence: Silence::default(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
+            claim: None,
+            divides_anew: false,
+            late_authorize: None,
             generation: Generation(0),
             former: Generation(0),
             next_extranonce: None,
             accepted: 0,
             served: false,
             unanswered: 0,
-            bad_lines: 0,
+            bad_lines: Strikes::new(BAD_LINES),
+            answers: Strikes::new(calls::ANSWERS),
             overlong: None,
         }
     }
@@ -142,7 +163,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.silence.begin();
         self.announced = Announced::default();
         self.next_extranonce = None;
-        self.bad_lines = 0;
+        self.late_authorize = None;
+        self.divides_anew = false;
+        self.followed = self.habits.known();
+        self.bad_lines = Strikes::new(BAD_LINES);
         self.unanswered = 0;
         self.overlong = None;
         let id = self.requests.push(Request::Subscribe, now);
@@ -161,6 +185,9 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
         }
         self.phase = Phase::Offline;
+        if let Some(claim) = &self.claim {
+            claim.set_live(false);
+        }
         self.transmit.clear();
         self.names.forget();
         if let Some(notice) = self.brake.release() {
@@ -173,8 +200,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             written.filter_map(|(id, ticket)| resubmit.hold_written(id, ticket, now)).collect();
         lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
         for ticket in lost {
-            let verdict = Err(Reject::lost());
-            self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+            self.give_verdict(ticket, Err(Reject::lost()));
         }
         self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);
@@ -186,32 +212,39 @@ impl<D: Dialect, T> Upstream<D, T> {
             return;
         }
         self.silence.heard(now);
+        self.follow_habits();
         let Ok(message) = Message::parse(line) else {
-            self.bad_lines += 1;
             let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
             self.notice(Notice::BadLine(start));
-            if self.bad_lines >= MAX_BAD_LINES {
+            if self.bad_lines.strike(now) {
                 self.down(DownReason::BadLines, now);
             }
             return;
         };
+        self.bad_lines.good_deed();
         match &message.method {
-            Some(method) => {
-                let empty = serde_json::value::RawValue::NULL;
-                let event = self.dialect.parse_event(method, message.params.unwrap_or(empty));
-                match event {
-                    Ok(event) => {
-                        self.handle_event(event, now);
-                        self.look_at_flow(now);
-                    }
-                    Err(error) => {
-                        self.notice(Notice::Unusable { method: shown(method), error });
-                    }
-                }
-            }
-            None => self.handle_answer(&message, now),
+            Some(method) => self.handle_call(method, &message, now),
+            None => self.handle_answer(&message, line, now),
         }
         self.resubmit(now);
+    }
+
+    fn handle_call(&mut self, method: &str, message: &Message<'_>, now: Instant) {
+        let empty = serde_json::value::RawValue::NULL;
+        match self.dialect.parse_event(method, message.params.unwrap_or(empty)) {
+            Ok(PoolEvent::Unknown) => {
+                let wants_answer = message.id.and_then(|id| Id::new(Some(id)));
+                if let Some(id) = wants_answer.filter(|_| self.answers.is_patient(now)) {
+                    self.answers.strike(now);
+                    calls::answer(&id, method, &self.config.agent, &mut self.transmit);
+                }
+            }
+            Ok(event) => {
+                self.handle_event(event, now);
+                self.look_at_flow(now);
+            }
+            Err(error) => self.notice(Notice::Unusable { method: shown(method), error }),
+        }
     }
 
     /// A line from the pool was too long and has been skipped.
@@ -235,10 +268,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         match self.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
-            Err(ticket) => {
-                let verdict = Err(Reject::overflow("pool connection saturated"));
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
-            }
+            Err(ticket) => self.give_verdict(ticket, Err(Reject::saturated())),
         }
     }
 
@@ -247,6 +277,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Offline {
             return self.resubmit(now);
         }
+        self.follow_habits();
         self.publish_settled(now);
         self.look_at_flow(now);
         self.expire_requests(now);
@@ -265,6 +296,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.jobs.settles_at(),
             self.requests.next_deadline(),
             self.pacer.next_slot(),
+            self.names.gives_up_at(),
             self.brake.next_look(),
             self.probes_at(),
             self.resubmit.gives_up_at(),
@@ -280,7 +312,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             generation: self.generation,
             ground: self.ground.clone(),
             work: self.jobs.latest_of(self.generation),
-            pool_target: self.jobs.pool_target(),
+            wanted: self.jobs.in_force(),
             floor: self.brake.floor(),
         }
     }
@@ -329,14 +361,14 @@ impl<D: Dialect, T> Upstream<D, T> {
             PoolEvent::Notify(job) => self.take_job(job, now),
             PoolEvent::Difficulty(target) => {
                 self.announced.difficulty = Some(target);
-                self.target_announced();
+                self.target_announced(false);
             }
             PoolEvent::Target(target) => {
                 self.announced.target = Some(target);
                 if self.jobs.settles_at().is_some() {
                     self.publish_pending(now);
                 } else {
-                    self.target_announced();
+                    self.target_announced(D::TARGET_FOLLOWS_NOTIFY.is_some());
                 }
             }
             PoolEvent::Extranonce { extranonce1, size } => {
@@ -350,66 +382,109 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    fn target_announced(&mut self) {
-        if self.jobs.announce(&self.dialect, &self.announced) {
-            self.notice(Notice::Target(self.jobs.pool_target()));
-            self.events.push_back(UpstreamEvent::View);
-        }
-    }
-
     /// Makes what the pool gave the present ground; a new generation unless it is the same.
     /// `false` when there is no room in it: the connection is down then.
     fn settle_on(&mut self, given: Subscribed, now: Instant) -> bool {
         let known = self.habits.known().get(Habit::Split);
         let split = self.dialect.split(&given, self.config.prefix_bytes, known);
         self.subscribed = Some(given);
-        match split {
-            Ok(split) => {
-                if self.ground.as_ref().is_none_or(|ground| *ground.split != split) {
-                    self.new_ground(split);
+        let split = match split {
+            Ok(split) => split,
+            Err(error) => {
+                self.down(DownReason::NoRoom(error), now);
+                return false;
+            }
+        };
+        let same = self.ground.as_ref().is_some_and(|ground| *ground.split == split);
+        if same && self.claim.as_ref().is_some_and(Claim::holds) {
+            return true;
+        }
+        let (number, own) = (self.config.number, self.claim.as_ref());
+        match self.grounds.claim(&split, self.config.max_rigs, number, own) {
+            Ok((claim, space)) => {
+                claim.set_live(self.phase == Phase::Live);
+                self.claim = Some(claim);
+                // A space that was left and claimed again is the same, with all that was told in it.
+                if !same || self.ground.as_ref().is_none_or(|g| !g.space.is_same(&space)) {
+                    self.new_ground(split, space);
                 }
                 true
             }
-            Err(error) => {
-                self.down(DownReason::NoRoom(error), now);
+            Err(clash) => {
+                self.down(DownReason::SameExtranonce(clash), now);
                 false
             }
         }
     }
 
-    fn new_ground(&mut self, split: Split) {
-        let space = Space::new(split.prefix_bytes, self.config.max_rigs);
+    fn new_ground(&mut self, split: Split, space: Space) {
         let capacity = space.capacity();
         self.generation = self.jobs.ids().next_generation();
         self.accepted = 0;
         self.jobs.forget();
         let split = Arc::new(split);
-        let ids = Arc::clone(self.jobs.ids());
-        self.ground = Some(Ground { split: Arc::clone(&split), space, ids });
+        let (ids, habits) = (Arc::clone(self.jobs.ids()), self.habits.clone());
+        self.ground = Some(Ground { split: Arc::clone(&split), space, ids, habits });
         self.notice(Notice::Ground { split, capacity });
         self.events.push_back(UpstreamEvent::View);
     }
 
     /// The pool refused a share for its form. If the split is one that stricter pools do not take,
-    /// and none was taken so far, the stricter one is used from now on.
-    fn fall_back(&mut self, error: &PoolError, now: Instant) {
+    /// and none was taken so far, the stricter one is used from now on; `true` then.
+    fn fall_back(&mut self, error: &PoolError, now: Instant) -> bool {
         let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
         if !wide || self.accepted > 0 {
-            return;
+            return false;
         }
-        let Some(given) = self.subscribed.clone() else { return };
-        self.habits.learn(Habit::Split, Answer::Usual);
-        self.notice(Notice::Fallback { error: error.clone() });
+        let Some(given) = self.subscribed.clone() else { return false };
+        let learnt = self.habits.learn(Habit::Split, Answer::Usual);
+        self.learn(learnt, &error.to_string());
+        self.divides_anew = false;
         // The work goes on under the new leases: its shares were worth nothing under the old.
         let before = self.generation;
         let work = self.jobs.latest();
         // The same ground again would have the same leases, to which the work was told already.
         if self.settle_on(given, now)
             && self.generation != before
-            && let Some(work) = work
+            && let (Some(work), Some(ground)) = (work, &self.ground)
         {
-            self.jobs.readopt(work, self.generation);
+            let place = Place { space: &ground.space, generation: self.generation };
+            self.jobs.readopt(work, &place);
         }
+        true
+    }
+
+    /// Says what was found out about the pool, and acts on it.
+    fn learn(&mut self, learnt: Option<Learnt>, why: &str) {
+        if let Some(learnt) = learnt {
+            self.notice(Notice::Learnt { learnt, why: why.to_owned() });
+        }
+        self.follow_habits();
+    }
+
+    /// Acts on what has been found out about the pool, here or on another connection to it.
+    fn follow_habits(&mut self) {
+        let known = self.habits.known();
+        let before = std::mem::replace(&mut self.followed, known);
+        if known == before {
+            return;
+        }
+        let news = |habit| known.get(habit) != before.get(habit);
+        if news(Habit::Names) {
+            self.follow_names();
+        }
+        self.divides_anew |= news(Habit::Split);
+        let at_once = known.get(Habit::DifficultyFrom) == Some(Answer::Other);
+        let enforced = at_once && self.jobs.enforce();
+        if enforced || news(Habit::NotifyTarget) || news(Habit::DifficultyScale) {
+            self.target_changed();
+        }
+    }
+
+    /// A share has a verdict that the pool did not give.
+    fn give_verdict(&mut self, ticket: T, verdict: Result<(), Reject>) {
+        let (after, weighs) = (None, false);
+        self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
     }
 
     /// Gives the connection up, once: from here on the session is as good as disconnected.

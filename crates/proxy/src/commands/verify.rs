@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::Outcome;
 use crate::config::OptionTable;
-use crate::registry::{FromConfig, Registry, configured};
+use crate::registry::{Configured, FromConfig, Registry, configured};
 
 /// The longest line: a notify with many transaction ids, and the ids again.
 const MAX_LINE: usize = 1024 * 1024;
@@ -202,7 +202,8 @@ pub fn judge<D: FromConfig>(request: &Request<'_>) -> Answer {
 
 fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
     let (pool, route) = request.options.clone().partition(D::POOL_OPTIONS);
-    let dialect: D = configured(&route, &pool).map_err(|error| in_field("options", error))?;
+    let Configured { dialect, .. } =
+        configured::<D>(&route, &pool).map_err(|error| in_field("options", error))?;
     let job = job(&dialect, request)?;
     let extranonce1: Extranonce =
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;

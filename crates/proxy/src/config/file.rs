@@ -101,6 +101,8 @@ pub(super) struct ProfileTable {
     #[serde(default)]
     pub(super) max_extranonce1: Option<Bounded<1, 32>>,
     #[serde(default)]
+    pub(super) extranonce2: Option<Bounded<1, 32>>,
+    #[serde(default)]
     pub(super) set_extranonce: Option<bool>,
     #[serde(default)]
     pub(super) difficulty: Option<Positive>,

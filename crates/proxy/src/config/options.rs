@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use orepass_stratum::habits::{Answer, Habit};
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
@@ -57,6 +58,27 @@ impl OptionTable {
     /// `true` or `false`.
     pub fn flag(&self, key: &str, errors: &mut OptionError) -> Option<bool> {
         Some(self.read(key, "true or false", errors, Value::as_bool)?.value)
+    }
+
+    /// What the operator says of a pool's habit: `"auto"`, or one of its words; those that are
+    /// `true` and `false` also without quotes.
+    pub fn habit(&self, habit: Habit, errors: &mut OptionError) -> Option<Answer> {
+        let text = |value: &Value| {
+            let flag = value.as_bool().map(|flag| flag.to_string());
+            flag.or_else(|| value.as_str().map(str::to_owned))
+        };
+        let words = [Answer::Usual, Answer::Other].map(|answer| habit.word(answer));
+        let [usual, other] = words;
+        self.read(habit.name(), &format!("\"auto\", {usual} or {other}"), errors, text)?
+            .and_then(
+                |text| match habit.of_word(&text) {
+                    None if text == "auto" => Ok(None),
+                    None => Err(format!("expected \"auto\", {usual} or {other}, found {text:?}")),
+                    known => Ok(known),
+                },
+                errors,
+            )
+            .flatten()
     }
 
     /// Sorts the entries into those of the given names and the others.
@@ -217,6 +239,28 @@ mod tests {
              unknown option `flag`, did you mean `flags`?; \
              the option `other` belongs into [route.pool.options]"
         );
+    }
+
+    #[test]
+    fn habits_are_read_in_their_words() {
+        let read = |text: &str, habit| {
+            let mut errors = OptionError::default();
+            let answer = table(text).habit(habit, &mut errors);
+            errors.or(answer).map_err(|error| error.to_string())
+        };
+        for text in ["names = false", "names = 'false'"] {
+            assert_eq!(read(text, Habit::Names), Ok(Some(Answer::Other)));
+        }
+        assert_eq!(read("names = true", Habit::Names), Ok(Some(Answer::Usual)));
+        assert_eq!(read("names = 'auto'", Habit::Names), Ok(None));
+        assert_eq!(read("", Habit::Names), Ok(None));
+        let at_once = read("difficulty_from = 'at_once'", Habit::DifficultyFrom);
+        assert_eq!(at_once, Ok(Some(Answer::Other)));
+        assert_eq!(
+            read("difficulty_from = 'job'", Habit::DifficultyFrom).unwrap_err(),
+            "expected \"auto\", notify or at_once, found \"job\""
+        );
+        assert!(read("names = 1", Habit::Names).unwrap_err().contains("found one of type integer"));
     }
 
     #[test]

@@ -163,11 +163,13 @@ impl Check<'_> {
         let firmware = Firmware {
             dedicated: table.dedicated,
             max_extranonce1: table.max_extranonce1.map(|bytes| bytes.get() as usize),
+            extranonce2: table.extranonce2.map(|bytes| bytes.get() as usize),
             set_extranonce: table.set_extranonce,
             difficulty: table.difficulty.map(Positive::difficulty),
         };
         if firmware == Firmware::default() {
-            let needs = "`dedicated`, `max_extranonce1`, `set_extranonce` or `difficulty`";
+            let needs =
+                "`dedicated`, `max_extranonce1`, `extranonce2`, `set_extranonce` or `difficulty`";
             self.note(span, format!("this profile changes nothing: set {needs}"));
         }
         Profile { agent: table.agent, worker: table.worker, firmware }

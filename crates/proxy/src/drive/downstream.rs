@@ -11,7 +11,6 @@ use bytes::Buf;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
 use orepass_stratum::error::Reject;
-use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::Generation;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::verdict::Verdict;
@@ -23,8 +22,8 @@ use super::accounts::Accounts;
 use crate::clock::now;
 use crate::rig_log::RigLog;
 use crate::roster::Entry;
-use crate::route::Route;
 use crate::route::channel::Channel;
+use crate::route::{Needs, Route};
 use crate::ticket::{Mail, Ticket, mailbox};
 
 use seating::{Place, Wait, seats_changed, shown};
@@ -59,9 +58,10 @@ where
         place: None,
         former: None,
         waiting: None,
+        held: false,
         leave_at: None,
         plan: route.plan(),
-        firmware: Firmware::default(),
+        needs: Needs::default(),
         slot: None,
         expected: None,
         mailbox: sender,
@@ -81,15 +81,17 @@ struct Served<D: Dialect> {
     /// The channel that the rig sat on before, for shares of the jobs that it was told there.
     former: Option<(Generation, Arc<Channel<D>>)>,
     waiting: Option<Wait<D>>,
+    /// Lines have come that are not taken in yet.
+    held: bool,
     /// When the rig is closed, since it belongs elsewhere and cannot be told so.
     leave_at: Option<Instant>,
     plan: watch::Receiver<u64>,
     /// What is known of the rig's firmware.
-    firmware: Firmware,
+    needs: Needs,
     /// The lease that it had when it was here before.
     slot: Option<u64>,
     /// What it was taken to need, since a rig of its kind should come back.
-    expected: Option<Firmware>,
+    expected: Option<Needs>,
     mailbox: mpsc::Sender<Mail>,
     entry: Entry,
     route: Arc<Route<D>>,
@@ -120,13 +122,19 @@ impl<D: Dialect> Served<D> {
             }
             let unwritten = self.session.transmit().remaining();
             let ready = unwritten < MAX_UNWRITTEN && !stopping;
+            // Whoever sends nothing but rubbish is read slowly.
+            let reads = ready && self.session.reads_at().is_none_or(|at| at <= now());
+            if reads && std::mem::take(&mut self.held) {
+                self.take_lines(&mut lines);
+                continue;
+            }
             unwritten_since = unwritten_since.filter(|_| unwritten > 0);
             let slow =
                 (unwritten > 0).then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
             let timeout = self.deadline();
             lines.buffer().reserve(READ_SIZE);
             tokio::select! {
-                read = reader.read_buf(lines.buffer()), if ready => match read {
+                read = reader.read_buf(lines.buffer()), if reads => match read {
                     Ok(1..) => self.take_lines(&mut lines),
                     Ok(0) | Err(_) => return CloseReason::Gone,
                 },
@@ -166,7 +174,8 @@ impl<D: Dialect> Served<D> {
                 Err(error) => self.session.handle_line_error(error),
             }
             self.forward();
-            if self.session.is_closed() {
+            self.held = self.session.reads_at().is_some_and(|next| next > at);
+            if self.held || self.session.is_closed() {
                 return;
             }
         }
@@ -184,6 +193,10 @@ impl<D: Dialect> Served<D> {
         }
         let rig = Arc::clone(self.entry.rig());
         let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox);
+        let ticket = match submission.hash.filter(|_| submission.is_block) {
+            Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
+            None => ticket,
+        };
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
@@ -194,7 +207,7 @@ impl<D: Dialect> Served<D> {
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
         if let Err(Some(ticket)) = channel.submit(submission, ticket) {
-            ticket.resolve(Err(Reject::overflow("pool connection saturated")));
+            ticket.resolve(Err(Reject::saturated()));
             self.relieve();
         }
     }
@@ -229,10 +242,16 @@ impl<D: Dialect> Served<D> {
                 Event::Conduct(turn, guess) => self.turn(turn, guess),
                 Event::Misfit(diagnosis) => self.misfit(diagnosis),
                 Event::Told(job) => trace!(%job, "told"),
-                Event::Block { job, hash } => self.log.block(job, &hash),
+                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
+                Event::Proven(merit) => self.proven(merit),
                 Event::BadLine(what) => self.log.bad_line(what),
                 Event::Remark(remark) => self.log.remark(&remark),
-                Event::Closed(reason) => return Some(reason),
+                Event::Closed(reason) => {
+                    if reason == CloseReason::Flood {
+                        self.punish();
+                    }
+                    return Some(reason);
+                }
             }
         }
         None
@@ -244,7 +263,8 @@ impl<D: Dialect> Served<D> {
         let patience = self.waiting.as_ref().map(Wait::until);
         // What has passed has been acted on; only the session sets its own again.
         let ahead = |at: &Instant| *at > now();
-        let own = [stranded, patience].into_iter().flatten().filter(ahead);
+        let own = [stranded, patience, self.session.reads_at()];
+        let own = own.into_iter().flatten().filter(ahead);
         own.chain(self.leave_at).chain(self.session.poll_timeout()).min()
     }
 

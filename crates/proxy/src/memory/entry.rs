@@ -1,10 +1,8 @@
-//! What is remembered of a worker and of a firmware, and how it stands in the file.
+//! What is remembered of workers, of their firmware and of pools, and how it stands in the file.
 
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use rusqlite::types::Type;
 use rusqlite::{Row, Statement, params};
 
 /// The most bytes of a text that is remembered.
@@ -34,31 +32,36 @@ impl WorkerState {
     }
 }
 
-/// What was found out about a firmware.
+/// What a worker's rig has shown of its firmware.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirmwareState {
-    /// Whether it needs a pool connection to itself.
-    pub dedicated: bool,
+    /// The name that the software gives itself.
+    pub agent: Arc<str>,
+    /// The word for what it does wrong, such as `ignores_extranonce2_size`, where that keeps it
+    /// from sharing a pool connection; empty where nothing does. At most 256 bytes of it.
+    pub alone: Arc<str>,
     /// Whether it takes `mining.set_extranonce`; none while that is not known.
     pub set_extranonce: Option<bool>,
-    /// Why, as a short word such as `ignores_extranonce2_size`; at most 256 bytes of it.
-    pub reason: Arc<str>,
+    /// Whether it had a good share on a connection that it shared.
+    pub shares: bool,
     /// When it was last seen, in Unix seconds.
     pub seen: u64,
 }
 
-/// A firmware where it was met.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct FirmwareKey {
-    agent: Arc<str>,
-    address: IpAddr,
+/// What was learnt of a pool's habit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HabitState {
+    /// The word for it.
+    pub answer: Arc<str>,
+    /// When, in Unix seconds.
+    pub learnt: u64,
 }
 
-impl FirmwareKey {
-    pub(super) fn new(agent: &str, address: IpAddr) -> Self {
-        let end = agent.floor_char_boundary(MAX_TEXT);
-        Self { agent: agent[..end].into(), address: address.to_canonical() }
-    }
+/// A habit of a server: its host and port, and the habit's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct HabitKey {
+    pub(super) server: Arc<str>,
+    pub(super) habit: Arc<str>,
 }
 
 /// The start of a text that is not too long to be remembered.
@@ -130,32 +133,68 @@ impl Kept for WorkerState {
 }
 
 impl Kept for FirmwareState {
-    type Key = FirmwareKey;
-    const READ: &'static str = "SELECT route, agent, address, dedicated, set_extranonce, reason, \
-         seen FROM firmware ORDER BY seen DESC";
-    const PUT: &'static str = "INSERT OR REPLACE INTO firmware \
-         (route, agent, address, dedicated, set_extranonce, reason, seen) \
+    type Key = Arc<str>;
+    const READ: &'static str = "SELECT route, worker, agent, alone, set_extranonce, shares, seen \
+         FROM rig_firmware ORDER BY seen DESC";
+    const PUT: &'static str = "INSERT OR REPLACE INTO rig_firmware \
+         (route, worker, agent, alone, set_extranonce, shares, seen) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    const REMOVE: &'static str =
-        "DELETE FROM firmware WHERE route = ?1 AND agent = ?2 AND address = ?3";
-    const REMOVE_ALL: &'static str = "DELETE FROM firmware WHERE route = ?1";
-    const FORGET: &'static str = "DELETE FROM firmware WHERE seen < ?1";
+    const REMOVE: &'static str = "DELETE FROM rig_firmware WHERE route = ?1 AND worker = ?2";
+    const REMOVE_ALL: &'static str = "DELETE FROM rig_firmware WHERE route = ?1";
+    const FORGET: &'static str = "DELETE FROM rig_firmware WHERE seen < ?1";
 
     fn seen(&self) -> u64 {
         self.seen
     }
 
     fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<(Self::Key, Self)> {
-        let address = row.get_ref(2)?.as_str()?.parse().map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(2, Type::Text, Box::new(error))
-        })?;
         let firmware = Self {
-            dedicated: row.get(3)?,
+            agent: cut(row.get(2)?),
+            alone: cut(row.get(3)?),
             set_extranonce: row.get(4)?,
-            reason: cut(row.get(5)?),
+            shares: row.get(5)?,
             seen: time(row.get(6)?).min(now),
         };
-        Ok((FirmwareKey { agent: row.get(1)?, address }, firmware))
+        Ok((row.get(1)?, firmware))
+    }
+
+    fn put(
+        &self,
+        put: &mut Statement<'_>,
+        route: &str,
+        worker: &Self::Key,
+    ) -> rusqlite::Result<usize> {
+        let Self { agent, alone, set_extranonce, shares, seen } = self;
+        put.execute(params![route, worker, agent, alone, set_extranonce, shares, column(*seen)])
+    }
+
+    fn remove(
+        remove: &mut Statement<'_>,
+        route: &str,
+        worker: &Self::Key,
+    ) -> rusqlite::Result<usize> {
+        remove.execute(params![route, worker])
+    }
+}
+
+impl Kept for HabitState {
+    type Key = HabitKey;
+    const READ: &'static str =
+        "SELECT route, server, habit, answer, learnt FROM habit ORDER BY learnt DESC";
+    const PUT: &'static str = "INSERT OR REPLACE INTO habit \
+         (route, server, habit, answer, learnt) VALUES (?1, ?2, ?3, ?4, ?5)";
+    const REMOVE: &'static str =
+        "DELETE FROM habit WHERE route = ?1 AND server = ?2 AND habit = ?3";
+    const REMOVE_ALL: &'static str = "DELETE FROM habit WHERE route = ?1";
+    const FORGET: &'static str = "DELETE FROM habit WHERE learnt < ?1";
+
+    fn seen(&self) -> u64 {
+        self.learnt
+    }
+
+    fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<(Self::Key, Self)> {
+        let key = HabitKey { server: row.get(1)?, habit: row.get(2)? };
+        Ok((key, Self { answer: cut(row.get(3)?), learnt: time(row.get(4)?).min(now) }))
     }
 
     fn put(
@@ -164,22 +203,11 @@ impl Kept for FirmwareState {
         route: &str,
         key: &Self::Key,
     ) -> rusqlite::Result<usize> {
-        let Self { dedicated, set_extranonce, reason, seen } = self;
-        let FirmwareKey { agent, address } = key;
-        let address = address.to_string();
-        put.execute(params![
-            route,
-            agent,
-            address,
-            dedicated,
-            set_extranonce,
-            reason,
-            column(*seen)
-        ])
+        put.execute(params![route, key.server, key.habit, self.answer, column(self.learnt)])
     }
 
     fn remove(remove: &mut Statement<'_>, route: &str, key: &Self::Key) -> rusqlite::Result<usize> {
-        remove.execute(params![route, key.agent, key.address.to_string()])
+        remove.execute(params![route, key.server, key.habit])
     }
 }
 

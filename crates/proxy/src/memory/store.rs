@@ -21,7 +21,8 @@ const BUSY_FOR: Duration = Duration::from_secs(2);
 const BATCH: usize = 512;
 
 /// What makes each version of the format of the one before; `user_version` counts them.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE job_id (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         mark INTEGER NOT NULL
@@ -45,7 +46,30 @@ const MIGRATIONS: [&str; 1] = ["
         seen INTEGER NOT NULL,
         PRIMARY KEY (route, agent, address)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- Firmware was known by software and address, where one rig spoke for all.
+    DROP TABLE firmware;
+    CREATE TABLE rig_firmware (
+        route TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        alone TEXT NOT NULL,
+        set_extranonce INTEGER,
+        shares INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (route, worker)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE habit (
+        route TEXT NOT NULL,
+        server TEXT NOT NULL,
+        habit TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        learnt INTEGER NOT NULL,
+        PRIMARY KEY (route, server, habit)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Why there is no state file to use. It is the operator's, or the disk's.
 #[derive(Debug, Error)]
@@ -148,6 +172,7 @@ impl Store {
         for (route, part) in contents.parts() {
             write_table(&mut self.db, &route, &part.workers)?;
             write_table(&mut self.db, &route, &part.firmware)?;
+            write_table(&mut self.db, &route, &part.habits)?;
         }
         Ok(())
     }
@@ -187,6 +212,7 @@ fn read(db: &Connection, now: u64) -> rusqlite::Result<Contents> {
     let contents = Contents::new(true, first_id(mark, now));
     read_table(db, now, &contents, |part| &part.workers)?;
     read_table(db, now, &contents, |part| &part.firmware)?;
+    read_table(db, now, &contents, |part| &part.habits)?;
     Ok(contents)
 }
 

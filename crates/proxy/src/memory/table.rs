@@ -38,6 +38,10 @@ impl<V: Kept> Table<V> {
         self.entries.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&V::Key, &V)> {
+        self.entries.iter()
+    }
+
     pub(super) fn get(&self, key: &V::Key) -> Option<&V> {
         self.entries.get(key)
     }

@@ -11,7 +11,7 @@ use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::Reject;
 use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -218,6 +218,7 @@ impl<D: Dialect> Task<D> {
         let config = &self.route.config;
         let pool = self.route.pool(self.pool);
         let upstream = UpstreamConfig {
+            number: self.log.channel,
             prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
             resubmit: pool.resubmit,
@@ -244,15 +245,16 @@ impl<D: Dialect> Task<D> {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
+        self.route.refresh_habits(self.pool);
         upstream.handle_connected(now());
         let ending = self.closing.clone();
-        let Self { inbox, signals, view, route, log, pool, place, .. } = self;
-        let pool = *pool;
+        let Self { inbox, signals, view, route, log, pool, place, dedicated, .. } = self;
+        let (pool, dedicated) = (*pool, *dedicated);
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
             UpstreamEvent::Reconnect { host, port } => {
                 redirected(route, place, log, host.as_deref(), port)
             }
-            event => take_event(route, pool, log, view, upstream, event),
+            event => take_event(route, (pool, dedicated), log, view, upstream, event),
         };
         pump(upstream, reader, writer, inbox, signals, &ending, on_event).await
     }
@@ -261,7 +263,8 @@ impl<D: Dialect> Task<D> {
     fn drain(&self, upstream: &mut Upstream<D, Ticket>) {
         while let Some(event) = upstream.poll_event() {
             // Nothing of it can end the connection any more.
-            let _ = take_event(&self.route, self.pool, &self.log, &self.view, upstream, event);
+            let whose = (self.pool, self.dedicated);
+            let _ = take_event(&self.route, whose, &self.log, &self.view, upstream, event);
         }
     }
 
@@ -311,7 +314,7 @@ fn redirected<D: Dialect>(
 
 fn take_event<D: Dialect>(
     route: &Arc<Route<D>>,
-    pool: PoolIndex,
+    (pool, dedicated): (PoolIndex, bool),
     log: &Log,
     view: &watch::Sender<ChannelView<D>>,
     upstream: &Upstream<D, Ticket>,
@@ -332,9 +335,9 @@ fn take_event<D: Dialect>(
             }
             route.bump();
         }
-        UpstreamEvent::Verdict { ticket, verdict, after } => {
+        UpstreamEvent::Verdict { ticket, verdict, after, weighs } => {
             let stale = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::Stale);
-            if after.is_some() && !stale {
+            if after.is_some() && weighs && !stale {
                 route.mention(|choice, now| choice.verdict(pool, verdict.is_ok(), now));
             }
             ticket.resolve(verdict);
@@ -342,24 +345,18 @@ fn take_event<D: Dialect>(
         UpstreamEvent::LateVerdict => route.book.late_verdict(),
         UpstreamEvent::Resent => route.book.resent(),
         UpstreamEvent::ResentDuplicate => route.book.resent_duplicate(),
+        UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
+            route.clashes(clash.connection, !dedicated);
+            return ControlFlow::Break(End::SameExtranonce);
+        }
         UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
         // It comes too late to be followed.
         UpstreamEvent::Reconnect { .. } => {}
         UpstreamEvent::Notice(notice) => {
-            match &notice {
-                // Also one that the pool changes to later.
-                Notice::Live | Notice::Ground { .. } if upstream.is_live() => {
-                    let ground = upstream.view().ground;
-                    let split = ground.map(|ground| ground.split);
-                    if let Some(split) = split
-                        && route.has_extranonce(log.channel, pool, &split)
-                    {
-                        return ControlFlow::Break(End::SameExtranonce);
-                    }
-                }
-                _ => {}
+            if let Notice::Learnt { learnt, .. } = &notice {
+                route.remember_habit(pool, *learnt);
             }
-            log.notice(&notice);
+            log.notice(&notice, D::SCALES);
         }
     }
     ControlFlow::Continue(())

@@ -214,6 +214,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
 #[cfg(test)]
 mod tests {
     use orepass_hstratum::{Hstratum, Options};
+    use orepass_stratum::habits::Habits;
     use orepass_stratum::pools::Standing;
 
     use super::*;
@@ -231,6 +232,7 @@ mod tests {
             pass_password: false,
             start_difficulty: None,
             resubmit: false,
+            habits: Habits::default(),
             standing: Standing { rank: 0, weight: 1.0 },
         };
         let memory = memory.route("hns");

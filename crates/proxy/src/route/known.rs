@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::firmware::Firmware;
+use orepass_stratum::firmware::{Firmware, USUAL_EXTRANONCE2};
+use orepass_stratum::kinds::{Kinds, Merit};
 use orepass_stratum::penalties::Penalties;
 use orepass_stratum::target::Difficulty;
 use wildmatch::WildMatch;
@@ -39,13 +40,22 @@ impl Profile {
     }
 }
 
-/// What is told apart: software at an address.
+/// What is known of a rig's firmware.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Needs {
+    /// All of it.
+    pub(crate) firmware: Firmware,
+    /// The part that is sure: configured, or shown by the rig itself.
+    pub(crate) sure: Firmware,
+}
+
+/// What is told apart of rigs that have not said who they are: software at an address.
 type Kind = (Box<str>, IpAddr);
 
 /// Rigs that were closed and should come back.
 #[derive(Debug)]
 struct Expected {
-    firmware: Firmware,
+    needs: Needs,
     rigs: usize,
     until: Instant,
 }
@@ -55,43 +65,64 @@ struct Expected {
 pub(crate) struct Known {
     profiles: Vec<Profile>,
     memory: RouteMemory,
+    kinds: Mutex<Kinds>,
     penalties: Mutex<Penalties>,
     expected: Mutex<HashMap<Kind, Expected>>,
 }
 
 impl Known {
     pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory) -> Self {
-        Self { profiles, memory, penalties: Mutex::default(), expected: Mutex::default() }
+        let mut kinds = Kinds::default();
+        for (worker, state) in memory.all_firmware() {
+            kinds.failed(&state.agent, &worker, &needs(&state));
+            let merits = [
+                state.shares.then_some(Merit::Shares),
+                state.set_extranonce.filter(|takes| *takes).map(|_| Merit::Follows),
+            ];
+            merits.into_iter().flatten().for_each(|merit| kinds.did_well(&state.agent, merit));
+        }
+        let (penalties, expected) = Default::default();
+        Self { profiles, memory, kinds: Mutex::new(kinds), penalties, expected }
     }
 
-    /// What is known of a rig's firmware. What is configured goes before what was learnt, and
-    /// among profiles the first that says something.
-    pub(crate) fn firmware(&self, agent: &str, address: IpAddr, worker: Option<&str>) -> Firmware {
+    /// What a rig's firmware needs. What is configured goes before what the rig showed itself, and
+    /// that before what is `known` of such a login and what several of its kind showed; among
+    /// profiles the first that says something.
+    pub(crate) fn firmware(&self, agent: &str, worker: Option<&str>, known: Firmware) -> Needs {
         let profiles = self.profiles.iter().filter(|profile| profile.covers(agent, worker));
         let configured =
             profiles.fold(Firmware::default(), |firmware, profile| firmware.or(profile.firmware));
-        let learnt = self.memory.firmware(agent, address, unix_seconds());
-        configured.or(learnt.map_or_else(Firmware::default, |learnt| Firmware {
-            dedicated: learnt.dedicated,
-            set_extranonce: learnt.set_extranonce,
-            ..Firmware::default()
-        }))
+        let own = worker.and_then(|worker| self.memory.firmware(worker, unix_seconds()));
+        let sure = configured.or(own.as_ref().map(needs).unwrap_or_default());
+        let shares = own.is_some_and(|own| own.shares);
+        let mut kind = known.or(lock(&self.kinds).firmware(agent));
+        if shares {
+            // It has shown that it is not as others of its kind.
+            (kind.dedicated, kind.extranonce2) = (false, None);
+        }
+        Needs { firmware: sure.or(kind), sure }
     }
 
     /// A rig's shares showed what is wrong with its firmware.
-    pub(crate) fn learn(&self, agent: &str, address: IpAddr, diagnosis: Diagnosis) {
+    pub(crate) fn learn(&self, agent: &str, worker: &str, diagnosis: Diagnosis) {
         let Some(remedy) = Firmware::remedy(diagnosis) else { return };
-        let seen = unix_seconds();
-        let known = self.memory.firmware(agent, address, seen);
-        let learnt = FirmwareState {
-            dedicated: remedy.dedicated || known.as_ref().is_some_and(|known| known.dedicated),
-            set_extranonce: remedy
-                .set_extranonce
-                .or_else(|| known.and_then(|known| known.set_extranonce)),
-            reason: diagnosis.name().into(),
-            seen,
-        };
-        self.memory.remember_firmware(agent, address, learnt);
+        self.memory.remember_firmware((worker, agent), unix_seconds(), |state| {
+            if remedy.is_particular() {
+                state.alone = diagnosis.name().into();
+                state.shares = false;
+            }
+            state.set_extranonce = remedy.set_extranonce.or(state.set_extranonce);
+        });
+        lock(&self.kinds).failed(agent, worker, &remedy);
+    }
+
+    /// A rig's good share showed what its firmware can do.
+    pub(crate) fn proven(&self, agent: &str, worker: &str, merit: Merit) {
+        self.memory.remember_firmware((worker, agent), unix_seconds(), |state| match merit {
+            Merit::Shares => (state.shares, state.alone) = (true, Arc::default()),
+            Merit::Follows => state.set_extranonce = Some(true),
+        });
+        lock(&self.kinds).did_well(agent, merit);
     }
 
     /// What is remembered of a worker.
@@ -114,36 +145,110 @@ impl Known {
         });
     }
 
-    /// A rig is closed because its worker's profile, which it told too late, wants it elsewhere:
-    /// it is known when it comes back.
-    pub(crate) fn expect(&self, agent: &str, address: IpAddr, firmware: Firmware, now: Instant) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A rig is closed because what is known of its worker, which it told too late, wants it
+    /// elsewhere: it is known when it comes back.
+    pub(crate) fn expect(&self, agent: &str, address: IpAddr, needs: Needs, now: Instant) {
+        let mut expected = lock(&self.expected);
         if expected.len() >= MAX_EXPECTED {
             expected.retain(|_, expected| expected.until > now);
         }
         let (kind, until) = ((agent.into(), address), now + EXPECTED_FOR);
         if let Some(expected) = expected.get_mut(&kind) {
-            *expected = Expected { firmware, rigs: expected.rigs + 1, until };
+            *expected = Expected { needs, rigs: expected.rigs + 1, until };
         } else if expected.len() < MAX_EXPECTED {
-            expected.insert(kind, Expected { firmware, rigs: 1, until });
+            expected.insert(kind, Expected { needs, rigs: 1, until });
         }
     }
 
     /// What a rig that has come back is expected to need.
-    pub(crate) fn expected(&self, agent: &str, address: IpAddr, now: Instant) -> Option<Firmware> {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn expected(&self, agent: &str, address: IpAddr, now: Instant) -> Option<Needs> {
+        let mut expected = lock(&self.expected);
         let kind = (agent.into(), address);
         let found = expected.get_mut(&kind)?;
         found.rigs -= 1;
-        let firmware = (found.until > now).then_some(found.firmware);
-        if found.rigs == 0 || firmware.is_none() {
+        let needs = (found.until > now).then_some(found.needs);
+        if found.rigs == 0 || needs.is_none() {
             expected.remove(&kind);
         }
-        firmware
+        needs
     }
 
     /// The record of rigs that send rubbish.
     pub(crate) fn penalties(&self) -> MutexGuard<'_, Penalties> {
-        self.penalties.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.penalties)
+    }
+}
+
+/// What a worker's rig needs by what it showed.
+fn needs(state: &FirmwareState) -> Firmware {
+    let ignores_size = *state.alone == *Diagnosis::IgnoresExtranonce2Size.name();
+    Firmware {
+        dedicated: !state.alone.is_empty() && !ignores_size,
+        extranonce2: ignores_size.then_some(USUAL_EXTRANONCE2),
+        set_extranonce: state.set_extranonce.filter(|takes| !takes),
+        ..Firmware::default()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+
+    const HOME: &str = "farm.r1";
+
+    fn known() -> Known {
+        Known::new(Vec::new(), Memory::fleeting().route("hns"))
+    }
+
+    fn needs_of(known: &Known, worker: &str) -> Needs {
+        known.firmware("asic/1", Some(worker), Firmware::default())
+    }
+
+    #[test]
+    fn what_one_rig_does_wrong_is_not_charged_to_the_others_of_its_kind() {
+        let known = known();
+        known.learn("asic/1", "farm.bad", Diagnosis::IgnoresExtranonce2Size);
+        assert!(needs_of(&known, "farm.bad").sure.is_particular());
+        assert_eq!(needs_of(&known, HOME), Needs::default());
+        assert_eq!(known.firmware("asic/1", None, Firmware::default()), Needs::default());
+        for worker in ["farm.worse", "farm.worst"] {
+            known.learn("asic/1", worker, Diagnosis::IgnoresExtranonce2Size);
+        }
+        let needs = needs_of(&known, HOME);
+        assert!(needs.firmware.dedicated && !needs.sure.is_particular(), "a guess: {needs:?}");
+        known.proven("asic/1", "farm.good", Merit::Shares);
+        assert_eq!(needs_of(&known, HOME), Needs::default(), "one of them has shown the contrary");
+        assert!(needs_of(&known, "farm.bad").sure.is_particular());
+    }
+
+    #[test]
+    fn a_rig_that_shared_well_needs_nothing_else_whatever_is_said_of_its_kind() {
+        let known = known();
+        known.proven("asic/1", HOME, Merit::Shares);
+        let alone = Firmware { dedicated: true, ..Firmware::default() };
+        assert_eq!(known.firmware("asic/1", Some(HOME), alone), Needs::default());
+        known.learn("asic/1", HOME, Diagnosis::TruncatesExtranonce1);
+        assert!(needs_of(&known, HOME).sure.dedicated, "until it shows otherwise");
+        known.proven("asic/1", HOME, Merit::Shares);
+        assert_eq!(needs_of(&known, HOME), Needs::default());
+    }
+
+    #[test]
+    fn kinds_are_known_again_after_a_restart() {
+        let memory = Memory::fleeting();
+        let before = Known::new(Vec::new(), memory.route("hns"));
+        for worker in ["a", "b", "c"] {
+            before.learn("asic/1", worker, Diagnosis::IgnoresSetExtranonce);
+        }
+        let after = Known::new(Vec::new(), memory.route("hns"));
+        assert_eq!(needs_of(&after, "d").firmware.set_extranonce, Some(false));
+        after.proven("asic/1", "d", Merit::Follows);
+        let after = Known::new(Vec::new(), memory.route("hns"));
+        assert_eq!(needs_of(&after, "e").firmware.set_extranonce, None);
     }
 }

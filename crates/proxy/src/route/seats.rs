@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use orepass_stratum::channel::Seat;
-use orepass_stratum::dialect::{Dialect, Split};
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::downstream::Wait;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::space::NoLease;
+use orepass_stratum::space::{NoLease, Wish as LeaseWish};
 use tokio::sync::watch;
 
 use super::Route;
@@ -25,7 +26,7 @@ const CLOSE_JITTER: Duration = Duration::from_millis(250);
 
 /// What seat a rig wants.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish {
+pub struct Wish<'a> {
     /// At which pool.
     pub pool: PoolIndex,
     /// Whether it waits for leases that come free with the next work, before another connection
@@ -33,8 +34,8 @@ pub struct Wish {
     pub patient: bool,
     /// The channel that is passed over.
     pub not: Option<u64>,
-    /// The lease that it had before, by its number.
-    pub slot: Option<u64>,
+    /// The lease that it had before, and who it is.
+    pub lease: LeaseWish<'a>,
     /// What is known of its firmware.
     pub firmware: Firmware,
 }
@@ -43,8 +44,8 @@ pub struct Wish {
 pub enum Answer<D: Dialect> {
     /// Here is one.
     Seat(Seat, Arc<Channel<D>>),
-    /// There may be one soon: ask again when the route changes.
-    Wait,
+    /// There may be one soon: ask again when the route changes. With what is waited for.
+    Wait(Wait),
     /// There is none, and there will be none.
     Full(String),
 }
@@ -74,7 +75,7 @@ impl<D: Dialect> Drop for Waiting<D> {
 impl<D: Dialect> Route<D> {
     /// Joins the rigs that wait for a seat.
     pub fn wait(self: &Arc<Self>, firmware: &Firmware) -> Waiting<D> {
-        let alone = firmware.dedicated || firmware.max_extranonce1.is_some();
+        let alone = firmware.is_particular();
         self.waiting_like(alone).fetch_add(1, Ordering::Relaxed);
         Waiting { route: Arc::clone(self), alone, changed: self.changed.subscribe() }
     }
@@ -95,14 +96,14 @@ impl<D: Dialect> Route<D> {
 
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
     /// hold them, and those that cannot share one get one each.
-    pub fn seat(self: &Arc<Self>, wish: &Wish) -> Answer<D> {
-        let Wish { pool, patient, not, slot, firmware } = wish;
+    pub fn seat(self: &Arc<Self>, wish: &Wish<'_>) -> Answer<D> {
+        let Wish { pool, patient, not, lease, firmware } = wish;
         let mut channels = self.channels();
         channels.retain(|channel| !channel.is_gone());
         let dedicated = self.config.prefix_bytes != Some(0) && {
             let shared = channels.iter().filter(|c| c.pool == *pool && !c.dedicated && c.is_live());
-            let told = shared.filter_map(|channel| channel.view().told_extranonce1()).next();
-            !firmware.shares_with(told.unwrap_or(0))
+            let suits = shared.filter_map(|channel| channel.view().suits(firmware)).next();
+            !suits.unwrap_or(!firmware.dedicated)
         };
         let mut open = 0;
         let mut opening = 0;
@@ -118,7 +119,7 @@ impl<D: Dialect> Route<D> {
             if *not == Some(channel.number) {
                 continue;
             }
-            match view.seat(*slot) {
+            match view.seat(lease) {
                 Ok(seat) => return Answer::Seat(seat, Arc::clone(channel)),
                 Err(NoLease::Resting) => resting = true,
                 Err(NoLease::Full) => {}
@@ -126,7 +127,7 @@ impl<D: Dialect> Route<D> {
         }
         drop(channels);
         if resting && *patient && !dedicated {
-            return Answer::Wait;
+            return Answer::Wait(Wait::Lease);
         }
         let (capacity, most, waiting) = if dedicated {
             (1, self.config.max_dedicated, &self.waiting_alone)
@@ -137,10 +138,13 @@ impl<D: Dialect> Route<D> {
         let wanted = waiting.div_ceil(capacity).min(MAX_OPENING);
         if opening < wanted && open < most {
             self.open_channel(*pool, dedicated);
-            return Answer::Wait;
+            return Answer::Wait(Wait::Pool);
         }
-        if opening > 0 || resting {
-            return Answer::Wait;
+        if resting {
+            return Answer::Wait(Wait::Lease);
+        }
+        if opening > 0 {
+            return Answer::Wait(Wait::Pool);
         }
         let pool = &self.pool(*pool).name;
         Answer::Full(if dedicated {
@@ -158,7 +162,7 @@ impl<D: Dialect> Route<D> {
 
     /// A seat at another pool that serves, on a connection that is there already: for a rig that can
     /// do nothing where it is, and finds no place at its own pool.
-    pub fn refuge(&self, wish: &Wish) -> Option<(Seat, Arc<Channel<D>>)> {
+    pub fn refuge(&self, wish: &Wish<'_>) -> Option<(Seat, Arc<Channel<D>>)> {
         let serving: Vec<bool> = {
             let choice = self.choice();
             (0..self.config.pools.len()).map(|pool| choice.serves(pool)).collect()
@@ -167,9 +171,9 @@ impl<D: Dialect> Route<D> {
         let others = channels.iter().filter(|c| c.pool != wish.pool && serving[c.pool]);
         others.into_iter().find_map(|channel| {
             let view = channel.view();
-            let fits = |told| channel.dedicated || wish.firmware.shares_with(told);
-            let usable = view.live && view.told_extranonce1().is_some_and(fits);
-            let seat = usable.then(|| view.seat(wish.slot).ok()).flatten()?;
+            let fits = channel.dedicated || view.suits(&wish.firmware) == Some(true);
+            let usable = view.live && view.ground.is_some() && fits;
+            let seat = usable.then(|| view.seat(&wish.lease).ok()).flatten()?;
             Some((seat, Arc::clone(channel)))
         })
     }
@@ -227,25 +231,14 @@ impl<D: Dialect> Route<D> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether another connection to the pool has the extranonce1 of this split: a server that counts
-    /// them from zero after a restart hands out the same again. One that serves a single rig is to
-    /// give way to one that many share.
-    pub(crate) fn has_extranonce(&self, not: u64, pool: PoolIndex, given: &Split) -> bool {
+    /// A connection was given the extranonce1 of another one. That is to give way where it serves a
+    /// single rig, and this one many.
+    pub(crate) fn clashes(&self, with: Option<u64>, serves_many: bool) {
         let channels = self.channels();
-        let clashes = |channel: &&Arc<Channel<D>>| {
-            let view = channel.view();
-            let split = view.ground.map(|ground| ground.split);
-            view.live && split.is_some_and(|split| split.extranonce1 == given.extranonce1)
-        };
-        let others = channels.iter().filter(|c| c.pool == pool && c.number != not);
-        let mut clash = false;
-        for channel in others.filter(clashes) {
-            clash = true;
-            if channel.dedicated && given.prefix_bytes > 0 {
-                channel.signals.give_way.notify_one();
-            }
+        let other = channels.iter().find(|channel| Some(channel.number) == with);
+        if let Some(other) = other.filter(|other| other.dedicated && serves_many) {
+            other.signals.give_way.notify_one();
         }
-        clash
     }
 
     /// How many rigs a channel of a pool is known, or expected, to hold.

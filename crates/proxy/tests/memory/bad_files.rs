@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use orepass::memory::Memory;
 use rusqlite::Connection;
 
-use crate::{Folder, NOW, address, assert_serves, firmware, logged};
+use crate::{Folder, NOW, assert_serves, logged, remember};
 
 /// A closed file that knows many workers, so that it has several pages.
 async fn filled(path: &Path) {
@@ -18,7 +18,7 @@ async fn filled(path: &Path) {
             state.difficulty = Some(64.0);
         });
     }
-    memory.route("hns").remember_firmware("ASIC/1.0", address(), firmware());
+    remember(&memory.route("hns"), "rig1", NOW);
     memory.close().await;
 }
 

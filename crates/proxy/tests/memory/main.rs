@@ -8,7 +8,6 @@ mod job_ids;
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -81,13 +80,22 @@ fn logged<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
     (result, text.lines().map(str::to_owned).collect())
 }
 
-fn firmware() -> FirmwareState {
-    let reason = "ignores_extranonce2_size".into();
-    FirmwareState { dedicated: true, set_extranonce: Some(false), reason, seen: NOW }
+/// What a rig of this software has shown.
+fn firmware(agent: &str) -> FirmwareState {
+    FirmwareState {
+        agent: agent.into(),
+        alone: "ignores_extranonce2_size".into(),
+        set_extranonce: Some(false),
+        shares: false,
+        seen: NOW,
+    }
 }
 
-fn address() -> IpAddr {
-    "10.0.3.12".parse().unwrap()
+/// Remembers that of a worker's rig.
+fn remember(route: &RouteMemory, worker: &str, seen: u64) {
+    route.remember_firmware((worker, "ASIC/1.0"), seen, |state| {
+        *state = FirmwareState { seen, ..firmware("ASIC/1.0") };
+    });
 }
 
 /// Remembers something, closes, and finds it again.
@@ -112,7 +120,8 @@ async fn a_restart_forgets_nothing() {
         state.slot = Some(u64::MAX);
         state.profile = Some("ASIC/1.0".into());
     });
-    route.remember_firmware("ASIC/1.0", address(), firmware());
+    remember(&route, "rig1", NOW);
+    route.remember_habit("pool.example:3008", "split", "wide", NOW);
     let expected = WorkerState {
         difficulty: Some(64.5),
         slot: Some(u64::MAX),
@@ -127,10 +136,13 @@ async fn a_restart_forgets_nothing() {
     let route = memory.route("hns");
     assert_eq!(route.worker("rig1"), Some(expected));
     assert_eq!(memory.route("aion").worker("rig1"), None, "another route");
-    assert_eq!(route.firmware("ASIC/1.0", address(), NOW), Some(firmware()));
-    let mapped = "::ffff:10.0.3.12".parse().unwrap();
-    assert_eq!(route.firmware("ASIC/1.0", mapped, NOW), Some(firmware()), "the same address");
-    assert_eq!(route.firmware("ASIC/1.1", address(), NOW), None);
+    assert_eq!(route.firmware("rig1", NOW), Some(firmware("ASIC/1.0")));
+    assert_eq!(route.firmware("rig2", NOW), None);
+    assert_eq!(route.all_firmware(), [("rig1".into(), firmware("ASIC/1.0"))]);
+    let habit = route.habit("pool.example:3008", "split", NOW + 29 * DAY).unwrap();
+    assert_eq!((&*habit.answer, habit.learnt), ("wide", NOW));
+    assert_eq!(route.habit("pool.example:3008", "split", NOW + 30 * DAY), None, "too long ago");
+    assert_eq!(route.habit("pool.example:3009", "split", NOW), None, "another server");
     memory.close().await;
     assert_eq!(folder.names(), ["orepass.db"], "closed without leaving anything beside it");
 }
@@ -159,8 +171,7 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
     let count = MAX_ENTRIES as u64 + 100;
     for number in 0..count {
         route.remember_worker(&format!("rig{number}"), NOW + number, |_| {});
-        let seen = FirmwareState { seen: NOW + number, ..firmware() };
-        route.remember_firmware(&format!("ASIC/{number}"), address(), seen);
+        remember(&route, &format!("rig{number}"), NOW + number);
         if number == count / 2 {
             assert!(memory.flush().await, "those forgotten later are in the file by now");
         }
@@ -168,8 +179,8 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
     let check = |route: &RouteMemory| {
         assert!(route.worker("rig0").is_none());
         assert!(route.worker(&format!("rig{}", count - 1)).is_some());
-        assert!(route.firmware("ASIC/0", address(), NOW).is_none());
-        assert!(route.firmware(&format!("ASIC/{}", count - 1), address(), NOW).is_some());
+        assert!(route.firmware("rig0", NOW).is_none());
+        assert!(route.firmware(&format!("rig{}", count - 1), NOW).is_some());
         (0..count).filter(|number| route.worker(&format!("rig{number}")).is_some()).count()
     };
     let known = check(&route);
@@ -183,7 +194,7 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
         let db = Connection::open(folder.file()).unwrap();
         db.query_row(&query, [], |row| row.get::<_, i64>(0)).unwrap() as usize
     };
-    assert_eq!((rows("worker"), rows("firmware")), (known, known));
+    assert_eq!((rows("worker"), rows("rig_firmware")), (known, known));
 }
 
 #[tokio::test]
@@ -194,9 +205,10 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
     for (worker, seen) in [("old", NOW - 10 * DAY), ("new", NOW), ("future", NOW + 1000 * DAY)] {
         route.remember_worker(worker, seen, |_| {});
     }
-    route.remember_firmware("old", address(), firmware());
-    route.remember_firmware("used", address(), firmware());
-    assert!(route.firmware("used", address(), NOW + 20 * DAY).is_some(), "which counts as seen");
+    for worker in ["old", "used"] {
+        remember(&route, worker, NOW);
+    }
+    assert!(route.firmware("used", NOW + 20 * DAY).is_some(), "which counts as seen");
     memory.close().await;
 
     let memory = Memory::open_at(&folder.file(), NOW + 25 * DAY);
@@ -207,8 +219,8 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
     memory.close().await;
     let memory = Memory::open_at(&folder.file(), NOW + 40 * DAY);
     assert_eq!(memory.route("hns").worker("new"), None);
-    assert_eq!(memory.route("hns").firmware("old", address(), NOW), None);
-    assert!(memory.route("hns").firmware("used", address(), NOW).is_some());
+    assert_eq!(memory.route("hns").firmware("old", NOW), None);
+    assert!(memory.route("hns").firmware("used", NOW).is_some());
 }
 
 #[tokio::test]
@@ -223,12 +235,33 @@ async fn texts_are_capped_and_no_name_stands_for_another() {
         state.profile = Some(long.as_str().into());
         state.difficulty = Some(f64::NAN);
     });
-    let reason = long.as_str().into();
-    route.remember_firmware(&long, address(), FirmwareState { reason, ..firmware() });
+    route.remember_firmware(("rig", &long), NOW, |state| state.alone = long.as_str().into());
+    remember(&route, &long, NOW);
+    assert_eq!(route.firmware(&long, NOW), None);
     memory.close().await;
     let memory = Memory::open_at(&folder.file(), NOW);
     let state = memory.route("hns").worker("rig\0'); DROP").unwrap();
     assert_eq!((state.profile.unwrap().len(), state.difficulty), (256, None));
-    let known = memory.route("hns").firmware(&long, address(), NOW).unwrap();
-    assert_eq!(known.reason.len(), 256);
+    let known = memory.route("hns").firmware("rig", NOW).unwrap();
+    assert_eq!((known.agent.len(), known.alone.len()), (256, 256));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_taken_over() {
+    let folder = Folder::new("first-format");
+    let memory = Memory::open_at(&folder.file(), NOW);
+    memory.route("hns").remember_worker("rig1", NOW, |state| state.slot = Some(7));
+    memory.close().await;
+    // What the first version had, and did not have.
+    let db = Connection::open(folder.file()).unwrap();
+    db.execute_batch(
+        "DROP TABLE rig_firmware; DROP TABLE habit;
+         CREATE TABLE firmware (route TEXT, agent TEXT, address TEXT);
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(db);
+    let memory = Memory::open_at(&folder.file(), NOW);
+    assert_eq!(memory.route("hns").worker("rig1").unwrap().slot, Some(7));
+    assert_serves(memory, &folder.file()).await;
 }

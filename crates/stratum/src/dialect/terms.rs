@@ -106,6 +106,12 @@ pub enum Diagnosis {
     /// It repeats its shares at every job.
     #[error("its firmware restarts its counter without a new job")]
     RestartsCounter,
+    /// All its shares are far better than it was asked.
+    #[error(
+        "its firmware asks more of its shares than it was told: it reads difficulties on a \
+             harder scale, or has a lowest difficulty of its own"
+    )]
+    ReadsTooHard,
     /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
     #[error("its firmware ignores mining.set_extranonce")]
     IgnoresSetExtranonce,
@@ -123,6 +129,7 @@ impl Diagnosis {
             Self::ReversedTime => "reversed_time",
             Self::OtherCoin => "other_coin",
             Self::RestartsCounter => "restarts_counter",
+            Self::ReadsTooHard => "reads_too_hard",
             Self::IgnoresSetExtranonce => "ignores_set_extranonce",
         }
     }
@@ -301,9 +308,25 @@ impl Refusal {
     /// Reads the codes and words that the known servers use.
     #[must_use]
     pub fn common(error: &PoolError) -> Self {
+        const STALE: [&str; 14] = [
+            "stale",
+            "job not found",
+            "not up to date",
+            "unknown job",
+            "unknown-work",
+            "no such job",
+            "invalid job",
+            "old job",
+            "job expired",
+            "block expired",
+            "obsolete",
+            "outdated",
+            "too late",
+            "job is over",
+        ];
         let message = error.message.to_ascii_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if error.code == Some(21) || says(&["stale", "job not found", "not up to date"]) {
+        if error.code == Some(21) || says(&STALE) {
             Self::Stale
         } else if error.code == Some(22) || says(&["duplicate"]) {
             Self::Duplicate

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::MAX_BAD_LINES;
 use crate::conduct::Turn;
 use crate::dialect::Diagnosis;
 use crate::error::Fault;
+use crate::flood::TOO_MANY;
 use crate::job::JobId;
+use crate::kinds::Merit;
 use crate::line::LineError;
-use crate::target::PowHash;
 use crate::verdict::Verdict;
 
 /// What happened in a session with a rig.
@@ -48,13 +48,10 @@ pub enum Event {
     /// The rig should have another kind of service
     /// ([`Firmware::remedy`](crate::firmware::Firmware::remedy)), and is closed for it.
     Misfit(Diagnosis),
-    /// A share is a block.
-    Block {
-        /// The job that the rig was told.
-        job: JobId,
-        /// The hash.
-        hash: PowHash,
-    },
+    /// Something is wrong with the rig though its shares are good. Said once.
+    Diagnosed(Diagnosis),
+    /// The rig had its first good share that shows this.
+    Proven(Merit),
     /// The rig was told a work.
     Told(JobId),
     /// A line made no sense.
@@ -65,6 +62,20 @@ pub enum Event {
     Closed(CloseReason),
 }
 
+/// What a rig waits for that has no seat yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Error)]
+pub enum Wait {
+    /// A connection to a pool that takes shares.
+    #[default]
+    #[error("no pool connection was there")]
+    Pool,
+    /// A lease: those that nobody has were used for the present job.
+    #[error(
+        "no lease came free: those that no rig has were used for the present job, and the next one did not come"
+    )]
+    Lease,
+}
+
 /// Why a session with a rig ends.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -73,7 +84,7 @@ pub enum CloseReason {
     #[error("{0}")]
     Line(LineError),
     /// Too many lines without sense.
-    #[error("{MAX_BAD_LINES} lines made no sense, the last one: {0}")]
+    #[error("too many lines made no sense, the last one: {0}")]
     BadLines(&'static str),
     /// No subscribe in time.
     #[error("no subscribe within {0:?}")]
@@ -82,8 +93,8 @@ pub enum CloseReason {
     #[error("no authorize within {0:?} of the subscribe")]
     AuthorizeTimeout(Duration),
     /// No pool connection in time; nothing was answered.
-    #[error("no pool connection within {0:?}; the rig will come back")]
-    Parked(Duration),
+    #[error("{1} within {0:?}; the rig will come back")]
+    Parked(Duration, Wait),
     /// Every channel is full.
     #[error("{0}")]
     NoRoom(Box<str>),
@@ -99,9 +110,12 @@ pub enum CloseReason {
     /// It was silent, also with an easier difficulty.
     #[error("no share for {0:?}, also with an easier difficulty where one could be offered")]
     Silent(Duration),
-    /// It was quarantined too often.
-    #[error("quarantined three times within an hour: refused for another {0:?}")]
+    /// It was quarantined too often, or sent nothing but rubbish.
+    #[error("too much rubbish came from this worker: refused for another {0:?}")]
     Penalty(Duration),
+    /// It sent nothing but refused shares.
+    #[error("{TOO_MANY} refused shares without a good one between them")]
+    Flood,
     /// No pool serves, for so long that the rig should go to its own backup.
     #[error("no pool serves; the rig may go to its own backup")]
     Outage,
@@ -132,9 +146,10 @@ impl CloseReason {
             | Self::Misfit(_)
             | Self::Silent(_)
             | Self::Penalty(_)
+            | Self::Flood
             | Self::Gone
             | Self::SlowReader(_) => Fault::Miner,
-            Self::Parked(_) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
+            Self::Parked(..) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
             Self::NoRoom(_) | Self::OwnConnection | Self::Shutdown => Fault::Operator,
         }
     }

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_DIAGNOSES, MAX_WORKERS};
+use super::{CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
@@ -16,6 +16,7 @@ use crate::firmware::Firmware;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
+use crate::strikes::Strikes;
 use crate::target::Difficulty;
 
 /// The longest worker name, in bytes.
@@ -31,8 +32,12 @@ pub(super) struct Login {
     connected: Instant,
     subscribed: Option<Instant>,
     parked: Option<Instant>,
+    /// What it waits for meanwhile.
+    pub(super) waits_for: Wait,
     pub(super) pending_subscribe: Option<Id>,
     pub(super) agent: Option<String>,
+    /// Which of the dialect's login calls it made before it subscribed.
+    pub(super) calls: u8,
     workers: ArrayVec<Worker, MAX_WORKERS>,
     /// What is known of its firmware.
     pub(super) firmware: Firmware,
@@ -74,8 +79,10 @@ impl Login {
             connected: now,
             subscribed: None,
             parked: None,
+            waits_for: Wait::default(),
             pending_subscribe: None,
             agent: None,
+            calls: 0,
             workers: ArrayVec::new_const(),
             firmware: Firmware::default(),
             welcome,
@@ -89,6 +96,14 @@ impl Login {
         match self.firmware.set_extranonce {
             Some(known) => known,
             None => self.takes_set_extranonce,
+        }
+    }
+
+    /// Notes a call that is nobody's, if it gives its firmware away.
+    pub(super) fn note_call(&mut self, known: &[&str], method: &str) {
+        let place = known.iter().take(8).position(|known| *known == method);
+        if let Some(place) = place.filter(|_| self.subscribed.is_none()) {
+            self.calls |= 1 << place;
         }
     }
 
@@ -112,22 +127,28 @@ impl Login {
         Some(&self.workers.iter().find(is_it)?.name)
     }
 
+    /// The worker whose a share is: where pools do not look at the name in it, the first one if
+    /// there is none of that name.
+    pub(super) fn worker_of_share(&self, given: &str, checked: bool) -> Option<&Arc<str>> {
+        self.worker(given).or_else(|| self.first_worker().filter(|_| !checked))
+    }
+
     /// The password that a worker gave.
     pub(super) fn password(&self, worker: &str) -> Option<&Secret> {
         self.workers.iter().find(|known| *known.name == *worker)?.password.as_ref()
     }
 
     pub(super) fn deadline(&self, config: &DownstreamConfig) -> Option<Instant> {
-        self.waits_for(config).map(|(since, limit)| since + limit)
+        self.deadline_of(config).map(|(since, limit)| since + limit)
     }
 
     pub(super) fn overdue(&self, config: &DownstreamConfig, now: Instant) -> Option<CloseReason> {
-        let (since, limit) = self.waits_for(config)?;
+        let (since, limit) = self.deadline_of(config)?;
         if now < since + limit {
             return None;
         }
         Some(if self.parked.is_some() {
-            CloseReason::Parked(limit)
+            CloseReason::Parked(limit, self.waits_for)
         } else if self.subscribed.is_none() {
             CloseReason::SubscribeTimeout(limit)
         } else {
@@ -136,7 +157,7 @@ impl Login {
     }
 
     /// Since when something is waited for, and for how long.
-    fn waits_for(&self, config: &DownstreamConfig) -> Option<(Instant, Duration)> {
+    fn deadline_of(&self, config: &DownstreamConfig) -> Option<(Instant, Duration)> {
         if let Some(since) = self.parked {
             return Some((since, config.park_for));
         }
@@ -163,7 +184,8 @@ impl<D: Dialect> Downstream<D> {
         }
         if self.login.is_subscribed() {
             // Its extranonce is still its own.
-            return self.answer_subscribe(&id);
+            self.answer_subscribe(&id);
+            return self.tell_again(now);
         }
         if let Some(former) = self.login.pending_subscribe.replace(id) {
             return self.refuse(&former, &Reject::invalid("subscribed again"));
@@ -202,6 +224,9 @@ impl<D: Dialect> Downstream<D> {
             }
             if let Some(difficulty) = options.password_difficulty {
                 self.start_at(difficulty, StartSource::Password, now);
+            }
+            if self.login.first_worker() == Some(&known) {
+                self.bench.belongs_to(&known);
             }
             self.events.push_back(Event::Authorized(known));
         }
@@ -261,14 +286,20 @@ impl<D: Dialect> Downstream<D> {
             self.events.push_back(Event::Subscribed);
             return;
         }
-        if !self.can_move(&seat) {
-            return self.close(CloseReason::ExtranonceChanged);
+        if self.can_move(&seat) {
+            self.move_to(seat, extranonce1, now);
+        } else {
+            self.close(CloseReason::ExtranonceChanged);
         }
+    }
+
+    /// Moves a rig that can be told so.
+    pub(super) fn move_to(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         let size = seat.split.rig_extranonce2;
         self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
         self.bench.sit(seat, extranonce1, now);
         // Whether it follows has to be seen, however many of its shares have failed before.
-        self.diagnoses = MAX_DIAGNOSES;
+        self.diagnoses = Strikes::new(DIAGNOSES);
     }
 
     fn answer_subscribe(&mut self, id: &Id) {

@@ -1,16 +1,22 @@
 //! Stories of a session with a rig.
 
+mod blocks;
+mod comeback;
 mod conduct;
+mod odd;
+mod probes;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
 
 use super::*;
-use crate::dialect::Split;
-use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
-use crate::space::Space;
+use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
+use crate::habits::{Habit, HabitBook};
+use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
+use crate::space::{Space, Wish};
 use crate::target::{Difficulty, Target};
 use crate::testing::{TestCoin, TestJob, scale, start};
 use crate::verdict::Verdict;
@@ -18,49 +24,72 @@ use crate::verdict::Verdict;
 /// A rig's session and a hand-made channel.
 struct Story {
     rig: Downstream<TestCoin>,
+    dialect: Arc<TestCoin>,
     view: ChannelView<TestCoin>,
     ids: Arc<JobIds>,
+    habits: HabitBook,
     now: Instant,
 }
 
+/// Where all rigs connect from.
+const HERE: Wish<'_> =
+    Wish { slot: None, address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), worker: None };
 const ONE: &str = "\"7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"";
 const GOOD: &str = "\"00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"";
 
 impl Story {
     fn new(config: DownstreamConfig) -> Self {
+        Self::with(TestCoin::default(), config)
+    }
+
+    fn with(dialect: TestCoin, config: DownstreamConfig) -> Self {
         let now = start();
-        let rig = Downstream::new(Arc::default(), Arc::new(config), "0000002a".into(), now);
-        let mut story =
-            Self { rig, view: ChannelView::unborn(), ids: Arc::new(JobIds::new(0x6aff_ffff)), now };
+        let dialect = Arc::new(dialect);
+        let rig = Downstream::new(Arc::clone(&dialect), Arc::new(config), "2a".into(), now);
+        let ids = Arc::new(JobIds::new(0x6aff_ffff));
+        let (view, habits) = (ChannelView::unborn(), HabitBook::default());
+        let mut story = Self { rig, dialect, view, ids, habits, now };
         story.ground("aabbccdd");
         story
     }
 
     /// A rig that has logged in, with a first job of pool difficulty 256.
     fn mining(config: DownstreamConfig) -> Self {
-        let mut story = Self::new(config);
+        Self::mining_with(TestCoin::default(), config)
+    }
+
+    fn mining_with(dialect: TestCoin, config: DownstreamConfig) -> Self {
+        let mut story = Self::with(dialect, config);
         story.work("p1", "w1", 256.0);
-        story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
-        story.seat();
-        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
+        story.log_in();
         story
+    }
+
+    fn log_in(&mut self) -> String {
+        self.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
+        self.seat();
+        self.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}")
+    }
+
+    /// The rig comes back over a new connection, from the same address.
+    fn come_back(&mut self) -> String {
+        let config = Arc::clone(&self.rig.config);
+        self.rig = Downstream::new(Arc::clone(&self.dialect), config, "2b".into(), self.now);
+        self.log_in()
     }
 
     fn ground(&mut self, extranonce1: &str) {
         self.view.generation.0 += 1;
         self.view.live = true;
         self.view.work = None;
+        let (extranonce1, announced_size) = (extranonce1.parse().unwrap(), Some(4));
+        let given = Subscribed { extranonce1, announced_size, session: None };
+        let known = self.habits.known().get(Habit::Split);
         self.view.ground = Some(crate::channel::Ground {
-            split: Arc::new(Split {
-                extranonce1: extranonce1.parse().unwrap(),
-                prefix_bytes: 1,
-                rig_extranonce2: 3,
-                wide: false,
-                probe: None,
-                remark: None,
-            }),
+            split: Arc::new(self.dialect.split(&given, Some(1), known).unwrap()),
             space: Space::new(1, 250),
             ids: Arc::clone(&self.ids),
+            habits: self.habits.clone(),
         });
     }
 
@@ -70,28 +99,41 @@ impl Story {
             Epoch(former.epoch.0 + u64::from(former.job.previous != previous))
         });
         let serial = Serial(former.map_or(1, |former| former.serial.0 + 1));
-        let pool_target = scale().target(Difficulty::new(difficulty).unwrap());
-        self.view.pool_target = pool_target;
-        self.view.work = Some(Arc::new(JobFrames::new(Work {
-            dialect: Arc::default(),
+        let dialect = Arc::clone(&self.dialect);
+        let job =
+            TestJob { id: work.into(), previous: previous.into(), work: work.into(), clean: false };
+        let announced = ShareTarget::Difficulty(Difficulty::new(difficulty).unwrap());
+        let announced = Announced { difficulty: Some(announced), ..Announced::default() };
+        let wanted = dialect.pool_target(&job, &announced);
+        self.view.wanted = wanted;
+        let space = &self.view.ground.as_ref().unwrap().space;
+        self.view.work = Some(Arc::new(JobFrames {
             id: self.ids.next(),
             serial,
+            work: space.number(dialect.work_key(&job)),
             epoch,
             generation: self.view.generation,
-            job: Arc::new(TestJob {
-                id: work.into(),
-                previous: previous.into(),
-                work: work.into(),
-                clean: false,
-            }),
-            pool_target,
+            wanted,
+            block: dialect.block_target(&job, &Announced::default()),
             arrived: self.now,
-        })));
+            frames: Frames::default(),
+            job: Arc::new(job),
+            dialect,
+        }));
     }
 
     fn seat(&mut self) -> String {
-        self.rig.handle_seat(self.view.seat(None).unwrap(), self.now);
+        let mut seat = self.view.seat(&HERE).unwrap();
+        seat.lease.belongs_to(HERE.address.unwrap(), self.rig.worker());
+        self.rig.handle_seat(seat, self.now);
         self.show()
+    }
+
+    /// The next share that is forwarded, and the pool's verdict on it.
+    fn judged(&mut self, verdict: Result<(), Reject>) -> String {
+        let number = self.rig.poll_submission().unwrap().number;
+        self.rig.handle_verdict(number, &verdict);
+        self.hears()
     }
 
     fn show(&mut self) -> String {
@@ -140,10 +182,7 @@ fn a_rig_logs_in_in_the_usual_order() {
     let nothing = story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
     assert_eq!(nothing, "", "it is parked until it has a seat");
     assert_eq!(story.events(), [Event::WantsSeat]);
-    assert_eq!(
-        story.seat(),
-        "{\"id\":1,\"result\":[\"0000002a\",\"aabbccdd00\",3],\"error\":null}\n"
-    );
+    assert_eq!(story.seat(), "{\"id\":1,\"result\":[\"2a\",\"aabbccdd00\",3],\"error\":null}\n");
     let heard =
         story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
     assert_eq!(
@@ -274,7 +313,7 @@ fn three_views_between_two_polls_lose_nothing() {
 #[test]
 fn a_changed_pool_target_is_judged_by_the_harder_of_the_two() {
     let mut story = Story::mining(DownstreamConfig::default());
-    story.view.pool_target = scale().target(Difficulty::new(1024.0).unwrap());
+    story.view.wanted = Wanted::sure(scale().target(Difficulty::new(1024.0).unwrap()));
     story.show();
     let hash = "\"00ff000000000000000000000000000000000000000000000000000000000000\"";
     assert!(story.submit(9, "6b000000", "000001", hash).contains("true"));
@@ -334,7 +373,8 @@ fn an_unchecked_route_gives_the_pools_target_and_forwards() {
 #[test]
 fn at_most_so_many_shares_wait() {
     let mut story = Story::mining(DownstreamConfig::default());
-    for at in 0..MAX_IN_FLIGHT {
+    // The last place is a block's.
+    for at in 0..MAX_IN_FLIGHT - 1 {
         assert_eq!(story.submit(at as u64, "6b000000", &format!("{at:06x}"), GOOD), "");
         assert!(story.rig.poll_submission().is_some());
     }
@@ -373,7 +413,10 @@ fn each_step_of_the_login_has_its_time() {
     story.later(15);
     assert_eq!(story.rig.poll_timeout(), Some(story.now));
     story.rig.handle_timeout(story.now);
-    assert_eq!(story.events(), [Event::Closed(CloseReason::Parked(Duration::from_secs(15)))]);
+    assert_eq!(
+        story.events(),
+        [Event::Closed(CloseReason::Parked(Duration::from_secs(15), Wait::Pool))]
+    );
     assert_eq!(story.hears(), "", "a parked rig is let go without an answer");
 
     let mut story = Story::new(DownstreamConfig::default());
@@ -464,7 +507,7 @@ fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
 fn the_easiest_target_is_the_rigs_own() {
     let story = Story::mining(DownstreamConfig::default());
     assert_eq!(story.rig.difficulty(), Difficulty::new(256.0));
-    assert_eq!(story.view.pool_target, Target::from_compact(0x2001_0000).unwrap());
+    assert_eq!(story.view.wanted, Wanted::sure(Target::from_compact(0x2001_0000).unwrap()));
     assert_eq!(story.view.generation, Generation(1));
 }
 

@@ -9,21 +9,24 @@ use serde_json::value::RawValue;
 
 use super::{Downstream, Event, Verify};
 use crate::channel::{ChannelView, Seat};
-use crate::dialect::{Dialect, OpenJobs, Telling};
+use crate::dialect::{Dialect, OpenJobs, Telling, Wanted};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
+use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
 use crate::rpc::{self, Id};
 use crate::seen::Seen;
-use crate::space::Prefix;
+use crate::space::{Permission, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
 
 /// The most questions of a rig that wait until the pool has told what they ask for.
 const MAX_QUESTIONS: usize = 4;
-/// The most told jobs that are remembered, whatever a dialect says is open.
+/// The most told jobs that are remembered, whatever a dialect says is open…
 const MAX_TOLD: usize = 32;
+/// …and the fewest: a late share may be a block.
+const MIN_TOLD: usize = 8;
 
 /// How long shares of a place that the rig had before are still taken: miners go on with a job
 /// for a moment.
@@ -36,32 +39,40 @@ pub(super) struct Bench<D: Dialect> {
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
     former: Option<Former<D>>,
-    /// The newest pool target that the channel has shown.
-    pub(super) pool_target: Target,
+    /// The pool's target in force that the channel has shown last.
+    pub(super) in_force: Wanted,
     /// The target that the channel wants rigs to meet at least.
     floor: Option<Target>,
     /// When the rig was last told a clean job, and which work.
     last_clean: Option<(Instant, Serial)>,
     /// The newest last.
     told: VecDeque<Told<D>>,
-    /// Filters of retired jobs, whose memory is used again.
-    spare: Vec<Seen>,
+    /// The newest work that was told from the present seat.
+    last_told: Option<Serial>,
     /// What the rig has asked about jobs and cannot be answered yet.
     questions: ArrayVec<(Id, JobId), MAX_QUESTIONS>,
 }
 
 /// A place that the rig has left: the newest work that it could know there, and until when its
-/// shares are taken.
+/// shares are taken. The lease is nobody else's until then.
 struct Former<D: Dialect> {
+    sitting: Sitting,
     latest: Arc<JobFrames<D>>,
     until: Instant,
 }
 
-struct Sitting {
-    seat: Seat,
+pub(super) struct Sitting {
+    pub(super) seat: Seat,
     extranonce1: Extranonce,
     /// What the rig was told before it was moved here.
     before: Option<Extranonce>,
+}
+
+impl Sitting {
+    /// Whether a job was told here.
+    fn is_of<D: Dialect>(&self, told: &Told<D>) -> bool {
+        self.seat.generation == told.frames.generation && *self.seat.lease.prefix() == told.prefix
+    }
 }
 
 /// A job as this rig was told it. A share is judged by this, whatever has changed since.
@@ -80,9 +91,19 @@ pub(super) struct Told<D: Dialect> {
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
     pub(super) difficulty: Difficulty,
-    pub(super) seen: Seen,
+    /// The work was told under this lease before: the rig may repeat what was sent for it, through no
+    /// fault of its own.
+    pub(super) again: bool,
     /// When its epoch ended.
     ended_at: Option<Instant>,
+}
+
+/// A told job that a submit names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    at: usize,
+    /// Whether its shares still count.
+    pub(super) is_open: bool,
 }
 
 impl<D: Dialect> Bench<D> {
@@ -92,11 +113,11 @@ impl<D: Dialect> Bench<D> {
             seat: None,
             latest: None,
             former: None,
-            pool_target: Target::MAX,
+            in_force: Wanted::sure(Target::MAX),
             floor: None,
             last_clean: None,
             told: VecDeque::new(),
-            spare: Vec::new(),
+            last_told: None,
             questions: ArrayVec::new(),
         }
     }
@@ -108,7 +129,7 @@ impl<D: Dialect> Bench<D> {
             // Without a ground there is nothing to sit on yet; the next view will have one.
             return view.ground.is_some();
         }
-        self.pool_target = view.pool_target;
+        self.in_force = view.wanted;
         self.floor = view.floor;
         if let Some(work) = &view.work {
             self.latest = Some(Arc::clone(work));
@@ -117,10 +138,41 @@ impl<D: Dialect> Bench<D> {
     }
 
     pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
-        let before = self.seat.take().map(|sitting| sitting.extranonce1);
+        let former = self.seat.take();
+        let before = former.as_ref().map(|sitting| sitting.extranonce1.clone());
         self.seat = Some(Sitting { seat, extranonce1, before });
-        if let Some(latest) = self.latest.take() {
-            self.former = Some(Former { latest, until: now + FORMER_OPEN_FOR });
+        self.last_told = None;
+        if let (Some(latest), Some(sitting)) = (self.latest.take(), former) {
+            self.former = Some(Former { sitting, latest, until: now + FORMER_OPEN_FOR });
+        }
+    }
+
+    /// Gives up the place that the rig has left, when its time is over.
+    pub(super) fn leave_former(&mut self, now: Instant) {
+        if self.former_until().is_some_and(|until| until <= now) {
+            self.former = None;
+        }
+    }
+
+    /// Until when the place that the rig has left is kept.
+    pub(super) fn former_until(&self) -> Option<Instant> {
+        self.former.as_ref().map(|former| former.until)
+    }
+
+    /// Where the rig sits.
+    pub(super) const fn seat(&self) -> Option<&Sitting> {
+        self.seat.as_ref()
+    }
+
+    /// The same, if a job was told there.
+    pub(super) fn sits_where(&self, told: &Told<D>) -> Option<&Sitting> {
+        self.seat().filter(|sitting| sitting.is_of(told))
+    }
+
+    /// The rig has said who works.
+    pub(super) fn belongs_to(&mut self, worker: &Arc<str>) {
+        if let Some(sitting) = &mut self.seat {
+            sitting.seat.lease.belongs_to_worker(worker);
         }
     }
 
@@ -153,68 +205,101 @@ impl<D: Dialect> Bench<D> {
         }
     }
 
-    /// The told job of an id, if its shares still count.
+    /// The told job of an id.
     ///
     /// # Errors
     /// [`Reject`] 21, as stale or as unknown.
-    pub(super) fn open_job(&mut self, id: &str, now: Instant) -> Result<&mut Told<D>, Reject> {
+    pub(super) fn find_job(&self, id: &str, now: Instant) -> Result<Found, Reject> {
         let job = JobId::parse(id).ok_or_else(|| Reject::unknown_job(id))?;
-        let newest = self.told.back().map(|told| (told.id, Arc::clone(&told.frames)));
-        let Some((newest_id, newest)) = newest else { return Err(Reject::unknown_job(id)) };
-        let current = self.latest.as_ref().unwrap_or(&newest);
-        let former = self.former.as_ref().filter(|former| now <= former.until);
-        let Some(told) = self.told.iter_mut().find(|told| told.id == job) else {
+        let newest = self.told.back().ok_or_else(|| Reject::unknown_job(id))?;
+        let Some(at) = self.told.iter().position(|told| told.id == job) else {
             // Ids only grow, so a smaller one was told some time ago, perhaps on an earlier
             // connection.
-            let past = job.get() < newest_id.get();
+            let past = job.get() < newest.id.get();
             return Err(if past { replaced(id) } else { Reject::unknown_job(id) });
         };
-        let sits_there = |frames: &JobFrames<D>| frames.generation == told.frames.generation;
-        let open = if sits_there(current) {
-            told.is_open(current, now)
-        } else {
-            former.is_some_and(|former| {
-                sits_there(&former.latest) && told.is_open(&former.latest, now)
-            })
+        let told = &self.told[at];
+        let present = self.seat.as_ref().filter(|sitting| sitting.is_of(told));
+        let former = self.former.as_ref().filter(|former| former.sitting.is_of(told));
+        let latest = match (present, former) {
+            (Some(_), _) => Some(self.latest.as_ref().unwrap_or(&newest.frames)),
+            (None, former) => {
+                former.filter(|former| now < former.until).map(|former| &former.latest)
+            }
         };
-        if open { Ok(told) } else { Err(replaced(id)) }
+        let is_open = latest.is_some_and(|latest| self.counts(told, latest, now));
+        Ok(Found { at, is_open })
+    }
+
+    pub(super) fn told(&self, found: Found) -> &Told<D> {
+        &self.told[found.at]
+    }
+
+    /// The filters of the lease under which a job was told; none where the rig has left it too long
+    /// ago.
+    pub(super) fn filters(&self, told: &Told<D>) -> Option<&Filters> {
+        let former = self.former.as_ref().map(|former| &former.sitting);
+        let places = self.seat.iter().chain(former);
+        let mut there = places.filter(|sitting| sitting.is_of(told));
+        there.next().map(|sitting| sitting.seat.lease.filters())
+    }
+
+    /// The filter of a job, to remember a share.
+    pub(super) fn seen_mut(&mut self, found: Found) -> Option<&mut Seen> {
+        let told = &self.told[found.at];
+        let former = self.former.as_mut().map(|former| &mut former.sitting);
+        let places = self.seat.as_mut().into_iter().chain(former);
+        let sitting = places.into_iter().find(|sitting| sitting.is_of(told))?;
+        sitting.seat.lease.filters_mut().of_mut(told.work())
+    }
+
+    /// The newest work that the rig could know at the place that it has left last.
+    fn former_latest(&self) -> Option<Arc<JobFrames<D>>> {
+        self.former.as_ref().map(|former| Arc::clone(&former.latest))
+    }
+
+    /// Whether shares of a job still count, where the newest work is `current`.
+    fn counts(&self, told: &Told<D>, current: &JobFrames<D>, now: Instant) -> bool {
+        let OpenJobs { count, linger } = told.frames.dialect.open_jobs();
+        // A work that came back is as new as it was told last.
+        let key = (told.frames.generation, told.work());
+        let last = self.told.iter().rev().find(|t| (t.frames.generation, t.work()) == key);
+        let last = last.unwrap_or(told);
+        let newer = current.serial.0.saturating_sub(last.frames.serial.0);
+        if newer >= count as u64 {
+            return false;
+        }
+        match linger {
+            None => last.frames.epoch == current.epoch,
+            Some(limit) => {
+                last.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
+            }
+        }
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
-        let keep = told.frames.dialect.open_jobs().count.clamp(1, MAX_TOLD);
+        let keep = told.frames.dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
         for former in &mut self.told {
             if former.frames.epoch != told.frames.epoch {
                 former.ended_at.get_or_insert(now);
             }
         }
+        self.last_told = Some(told.frames.serial);
         self.told.push_back(told);
         while self.told.len() > keep {
-            if let Some(retired) = self.told.pop_front() {
-                let mut seen = retired.seen;
-                seen.clear();
-                self.spare.push(seen);
-            }
+            self.told.pop_front();
         }
     }
 }
 
-fn replaced(id: &str) -> Reject {
+pub(super) fn replaced(id: &str) -> Reject {
     Reject::stale(format!("job {} has been replaced", crate::error::shown(id)))
 }
 
 impl<D: Dialect> Told<D> {
-    fn is_open(&self, current: &JobFrames<D>, now: Instant) -> bool {
-        let OpenJobs { count, linger } = self.frames.dialect.open_jobs();
-        let newer = current.serial.0.saturating_sub(self.frames.serial.0);
-        if newer >= count as u64 {
-            return false;
-        }
-        match linger {
-            None => self.frames.epoch == current.epoch,
-            Some(limit) => {
-                self.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
-            }
-        }
+    /// Which work it is, by its content.
+    pub(super) fn work(&self) -> WorkNumber {
+        self.frames.work
     }
 }
 
@@ -225,7 +310,9 @@ impl<D: Dialect> Downstream<D> {
         let (dialect, bench) = (&frames.dialect, &self.bench);
         let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
         let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
-        let own = level.target(frames.pool_target, |d| dialect.rig_target(&frames.job, d));
+        let known = bench.seat.as_ref().map(|sitting| sitting.seat.habits.known());
+        let pool = frames.wanted.perhaps(known.unwrap_or_default());
+        let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
         let target = bench.floor.map_or(own, |floor| own.harder(floor));
         (target, bench.vardiff.aims_at().filter(|_| !as_pool && target == own))
     }
@@ -248,24 +335,45 @@ impl<D: Dialect> Downstream<D> {
 
     /// Tells the rig the channel's latest work, unless it has it or cannot take it.
     pub(super) fn tell_work(&mut self, now: Instant) {
+        let told = self.bench.last_told;
+        if self.bench.latest.as_ref().is_some_and(|latest| told < Some(latest.serial)) {
+            self.tell_latest(now);
+        }
+    }
+
+    /// The rig has subscribed once more: it has forgotten the work that it was told.
+    pub(super) fn tell_again(&mut self, now: Instant) {
+        if self.bench.last_told.is_some() {
+            self.tell_latest(now);
+        }
+    }
+
+    fn tell_latest(&mut self, now: Instant) {
         if !self.login.is_done() {
             return;
         }
         let Some(frames) = self.bench.latest.clone() else { return };
+        let sits_there = |sitting: &Sitting| sitting.seat.generation == frames.generation;
+        if !self.bench.seat.as_ref().is_some_and(sits_there) {
+            return;
+        }
+        let forgotten = self.bench.last_told >= Some(frames.serial);
+        self.look_for_another_lease(&frames, now);
         let (target, aims_at) = self.aim(&frames);
         let bench = &mut self.bench;
         let Some(sitting) = &mut bench.seat else { return };
-        if frames.generation != sitting.seat.generation || !sitting.seat.lease.tell(frames.serial) {
+        let dialect = &frames.dialect;
+        let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
+        let open = dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
+        if !sitting.seat.lease.tell(frames.work, open) {
             return;
         }
-        let dialect = &frames.dialect;
 
         let present = bench.told.back();
-        let same_ground = present.filter(|told| told.frames.generation == frames.generation);
         let telling = Telling {
-            first: same_ground.is_none(),
+            first: forgotten || bench.last_told.is_none(),
             new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
-            new_target: present.is_none_or(|told| told.easiest != target),
+            new_target: forgotten || present.is_none_or(|told| told.easiest != target),
             clean_job_age: bench
                 .last_clean
                 .map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at)),
@@ -308,11 +416,34 @@ impl<D: Dialect> Downstream<D> {
             extranonce2_size: sitting.seat.split.rig_extranonce2,
             easiest: target,
             difficulty: dialect.rig_difficulty(&frames.job, &target),
-            seen: bench.spare.pop().unwrap_or_default(),
+            again,
             ended_at: None,
             frames,
         };
         bench.remember(told, now);
+    }
+
+    /// A work has come back that was told under the rig's lease: it does not repeat itself under
+    /// another one, if it can be told so and there are plenty.
+    fn look_for_another_lease(&mut self, frames: &JobFrames<D>, now: Instant) {
+        let moves = self.login.takes_set_extranonce();
+        let Some(sitting) = self.bench.seat.as_ref().filter(|_| moves) else { return };
+        let Seat { lease, generation, split, ids, habits } = &sitting.seat;
+        if self.bench.last_told.is_none() || lease.may_tell(frames.work) == Permission::First {
+            return;
+        }
+        let Some(lease) = lease.exchange(frames.work) else { return };
+        let seat = Seat {
+            lease,
+            generation: *generation,
+            split: Arc::clone(split),
+            ids: Arc::clone(ids),
+            habits: habits.clone(),
+        };
+        if let Ok(extranonce1) = seat.extranonce1() {
+            self.move_to(seat, extranonce1, now);
+            self.bench.latest = self.bench.former_latest();
+        }
     }
 
     /// Answers a rig that asks about a job it was told. What the pool has still to say is answered

@@ -200,7 +200,9 @@ impl Brake {
 impl<D: Dialect, T> Upstream<D, T> {
     /// Sees to it that the pool gets no more shares than it should.
     pub(super) fn look_at_flow(&mut self, now: Instant) {
-        if let Some(notice) = self.brake.look(self.jobs.pool_target(), now) {
+        // What is announced is what its next works come with.
+        let target = self.jobs.announced().surely(self.habits.known());
+        if let Some(notice) = self.brake.look(target, now) {
             self.notice(notice);
             self.events.push_back(UpstreamEvent::View);
         }

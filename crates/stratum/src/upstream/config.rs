@@ -11,6 +11,8 @@ pub struct UpstreamConfig {
     pub password: String,
     /// The name that the proxy gives itself.
     pub agent: String,
+    /// The connection's number among those to its pool.
+    pub number: u64,
     /// How many bytes tell rigs apart; the dialect's own choice when absent.
     pub prefix_bytes: Option<usize>,
     /// The most rigs on this connection.
@@ -36,6 +38,7 @@ impl UpstreamConfig {
             user: user.into(),
             password: password.into(),
             agent: agent.into(),
+            number: 0,
             prefix_bytes: None,
             max_rigs: 250,
             resubmit: false,

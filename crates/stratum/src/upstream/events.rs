@@ -7,9 +7,11 @@ use thiserror::Error;
 
 use super::brake::BrakeEnd;
 use super::silence::PROBE_WITHIN;
-use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
+use super::{BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError, Reject};
+use crate::grounds::Clash;
+use crate::habits::Learnt;
 use crate::rpc::PoolError;
 use crate::target::Target;
 
@@ -26,6 +28,8 @@ pub enum UpstreamEvent<T> {
         verdict: Result<(), Reject>,
         /// How long the pool took; none where it did not decide.
         after: Option<Duration>,
+        /// Whether it tells anything about the pool's health.
+        weighs: bool,
     },
     /// The pool answered a share that had been given up.
     LateVerdict,
@@ -59,10 +63,14 @@ pub enum Notice {
     },
     /// The pool authorized us: shares can flow.
     Live,
-    /// The pool refused the wide split, and the narrow one is used.
-    Fallback {
-        /// What it said.
-        error: PoolError,
+    /// The pool has told jobs and not answered the authorize: it is taken at its jobs.
+    AuthorizeUnanswered,
+    /// Something was found out about the pool's habits.
+    Learnt {
+        /// What.
+        learnt: Learnt,
+        /// By what.
+        why: String,
     },
     /// A call could not be used and was skipped.
     Unusable {
@@ -103,20 +111,6 @@ pub enum Notice {
         /// Why it is over.
         why: BrakeEnd,
     },
-    /// The pool does not take a worker's name. Its shares go out under the route's own user. Said
-    /// for the first few names only.
-    NameRefused {
-        /// The name.
-        name: String,
-        /// What the pool said.
-        reason: String,
-    },
-    /// The pool refused all of the first names, and is asked about no more: all shares go out
-    /// under the route's own user. Said once.
-    NamesRefused {
-        /// What the pool said to the last of them.
-        reason: String,
-    },
 }
 
 /// Why a connection to a pool is given up.
@@ -124,8 +118,8 @@ pub enum Notice {
 #[non_exhaustive]
 pub enum DownReason {
     /// No answer to the subscribe or the authorize.
-    #[error("the pool did not answer {0} within {LOGIN_WITHIN:?}")]
-    LoginTimeout(&'static str),
+    #[error("the pool did not answer {0} within {1:?}")]
+    LoginTimeout(&'static str, Duration),
     /// The subscribe was refused.
     #[error("the pool refused the subscribe: {0}")]
     SubscribeRefused(PoolError),
@@ -143,8 +137,11 @@ pub enum DownReason {
     /// The extranonce cannot be divided as configured.
     #[error("{0}")]
     NoRoom(NoRoom),
+    /// The pool gave an extranonce1 that another connection to it has, or its rigs.
+    #[error("{0}")]
+    SameExtranonce(Clash),
     /// Too many lines without sense.
-    #[error("{MAX_BAD_LINES} lines from the pool made no sense")]
+    #[error("{} lines from the pool made no sense", BAD_LINES.limit)]
     BadLines,
     /// Two overlong lines within a minute.
     #[error("two lines from the pool within {OVERLONG_PARDON:?} were longer than {cap} bytes")]

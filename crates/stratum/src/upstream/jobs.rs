@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::requests::Request;
 use super::{Notice, Upstream, UpstreamEvent};
-use crate::dialect::{Announced, Dialect, Subscribed};
-use crate::habits::Habits;
-use crate::job::{Epoch, Generation, JobFrames, JobIds, Serial, Work};
+use crate::dialect::{Announced, Dialect, Subscribed, Wanted};
+use crate::habits::{Answer, Habit, Habits};
+use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
+use crate::space::{MAX_WORKS, Space, WorkNumber};
 use crate::target::Target;
 
-/// The most works remembered as open, whatever a dialect says.
-const MAX_WORKS: usize = 32;
 /// So many times longer than usual the first target of a connection is waited for.
 const FIRST_TARGET: u32 = 20;
 /// The most ids remembered under which the pool told one work.
@@ -22,20 +21,23 @@ pub(super) struct Jobs<D: Dialect> {
     ids: Arc<JobIds>,
     epoch: Epoch,
     serial: Serial,
-    /// The newest last.
+    /// The works of the present generation, each once, the one told last at the end.
     works: VecDeque<Known<D>>,
     /// The newest notify that came before the subscribe's answer.
     early: Option<D::Job>,
     /// A notify whose target may follow, and until when it is waited for.
     pending: Option<(Arc<D::Job>, Instant)>,
-    /// The target by what the pool last announced.
-    pool_target: Target,
+    /// The target by which the pool judges.
+    in_force: Wanted,
+    /// The target by what the pool last announced, which may come into force later.
+    announced: Wanted,
 }
 
 pub(super) struct Known<D: Dialect> {
     frames: Arc<JobFrames<D>>,
     /// The pool's jobs that are this work, of the connection that told it last: the first one,
-    /// which serves every share, and the newest ones.
+    /// which serves every share, and the newest ones. No two have one id, and none has an id that
+    /// stands for other work by now.
     names: VecDeque<Arc<D::Job>>,
     /// The epoch in which the pool told it last.
     epoch: Epoch,
@@ -48,6 +50,14 @@ pub(super) struct Known<D: Dialect> {
     resumable: bool,
 }
 
+/// What became of a job that the pool told.
+pub(super) struct Taken<D: Dialect> {
+    /// Its work was not known on this connection.
+    is_new: bool,
+    /// The job that rigs are told for it.
+    told: Arc<D::Job>,
+}
+
 impl<D: Dialect> Jobs<D> {
     pub(super) const fn new(ids: Arc<JobIds>) -> Self {
         Self {
@@ -57,7 +67,8 @@ impl<D: Dialect> Jobs<D> {
             works: VecDeque::new(),
             early: None,
             pending: None,
-            pool_target: Target::MAX,
+            in_force: Wanted::sure(Target::MAX),
+            announced: Wanted::sure(Target::MAX),
         }
     }
 
@@ -70,8 +81,14 @@ impl<D: Dialect> Jobs<D> {
         &self.ids
     }
 
-    pub(super) const fn pool_target(&self) -> Target {
-        self.pool_target
+    /// The target by which the pool judges.
+    pub(super) const fn in_force(&self) -> Wanted {
+        self.in_force
+    }
+
+    /// The target by what the pool last announced.
+    pub(super) const fn announced(&self) -> Wanted {
+        self.announced
     }
 
     pub(super) fn settles_at(&self) -> Option<Instant> {
@@ -82,6 +99,16 @@ impl<D: Dialect> Jobs<D> {
     /// work and that the pool would take the share for.
     pub(super) fn serving(&self, frames: &JobFrames<D>, share: &D::Share) -> Option<&Arc<D::Job>> {
         self.known(frames)?.names.iter().rev().find(|job| frames.dialect.serves(job, share))
+    }
+
+    /// The same for a share that is worth a try even if the pool should not take it.
+    pub(super) fn perhaps_serving(
+        &self,
+        frames: &JobFrames<D>,
+        share: &D::Share,
+    ) -> Option<&Arc<D::Job>> {
+        let known = self.known(frames).filter(|known| known.announced)?;
+        self.serving(frames, share).or_else(|| known.names.back())
     }
 
     /// Whether the pool takes a share under any of the names of its work.
@@ -95,11 +122,14 @@ impl<D: Dialect> Jobs<D> {
     }
 
     /// Whether the pool still takes shares for a work. Works that are too many newer ones behind,
-    /// or of another generation, are not known any more.
+    /// or of another generation, are not open any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
-        let Some(known) = self.known(frames) else { return false };
+        let Some((at, known)) = self.find(frames) else { return false };
+        let open = frames.dialect.open_jobs();
+        let newer = self.works.len() - 1 - at;
         known.announced
-            && match frames.dialect.open_jobs().linger {
+            && newer < open.count.clamp(1, MAX_WORKS)
+            && match open.linger {
                 None => known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
                 Some(limit) => {
                     known.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
@@ -107,9 +137,16 @@ impl<D: Dialect> Jobs<D> {
             }
     }
 
-    /// Ids, unlike serials, are not shared even by channels of one route.
     fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
-        self.works.iter().find(|known| known.frames.id == frames.id)
+        self.find(frames).map(|(_, known)| known)
+    }
+
+    /// By its content: a work that comes back is known by all frames that it ever had. Generations
+    /// are not shared even by channels of one route.
+    fn find(&self, frames: &JobFrames<D>) -> Option<(usize, &Known<D>)> {
+        let work = (frames.generation, frames.work);
+        let is_it = |(_, known): &(usize, &Known<D>)| known.key() == work;
+        self.works.iter().enumerate().find(is_it)
     }
 
     /// A notify that is still to be published makes all works before it worthless.
@@ -121,12 +158,18 @@ impl<D: Dialect> Jobs<D> {
         dialect.supersedes(latest, job) && !dialect.same_work(latest, job)
     }
 
-    /// Takes in an announced target; `true` when the present target changed by it.
-    pub(super) fn announce(&mut self, dialect: &D, announced: &Announced) -> bool {
+    /// Takes in an announced target, which is in force `at_once` or from the next notify on;
+    /// `true` when the one in force changed by it.
+    pub(super) fn announce(&mut self, dialect: &D, announced: &Announced, at_once: bool) -> bool {
         let Some(known) = self.works.back() else { return false };
         let job = known.names.back().unwrap_or(&known.frames.job);
-        let target = dialect.pool_target(job, announced).surely(Habits::default());
-        std::mem::replace(&mut self.pool_target, target) != target
+        self.announced = dialect.pool_target(job, announced);
+        at_once && self.enforce()
+    }
+
+    /// What was announced is in force; `true` when that changes something.
+    pub(super) fn enforce(&mut self) -> bool {
+        std::mem::replace(&mut self.in_force, self.announced) != self.announced
     }
 
     /// The connection is lost: no former job is open until the pool tells it again or resumes the
@@ -178,31 +221,32 @@ impl<D: Dialect> Jobs<D> {
     }
 
     /// Goes on with a work in another generation, under new leases.
-    pub(super) fn readopt(&mut self, work: Known<D>, generation: Generation) {
-        let former = work.frames;
-        let job = Arc::clone(&former.job);
-        self.adopt(&former.dialect, job, self.pool_target, generation, former.arrived);
+    pub(super) fn readopt(&mut self, work: Known<D>, place: &Place<'_>) {
+        let Known { frames, names, .. } = work;
+        let JobFrames { dialect, job, wanted, block, arrived, .. } = &*frames;
+        let terms = (*wanted, *block);
+        self.adopt(dialect, Arc::clone(job), terms, place, *arrived);
         if let Some(known) = self.works.back_mut() {
-            known.names = work.names;
+            known.names = names;
         }
     }
 
-    /// Takes a job. Gives the job that rigs are told when it is told for the first time on this
-    /// connection.
+    /// Takes a job.
     fn take(
         &mut self,
         dialect: &Arc<D>,
         job: Arc<D::Job>,
         announced: &Announced,
-        generation: Generation,
+        place: &Place<'_>,
         now: Instant,
-    ) -> Option<Arc<D::Job>> {
-        let target = dialect.pool_target(&job, announced).surely(Habits::default());
-        self.pool_target = target;
+    ) -> Taken<D> {
+        let wanted = dialect.pool_target(&job, announced);
+        (self.in_force, self.announced) = (wanted, wanted);
+        self.take_id_away(dialect, &job);
         let epoch = self.epoch;
         if let Some(known) = self.repeated(dialect, &job) {
-            let reopened = known.told_again(job, epoch);
-            return reopened.then(|| Arc::clone(&known.frames.job));
+            let is_new = known.told_again(job, epoch);
+            return Taken { is_new, told: Arc::clone(&known.frames.job) };
         }
         if let Some(latest) = self.works.back() {
             // A pool takes no shares for what it told on a former connection.
@@ -210,18 +254,21 @@ impl<D: Dialect> Jobs<D> {
                 self.epoch.0 += 1;
             }
         }
-        // Rigs are told it anew, but some may still have shares of it under its former id.
-        let epoch = self.epoch;
-        let closed = self.works.iter_mut().filter(|known| !known.announced);
-        for former in closed.filter(|known| dialect.same_work(&known.frames.job, &job)) {
-            former.told_again(Arc::clone(&job), epoch);
-        }
-        self.adopt(dialect, Arc::clone(&job), target, generation, now);
-        Some(job)
+        let terms = (wanted, dialect.block_target(&job, announced));
+        self.adopt(dialect, Arc::clone(&job), terms, place, now);
+        Taken { is_new: true, told: job }
     }
 
-    /// The work that a job repeats. A repeat of a former work is one only where rigs can stay on
-    /// the latest: telling them the former again would make them repeat their shares.
+    /// A pool may use an id again: from now on it stands for this job.
+    fn take_id_away(&mut self, dialect: &D, job: &D::Job) {
+        let id = dialect.job_id(job);
+        for known in &mut self.works {
+            known.names.retain(|name| dialect.job_id(name) != id);
+        }
+    }
+
+    /// The work that a job repeats. A former work is told again only where rigs cannot stay on the
+    /// latest.
     fn repeated(&mut self, dialect: &D, job: &D::Job) -> Option<&mut Known<D>> {
         let known = self.works.iter().rposition(|k| dialect.same_work(&k.frames.job, job))?;
         let latest = self.works.back()?;
@@ -237,8 +284,8 @@ impl<D: Dialect> Jobs<D> {
         &mut self,
         dialect: &Arc<D>,
         job: Arc<D::Job>,
-        pool_target: Target,
-        generation: Generation,
+        (wanted, block): (Wanted, Option<Target>),
+        place: &Place<'_>,
         arrived: Instant,
     ) {
         self.serial.0 += 1;
@@ -247,27 +294,47 @@ impl<D: Dialect> Jobs<D> {
                 former.ended_at.get_or_insert(arrived);
             }
         }
-        let frames = Arc::new(JobFrames::new(Work {
+        let frames = Arc::new(JobFrames {
             dialect: Arc::clone(dialect),
             id: self.ids.next(),
             serial: self.serial,
+            work: place.space.number(dialect.work_key(&job)),
             epoch: self.epoch,
-            generation,
+            generation: place.generation,
             job: Arc::clone(&job),
-            pool_target,
+            wanted,
+            block,
             arrived,
-        }));
-        let names = VecDeque::from([job]);
+            frames: Frames::default(),
+        });
+        // The same work may have come up before; rigs may still have shares of it.
+        let key = (frames.generation, frames.work);
+        let former = self.works.iter().position(|known| known.key() == key);
+        let former = former.and_then(|at| self.works.remove(at));
+        let mut names =
+            former.filter(|former| former.announced).map_or_else(VecDeque::new, |f| f.names);
+        names.truncate(MAX_NAMES - 1);
+        names.push_back(job);
         let epoch = self.epoch;
         let (ended_at, announced, resumable) = (None, true, false);
         self.works.push_back(Known { frames, names, epoch, ended_at, announced, resumable });
-        while self.works.len() > dialect.open_jobs().count.clamp(1, MAX_WORKS) {
+        while self.works.len() > MAX_WORKS {
             self.works.pop_front();
         }
     }
 }
 
+/// Where a work is told.
+pub(super) struct Place<'a> {
+    pub(super) space: &'a Space,
+    pub(super) generation: Generation,
+}
+
 impl<D: Dialect> Known<D> {
+    fn key(&self) -> (Generation, WorkNumber) {
+        (self.frames.generation, self.frames.work)
+    }
+
     /// The pool told the work under this name; `true` when it is open again by that.
     fn told_again(&mut self, name: Arc<D::Job>, epoch: Epoch) -> bool {
         let reopened = !std::mem::replace(&mut self.announced, true);
@@ -299,18 +366,30 @@ impl<D: Dialect, T> Upstream<D, T> {
     pub(super) fn take_job(&mut self, job: D::Job, now: Instant) {
         // It was told before the extranonce changed.
         self.publish_pending(now);
-        if let (Some((extranonce1, size)), Some(given)) =
-            (self.next_extranonce.take(), &self.subscribed)
-        {
-            let announced_size = size.or(given.announced_size);
-            let given = Subscribed { extranonce1, announced_size, ..given.clone() };
-            if !self.settle_on(given, now) {
-                return;
-            }
+        if !self.settle_before(&job, now) {
+            return;
         }
         let wait = D::TARGET_FOLLOWS_NOTIFY.map_or(Duration::ZERO, |wait| self.target_wait(wait));
         self.jobs.pending = Some((Arc::new(job), now + wait));
         self.publish_settled(now);
+    }
+
+    /// Takes up another extranonce, or another division of the present one, with a job that is new
+    /// work: rigs must not do the same under both. `false` when the connection is down by it.
+    fn settle_before(&mut self, job: &D::Job, now: Instant) -> bool {
+        let Some(given) = &self.subscribed else { return true };
+        if let Some((extranonce1, size)) = self.next_extranonce.take() {
+            let announced_size = size.or(given.announced_size);
+            let given = Subscribed { extranonce1, announced_size, ..given.clone() };
+            return self.settle_on(given, now);
+        }
+        let repeats = self.jobs.works.iter().any(|k| self.dialect.same_work(&k.frames.job, job));
+        if self.divides_anew && !repeats {
+            self.divides_anew = false;
+            let given = given.clone();
+            return self.settle_on(given, now);
+        }
+        true
     }
 
     /// Publishes a job that waits for its target, when it has waited long enough.
@@ -323,16 +402,41 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Publishes a job that waits for its target.
     pub(super) fn publish_pending(&mut self, now: Instant) {
         let Some((job, _)) = self.jobs.pending.take() else { return };
-        let before = self.jobs.pool_target;
+        let Some(ground) = &self.ground else { return };
+        let place = Place { space: &ground.space, generation: self.generation };
+        let before = self.jobs.in_force;
         let name = Arc::clone(&job);
-        let first = self.jobs.take(&self.dialect, job, &self.announced, self.generation, now);
-        if self.jobs.pool_target != before {
-            self.notice(Notice::Target(self.jobs.pool_target));
+        let Taken { is_new, told } =
+            self.jobs.take(&self.dialect, job, &self.announced, &place, now);
+        if self.jobs.in_force != before {
+            self.say_target();
         }
         self.events.push_back(UpstreamEvent::View);
-        if let Some(told) = first.filter(|told| !self.dialect.checkable(told)) {
+        if is_new && !self.dialect.checkable(&told) {
             self.ask_about(&name, told, now);
         }
+    }
+
+    /// What the pool announced about targets has changed. It comes into force with the next notify,
+    /// which may repeat the present job; at once where the pool is known to do so, or where it
+    /// announces targets behind its notifies.
+    pub(super) fn target_announced(&mut self, behind_notify: bool) {
+        let known = self.habits.known().get(Habit::DifficultyFrom);
+        let at_once = behind_notify || known == Some(Answer::Other);
+        if self.jobs.announce(&self.dialect, &self.announced, at_once) {
+            self.target_changed();
+        }
+    }
+
+    /// The target in force has changed without a notify.
+    pub(super) fn target_changed(&mut self) {
+        self.say_target();
+        self.events.push_back(UpstreamEvent::View);
+    }
+
+    fn say_target(&mut self) {
+        let known: Habits = self.habits.known();
+        self.notice(Notice::Target(self.jobs.in_force.surely(known)));
     }
 
     /// How long a job waits for its target. Pools that announce targets after their notifies do
@@ -349,7 +453,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Asks about a work under the name that this connection's pool knows; what comes back is
     /// learnt by the job that rigs are told.
     fn ask_about(&mut self, name: &D::Job, told: Arc<D::Job>, now: Instant) {
-        if !self.requests.has_room() {
+        if !self.requests.has_room(false) {
             return;
         }
         let id = self.requests.push(Request::Question(told), now);

@@ -1,8 +1,11 @@
 //! Workers under names of their own on the one connection.
 //!
-//! A name is asked for with the worker's first share. Until the pool has welcomed it, and for good
-//! if it does not, that worker's shares go out under the route's own user: nothing waits for a
-//! name, and no share is lost for one.
+//! Servers differ in what a refused name does. Some keep a list of the names that a connection
+//! authorized; others have one flag for the whole connection, so that a refused name takes the right
+//! to submit away from everybody, until some name is accepted again. So at a pool of which nobody
+//! knows whether it takes names, the first one goes out with no share in flight, and shares wait for
+//! its answer. A pool that refuses a name is asked about no other one, and the account authorizes
+//! again before the next share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,71 +14,92 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 
 use super::requests::{Request, without_password};
-use super::{Notice, Upstream, VERDICT_WITHIN};
+use super::{DownReason, Notice, Phase, Upstream};
 use crate::channel::Account;
 use crate::dialect::Dialect;
-use crate::error::shown;
-use crate::rpc::{Message, PoolError};
+use crate::habits::{Answer, Habit, Probe};
+use crate::rpc::PoolError;
 use crate::secret::Secret;
 
 /// The most names that are asked for on one connection.
 pub const MAX_NAMES: usize = 1000;
 /// The most names that are asked for within a second.
 pub const MAX_NAMES_PER_SECOND: usize = 5;
-/// So many refusals without a welcome mean that the pool takes no names but the route's own.
-const GIVE_UP_AFTER: usize = 3;
-/// The most single names whose refusal is said, over all connections of a session.
-const MAX_REFUSALS_SAID: u8 = 3;
+/// How long shares wait for the answer to an authorize.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How long the first name is not tried again where shares were never all answered.
+const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// An account that was refused a share without any other name about is authorized again no more
+/// often than this.
+const AGAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the pool thinks of each name that it was asked about on this connection.
+#[derive(Default)]
 pub(super) struct Names {
     standings: HashMap<Box<str>, Standing>,
-    authorized: usize,
-    refused: usize,
-    /// The pool takes no names, so no more are asked for.
-    given_up: bool,
     /// When the last names were asked for, the oldest first.
     recent: ArrayVec<Instant, MAX_NAMES_PER_SECOND>,
-    /// How many refusals have been said. This and the next outlive the connection.
-    refusals_said: u8,
-    given_up_said: bool,
+    gate: Gate,
+    /// What the first name is to show.
+    probe: Option<Probe>,
+    /// No other name is asked for on this connection, since one was never answered.
+    mute: bool,
+    /// Before when the first name is not tried again.
+    rests_until: Option<Instant>,
+    /// When the account was last authorized again.
+    again: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Asked,
     Authorized,
-    Refused,
+    /// It was not answered in time.
+    Shelved,
+}
+
+/// What shares wait for.
+#[derive(Default)]
+enum Gate {
+    #[default]
+    Open,
+    /// The first name, which goes out when no share is in flight.
+    First { account: Arc<Account>, until: Instant },
+    /// The account, which is to authorize again.
+    Account,
+    /// The answer to an authorize.
+    Answer { id: u64, until: Instant },
+}
+
+/// Under whose name a share goes out.
+pub(super) enum Name<'a> {
+    /// The route's own user.
+    Own,
+    /// Its worker's.
+    Worker(&'a Arc<Account>),
+    /// That is to be found out first.
+    Waits,
 }
 
 impl Names {
-    pub(super) fn new() -> Self {
-        Self {
-            standings: HashMap::new(),
-            authorized: 0,
-            refused: 0,
-            given_up: false,
-            recent: ArrayVec::new(),
-            refusals_said: 0,
-            given_up_said: false,
-        }
-    }
-
     /// A new connection knows no names.
     pub(super) fn forget(&mut self) {
-        let Self { refusals_said, given_up_said, .. } = *self;
-        *self = Self { refusals_said, given_up_said, ..Self::new() };
+        *self = Self::default();
     }
 
-    pub(super) fn is_authorized(&self, name: &str) -> bool {
-        self.standings.get(name) == Some(&Standing::Authorized)
+    /// When shares stop waiting.
+    pub(super) const fn gives_up_at(&self) -> Option<Instant> {
+        match &self.gate {
+            Gate::First { until, .. } | Gate::Answer { until, .. } => Some(*until),
+            Gate::Open | Gate::Account => None,
+        }
     }
 
     /// Whether the pool may be asked about a name now.
     fn may_ask(&self, name: &str, now: Instant) -> bool {
         const SECOND: Duration = Duration::from_secs(1);
         let rested = |oldest: &Instant| now.saturating_duration_since(*oldest) >= SECOND;
-        !self.given_up
+        !self.mute
             && !self.standings.contains_key(name)
             && self.standings.len() < MAX_NAMES
             && (!self.recent.is_full() || self.recent.first().is_some_and(rested))
@@ -89,95 +113,211 @@ impl Names {
         self.standings.insert(name.into(), Standing::Asked);
     }
 
-    fn welcome(&mut self, name: &str) {
-        if let Some(standing) = self.standings.get_mut(name) {
-            *standing = Standing::Authorized;
-            self.authorized += 1;
+    fn set(&mut self, name: &str, standing: Standing) {
+        if let Some(known) = self.standings.get_mut(name) {
+            *known = standing;
         }
     }
 
-    /// A name is not used on this connection.
-    fn shelve(&mut self, name: &str) {
-        if let Some(standing) = self.standings.get_mut(name) {
-            *standing = Standing::Refused;
-        }
+    /// Whether the first name is still to be asked about.
+    pub(super) const fn is_asking(&self) -> bool {
+        matches!(self.gate, Gate::First { .. })
     }
 
-    /// The pool does not take a name. Gives what should be said about that.
-    fn refuse(&mut self, name: &str, reason: String) -> Option<Notice> {
-        let standing = self.standings.get_mut(name)?;
-        match std::mem::replace(standing, Standing::Refused) {
-            Standing::Refused => return None,
-            Standing::Authorized => self.authorized -= 1,
-            Standing::Asked => {}
+    /// An authorize has its answer.
+    fn answered(&mut self, answered: u64) {
+        if matches!(self.gate, Gate::Answer { id, .. } if id == answered) {
+            self.gate = Gate::Open;
         }
-        self.refused += 1;
-        if self.given_up {
-            return None;
-        }
-        self.given_up = self.authorized == 0 && self.refused >= GIVE_UP_AFTER;
-        if self.given_up {
-            let said = std::mem::replace(&mut self.given_up_said, true);
-            return (!said).then_some(Notice::NamesRefused { reason });
-        }
-        if self.refusals_said == MAX_REFUSALS_SAID {
-            return None;
-        }
-        self.refusals_said += 1;
-        Some(Notice::NameRefused { name: shown(name), reason })
     }
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
-    /// Asks the pool about the name of a worker whose share has just been written, unless it was
-    /// asked before or the limits forbid it; the worker's next share may do so then.
-    pub(super) fn introduce(&mut self, account: Arc<Account>, now: Instant) {
-        let Account { name, password } = &*account;
-        if **name == *self.config.user
-            || !self.names.may_ask(name, now)
-            || !self.requests.has_room()
-        {
-            return;
+    /// Lets shares pass, or brings on what they wait for. A block does not wait for a name that has
+    /// not been asked about yet.
+    pub(super) fn passes_gate(&mut self, is_block: bool, now: Instant) -> bool {
+        match &self.names.gate {
+            Gate::Open => true,
+            Gate::First { until, .. } if *until <= now => {
+                self.names.gate = Gate::Open;
+                self.names.probe = None;
+                self.names.rests_until = Some(now + TRIED_AGAIN_AFTER);
+                true
+            }
+            Gate::First { .. } if is_block => true,
+            Gate::First { account, .. } => {
+                let account = Arc::clone(account);
+                if self.requests.shares() == 0
+                    && let Some(id) = self.ask_about_name(&account, now)
+                {
+                    self.names.gate = Gate::Answer { id, until: now + ANSWER_WITHIN };
+                }
+                false
+            }
+            Gate::Account => {
+                let id = self.requests.next_id();
+                let (user, password) = (&*self.config.user, &*self.config.password);
+                if self.pacer.write_authorize(id, user, password, &mut self.transmit, now) {
+                    self.requests.push(Request::Account, now);
+                    self.names.gate = Gate::Answer { id, until: now + ANSWER_WITHIN };
+                }
+                false
+            }
+            Gate::Answer { until, .. } => {
+                let over = *until <= now;
+                if over {
+                    self.names.gate = Gate::Open;
+                }
+                over
+            }
+        }
+    }
+
+    /// Under whose name a worker's share goes out now.
+    pub(super) fn name_for<'a>(
+        &mut self,
+        account: Option<&'a Arc<Account>>,
+        now: Instant,
+    ) -> Name<'a> {
+        let Some(account) = account.filter(|account| *account.name != *self.config.user) else {
+            return Name::Own;
+        };
+        match self.habits.known().get(Habit::Names) {
+            Some(Answer::Other) => Name::Own,
+            Some(Answer::Usual) => match self.names.standings.get(&*account.name) {
+                Some(Standing::Authorized) => Name::Worker(account),
+                _ => Name::Own,
+            },
+            None if self.names.may_ask(&account.name, now)
+                && self.names.rests_until.is_none_or(|until| until <= now) =>
+            {
+                // Another connection may be asking already.
+                let Some(probe) = self.habits.ask(Habit::Names, Answer::Usual) else {
+                    return Name::Own;
+                };
+                self.names.probe = Some(probe);
+                let (account, until) = (Arc::clone(account), now + ANSWER_WITHIN);
+                self.names.gate = Gate::First { account, until };
+                Name::Waits
+            }
+            None => Name::Own,
+        }
+    }
+
+    /// Asks a pool that takes names about that of a worker whose share has just been written, unless
+    /// it was asked before or the limits forbid it; the worker's next share may do so then.
+    pub(super) fn introduce(&mut self, account: &Arc<Account>, now: Instant) {
+        let takes_names = self.habits.known().get(Habit::Names) == Some(Answer::Usual);
+        if takes_names && *account.name != *self.config.user {
+            self.ask_about_name(account, now);
+        }
+    }
+
+    fn ask_about_name(&mut self, account: &Arc<Account>, now: Instant) -> Option<u64> {
+        let Account { name, password } = &**account;
+        if !self.names.may_ask(name, now) || !self.requests.has_room(false) {
+            return None;
         }
         let password = password.as_ref().map_or(&*self.config.password, Secret::reveal);
         let id = self.requests.next_id();
         if !self.pacer.write_authorize(id, name, password, &mut self.transmit, now) {
-            return;
+            return None;
         }
         self.names.asked(name, now);
-        self.requests.push(Request::Name(account), now);
+        Some(self.requests.push(Request::Name(Arc::clone(account)), now))
     }
 
+    /// The pool has answered the authorize of a worker.
     pub(super) fn name_answered(
         &mut self,
+        id: u64,
         account: &Account,
-        message: &Message<'_>,
-        error: Option<PoolError>,
+        outcome: Result<(), PoolError>,
     ) {
-        let welcome = message.result.is_some_and(|result| result.get() == "true");
-        match error {
-            None if welcome => self.names.welcome(&account.name),
-            None => self.name_refused(account, "no reason given".to_owned()),
-            Some(error) => self.name_refused(account, error.to_string()),
+        self.names.answered(id);
+        match outcome {
+            Ok(()) => {
+                self.names.set(&account.name, Standing::Authorized);
+                if let Some(learnt) = self.names.probe.take().and_then(Probe::taken) {
+                    self.notice(Notice::Learnt { learnt, why: "it took a worker's name".into() });
+                }
+            }
+            Err(error) => self.name_refused(Some(account), &error.to_string()),
         }
     }
 
+    /// The pool has left the authorize of a worker without an answer.
     pub(super) fn name_unanswered(&mut self, account: &Account) {
-        if self.unanswered > 0 {
-            // A pool that answers nothing at all has said nothing about names either.
-            self.names.shelve(&account.name);
-        } else {
-            self.name_refused(account, format!("no answer within {VERDICT_WITHIN:?}"));
+        self.names.set(&account.name, Standing::Shelved);
+        self.names.probe = None;
+        self.names.mute = true;
+    }
+
+    /// The account was authorized again, or not.
+    pub(super) fn account_answered(
+        &mut self,
+        id: u64,
+        outcome: Result<(), PoolError>,
+        now: Instant,
+    ) {
+        self.names.answered(id);
+        if let Err(error) = outcome {
+            let reason = without_password(error.to_string(), &self.config.password);
+            let user = self.config.user.clone();
+            self.down(DownReason::AuthorizeRefused { user, reason }, now);
         }
     }
 
-    /// From now on this worker's shares go out under the route's own user.
-    pub(super) fn name_refused(&mut self, account: &Account, reason: String) {
-        let reason = without_password(reason, &self.config.password);
-        let own = account.password.as_ref().map_or("", Secret::reveal);
-        let reason = without_password(reason, own);
-        if let Some(notice) = self.names.refuse(&account.name, reason) {
-            self.notice(notice);
+    /// A share was refused since whoever sent it is not authorized. `true` when that shows what the
+    /// pool thinks of names, so that nobody is to blame.
+    pub(super) fn share_unauthorized(
+        &mut self,
+        account: Option<&Account>,
+        reason: &str,
+        now: Instant,
+    ) -> bool {
+        if matches!(self.names.gate, Gate::Account | Gate::Answer { .. }) {
+            return true;
+        }
+        let names = !self.names.standings.is_empty();
+        if names {
+            self.name_refused(account, reason);
+        } else if self.names.again.is_none_or(|at| now >= at + AGAIN_EVERY) {
+            self.names.again = Some(now);
+            self.authorize_again();
+        }
+        names
+    }
+
+    /// The pool does not take a name, and perhaps has taken the right to submit away from everybody.
+    fn name_refused(&mut self, account: Option<&Account>, reason: &str) {
+        let mut why = without_password(reason.to_owned(), &self.config.password);
+        if let Some(own) = account.and_then(|account| account.password.as_ref()) {
+            why = without_password(why, own.reveal());
+        }
+        let learnt = match self.names.probe.take() {
+            Some(probe) => probe.refused(),
+            None => self.habits.learn(Habit::Names, Answer::Other),
+        };
+        if let Some(learnt) = learnt {
+            self.notice(Notice::Learnt { learnt, why });
+        }
+        self.authorize_again();
+    }
+
+    /// The account authorizes again before the next share, unless it is doing so.
+    pub(super) fn authorize_again(&mut self) {
+        self.names.standings.clear();
+        if self.phase == Phase::Live {
+            self.names.gate = Gate::Account;
+        }
+    }
+
+    /// Another connection to the pool has learnt that it takes no names.
+    pub(super) fn follow_names(&mut self) {
+        let none = self.habits.known().get(Habit::Names) == Some(Answer::Other);
+        if none && !self.names.standings.is_empty() {
+            self.authorize_again();
         }
     }
 }

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::names::Name;
 use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
-use crate::dialect::{Dialect, Pace};
+use crate::dialect::{Dialect, Pace, Wanted};
 use crate::error::Reject;
+use crate::habits::Habits;
+use crate::target::Target;
 use crate::transmit::Transmit;
-use crate::verdict::Verdict;
 
-/// The most shares that wait to be written; one more is refused as overflow.
+/// The most shares that wait to be written; one more is refused as overflow. The last place is a
+/// block's.
 pub(super) const MAX_QUEUED: usize = 256;
 
 pub(super) struct Pacer<D: Dialect, T> {
@@ -42,6 +45,16 @@ struct Slot {
     frees_at: Instant,
 }
 
+/// What became of a share that was to be written.
+enum Written<D: Dialect, T> {
+    /// It was, or has its verdict.
+    Done,
+    /// It waits for a name.
+    Waits(Queued<D, T>),
+    /// It waits for the window's bytes.
+    TooLong(Queued<D, T>),
+}
+
 impl<D: Dialect, T> Pacer<D, T> {
     pub(super) fn new(pace: Option<Pace>) -> Self {
         Self {
@@ -53,12 +66,18 @@ impl<D: Dialect, T> Pacer<D, T> {
         }
     }
 
-    /// Queues a share; gives the ticket back when the queue is full.
+    /// Queues a share, a block before all others; gives the ticket back when the queue is full.
     pub(super) fn enqueue(&mut self, submission: Submission<D>, ticket: T) -> Result<(), T> {
-        if self.queue.len() >= MAX_QUEUED {
+        let is_block = submission.is_block;
+        if self.queue.len() + usize::from(!is_block) >= MAX_QUEUED {
             return Err(ticket);
         }
-        self.queue.push_back(Queued { submission, ticket, attempt: Attempt::First });
+        let queued = Queued { submission, ticket, attempt: Attempt::First };
+        if is_block {
+            self.queue.push_front(queued);
+        } else {
+            self.queue.push_back(queued);
+        }
         Ok(())
     }
 
@@ -71,12 +90,18 @@ impl<D: Dialect, T> Pacer<D, T> {
         self.queue.len()
     }
 
-    /// Whether one more share may be written now, if its line is short enough.
-    fn has_slot(&self) -> bool {
+    /// Whether one more share may be written now, if its line is short enough. The last slot of
+    /// several is a block's.
+    fn has_slot(&self, is_block: bool) -> bool {
         self.pace.is_none_or(|pace| {
             let shares = self.window.iter().filter(|slot| slot.is_share).count();
-            shares < pace.submits.max(1)
+            shares + usize::from(!is_block && pace.submits > 1) < pace.submits.max(1)
         })
+    }
+
+    /// Whether the share that is written next is a block; none where there is no share.
+    fn next_is_block(&self) -> Option<bool> {
+        self.queue.front().map(|queued| queued.submission.is_block)
     }
 
     /// Whether the line that was made may be written now. One alone always may.
@@ -153,63 +178,103 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// its job may have been replaced or the pool's target may have become harder.
     pub(super) fn write_submissions(&mut self, now: Instant) {
         self.pacer.expire(!self.transmit.is_empty(), now);
-        while self.pacer.has_slot() && self.requests.has_room() {
-            let Some(queued) = self.pacer.queue.pop_front() else { return };
-            let job = match self.still_worth(&queued.submission, now) {
-                Ok(job) => job,
-                Err(reject) => {
-                    let (ticket, verdict) = (queued.ticket, Err(reject));
-                    self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
-                    continue;
-                }
-            };
-            let Submission { frames, prefix, share, .. } = &queued.submission;
-            let account = queued.submission.account.as_ref();
-            let named = account.filter(|account| self.names.is_authorized(&account.name));
-            let user = named.map_or(&*self.config.user, |account| &*account.name);
-            let id = self.requests.next_id();
-            let line = &mut self.pacer.line;
-            line.clear();
-            frames.dialect.put_submit(id, user, &job, prefix, share, line);
-            if !self.pacer.fits() {
-                self.pacer.queue.push_front(queued);
+        loop {
+            let next = self.pacer.next_is_block();
+            let is_block = next.unwrap_or(false);
+            let passes = self.passes_gate(is_block, now);
+            if next.is_none() || !passes || !self.may_write(is_block) {
                 return;
             }
-            self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
-            let forgone = self.brake.forgone(queued.submission.hashes);
-            let terms = Terms { account: named.cloned(), forgone };
-            let Queued { submission, ticket, attempt } = queued;
-            self.requests.push(Request::Share(ticket, terms), now);
-            if attempt == Attempt::Again {
-                self.events.push_back(UpstreamEvent::Resent);
-            }
-            let account = submission.account.clone();
-            self.resubmit.wrote(id, submission, attempt);
-            self.pacer.wrote(id, true, now);
-            if let Some(account) = account {
-                self.introduce(account, now);
+            let Some(queued) = self.pacer.queue.pop_front() else { return };
+            match self.write_submission(queued, now) {
+                Written::Done => {}
+                // Another turn brings on what it waits for.
+                Written::Waits(queued) => self.pacer.queue.push_front(queued),
+                Written::TooLong(queued) => return self.pacer.queue.push_front(queued),
             }
         }
     }
 
-    /// The pool's job under which a share is worth submitting.
+    fn may_write(&self, is_block: bool) -> bool {
+        self.pacer.has_slot(is_block) && self.requests.has_room(is_block)
+    }
+
+    /// Writes a share, or decides that it is worth nothing any more.
+    fn write_submission(&mut self, queued: Queued<D, T>, now: Instant) -> Written<D, T> {
+        let job = match self.still_worth(&queued.submission, now) {
+            Ok(job) => job,
+            Err(reject) => {
+                self.give_verdict(queued.ticket, Err(reject));
+                return Written::Done;
+            }
+        };
+        let Submission { frames, prefix, share, account, hash, .. } = &queued.submission;
+        let name = if queued.submission.is_block && self.names.is_asking() {
+            Name::Own
+        } else {
+            self.name_for(account.as_ref(), now)
+        };
+        let named = match name {
+            Name::Own => None,
+            Name::Worker(account) => Some(Arc::clone(account)),
+            Name::Waits => return Written::Waits(queued),
+        };
+        let user = named.as_ref().map_or(&*self.config.user, |account| &*account.name);
+        let id = self.requests.next_id();
+        let line = &mut self.pacer.line;
+        line.clear();
+        frames.dialect.put_submit(id, user, &job, prefix, share, line);
+        if !self.pacer.fits() {
+            return Written::TooLong(queued);
+        }
+        self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
+        let known = self.habits.known();
+        let (in_force, announced) = (self.jobs.in_force(), self.jobs.announced());
+        let misses = |hash| !frames.dialect.meets(hash, &announced.surely(known));
+        let misses_announced = in_force != announced && hash.as_ref().is_some_and(misses);
+        let forgone = self.brake.forgone(queued.submission.hashes);
+        let Queued { mut submission, ticket, attempt } = queued;
+        let probe = submission.probe.take();
+        let terms = Terms { account: named, forgone, probe, misses_announced };
+        self.requests.push(Request::Share(ticket, terms), now);
+        if attempt == Attempt::Again {
+            self.events.push_back(UpstreamEvent::Resent);
+        }
+        let account = submission.account.clone();
+        self.resubmit.wrote(id, submission, attempt);
+        self.pacer.wrote(id, true, now);
+        if let Some(account) = account {
+            self.introduce(&account, now);
+        }
+        Written::Done
+    }
+
+    /// The pool's job under which a share is worth submitting. A block is, as long as the pool knows
+    /// its work on this connection.
     fn still_worth(&self, submission: &Submission<D>, now: Instant) -> Result<Arc<D::Job>, Reject> {
-        let frames = &submission.frames;
+        let Submission { frames, share, .. } = submission;
         let former = frames.generation <= self.former && frames.generation != self.generation;
         if self.phase != Phase::Live || former {
             return Err(Reject::lost());
         }
         let replaced = || Reject::stale(format!("job {} has been replaced", frames.id));
+        if submission.is_block {
+            return self.jobs.perhaps_serving(frames, share).cloned().ok_or_else(replaced);
+        }
         if !self.jobs.is_open(frames, now) {
             return Err(replaced());
         }
-        let wanted = frames.pool_target.harder(self.jobs.pool_target());
+        let known = self.habits.known();
+        let wanted = |target: fn(&Wanted, Habits) -> Target| {
+            target(&frames.wanted, known).harder(target(&self.jobs.in_force(), known))
+        };
+        let wanted = match submission.probe {
+            Some(_) => wanted(Wanted::perhaps),
+            None => wanted(Wanted::surely),
+        };
         if submission.hash.is_some_and(|hash| !frames.dialect.meets(&hash, &wanted)) {
-            // Its target was the rig's own, so it is good work, but not for the pool any more.
-            let mut reject = Reject::low_difficulty("the pool's target became harder");
-            reject.verdict = Verdict::BelowPoolTarget;
-            return Err(reject);
+            return Err(Reject::below_pool_target());
         }
-        self.jobs.serving(frames, &submission.share).cloned().ok_or_else(replaced)
+        self.jobs.serving(frames, share).cloned().ok_or_else(replaced)
     }
 }

@@ -8,16 +8,18 @@ use bytes::BytesMut;
 
 use super::silence::PROBE_WITHIN;
 use super::{
-    DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamConfig,
-    UpstreamEvent, VERDICT_WITHIN,
+    AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, Phase, SUBSCRIBE_WITHIN, Upstream,
+    UpstreamConfig, UpstreamEvent, VERDICT_WITHIN,
 };
 use crate::channel::Account;
 use crate::dialect::{Dialect, Refusal};
 use crate::error::{Reject, RejectCode};
+use crate::habits::{Answer, Habit, Probe};
 use crate::rpc::{self, Message, PoolError, Quoted};
 use crate::verdict::Verdict;
 
-/// The most requests without an answer; shares past it wait in the queue.
+/// The most requests without an answer; shares past it wait in the queue. The last place is a
+/// block's.
 pub(super) const MAX_REQUESTS: usize = 1024;
 /// How many given-up shares are remembered, to recognise their late answers.
 const MAX_EXPIRED: usize = 64;
@@ -30,6 +32,8 @@ pub(super) enum Request<D: Dialect, T> {
     Probe,
     /// The authorize of a worker beside the route's own user.
     Name(Arc<Account>),
+    /// The authorize of the route's own user, once more.
+    Account,
     Share(T, Terms),
 }
 
@@ -39,6 +43,10 @@ pub(super) struct Terms {
     pub(super) account: Option<Arc<Account>>,
     /// What the pool will not credit of it, in hashes.
     pub(super) forgone: f64,
+    /// What the pool is asked by it.
+    pub(super) probe: Option<Probe>,
+    /// It misses a target that the pool has announced, and that is not in force yet.
+    pub(super) misses_announced: bool,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -95,8 +103,8 @@ impl<D: Dialect, T> Requests<D, T> {
         self.shares
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.open.len() < MAX_REQUESTS
+    pub(super) fn has_room(&self, is_block: bool) -> bool {
+        self.open.len() + usize::from(!is_block) < MAX_REQUESTS
     }
 
     /// Forgets all requests and gives back the ids of the shares among them and what came with
@@ -134,8 +142,9 @@ impl<D: Dialect, T> Requests<D, T> {
         if self.hurried == 0 {
             return oldest;
         }
-        let hurried = self.open.iter().find(|open| open.is_hurried());
-        [oldest, hurried].into_iter().flatten().min_by_key(|open| open.deadline())
+        // There are few of them, and they differ in their times.
+        let hurried = self.open.iter().filter(|open| open.is_hurried());
+        hurried.chain(oldest).min_by_key(|open| open.deadline())
     }
 
     fn remember_expired(&mut self, id: u64) {
@@ -158,9 +167,12 @@ impl<D: Dialect, T> Open<D, T> {
 
     const fn time(&self) -> Duration {
         match self.request {
-            Request::Subscribe | Request::Authorize => LOGIN_WITHIN,
+            Request::Subscribe => SUBSCRIBE_WITHIN,
+            Request::Authorize => AUTHORIZE_WITHIN,
             Request::Probe => PROBE_WITHIN,
-            Request::Question(_) | Request::Name(_) | Request::Share(..) => VERDICT_WITHIN,
+            Request::Question(_) | Request::Name(_) | Request::Account | Request::Share(..) => {
+                VERDICT_WITHIN
+            }
         }
     }
 
@@ -170,18 +182,23 @@ impl<D: Dialect, T> Open<D, T> {
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
-    pub(super) fn handle_answer(&mut self, message: &Message<'_>, now: Instant) {
+    /// Takes in an answer; `line` is the whole of it.
+    pub(super) fn handle_answer(&mut self, message: &Message<'_>, line: &[u8], now: Instant) {
         let Some(id) = message.own_id() else { return };
+        let outcome = message.outcome(line);
         let Some(open) = self.requests.take(id) else {
+            if self.late_authorize == Some(id) {
+                self.late_authorize = None;
+                return self.authorize_answered(message, outcome, now);
+            }
             if self.requests.was_expired(id) {
                 self.events.push_back(UpstreamEvent::LateVerdict);
             }
             return;
         };
-        let error = message.error.and_then(PoolError::parse);
         match open.request {
-            Request::Subscribe => self.subscribe_answered(message, error, now),
-            Request::Authorize => self.authorize_answered(message, error, now),
+            Request::Subscribe => self.subscribe_answered(message, now),
+            Request::Authorize => self.authorize_answered(message, outcome, now),
             Request::Question(job) => {
                 let Some(answer) = message.result else { return };
                 match self.dialect.learn(&job, answer) {
@@ -193,29 +210,28 @@ impl<D: Dialect, T> Upstream<D, T> {
             Request::Probe => self.silence.answered(),
             Request::Name(account) => {
                 self.pacer.answered(id, None);
-                self.name_answered(&account, message, error);
+                self.name_answered(id, &account, outcome);
+                self.write_submissions(now);
+            }
+            Request::Account => {
+                self.pacer.answered(id, None);
+                self.account_answered(id, outcome, now);
                 self.write_submissions(now);
             }
             Request::Share(ticket, terms) => {
                 let again = self.resubmit.done(id);
-                let accepted = message.result.is_some_and(|result| result.get() == "true");
-                let verdict = if again && self.is_duplicate(error.as_ref()) {
-                    self.events.push_back(UpstreamEvent::ResentDuplicate);
-                    self.judged(true, None, now)
-                } else {
-                    self.judged(accepted && error.is_none(), error, now)
-                };
-                match (&verdict, terms.account) {
-                    (Ok(()), _) => self.brake.accepted(terms.forgone),
-                    (Err(reject), Some(account)) if reject.code == RejectCode::Unauthorized => {
-                        self.name_refused(&account, reject.reason.to_string());
+                let outcome = match outcome {
+                    Err(error) if again && self.is_duplicate(&error) => {
+                        self.events.push_back(UpstreamEvent::ResentDuplicate);
+                        Ok(())
                     }
-                    (Err(_), _) => {}
-                }
+                    outcome => outcome,
+                };
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after });
+                let Judgement { verdict, weighs } = self.judged(outcome, terms, now);
+                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
                 self.write_submissions(now);
             }
         }
@@ -225,9 +241,20 @@ impl<D: Dialect, T> Upstream<D, T> {
         let mut reason = None;
         while let Some(open) = self.requests.take_overdue(now) {
             match open.request {
-                Request::Subscribe => reason = Some(DownReason::LoginTimeout("the subscribe")),
-                Request::Authorize => reason = Some(DownReason::LoginTimeout("the authorize")),
+                Request::Subscribe => {
+                    reason = Some(DownReason::LoginTimeout("the subscribe", SUBSCRIBE_WITHIN));
+                }
+                // Some servers never answer it, and take shares all the same.
+                Request::Authorize if self.jobs.has_told() => {
+                    self.late_authorize = Some(open.id);
+                    self.notice(Notice::AuthorizeUnanswered);
+                    self.go_live();
+                }
+                Request::Authorize => {
+                    reason = Some(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN));
+                }
                 Request::Question(_) => {}
+                Request::Account => self.pacer.answered(open.id, None),
                 Request::Probe => reason = self.probe_expired(open.sent, now).or(reason),
                 Request::Name(account) => {
                     self.pacer.answered(open.id, None);
@@ -237,7 +264,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
-                    self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                    self.give_verdict(ticket, verdict);
                     // Some servers have no answer to a share that they know already.
                     self.unanswered += u32::from(!self.resubmit.done(open.id));
                     if self.unanswered >= MAX_UNANSWERED {
@@ -251,13 +278,8 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    fn subscribe_answered(
-        &mut self,
-        message: &Message<'_>,
-        error: Option<PoolError>,
-        now: Instant,
-    ) {
-        let given = match (message.result, error) {
+    fn subscribe_answered(&mut self, message: &Message<'_>, now: Instant) {
+        let given = match (message.result, message.error.and_then(PoolError::parse)) {
             (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error), now),
             (None, None) => {
                 let nothing = PoolError { code: None, message: "no result".into() };
@@ -293,42 +315,50 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn authorize_answered(
         &mut self,
         message: &Message<'_>,
-        error: Option<PoolError>,
+        outcome: Result<(), PoolError>,
         now: Instant,
     ) {
-        let refused = message.result.is_some_and(|result| result.get() == "false");
-        if refused || error.is_some() {
-            let reason = error.map_or_else(|| "no reason given".into(), |error| error.to_string());
-            let reason = without_password(reason, &self.config.password);
-            let user = self.config.user.clone();
-            return self.down(DownReason::AuthorizeRefused { user, reason }, now);
+        // An answer that says nothing at all is taken for a welcome: shares will show.
+        let says_nothing = message.result.is_none() && message.error.is_none();
+        match outcome {
+            Err(error) if !says_nothing => {
+                let reason = without_password(error.to_string(), &self.config.password);
+                let user = self.config.user.clone();
+                self.down(DownReason::AuthorizeRefused { user, reason }, now);
+            }
+            _ => self.go_live(),
+        }
+    }
+
+    fn go_live(&mut self) {
+        if self.phase == Phase::Live {
+            return;
         }
         self.phase = Phase::Live;
+        if let Some(claim) = &self.claim {
+            claim.set_live(true);
+        }
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
     }
 
-    fn is_duplicate(&self, error: Option<&PoolError>) -> bool {
-        error.is_some_and(|error| self.dialect.classify_refusal(error) == Refusal::Duplicate)
+    fn is_duplicate(&self, error: &PoolError) -> bool {
+        self.dialect.classify_refusal(error) == Refusal::Duplicate
     }
 
-    fn judged(
-        &mut self,
-        accepted: bool,
-        error: Option<PoolError>,
-        now: Instant,
-    ) -> Result<(), Reject> {
-        if accepted {
+    /// What the pool's answer to a share means for it, for the pool, and for what is known of it.
+    fn judged(&mut self, outcome: Result<(), PoolError>, terms: Terms, now: Instant) -> Judgement {
+        let Terms { account, forgone, probe, misses_announced } = terms;
+        let Err(error) = outcome else {
             self.accepted += 1;
             self.served = true;
-            return Ok(());
-        }
-        let error = error
-            .unwrap_or_else(|| PoolError { code: None, message: "the pool gave no reason".into() });
+            self.brake.accepted(forgone);
+            if let Some(probe) = probe {
+                self.learn(probe.taken(), "it took a share that shows it");
+            }
+            return Judgement { verdict: Ok(()), weighs: true };
+        };
         let refusal = self.dialect.classify_refusal(&error);
-        if refusal == Refusal::Form {
-            self.fall_back(&error, now);
-        }
         let (code, verdict) = match refusal {
             Refusal::Stale => (RejectCode::JobNotFound, Verdict::Stale),
             Refusal::Duplicate => (RejectCode::Duplicate, Verdict::RejectedByPool),
@@ -336,8 +366,45 @@ impl<D: Dialect, T> Upstream<D, T> {
             Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
             Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
         };
-        Err(Reject { code, reason: format!("pool: {error}").into(), verdict })
+        let mut reject = Reject { code, reason: format!("pool: {error}").into(), verdict };
+        let mut weighs = true;
+        let asked = probe.as_ref().map(Probe::habit);
+        match (refusal, asked) {
+            (Refusal::Form, Some(Habit::Split)) => {
+                self.learn(probe.and_then(Probe::refused), &reject.reason);
+                weighs = false;
+                // It was not what its rig was told to send.
+                reject.verdict = Verdict::Invalid;
+            }
+            (Refusal::LowDifficulty, Some(_)) => {
+                self.learn(probe.and_then(Probe::refused), &reject.reason);
+                weighs = false;
+            }
+            (_, Some(_)) => weighs = false,
+            (Refusal::Form, None) => weighs = !self.fall_back(&error, now),
+            (Refusal::LowDifficulty, None) if misses_announced => {
+                let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);
+                self.learn(learnt, &reject.reason);
+                weighs = false;
+            }
+            (Refusal::Unauthorized, None) => {
+                weighs = !self.share_unauthorized(account.as_deref(), &reject.reason, now);
+            }
+            _ => {}
+        }
+        // It met what its rig was told: good work, if not for the pool.
+        if refusal == Refusal::LowDifficulty && !weighs {
+            reject.verdict = Verdict::BelowPoolTarget;
+        }
+        Judgement { verdict: Err(reject), weighs }
     }
+}
+
+/// What a pool's answer to a share means.
+struct Judgement {
+    verdict: Result<(), Reject>,
+    /// Whether it tells anything about the pool's health.
+    weighs: bool,
 }
 
 /// The login of a worker, the same on all pools.

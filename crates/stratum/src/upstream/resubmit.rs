@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::pace::{MAX_QUEUED, Queued};
 use super::requests::MAX_REQUESTS;
-use super::{Phase, Upstream, UpstreamEvent, VERDICT_WITHIN};
+use super::{Phase, Upstream, VERDICT_WITHIN};
 use crate::channel::Submission;
 use crate::dialect::Dialect;
 use crate::error::Reject;
@@ -123,8 +123,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             let lost = frames.generation != self.generation || held.until <= now;
             let open = || self.jobs.is_open(frames, now) && self.jobs.serves(frames, share);
             if lost || decided && !open() {
-                let (ticket, verdict) = (held.queued.ticket, Err(Reject::lost()));
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                self.give_verdict(held.queued.ticket, Err(Reject::lost()));
             } else if decided {
                 self.pacer.requeue(held.queued);
             } else {

@@ -1,7 +1,10 @@
 //! Stories of a session with a pool.
 
 mod answers;
+mod blocks;
 mod brake;
+mod calls;
+mod grounds;
 mod jobs;
 mod login;
 mod names;
@@ -12,6 +15,7 @@ mod resume;
 mod sequences;
 mod silence;
 mod targets;
+mod works;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +27,7 @@ use super::*;
 use crate::job::{JobFrames, JobIds, Serial};
 use crate::target::{PowHash, Target};
 use crate::testing::{Coin, TestShare, start};
+use crate::verdict::Verdict;
 
 /// A hash that meets difficulty 256.
 const GOOD: [u8; 2] = [0x00, 0x80];
@@ -225,6 +230,8 @@ fn share<const LATE: bool>(
         prefix: [0x2a].into_iter().collect(),
         share: TestShare { extranonce2, hash },
         hash: Some(hash),
+        is_block: false,
+        probe: None,
         worker: "r1".into(),
         account: None,
         hashes: 256.0,
@@ -239,9 +246,10 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// The id of a line, where that is a number.
 fn id_of(line: &str) -> u64 {
     let line: Value = serde_json::from_str(line).unwrap();
-    line["id"].as_u64().unwrap()
+    line["id"].as_u64().unwrap_or_default()
 }
 
 /// The pool's job id that a submit names.

@@ -7,58 +7,68 @@ use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::kinds::Merit;
 use orepass_stratum::target::Difficulty;
 
 use super::Served;
 use crate::clock::now;
 use crate::roster::Identity;
+use crate::route::Needs;
 
 impl<D: Dialect> Served<D> {
     /// The rig has said what software it is.
     pub(super) fn recognise(&mut self) {
-        let (known, at) = (&self.route.known, now());
+        let (route, at) = (&self.route, now());
         let (agent, address) = (self.agent(), self.address());
-        let firmware = known.firmware(agent, address, self.session.worker().map(|name| &**name));
-        let expected = known.expected(agent, address, at);
-        self.firmware = firmware.or(expected.unwrap_or_default());
+        let worker = self.session.worker().map(|name| &**name);
+        let by_login = route.dialect().known_firmware(&self.session.hello());
+        let needs = route.known.firmware(agent, worker, by_login);
+        let expected = route.known.expected(agent, address, at);
+        let expects = expected.unwrap_or_default();
+        self.needs = Needs {
+            firmware: needs.firmware.or(expects.firmware),
+            sure: needs.sure.or(expects.sure),
+        };
         // Firmware that authorizes first can have its former lease again.
-        let worker = self.session.worker().and_then(|worker| known.worker(worker));
+        let worker = worker.and_then(|worker| route.known.worker(worker));
         self.slot = worker.and_then(|state| state.slot);
         self.expected = expected;
-        self.session.handle_firmware(&self.firmware, at);
+        self.session.handle_firmware(&self.needs.firmware, at);
     }
 
     /// The rig has said who it is. The first of its workers decides.
     pub(super) fn welcome(&mut self, worker: &Arc<str>) {
         let (at, address) = (now(), self.address());
-        let known = &self.route.known;
         if self.session.worker() != Some(worker) {
             return;
         }
+        let known = &self.route.known;
         if let Some(left) = known.penalties().refused(worker, address, at) {
             return self.session.handle_close(CloseReason::Penalty(left));
         }
-        let firmware = known.firmware(self.agent(), address, Some(worker));
-        if let Some(expected) = self.expected.take().filter(|expected| *expected != firmware) {
+        let by_login = self.route.dialect().known_firmware(&self.session.hello());
+        let needs = known.firmware(self.agent(), Some(worker), by_login);
+        if let Some(expected) = self.expected.take().filter(|expected| *expected != needs) {
             // It was taken for another rig of its kind, which is still to come.
             known.expect(self.agent(), address, expected, at);
         }
-        if !self.suits(&firmware) {
-            known.expect(self.agent(), address, firmware, at);
+        if !self.suits(&needs.sure) {
+            known.expect(self.agent(), address, needs, at);
             return self.session.handle_close(CloseReason::OwnConnection);
         }
-        self.firmware = firmware;
-        self.session.handle_firmware(&firmware, at);
+        self.needs = needs;
+        self.session.handle_firmware(&needs.firmware, at);
         let remembered = known.worker(worker).and_then(|state| state.difficulty);
         self.session.handle_welcome(remembered.and_then(Difficulty::new), at);
         self.remember();
     }
 
-    /// Whether the rig can stay on its channel; it can where it has none yet.
-    fn suits(&self, firmware: &Firmware) -> bool {
+    /// Whether the rig can stay on its channel; it can where it has none yet. A guess is no reason
+    /// to close a rig that may do well.
+    fn suits(&self, sure: &Firmware) -> bool {
         let told = self.session.told_extranonce();
         self.has_own_connection()
-            || told.is_none_or(|(extranonce1, _)| firmware.shares_with(extranonce1.len()))
+            || told.is_none_or(|(extranonce1, size)| sure.shares_with(extranonce1.len(), size))
     }
 
     /// Whether nobody shares the rig's pool connection.
@@ -89,9 +99,25 @@ impl<D: Dialect> Served<D> {
         }
     }
 
+    /// The rig sent nothing but refused shares: it is refused for a while.
+    pub(super) fn punish(&self) {
+        if let Some(worker) = self.session.worker() {
+            self.route.known.penalties().refuse(worker, self.address(), now());
+        }
+    }
+
     /// The rig goes, and is to be served otherwise when it comes back.
     pub(super) fn misfit(&self, diagnosis: Diagnosis) {
-        self.route.known.learn(self.agent(), self.address(), diagnosis);
+        if let Some(worker) = self.session.worker() {
+            self.route.known.learn(self.agent(), worker, diagnosis);
+        }
+    }
+
+    /// The rig's first good share that shows what its firmware can do.
+    pub(super) fn proven(&self, merit: Merit) {
+        if let Some(worker) = self.session.worker() {
+            self.route.known.proven(self.agent(), worker, merit);
+        }
     }
 
     /// Keeps what will be of use when the rig comes back.
@@ -106,7 +132,7 @@ impl<D: Dialect> Served<D> {
         self.session.agent().unwrap_or_default()
     }
 
-    fn address(&self) -> IpAddr {
+    pub(super) fn address(&self) -> IpAddr {
         self.entry.rig().peer.ip()
     }
 }

@@ -8,6 +8,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
 use orepass_stratum::pools::{Gate, PoolIndex};
+use orepass_stratum::space::Wish as LeaseWish;
 use tokio::sync::watch;
 
 use super::Served;
@@ -82,14 +83,24 @@ impl<D: Dialect> Served<D> {
             return;
         }
         if self.waiting.is_none() {
-            self.waiting = Some(Wait { waiting: self.route.wait(&self.firmware), since: at });
+            self.waiting = Some(Wait { waiting: self.route.wait(&self.needs.firmware), since: at });
         }
         let patient = self.waiting.as_ref().is_some_and(|wait| at < wait.until());
         let Some(pool) = pool else { return };
         let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
         let not = not.map(|place| place.channel.number);
-        let wish = Wish { pool, patient, not, slot: self.slot, firmware: self.firmware };
+        let lease = LeaseWish {
+            slot: self.slot,
+            address: Some(self.address()),
+            worker: self.session.worker().map(|worker| &**worker),
+        };
+        let mut wish = Wish { pool, patient, not, lease, firmware: self.needs.firmware };
         let mut answer = self.route.seat(&wish);
+        if matches!(answer, SeatAnswer::Full(_)) && self.needs.firmware != self.needs.sure {
+            // What others of its kind did wrong is no reason to turn it away.
+            wish.firmware = self.needs.sure;
+            answer = self.route.seat(&wish);
+        }
         // Better at a pool that is not the right one than nowhere.
         let nowhere = self.place.as_ref().is_none_or(|place| place.is_useless(at));
         if nowhere
@@ -107,7 +118,10 @@ impl<D: Dialect> Served<D> {
             }
             SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
             // Better where it is than nowhere.
-            SeatAnswer::Wait => self.leave_at = None,
+            SeatAnswer::Wait(wait) => {
+                self.session.handle_wait(wait);
+                self.leave_at = None;
+            }
             SeatAnswer::Full(reason) => match &self.place {
                 None => self.session.handle_no_seat(reason),
                 Some(place) if place.channel.is_gone() => {
@@ -147,7 +161,8 @@ impl<D: Dialect> Served<D> {
         }
     }
 
-    fn sit(&mut self, seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+    fn sit(&mut self, mut seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+        seat.lease.belongs_to(self.address(), self.session.worker());
         let view = channel.watch();
         let place = Place {
             channel,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orepass_stratum::error::{Fault, shown};
+use orepass_stratum::habits::{Answer, Habit, Learnt};
 use orepass_stratum::upstream::{BRAKE_FOR, Notice};
 use tracing::{error, info, warn};
 
@@ -69,7 +70,8 @@ impl Log {
         );
     }
 
-    pub(super) fn notice(&self, notice: &Notice) {
+    /// `scales` are the dialect's words for its scales of difficulties.
+    pub(super) fn notice(&self, notice: &Notice, scales: [&str; 2]) {
         let Self { route, pool, channel } = self;
         match notice {
             Notice::Ground { split, capacity } => {
@@ -86,13 +88,14 @@ impl Log {
             Notice::Live => {
                 info!(event = "pool.up", route, pool, channel, "connected and authorized");
             }
-            Notice::Fallback { error } => warn!(
-                event = "pool.split",
+            Notice::AuthorizeUnanswered => warn!(
+                event = "pool.up",
                 route,
                 pool,
                 channel,
-                "the pool takes no longer extranonce2 ({error}); the narrow split from now on, with new leases"
+                "the pool has not answered the authorize, and tells jobs: they are mined all the same"
             ),
+            Notice::Learnt { learnt, why } => self.learnt(*learnt, why, scales),
             Notice::Unusable { method, error } => warn!(
                 event = "pool.unusable",
                 route, pool, channel, method, "skipped a line that cannot be used: {error}"
@@ -127,24 +130,52 @@ impl Log {
                 "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} hashes were proven and not credited",
                 held.as_secs()
             ),
-            Notice::NameRefused { name, reason } => warn!(
-                event = "pool.name_refused",
-                route,
-                pool,
-                channel,
-                name,
-                "the pool does not take this worker's name ({reason}); its shares go out under the account's own"
-            ),
-            Notice::NamesRefused { reason } => warn!(
-                event = "pool.names_refused",
-                route,
-                pool,
-                channel,
-                "the pool takes no worker beside the account ({reason}); all shares go out under the account's own name, and this connection is asked about no more"
-            ),
             Notice::Message(text) => {
                 info!(event = "pool.message", route, pool, channel, "the pool says: {text}");
             }
         }
+    }
+
+    /// Something was found out about the pool: said once, and kept.
+    fn learnt(&self, learnt: Learnt, why: &str, scales: [&str; 2]) {
+        let Self { route, pool, channel } = self;
+        let Learnt { habit, answer } = learnt;
+        let value = match (habit, answer) {
+            (Habit::DifficultyScale, Answer::Usual) => scales[0],
+            (Habit::DifficultyScale, Answer::Other) => scales[1],
+            _ => habit.word(answer),
+        };
+        let means = match (habit, answer) {
+            (Habit::Names, Answer::Usual) => "it takes workers under names of their own",
+            (Habit::Names, Answer::Other) => {
+                "it takes no worker beside the account, under which all shares go out from now on"
+            }
+            (Habit::NotifyTarget, Answer::Usual) => {
+                "shares are judged by the announced difficulty, and the notify's target is the network's"
+            }
+            (Habit::NotifyTarget, Answer::Other) => "shares are judged by the notify's target",
+            (Habit::DifficultyFrom, Answer::Usual) => {
+                "an announced difficulty is in force from the next notify on"
+            }
+            (Habit::DifficultyFrom, Answer::Other) => "an announced difficulty is in force at once",
+            (Habit::Split, Answer::Usual) => {
+                "it takes an extranonce2 of the announced size alone: the narrow split, with new leases"
+            }
+            (Habit::Split, Answer::Other) => {
+                "it takes a longer extranonce2: the wide split, from the next new job on"
+            }
+            (Habit::DifficultyScale, _) => "so it means difficulties",
+        };
+        let key = habit.name();
+        warn!(
+            event = "pool.habit",
+            route,
+            pool,
+            channel,
+            habit = key,
+            value,
+            "found out about the pool: {means} ({why}); kept for 30 days, and said beforehand by \
+             `{key} = \"{value}\"` in the pool's options"
+        );
     }
 }

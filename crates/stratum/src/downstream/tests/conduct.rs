@@ -20,25 +20,35 @@ fn quarantined() -> Story {
     story
 }
 
+fn turns(events: Vec<Event>) -> Vec<Turn> {
+    let turn = |event| if let Event::Conduct(turn, _) = event { Some(turn) } else { None };
+    events.into_iter().filter_map(turn).collect()
+}
+
 #[test]
-fn a_quarantined_rig_gets_honest_answers_and_nothing_of_it_is_forwarded() {
+fn good_shares_of_a_quarantined_rig_go_out() {
     let mut story = quarantined();
-    let turns = |events: Vec<Event>| -> Vec<Turn> {
-        let turn = |event| if let Event::Conduct(turn, _) = event { Some(turn) } else { None };
-        events.into_iter().filter_map(turn).collect()
-    };
     assert_eq!(turns(story.events()), [Turn::Quarantined]);
     assert!(story.submit(50, JOB, "010000", &bad_proof()).contains("[20,\"bad proof"));
-    for at in 0..u64::from(LOOKED_AT) - 2 {
-        let heard = story.submit(at, JOB, &format!("02{at:04x}"), GOOD);
-        assert!(heard.contains("[20,\"quarantined"), "{heard}");
-        assert!(story.rig.poll_submission().is_none());
+    for at in 0..u64::from(LOOKED_AT) - 1 {
+        assert_eq!(story.submit(at, JOB, &format!("02{at:04x}"), GOOD), "");
+        let number = story.rig.poll_submission().unwrap().number;
+        story.rig.handle_verdict(number, &Ok(()));
+        story.hears();
     }
-    let heard = story.submit(60, JOB, "020000", GOOD);
-    assert!(heard.contains("[22,"), "what was held back is remembered: {heard}");
     assert_eq!(turns(story.events()), [Turn::Released]);
-    assert_eq!(story.submit(61, JOB, "030000", GOOD), "");
-    assert!(story.rig.poll_submission().is_some());
+}
+
+#[test]
+fn shares_of_a_quarantined_rig_that_nobody_can_check_are_held_back() {
+    let mut story = quarantined();
+    story.work("p2", "ask1", 256.0);
+    story.show();
+    let heard = story.submit(60, "6b000001", "020000", GOOD);
+    assert!(heard.contains("[20,\"quarantined"), "{heard}");
+    assert!(story.rig.poll_submission().is_none());
+    let heard = story.submit(61, "6b000001", "020000", GOOD);
+    assert!(heard.contains("[22,"), "what was held back is remembered: {heard}");
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn a_rig_with_an_extranonce2_of_its_own_length_is_let_go_for_a_connection_of_its
     let events = story.events();
     let end = &events[events.len() - 2..];
     assert_eq!(end, [Event::Misfit(misfit), Event::Closed(CloseReason::Misfit(misfit))]);
-    assert!(Firmware::remedy(misfit).unwrap().dedicated);
+    assert!(Firmware::remedy(misfit).unwrap().is_particular());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A farm meets a pool's start difficulty.
 
 use super::*;
+use crate::dialect::Wanted;
 use crate::target::Difficulty;
 use crate::testing::scale;
 
@@ -61,7 +62,10 @@ fn too_many_shares_show_a_floor_until_the_pool_has_retargeted() {
     let on = news.iter().position(|event| event.starts_with("BrakeOn")).unwrap();
     assert!(news[on].contains("limit: 5"), "{news:?}");
     assert_eq!(news[on + 1], "view");
-    assert_eq!(story.pool.view().pool_target, scale().target(Difficulty::new(256.0).unwrap()));
+    assert_eq!(
+        story.pool.view().wanted,
+        Wanted::sure(scale().target(Difficulty::new(256.0).unwrap()))
+    );
 
     // Told the floor with the next work, rigs prove four times what the pool credits.
     story.notify("j2", "p1", "w2");

@@ -18,9 +18,9 @@ fn tickets(heard: &str) -> Vec<u32> {
 
 #[test]
 fn no_more_than_so_many_lines_wait_for_an_answer() {
-    let mut story = paced(9_600, 3);
+    let mut story = paced(9_600, 4);
     let heard: String = (1..=6).map(|ticket| story.submit(ticket)).collect();
-    assert_eq!(tickets(&heard), [1, 2, 3]);
+    assert_eq!(tickets(&heard), [1, 2, 3], "the last slot is a block's");
     assert_eq!(tickets(&story.result(4, "true")), [4], "an answer frees one, in any order");
     assert_eq!(tickets(&story.refuses_id(3, "[20,\"invalid solution\"]")), [5]);
     assert_eq!(story.told(), ["2 accepted", "1 rejected_by_pool"]);
@@ -97,6 +97,8 @@ fn no_slot_frees_by_itself_while_lines_are_unwritten() {
             hash: PowHash::from_be_bytes([0; 32]),
         },
         hash: None,
+        is_block: false,
+        probe: None,
         worker: "r1".into(),
         account: None,
         hashes: 1.0,
@@ -111,19 +113,19 @@ fn no_slot_frees_by_itself_while_lines_are_unwritten() {
 
 #[test]
 fn a_full_queue_overflows_and_nothing_in_it_is_lost() {
-    let mut story = paced(9_600, 3);
-    for ticket in 0..3 + 256 {
+    let mut story = paced(9_600, 4);
+    for ticket in 0..3 + 255 {
         story.submit(ticket);
     }
     assert_eq!(story.told(), [""; 0]);
     story.submit(1_000);
     assert_eq!(story.told(), ["1000 overflow"]);
     let mut written = Vec::new();
-    for id in 3..3 + 259 {
+    for id in 3..3 + 258 {
         written.extend(tickets(&story.result(id, "true")));
     }
-    assert_eq!(written, (3..259).collect::<Vec<u32>>());
-    assert_eq!(story.told().len(), 259);
+    assert_eq!(written, (3..258).collect::<Vec<u32>>());
+    assert_eq!(story.told().len(), 258);
     assert_eq!(story.pool.in_flight(), 0);
 }
 

@@ -1,6 +1,7 @@
 //! Connections that are lost and made again.
 
 use super::*;
+use crate::space::Wish;
 
 #[test]
 fn every_share_of_a_lost_connection_gets_one_verdict() {
@@ -90,7 +91,7 @@ fn with_another_extranonce_everything_is_new() {
     let mut story = Story::mining();
     let first = story.work().unwrap();
     let space = story.pool.view().ground.unwrap().space;
-    let lease = space.lease(None, None).unwrap();
+    let lease = space.lease(&Wish::default(), None).unwrap();
     story.lose();
     story.log_in("[\"s2\",\"11223344\",4]");
     let view = story.pool.view();
@@ -148,6 +149,7 @@ fn a_connection_that_replaces_another_ends_it_first() {
 fn what_was_announced_holds_for_one_connection() {
     let mut story = Story::mining();
     story.difficulty(256);
+    story.notify("j2", "p1", "w1");
     story.calls("mining.set_extranonce", "[\"11223344\"]");
     story.lose();
     story.log_in(GIVEN);

@@ -184,7 +184,7 @@ fn a_share_of_the_extranonce_before_is_lost_at_once() {
 
 #[test]
 fn a_window_holds_for_them_too_and_what_was_never_written_is_no_second_try() {
-    let pace = Some(Pace { bytes: 9_600, submits: 2 });
+    let pace = Some(Pace { bytes: 9_600, submits: 3 });
     let mut story = resubmitting(Coin { pace, ..Coin::default() });
     for ticket in 1..=4 {
         story.submit(ticket);
@@ -242,18 +242,18 @@ fn however_many_there_are_each_has_one_verdict() {
     }
     story.told();
     story.lose();
-    assert_eq!(story.pool.in_flight(), 1_280);
+    assert_eq!(story.pool.in_flight(), 1_278);
     story.told();
     story.log_in(GIVEN);
     let heard = story.notify("k1", "p1", "w1");
-    assert_eq!(heard.lines().count(), 1_024);
-    assert_eq!(story.pool.in_flight(), 1_280);
+    assert_eq!(heard.lines().count(), 1_023);
+    assert_eq!(story.pool.in_flight(), 1_278);
     story.submit(5_000);
     assert!(story.news().ends_with(&["5000 overflow".into()]), "the queue is full");
     story.lose();
     story.later(seconds(30));
     let news = story.news();
-    assert_eq!(news.iter().filter(|news| news.ends_with(" lost_on_failover")).count(), 1_280);
+    assert_eq!(news.iter().filter(|news| news.ends_with(" lost_on_failover")).count(), 1_278);
     assert_eq!(story.pool.in_flight(), 0);
 }
 

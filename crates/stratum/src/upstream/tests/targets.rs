@@ -1,10 +1,15 @@
 //! The pool's share target, announced ahead of a job or behind it.
 
 use super::*;
+use crate::dialect::Wanted;
 use crate::target::{Difficulty, Target};
 
 fn target(difficulty: u32) -> Target {
     crate::testing::scale().target(Difficulty::new(difficulty.into()).unwrap())
+}
+
+fn sure(difficulty: u32) -> Wanted {
+    Wanted::sure(target(difficulty))
 }
 
 #[test]
@@ -17,23 +22,66 @@ fn a_difficulty_before_the_first_job_is_that_jobs() {
     story.notify("j1", "p1", "w1");
     assert_eq!(story.told(), ["difficulty 64", "view"]);
     let view = story.pool.view();
-    assert_eq!((view.pool_target, view.work.unwrap().pool_target), (target(64), target(64)));
+    assert_eq!((view.wanted, view.work.unwrap().wanted), (sure(64), sure(64)));
 }
 
 #[test]
-fn a_new_difficulty_is_shown_at_once_and_rides_on_the_next_work() {
+fn a_new_difficulty_is_in_force_from_the_next_notify_on_also_from_a_repeated_one() {
     let mut story = Story::mining();
     story.difficulty(64);
-    assert_eq!(story.told(), ["difficulty 64", "view"]);
-    story.difficulty(64);
     assert_eq!(story.told(), [""; 0]);
-    let view = story.pool.view();
-    assert_eq!((view.pool_target, view.work.unwrap().pool_target), (target(64), target(1)));
+    assert_eq!(story.pool.view().wanted, sure(1), "it does not count yet");
     story.notify("j2", "p1", "w1");
-    assert_eq!(story.work().unwrap().pool_target, target(1), "a repeat changes no work");
+    assert_eq!(story.told(), ["difficulty 64", "view"]);
+    assert_eq!(story.pool.view().wanted, sure(64));
+    assert_eq!(story.work().unwrap().wanted, sure(1), "a repeat changes no work");
     story.notify("j3", "p1", "w2");
-    assert_eq!(story.work().unwrap().pool_target, target(64));
-    assert_eq!(story.told(), ["view", "view"]);
+    assert_eq!(story.work().unwrap().wanted, sure(64));
+    assert_eq!(story.told(), ["view"]);
+}
+
+#[test]
+fn what_was_announced_since_the_newest_notify_withholds_no_share() {
+    let mut story = Story::mining();
+    let work = story.work().unwrap();
+    story.difficulty(4);
+    assert_eq!(job_of(&story.submit_for(1, &work, POOR)), "j1");
+    story.answers("true");
+    assert_eq!(story.news(), ["1 accepted"]);
+    story.notify("j1", "p1", "w1");
+    assert_eq!(story.submit_for(2, &work, POOR), "", "from here on it does");
+    assert_eq!(story.news(), ["difficulty 4", "2 below_pool_target"]);
+}
+
+#[test]
+fn a_pool_that_enforces_at_once_shows_it_by_a_refusal_that_is_nobodys_fault() {
+    let mut story = Story::mining();
+    let work = story.work().unwrap();
+    story.submit_for(1, &work, POOR);
+    story.refuses("[23,\"low difficulty share\"]");
+    assert_eq!(story.news(), ["1 rejected_by_pool"], "nothing was announced since");
+
+    story.difficulty(4);
+    story.submit_for(2, &work, POOR);
+    story.refuses("[20,\"some other reason\"]");
+    assert_eq!(story.news(), ["2 rejected_by_pool"], "that tells nothing");
+    story.submit_for(3, &work, POOR);
+    story.pool.handle_line(
+        format!(r#"{{"id":{},"result":null,"error":[23,"low difficulty share"]}}"#, story.asked)
+            .as_bytes(),
+        story.now,
+    );
+    let verdict = std::iter::from_fn(|| story.pool.poll_event()).find_map(|event| match event {
+        UpstreamEvent::Verdict { verdict, weighs, .. } => Some((verdict, weighs)),
+        _ => None,
+    });
+    let (verdict, weighs) = verdict.unwrap();
+    assert_eq!((verdict.unwrap_err().verdict, weighs), (Verdict::BelowPoolTarget, false));
+    assert_eq!(story.pool.view().wanted, sure(4), "in force now");
+    assert_eq!(story.submit_for(4, &work, POOR), "");
+    story.told();
+    story.difficulty(1);
+    assert_eq!(story.told(), ["difficulty 1", "view"], "and from now on at once");
 }
 
 #[test]
@@ -45,6 +93,7 @@ fn shares_that_miss_the_new_target_while_they_wait_are_below_it() {
     story.submit_for(2, &work, POOR);
     story.submit_for(3, &work, GOOD);
     story.difficulty(4);
+    story.notify("j1", "p1", "w1");
     story.told();
     let heard = story.answers("true");
     assert_eq!(story.told(), ["1 accepted", "2 below_pool_target"]);
@@ -56,9 +105,10 @@ fn the_targets_of_the_job_and_of_the_moment_both_count() {
     let mut story = Story::mining();
     story.difficulty(4);
     story.notify("j2", "p1", "w2");
-    story.difficulty(1);
-    story.told();
     let work = story.work().unwrap();
+    story.difficulty(1);
+    story.notify("j3", "p1", "w3");
+    story.told();
     assert_eq!(story.submit_for(1, &work, POOR), "");
     assert_eq!(story.told(), ["1 below_pool_target"]);
 }
@@ -77,7 +127,7 @@ fn a_target_behind_its_job_comes_out_with_it() {
     assert_eq!(story.pool.poll_timeout(), Some(story.now + millis(1000)));
     set_target(&mut story, 64);
     assert_eq!(story.told(), ["difficulty 64", "view"]);
-    assert_eq!(story.work().unwrap().pool_target, target(64));
+    assert_eq!(story.work().unwrap().wanted, sure(64));
     assert_eq!(story.pool.poll_timeout(), Some(story.now + seconds(60)), "nothing is waited for");
 
     // And each time after that; an absent one means the last.
@@ -85,13 +135,13 @@ fn a_target_behind_its_job_comes_out_with_it() {
     assert_eq!(story.told(), [""; 0]);
     set_target(&mut story, 32);
     assert_eq!(story.told(), ["difficulty 32", "view"]);
-    assert_eq!(story.work().unwrap().pool_target, target(32));
+    assert_eq!(story.work().unwrap().wanted, sure(32));
     story.notify("j3", "p1", "w3");
     story.later(millis(49));
     assert_eq!(story.told(), [""; 0]);
     story.later(millis(1));
     assert_eq!(story.told(), ["view"]);
-    assert_eq!(story.work().unwrap().pool_target, target(32));
+    assert_eq!(story.work().unwrap().wanted, sure(32));
 
     // Two jobs in a row: the first does not wait for the second.
     story.notify("j4", "p1", "w4");
@@ -134,7 +184,7 @@ fn a_new_connection_waits_for_its_first_target_again() {
     set_target(&mut story, 32);
     assert_eq!(story.told(), ["difficulty 32", "view"]);
     let work = story.work().unwrap();
-    assert_eq!((&*work.job.work, work.pool_target), ("w2", target(32)));
+    assert_eq!((&*work.job.work, work.wanted), ("w2", sure(32)));
 }
 
 #[test]
@@ -183,4 +233,54 @@ fn a_job_that_waits_for_its_target_survives_a_fallback_and_a_new_extranonce_repl
     story.later(millis(50));
     let work = story.work().unwrap();
     assert_eq!((&*work.job.work, work.generation), ("w4", Generation(3)));
+}
+
+/// A pool whose difficulties may mean 256 times easier targets, at difficulty 256.
+fn doubtful() -> Story {
+    let mut story = Story::mining_with(Coin { asks_scale: true, ..Coin::default() });
+    story.difficulty(256);
+    story.notify("j2", "p1", "w2");
+    story.told();
+    story
+}
+
+/// A share between the two targets by which the pool is asked.
+fn ask(story: &mut Story, ticket: u32) -> String {
+    let work = story.work().unwrap();
+    let probe = story.pool.habits.ask(Habit::DifficultyScale, Answer::Other);
+    story.hand_over(ticket, Submission { probe, ..share(ticket, &work, POOR) })
+}
+
+#[test]
+fn one_share_between_two_targets_shows_which_of_them_rules() {
+    for (answer, surely) in [("true", 1), ("false", 256)] {
+        let mut story = doubtful();
+        let work = story.work().unwrap();
+        assert_eq!(story.submit_for(1, &work, POOR), "", "without a question it is not sent");
+        assert_eq!(job_of(&ask(&mut story, 2)), "j2");
+        story.told();
+        if answer == "true" {
+            story.answers("true");
+        } else {
+            story.refuses("[23,\"low difficulty share\"]");
+        }
+        let told = story.told();
+        assert!(told.iter().any(|told| told.starts_with("Learnt")), "{told:?}");
+        let verdict = if answer == "true" { "2 accepted" } else { "2 below_pool_target" };
+        assert!(told.contains(&verdict.to_owned()), "{told:?}");
+        let known = story.pool.habits.known();
+        assert_eq!(story.pool.view().wanted.surely(known), target(surely));
+        assert_eq!(work.wanted.surely(known), target(surely), "also of the present job");
+    }
+}
+
+#[test]
+fn a_question_that_is_answered_beside_the_point_or_lost_may_be_asked_again() {
+    let mut story = doubtful();
+    ask(&mut story, 1);
+    story.refuses("[21,\"stale\"]");
+    assert_ne!(ask(&mut story, 2), "");
+    story.lose();
+    assert!(story.pool.habits.ask(Habit::DifficultyScale, Answer::Other).is_some());
+    assert_eq!(story.pool.habits.known().get(Habit::DifficultyScale), None);
 }

@@ -1,0 +1,184 @@
+//! The duplicate filters of one lease, by work.
+//!
+//! They go with the lease: to the rig that has it, back to the space, and to the next rig. So what
+//! was sent under a lease for a work is known as long as that work may come back.
+
+use std::collections::VecDeque;
+
+use crate::seen::{Packed, Seen};
+use crate::space::WorkNumber;
+
+/// The most shares and nonces remembered of one lease, over all its works. At the cap a share is
+/// refused, never let through.
+pub const MAX_PER_LEASE: usize = 16_384;
+/// The filters of one lease.
+#[derive(Debug, Default)]
+pub struct Filters {
+    /// Those of the works told last, the newest last.
+    ready: VecDeque<(WorkNumber, Seen)>,
+    /// Those of works before, at most as many as the space remembers works.
+    packed: VecDeque<(WorkNumber, Packed)>,
+    /// One whose memory is used again.
+    spare: Option<Seen>,
+    /// How many fingerprints are packed.
+    packed_len: usize,
+}
+
+impl Filters {
+    /// A work is told, perhaps not for the first time. The filters of the last `open` works are
+    /// ready to be looked into; works before `oldest` cannot come back.
+    pub(crate) fn begin(&mut self, work: WorkNumber, open: usize, oldest: WorkNumber) {
+        let seen = match self.ready.iter().position(|(of, _)| *of == work) {
+            Some(at) => self.ready.remove(at).map(|(_, seen)| seen).unwrap_or_default(),
+            None => self.recall(work),
+        };
+        self.ready.push_back((work, seen));
+        while self.ready.len() > open.max(1)
+            && let Some((of, mut seen)) = self.ready.pop_front()
+        {
+            if of >= oldest {
+                let packed = seen.pack();
+                self.packed_len += packed.len();
+                self.packed.push_back((of, packed));
+            } else {
+                seen.clear();
+            }
+            self.spare = Some(seen);
+        }
+        self.forget_before(oldest);
+    }
+
+    /// The filter of a work that was told under the lease.
+    #[must_use]
+    pub(crate) fn of(&self, work: WorkNumber) -> Option<&Seen> {
+        self.ready.iter().rev().find(|(of, _)| *of == work).map(|(_, seen)| seen)
+    }
+
+    /// The same, to remember a share.
+    #[must_use]
+    pub(crate) fn of_mut(&mut self, work: WorkNumber) -> Option<&mut Seen> {
+        self.ready.iter_mut().rev().find(|(of, _)| *of == work).map(|(_, seen)| seen)
+    }
+
+    /// Whether there is no room for another share.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        // A share may need two places.
+        self.len() + 2 > MAX_PER_LEASE
+    }
+
+    /// How many fingerprints are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ready.iter().map(|(_, seen)| seen.len()).sum::<usize>() + self.packed_len
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keeps what may be needed again, in the least memory.
+    pub(crate) fn put_away(&mut self, oldest: WorkNumber) {
+        for (of, mut seen) in std::mem::take(&mut self.ready) {
+            if !seen.is_empty() {
+                let packed = seen.pack();
+                self.packed_len += packed.len();
+                self.packed.push_back((of, packed));
+            }
+        }
+        self.spare = None;
+        self.forget_before(oldest);
+        self.packed.shrink_to_fit();
+    }
+
+    /// Takes a packed filter out, or a new one.
+    fn recall(&mut self, work: WorkNumber) -> Seen {
+        let mut seen = self.spare.take().unwrap_or_default();
+        if let Some(at) = self.packed.iter().position(|(of, _)| *of == work)
+            && let Some((_, packed)) = self.packed.remove(at)
+        {
+            self.packed_len -= packed.len();
+            seen.unpack(&packed);
+        }
+        seen
+    }
+
+    fn forget_before(&mut self, oldest: WorkNumber) {
+        let Self { packed, packed_len, .. } = self;
+        packed.retain(|(of, packed)| {
+            let stays = *of >= oldest;
+            *packed_len -= if stays { 0 } else { packed.len() };
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Fingerprint;
+    use crate::seen::Sighting;
+
+    const FIRST: WorkNumber = WorkNumber::new(0);
+
+    fn print(share: u64) -> Fingerprint {
+        Fingerprint { share, nonce: None }
+    }
+
+    fn sent(filters: &mut Filters, work: WorkNumber, share: u64) -> Sighting {
+        let seen = filters.of_mut(work).unwrap();
+        let sighting = seen.look_up(print(share));
+        seen.insert(print(share));
+        sighting
+    }
+
+    #[test]
+    fn a_work_that_comes_back_finds_its_filter_however_long_it_was_away() {
+        let mut filters = Filters::default();
+        let works: Vec<_> = (0..20).map(WorkNumber::new).collect();
+        for &work in &works {
+            filters.begin(work, 8, FIRST);
+            assert_eq!(sent(&mut filters, work, 7), Sighting::New, "each work has its own");
+        }
+        assert_eq!(filters.len(), 20);
+        for &work in &works {
+            filters.begin(work, 8, FIRST);
+            assert_eq!(sent(&mut filters, work, 7), Sighting::Duplicate, "{work:?}");
+            assert_eq!(sent(&mut filters, work, 8), Sighting::New);
+        }
+        filters.put_away(FIRST);
+        assert_eq!((filters.len(), filters.ready.len()), (40, 0));
+        filters.begin(works[3], 8, FIRST);
+        assert_eq!(sent(&mut filters, works[3], 8), Sighting::Duplicate);
+    }
+
+    #[test]
+    fn what_cannot_come_back_is_forgotten() {
+        let mut filters = Filters::default();
+        for number in 0..100 {
+            let work = WorkNumber::new(number);
+            filters.begin(work, 8, WorkNumber::new(number.saturating_sub(31)));
+            sent(&mut filters, work, 7);
+            sent(&mut filters, work, 8);
+        }
+        assert!(filters.packed.len() <= 32 && filters.len() <= 64, "{}", filters.len());
+        filters.put_away(WorkNumber::new(98));
+        assert_eq!(filters.len(), 4);
+    }
+
+    #[test]
+    fn a_lease_remembers_no_more_than_so_many_shares() {
+        let mut filters = Filters::default();
+        filters.begin(FIRST, 8, FIRST);
+        let mut share = 0;
+        while !filters.is_full() {
+            sent(&mut filters, FIRST, share);
+            share += 1;
+        }
+        assert_eq!(share, MAX_PER_LEASE as u64 - 1);
+        filters.begin(WorkNumber::new(1), 8, FIRST);
+        assert!(filters.is_full(), "they count over all works");
+    }
+}

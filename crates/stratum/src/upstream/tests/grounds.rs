@@ -1,0 +1,70 @@
+//! Several connections to one pool, and its extranonces.
+
+use super::*;
+use crate::channel::PoolShared;
+use crate::space::Wish;
+
+/// Two connections to one pool.
+fn pair() -> (Story, Story) {
+    let shared = PoolShared::from(Arc::new(JobIds::new(0x6b00_0000)));
+    let story = |number| {
+        let mut story = Story::new();
+        let config = UpstreamConfig { number, ..story.pool.config.clone() };
+        story.pool = Upstream::new(Arc::default(), config, shared.clone());
+        story
+    };
+    (story(1), story(2))
+}
+
+#[test]
+fn the_second_of_two_with_one_extranonce1_is_dropped_before_it_shows_anything() {
+    let (mut one, mut other) = pair();
+    one.log_in(GIVEN);
+    other.connect();
+    other.answers(GIVEN);
+    let told = other.told();
+    assert!(told[0].starts_with("down: the pool gave the extranonce1 of another"), "{told:?}");
+    assert!(other.pool.view().ground.is_none());
+    other.log_in("[\"s2\",\"aabbccde\",4]");
+    other.told();
+    other.calls("mining.set_extranonce", "[\"aabbccdd\"]");
+    other.notify("k1", "p1", "w1");
+    let told = other.told();
+    assert!(told[0].starts_with("down: "), "nor may it be moved there: {told:?}");
+}
+
+#[test]
+fn a_connection_that_is_away_keeps_its_extranonce1_as_long_as_rigs_hash_under_it() {
+    let (mut one, mut other) = pair();
+    one.log_in(GIVEN);
+    let ground = one.pool.view().ground.unwrap();
+    let rig = ground.space.lease(&Wish::default(), None).unwrap();
+    one.lose();
+    other.connect();
+    other.answers(GIVEN);
+    assert!(other.told()[0].starts_with("down: "));
+    drop(rig);
+    other.log_in(GIVEN);
+    assert!(other.pool.is_live());
+    one.connect();
+    one.answers(GIVEN);
+    assert!(one.told().iter().any(|told| told.starts_with("down: ")), "it is the other's now");
+}
+
+#[test]
+fn what_one_connection_learns_the_other_acts_on() {
+    let (mut one, mut other) = pair();
+    let wide = Coin { asks_split: true, ..Coin::default() };
+    for story in [&mut one, &mut other] {
+        story.pool.dialect = Arc::new(wide.clone());
+    }
+    one.log_in(GIVEN);
+    other.log_in("[\"s2\",\"11223344\",4]");
+    other.notify("k1", "p1", "w1");
+    one.pool.habits.learn(Habit::Split, Answer::Other);
+    let size = |story: &Story| story.pool.view().ground.unwrap().split.rig_extranonce2;
+    other.notify("k2", "p1", "w1");
+    assert_eq!(size(&other), 3, "the same work must not be done in two ways");
+    other.notify("k3", "p1", "w2");
+    assert_eq!((size(&other), other.work().unwrap().job.work.as_str()), (4, "w2"));
+}
