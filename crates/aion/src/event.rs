@@ -11,7 +11,8 @@ use crate::field::Field;
 use crate::job::Job;
 use crate::subscribe::parse_extranonce1;
 
-/// Reads a call from a pool.
+/// Reads a call from a pool. The specification has the methods without their `mining.` in front,
+/// servers with it.
 ///
 /// ```
 /// use orepass_aion::event::parse_event;
@@ -27,13 +28,11 @@ use crate::subscribe::parse_extranonce1;
 /// # Errors
 /// A [`ParseError`] that names the field and its value.
 pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    match method {
-        "mining.notify" => Job::parse(params).map(PoolEvent::Notify),
-        "mining.set_target" => {
-            Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?))
-        }
-        "mining.set_difficulty" => difficulty(params),
-        "mining.set_extranonce" => {
+    match method.strip_prefix("mining.").unwrap_or(method) {
+        "notify" => Job::parse(params).map(PoolEvent::Notify),
+        "set_target" => Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?)),
+        "set_difficulty" => difficulty(params),
+        "set_extranonce" => {
             let extranonce1 = parse_extranonce1(first_of(params))?;
             Ok(PoolEvent::Extranonce { extranonce1, size: None })
         }
@@ -92,6 +91,23 @@ mod tests {
             let error = parse("mining.set_difficulty", params).unwrap_err().to_string();
             assert!(error.starts_with("difficulty is "), "{params}: {error}");
         }
+    }
+
+    #[test]
+    fn a_method_may_lack_its_prefix() {
+        let hash = "5a".repeat(32);
+        for (method, params) in [
+            ("notify", format!("[\"1\",true,\"{hash}\",\"{hash}\"]")),
+            ("set_target", format!("[\"{hash}\"]")),
+            ("set_difficulty", "[512]".to_owned()),
+            ("set_extranonce", "[\"a1b2\"]".to_owned()),
+        ] {
+            let bare = format!("{:?}", parse(method, &params).unwrap());
+            let full = format!("{:?}", parse(&format!("mining.{method}"), &params).unwrap());
+            assert_eq!(bare, full);
+            assert_ne!(bare, "Unknown", "{method}");
+        }
+        assert_eq!(format!("{:?}", parse("mining.client.reconnect", "[]").unwrap()), "Unknown");
     }
 
     #[test]
