@@ -212,13 +212,14 @@ impl Chain {
         }
     }
 
-    /// The proxy asks the pool something: the same as the miner did, but for its name.
+    /// The proxy asks the pool something: the same as the miner did, but for its name
+    /// and the protocol version, where the miner has null.
     fn asked(&mut self, request: &Value) {
         let own = request["id"].as_u64().unwrap();
         let params = &request["params"];
         let recorded = match text(request, "method") {
             "mining.subscribe" => {
-                assert_eq!(params.to_string(), "[\"orepass/1\",null]");
+                assert_eq!(params.to_string(), "[\"orepass/1\",\"AionStratum/1.0.0\"]");
                 1
             }
             "mining.authorize" => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
 use orepass_aion::share::Share;
-use orepass_aion::{Aion, NotifyTarget, Options};
+use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_stratum::dialect::{
     Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling,
 };
@@ -145,10 +145,11 @@ fn a_bad_notify_names_its_field() {
 #[test]
 fn what_the_pool_is_told() {
     let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
-    assert_eq!(
-        asked,
-        json!({"id": 1, "method": "mining.subscribe", "params": ["orepass/0.1", null]})
-    );
+    let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
+    assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
+    let silent = Options { protocol_version: ProtocolVersion::NULL, ..Options::default() };
+    let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
+    assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
     let mut params = good();
     params[2] = "000000006B00B3A4".into();
