@@ -119,14 +119,17 @@ mod tests {
                 "Extranonce { extranonce1: Extranonce(a1b2), size: None }"
             );
         }
-        for params in ["[\"pool.example\",\"3333\",1]", "[\"pool.example\",3333]"] {
+        for params in ["[\"pool.example\",\"3333\",1]", "[\"pool.example\",3333,1]"] {
             assert_eq!(
                 event("client.reconnect", params),
-                "Reconnect { host: Some(\"pool.example\"), port: Some(3333) }"
+                "Reconnect { host: Some(\"pool.example\"), port: Some(3333), wait: 1s }"
             );
         }
         for params in ["[]", "{}", "[\"\",null,0]"] {
-            assert_eq!(event("client.reconnect", params), "Reconnect { host: None, port: None }");
+            assert_eq!(
+                event("client.reconnect", params),
+                "Reconnect { host: None, port: None, wait: 0ns }"
+            );
         }
         assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
         assert_eq!(event("client.get_version", "[]"), "Unknown");
@@ -135,7 +138,7 @@ mod tests {
             ("mining.set_target", "[\"00ff\"]", "target is \"00ff\", expected 64 hex digits"),
             ("mining.set_target", "[]", "target is [], expected a string"),
             ("mining.set_extranonce", "[]", "extranonce1 is [], expected a string"),
-            ("client.reconnect", "[\"h\",70000]", "port is 70000, expected 1 to 65535"),
+            ("client.reconnect", "[\"h\",70000]", "port is 70000, expected 0 to 65535"),
             ("client.reconnect", "[7]", "host is 7, expected a string"),
         ] {
             assert_eq!(parse(method, params).unwrap_err().to_string(), expected);
