@@ -186,10 +186,10 @@ impl Dialect for Aion {
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
     }
 
-    /// Miningcore's forks want two parameters. No server resumes a session, and the second is the
-    /// protocol version to some.
+    /// No server resumes a session.
     fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.subscribe", format_args!("[{},null]", Quoted(agent)));
+        let (agent, version) = (Quoted(agent), self.options.protocol_version);
+        rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{version}]"));
     }
 
     fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {

@@ -11,7 +11,8 @@ use crate::field::Field;
 use crate::job::Job;
 use crate::subscribe::parse_extranonce1;
 
-/// Reads a call from a pool.
+/// Reads a call from a pool. The specification has the methods without their `mining.` in front,
+/// servers with it.
 ///
 /// ```
 /// use orepass_aion::event::parse_event;
@@ -27,13 +28,11 @@ use crate::subscribe::parse_extranonce1;
 /// # Errors
 /// A [`ParseError`] that names the field and its value.
 pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    match method {
-        "mining.notify" => Job::parse(params).map(PoolEvent::Notify),
-        "mining.set_target" => {
-            Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?))
-        }
-        "mining.set_difficulty" => difficulty(params),
-        "mining.set_extranonce" => {
+    match method.strip_prefix("mining.").unwrap_or(method) {
+        "notify" => Job::parse(params).map(PoolEvent::Notify),
+        "set_target" => Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?)),
+        "set_difficulty" => difficulty(params),
+        "set_extranonce" => {
             let extranonce1 = parse_extranonce1(first_of(params))?;
             Ok(PoolEvent::Extranonce { extranonce1, size: None })
         }
@@ -95,6 +94,23 @@ mod tests {
     }
 
     #[test]
+    fn a_method_may_lack_its_prefix() {
+        let hash = "5a".repeat(32);
+        for (method, params) in [
+            ("notify", format!("[\"1\",true,\"{hash}\",\"{hash}\"]")),
+            ("set_target", format!("[\"{hash}\"]")),
+            ("set_difficulty", "[512]".to_owned()),
+            ("set_extranonce", "[\"a1b2\"]".to_owned()),
+        ] {
+            let bare = format!("{:?}", parse(method, &params).unwrap());
+            let full = format!("{:?}", parse(&format!("mining.{method}"), &params).unwrap());
+            assert_eq!(bare, full);
+            assert_ne!(bare, "Unknown", "{method}");
+        }
+        assert_eq!(format!("{:?}", parse("mining.client.reconnect", "[]").unwrap()), "Unknown");
+    }
+
+    #[test]
     fn other_calls() {
         let event = |method, params| format!("{:?}", parse(method, params).unwrap());
         for params in ["[\"A1b2\"]", "[\"a1b2\",30]"] {
@@ -103,14 +119,17 @@ mod tests {
                 "Extranonce { extranonce1: Extranonce(a1b2), size: None }"
             );
         }
-        for params in ["[\"pool.example\",\"3333\",1]", "[\"pool.example\",3333]"] {
+        for params in ["[\"pool.example\",\"3333\",1]", "[\"pool.example\",3333,1]"] {
             assert_eq!(
                 event("client.reconnect", params),
-                "Reconnect { host: Some(\"pool.example\"), port: Some(3333) }"
+                "Reconnect { host: Some(\"pool.example\"), port: Some(3333), wait: 1s }"
             );
         }
         for params in ["[]", "{}", "[\"\",null,0]"] {
-            assert_eq!(event("client.reconnect", params), "Reconnect { host: None, port: None }");
+            assert_eq!(
+                event("client.reconnect", params),
+                "Reconnect { host: None, port: None, wait: 0ns }"
+            );
         }
         assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
         assert_eq!(event("client.get_version", "[]"), "Unknown");
@@ -119,7 +138,7 @@ mod tests {
             ("mining.set_target", "[\"00ff\"]", "target is \"00ff\", expected 64 hex digits"),
             ("mining.set_target", "[]", "target is [], expected a string"),
             ("mining.set_extranonce", "[]", "extranonce1 is [], expected a string"),
-            ("client.reconnect", "[\"h\",70000]", "port is 70000, expected 1 to 65535"),
+            ("client.reconnect", "[\"h\",70000]", "port is 70000, expected 0 to 65535"),
             ("client.reconnect", "[7]", "host is 7, expected a string"),
         ] {
             assert_eq!(parse(method, params).unwrap_err().to_string(), expected);

@@ -46,5 +46,5 @@ pub mod split;
 pub mod subscribe;
 
 pub use dialect::Aion;
-pub use options::{NotifyTarget, Options};
+pub use options::{NotifyTarget, Options, ProtocolVersion};
 pub use scale::DifficultyScale;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use arrayvec::ArrayString;
+use orepass_stratum::rpc::Quoted;
 use thiserror::Error;
 
 use crate::scale::DifficultyScale;
@@ -14,6 +16,8 @@ pub struct Options {
     /// Whether a rig that subscribes with an unknown protocol version is refused. Otherwise it is
     /// served and the version logged.
     pub strict_version: bool,
+    /// The version of the protocol that the pool is told at subscribe.
+    pub protocol_version: ProtocolVersion,
     /// Whether solutions go to the pool with their compact size `fd8005` in front, 2822 digits in
     /// all. The node-based servers take nothing else, Miningcore and its forks take both.
     pub solution_prefix: bool,
@@ -43,6 +47,7 @@ impl Default for Options {
         const OPEN_FOR: Duration = Duration::from_secs(10);
         Self {
             strict_version: false,
+            protocol_version: ProtocolVersion::default(),
             solution_prefix: true,
             difficulty_scale: None,
             notify_target: NotifyTarget::Network,
@@ -51,6 +56,68 @@ impl Default for Options {
             open_for: OPEN_FOR,
         }
     }
+}
+
+/// The longest name of a protocol version, in bytes.
+const MAX_VERSION: usize = 64;
+
+/// The second parameter of the subscribe that a pool is sent: the name of a version, or null. The
+/// specification wants a name, and lets servers drop whoever sends none that they know; no known
+/// server looks at it, but Miningcore's forks want two parameters.
+///
+/// ```
+/// use orepass_aion::options::ProtocolVersion;
+///
+/// assert_eq!(ProtocolVersion::default().to_string(), "\"AionStratum/1.0.0\"");
+/// assert_eq!("".parse::<ProtocolVersion>()?.to_string(), "null");
+/// # Ok::<(), orepass_aion::options::LongVersion>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProtocolVersion(Option<ArrayString<MAX_VERSION>>);
+
+impl ProtocolVersion {
+    /// What servers call version 1 of the protocol.
+    pub const ONE: &str = "AionStratum/1.0.0";
+    /// Null, as the reference miner sends.
+    pub const NULL: Self = Self(None);
+}
+
+impl Default for ProtocolVersion {
+    /// Version 1.
+    fn default() -> Self {
+        Self(ArrayString::from(Self::ONE).ok())
+    }
+}
+
+/// As JSON text.
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(name) => Quoted(name).fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+/// Any name; nothing and `null` are null.
+impl FromStr for ProtocolVersion {
+    type Err = LongVersion;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "" | "null" => Ok(Self::NULL),
+            name => ArrayString::from(name)
+                .map(|name| Self(Some(name)))
+                .map_err(|_| LongVersion { bytes: name.len() }),
+        }
+    }
+}
+
+/// A protocol version's name that no server has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a protocol version of {bytes} bytes, expected up to {MAX_VERSION}")]
+pub struct LongVersion {
+    bytes: usize,
 }
 
 /// What a pool puts into its notify's third field.
@@ -103,5 +170,15 @@ mod tests {
         }
         let error = "pool".parse::<NotifyTarget>().unwrap_err();
         assert!(error.to_string().contains("\"pool\""), "{error}");
+    }
+
+    #[test]
+    fn a_version_is_a_name_or_null() {
+        let told = |text: &str| text.parse().map(|version: ProtocolVersion| version.to_string());
+        assert_eq!(told("1").as_deref(), Ok("\"1\""));
+        assert_eq!(told("a\"b").as_deref(), Ok("\"a\\\"b\""));
+        assert_eq!(told("null").as_deref(), Ok("null"));
+        let error = told(&"x".repeat(65)).unwrap_err().to_string();
+        assert_eq!(error, "a protocol version of 65 bytes, expected up to 64");
     }
 }

@@ -29,7 +29,8 @@ pub const SOLUTION_PREFIX: &str = "fd8005";
 pub struct Share {
     /// The miner's part of the nonce, in hashing order.
     pub extranonce2: Extranonce,
-    /// Unix seconds. No server looks at it and nothing hashes it.
+    /// Unix seconds; 0 where the miner sent nothing that says them. No server looks at it and
+    /// nothing hashes it.
     pub time: u64,
     /// The minimal encoding, without its compact size.
     pub solution: [u8; SOLUTION_SIZE],
@@ -39,8 +40,9 @@ impl Share {
     /// Reads the parameters of a `mining.submit`: `[worker, job id, ntime, extranonce2,
     /// solution]`. The first two are read by [`submit_head`].
     ///
-    /// The time has 16 hex digits, most significant first. The solution has 2816, or 2822 of
-    /// which the first six are [`SOLUTION_PREFIX`]. Hex may be in either case.
+    /// The time has 16 hex digits, most significant first; but since nobody looks at it, any value
+    /// is let pass. The solution has 2816, or 2822 of which the first six are
+    /// [`SOLUTION_PREFIX`]. Hex may be in either case.
     ///
     /// ```
     /// use orepass_aion::share::Share;
@@ -61,9 +63,8 @@ impl Share {
         let (5, &[_, _, time, extranonce2, solution]) = (count, &fields[..]) else {
             return Err(arity(count));
         };
-        let time = Field::new("ntime", time).bytes("16 hex digits")?;
         Ok(Self {
-            time: u64::from_be_bytes(time),
+            time: read_time(time),
             extranonce2: read_extranonce2(extranonce2, extranonce2_size)?,
             solution: read_solution(solution)?,
         })
@@ -201,6 +202,19 @@ fn arity(found: usize) -> Reject {
         "mining.submit has {found} parameters, expected worker, job id, ntime, extranonce2, \
          solution"
     ))
+}
+
+/// A text is hex, a bare number is decimal; zero is what nobody can read.
+fn read_time(value: &RawValue) -> u64 {
+    let hex = |text: &str| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+    };
+    match rpc::string(value) {
+        Some(text) => hex(text.strip_prefix("0x").unwrap_or(&text)),
+        None => rpc::whole(value),
+    }
+    .unwrap_or_default()
 }
 
 fn read_extranonce2(value: &RawValue, told: usize) -> Result<Extranonce, Reject> {

@@ -7,20 +7,18 @@ use orepass_stratum::rpc;
 use serde_json::value::RawValue;
 
 use crate::field::Field;
+use crate::options::ProtocolVersion;
 
 /// The longest extranonce1 that is read, in bytes; what can be split is less.
 const MAX_EXTRANONCE1: usize = 24;
 /// The longest session id that is kept, in bytes.
 const MAX_SESSION: usize = 64;
-/// The protocol version that servers name in their answers.
-const PROTOCOL_VERSION: &str = "AionStratum/1.0.0";
-
 /// What is done with a rig's subscribe, `[agent, protocol version]`.
 ///
 /// An absent, null or empty version is the rule and is served. So is the form of the reference
 /// miner, `[agent, session, host, port]`, whose second parameter is a session to be resumed, null
-/// at first. A version other than `AionStratum/1.0.0` is served and logged, or refused when
-/// `strict`.
+/// at first. The specification calls itself version 1, servers call it `AionStratum/1.0.0`; any
+/// other version is served and logged, or refused when `strict`.
 #[must_use]
 pub fn judge_subscribe(params: Option<&RawValue>, strict: bool) -> SubscribeVerdict {
     let Some((fields, count)) = params.and_then(rpc::array::<2>) else {
@@ -29,14 +27,14 @@ pub fn judge_subscribe(params: Option<&RawValue>, strict: bool) -> SubscribeVerd
     let (0..=2, Some(version)) = (count, fields.get(1)) else { return SubscribeVerdict::Serve };
     let text = rpc::string(version);
     let known = match &text {
-        Some(text) => text.is_empty() || text.eq_ignore_ascii_case(PROTOCOL_VERSION),
+        Some(text) => text.is_empty() || text.eq_ignore_ascii_case(ProtocolVersion::ONE),
         None => version.get() == "null",
     };
-    if known {
+    if known || rpc::number(version) == Some(1.0) {
         return SubscribeVerdict::Serve;
     }
-    let found = shown(version.get());
-    let reason = format!("unknown protocol version {found}, expected {PROTOCOL_VERSION} or none");
+    let (found, one) = (shown(version.get()), ProtocolVersion::ONE);
+    let reason = format!("unknown protocol version {found}, expected {one}, 1 or none");
     if strict { SubscribeVerdict::Refuse(reason) } else { SubscribeVerdict::ServeAndLog(reason) }
 }
 
@@ -145,12 +143,18 @@ mod tests {
             r#"["nheqminer/0.2.1", null,"127.0.0.1","34333"]"#,
             r#"["nheqminer/0.2.1","5e55","127.0.0.1","34333"]"#,
             r#"["rig","AionStratum/1.0.0"]"#,
+            r#"["rig","1"]"#,
+            r#"["rig","1.0"]"#,
+            r#"["rig",1]"#,
+            r#"["rig",1.0]"#,
         ];
         for text in served {
             assert_eq!(judge(text, true), SubscribeVerdict::Serve, "{text}");
         }
         assert_eq!(judge_subscribe(None, true), SubscribeVerdict::Serve);
-        for text in [r#"["rig","EthereumStratum/1.0.0"]"#, r#"["rig",2]"#] {
+        let unknown =
+            [r#"["rig","EthereumStratum/1.0.0"]"#, r#"["rig",2]"#, r#"["rig","1.1"]"#, "[1,true]"];
+        for text in unknown {
             let SubscribeVerdict::ServeAndLog(remark) = judge(text, false) else {
                 panic!("{text}")
             };

@@ -198,8 +198,9 @@ impl Chain {
             resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {
                 self.news.push(format!("{resent:?}"));
             }
-            UpstreamEvent::Reconnect { host, port } => {
-                self.news.push(format!("reconnect {} {}", host.unwrap(), port.unwrap()));
+            UpstreamEvent::Reconnect { host, port, wait } => {
+                let (host, port) = (host.unwrap(), port.unwrap());
+                self.news.push(format!("reconnect {host} {port} in {wait:?}"));
             }
             UpstreamEvent::Down(reason) => self.news.push(format!("down: {reason}")),
             UpstreamEvent::Notice(Notice::Ground { split, .. }) => {
@@ -213,13 +214,14 @@ impl Chain {
         }
     }
 
-    /// The proxy asks the pool something: the same as the miner did, but for its name.
+    /// The proxy asks the pool something: the same as the miner did, but for its name
+    /// and the protocol version, where the miner has null.
     fn asked(&mut self, request: &Value) {
         let own = request["id"].as_u64().unwrap();
         let params = &request["params"];
         let recorded = match text(request, "method") {
             "mining.subscribe" => {
-                assert_eq!(params.to_string(), "[\"orepass/1\",null]");
+                assert_eq!(params.to_string(), "[\"orepass/1\",\"AionStratum/1.0.0\"]");
                 1
             }
             "mining.authorize" => {
@@ -375,7 +377,7 @@ fn a_pool_that_sends_its_miners_away() {
     assert_eq!(ends(&chain), (1, 0, 0));
     assert_eq!(
         chain.news,
-        ["ground 0000000000000002", "live", "reconnect 127.0.0.1 34343", "live"]
+        ["ground 0000000000000002", "live", "reconnect 127.0.0.1 34343 in 1s", "live"]
     );
 }
 

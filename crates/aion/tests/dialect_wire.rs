@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
 use orepass_aion::share::Share;
-use orepass_aion::{Aion, NotifyTarget, Options};
+use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_stratum::dialect::{
     Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling,
 };
@@ -145,10 +145,11 @@ fn a_bad_notify_names_its_field() {
 #[test]
 fn what_the_pool_is_told() {
     let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
-    assert_eq!(
-        asked,
-        json!({"id": 1, "method": "mining.subscribe", "params": ["orepass/0.1", null]})
-    );
+    let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
+    assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
+    let silent = Options { protocol_version: ProtocolVersion::NULL, ..Options::default() };
+    let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
+    assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
     let mut params = good();
     params[2] = "000000006B00B3A4".into();
@@ -178,9 +179,6 @@ fn a_bad_submit_names_its_field() {
     assert!(parse(good()).is_ok());
     let digits = |count: usize| json!("0".repeat(count));
     for (index, wrong, expected) in [
-        (2, json!(1), "ntime is 1, expected a string"),
-        (2, json!("6b00b3a4"), "ntime is \"6b00b3a4\", expected 16 hex digits"),
-        (2, json!("0x0000006b00b3a4"), "ntime is \"0x0000006b00b3a4\", expected 16 hex digits"),
         (3, json!("0000"), "extranonce2 is 2 bytes (\"0000\"), this rig was told 24"),
         (3, digits(64), "extranonce2 is 32 bytes (\"0000"),
         (3, digits(400), "extranonce2 is 200 bytes (\"0000"),
@@ -220,6 +218,35 @@ fn a_bad_submit_names_its_field() {
         reject.reason,
         "extranonce1 of 3 and extranonce2 of 24 bytes do not fill the nonce's 32"
     );
+}
+
+#[test]
+fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
+    let job = notify(&real()).unwrap();
+    for (time, told) in [
+        (json!("000000006b00b3a4"), "000000006b00b3a4"),
+        (json!("6b00B3a4"), "000000006b00b3a4"),
+        (json!("0x6b00b3a4"), "000000006b00b3a4"),
+        (json!("00000000000000006b00b3a4"), "000000006b00b3a4"),
+        (json!(0x6b00_b3a4_u32), "000000006b00b3a4"),
+        (json!(1_795_208_343.0), "000000006b00b497"),
+        (json!(1_795_208_343.5), "0000000000000000"),
+        (json!("10000000000000000"), "0000000000000000"),
+        (json!("now"), "0000000000000000"),
+        (json!("+6b00b3a4"), "0000000000000000"),
+        (json!(""), "0000000000000000"),
+        (json!(null), "0000000000000000"),
+        (json!(-1), "0000000000000000"),
+        (json!([1]), "0000000000000000"),
+    ] {
+        let mut params = good();
+        params[2] = time.clone();
+        let share = parse(params).unwrap();
+        let sent = written(|out| dialect().put_submit(9, "w", &job, &[], &share, out));
+        assert_eq!(sent["params"][2], told, "{time}");
+        let one = dialect().fingerprint(&share);
+        assert_eq!(one, dialect().fingerprint(&parse(good()).unwrap()));
+    }
 }
 
 #[test]

@@ -90,10 +90,13 @@ mod tests {
         );
         assert_eq!(
             event("client.reconnect", "[\"pool.example\",\"3008\",5]"),
-            "Reconnect { host: Some(\"pool.example\"), port: Some(3008) }"
+            "Reconnect { host: Some(\"pool.example\"), port: Some(3008), wait: 5s }"
         );
         for params in ["[]", "{}", "[\"\",null,0]"] {
-            assert_eq!(event("client.reconnect", params), "Reconnect { host: None, port: None }");
+            assert_eq!(
+                event("client.reconnect", params),
+                "Reconnect { host: None, port: None, wait: 0ns }"
+            );
         }
         assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
         assert_eq!(event("mining.ping", "[]"), "Unknown");

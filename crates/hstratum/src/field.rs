@@ -46,8 +46,9 @@ impl<'a> Field<'a> {
         rpc::string(self.value).ok_or_else(|| self.wrong("a string"))
     }
 
-    pub(crate) fn boolean(self) -> Option<bool> {
-        self.value.get().parse().ok()
+    /// A boolean, also in quotes and in any case.
+    pub(crate) fn boolean(self) -> Result<bool, Wrong<'a>> {
+        rpc::boolean(self.value).ok_or_else(|| self.wrong("true or false"))
     }
 
     /// Just `N` bytes of hex, in either case, without a prefix.
@@ -92,6 +93,14 @@ impl<'a> Field<'a> {
         hex_number(&self.text()?, 8)
             .and_then(|number| number.try_into().ok())
             .ok_or_else(|| self.wrong("up to 8 hex digits"))
+    }
+
+    /// Unix seconds in up to 16 hex digits, of which only the last 8 are other than zero before
+    /// the year 2106.
+    pub(crate) fn time(self) -> Result<u32, Wrong<'a>> {
+        let wrong = || self.wrong("up to 8 hex digits, zeros before them aside");
+        let time = self.hex_u64().map_err(|_| wrong())?;
+        time.try_into().map_err(|_| wrong())
     }
 
     /// A number of 1 to 16 hex digits.

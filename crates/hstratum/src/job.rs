@@ -46,7 +46,7 @@ pub enum Job {
 
 impl Job {
     /// Reads the parameters of a `mining.notify`. Which generation it is of is told by their
-    /// number; a boolean after the fields of the deployed one is let pass.
+    /// number; a boolean after the fields of the deployed one, also in quotes, is let pass.
     ///
     /// # Errors
     /// A [`ParseError`] that names the number of parameters, or the field and its value.
@@ -56,7 +56,7 @@ impl Job {
             .ok_or_else(|| ParseError::field("params", "an array", params.get()))?;
         match (count, &fields[..]) {
             (12 | 13, fields) => SeedJob::parse(fields).map(Self::Seed),
-            (10 | 11, [fields @ .., clean]) if Field::new("clean", clean).boolean().is_some() => {
+            (10 | 11, [fields @ .., clean]) if rpc::boolean(clean).is_some() => {
                 DeployedJob::parse(fields).map(Self::Deployed)
             }
             (9 | 10, fields) => DeployedJob::parse(fields).map(Self::Deployed),

@@ -29,7 +29,8 @@ pub struct Share {
     pub time: u32,
     /// Of the job's generation.
     pub nonce: Nonce,
-    /// The sixth parameter, which some firmware sends and servers ignore.
+    /// The sixth parameter of a deployed job's submit, which some firmware sends and servers
+    /// ignore; kept where it is 64 hex digits.
     pub mask: Option<[u8; 32]>,
 }
 
@@ -53,11 +54,13 @@ impl Share {
     }
 
     /// Reads the parameters of a `mining.submit` for a job: `[worker, job id, extranonce2, time,
-    /// nonce]`, for deployed jobs with a mask as the sixth where the firmware sends one. The first
-    /// two are read by [`submit_head`].
+    /// nonce]`. Some firmware sends a mask as the sixth. The first two are read by
+    /// [`submit_head`].
     ///
-    /// Hex may be in either case. The time may lack leading zeros. The nonce of a deployed job
-    /// may have 16 digits of which the first 8 are zeros, as some firmware writes it.
+    /// Hex may be in either case. The time may lack leading zeros, or have up to 16 digits with
+    /// them, as jobs' times may. The nonce of a deployed job may have 16 digits of which the first
+    /// 8 are zeros, as some firmware writes it. A sixth parameter is no reason to refuse a share,
+    /// whatever it is.
     ///
     /// ```
     /// # use orepass_hstratum::{job::Job, share::Share};
@@ -82,17 +85,19 @@ impl Share {
             return Err(arity(count));
         };
         let nonce = Field::new("nonce", nonce);
-        let mask = match (job, mask, count) {
-            (_, [], 5) => None,
-            (Job::Deployed(_), [mask], 6) => Some(Field::new("mask", mask).hash()?),
-            _ => return Err(arity(count)),
+        if count > MAX_FIELDS {
+            return Err(arity(count));
+        }
+        let mask = match (job, mask) {
+            (Job::Deployed(_), [mask]) => Field::new("mask", mask).hash().ok(),
+            _ => None,
         };
         let nonce = match job {
             Job::Deployed(_) => Nonce::Deployed(deployed_nonce(nonce)?),
             Job::Seed(_) => Nonce::Seed(nonce.hash()?),
         };
         let (padded, size) = read_extranonce2(extranonce2, extranonce2_size)?;
-        let time = Field::new("ntime", time).hex_u32()?;
+        let time = Field::new("ntime", time).time()?;
         Ok(Self { extranonce2: padded, extranonce2_size: size, time, nonce, mask })
     }
 
@@ -247,7 +252,10 @@ pub fn check_time(job: &Job, share: &Share, job_age: Duration) -> Result<(), Rej
     Ok(())
 }
 
-type Fields<'a> = (ArrayVec<&'a RawValue, 6>, usize);
+/// The parameters of a submit, the sixth of them ignored by servers.
+const MAX_FIELDS: usize = 6;
+
+type Fields<'a> = (ArrayVec<&'a RawValue, MAX_FIELDS>, usize);
 
 fn fields(params: &RawValue) -> Result<Fields<'_>, Reject> {
     rpc::array(params).ok_or_else(|| Field::new("params", params).wrong("an array").into())

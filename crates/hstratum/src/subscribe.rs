@@ -55,15 +55,14 @@ pub(crate) fn parse_extranonce1(value: &RawValue) -> Result<Extranonce, ParseErr
         .ok_or_else(|| field.wrong("up to 24 bytes of hex").into())
 }
 
-/// Reads an announced size; some servers quote their numbers, and null is none.
+/// Reads an announced size in bytes; null is none.
 pub(crate) fn parse_size(value: &RawValue) -> Result<Option<usize>, ParseError> {
     if value.get() == "null" {
         return Ok(None);
     }
-    let quoted = rpc::string(value);
-    let text = quoted.as_deref().unwrap_or_else(|| value.get());
+    let size = rpc::whole(value).and_then(|size| size.try_into().ok());
     let error = || ParseError::field("extranonce2_size", "a number of bytes", value.get());
-    text.trim().parse().map(Some).map_err(|_| error())
+    size.map(Some).ok_or_else(error)
 }
 
 /// The id that goes with `mining.notify`, or else the first.
@@ -108,6 +107,7 @@ mod tests {
                 "y",
             ),
             (r#"[["mining.notify","a1"],"00c05bfd","4"]"#, 4, Some(4), "a1"),
+            (r#"[["mining.notify","a1"],"00c05bfd",4.0]"#, 4, Some(4), "a1"),
             (r#"[[["mining.notify","a1"]],"00C05BFD00000000",16]"#, 8, Some(16), "a1"),
             (r#"[[["mining.notify","a1"]],"",24]"#, 0, Some(24), "a1"),
             (r#"[[["mining.notify","a1"]],"00c05bfd"]"#, 4, None, "a1"),

@@ -77,6 +77,36 @@ fn a_trailing_boolean_is_let_pass_and_not_repeated() {
 }
 
 #[test]
+fn an_empty_mask_hash_is_a_mask_of_zeros() {
+    let plain = notify(&real()).unwrap();
+    for empty in [json!(null), json!("")] {
+        for clean in [&[][..], &[json!(true)]] {
+            let mut params = real();
+            params.as_array_mut().unwrap().push(empty.clone());
+            params.as_array_mut().unwrap().extend(clean.iter().cloned());
+            let job = notify(&params).unwrap();
+            assert!(dialect().same_work(&job, &plain), "{params}");
+            assert!(job.block_target().is_some(), "{params}");
+            let line = written(|out| dialect().put_job(NUMBER, &job, &Target::MAX, true, out));
+            assert_eq!(line["params"].as_array().unwrap().len(), 9, "{params}");
+        }
+    }
+}
+
+#[test]
+fn a_clean_flag_may_be_quoted() {
+    for (flag, clean) in [(json!("true"), true), (json!("False"), false)] {
+        let mut params = seed(0);
+        params[11] = flag.clone();
+        let Job::Seed(job) = notify(&params).unwrap() else { panic!("{params}") };
+        assert_eq!(job.clean, clean);
+        let mut params = real();
+        params.as_array_mut().unwrap().push(flag);
+        assert!(dialect().same_work(&notify(&params).unwrap(), &notify(&real()).unwrap()));
+    }
+}
+
+#[test]
 fn work_differs_by_every_field_but_id_and_time() {
     for (params, outside) in
         [(real(), vec![0, 8]), (masked(), vec![0, 8]), (seed(0), vec![0, 10, 11])]
@@ -137,6 +167,9 @@ fn a_bad_notify_names_its_field() {
             for wrong in [json!(7), json!(null), json!("xyz".repeat(30)), json!([1]), json!({})] {
                 let mut params = params.clone();
                 params[index] = wrong.clone();
+                if *name == "maskHash" && wrong.is_null() {
+                    continue;
+                }
                 let error = notify(&params).unwrap_err().to_string();
                 assert!(error.starts_with(&format!("{name} is ")), "{name} {wrong}: {error}");
             }
@@ -181,6 +214,7 @@ fn requests_to_the_pool() {
             json!("73a37ddb"),
             Some(zeros.as_str()),
         ),
+        (json!(["r", "1", "00ab01", "000000005e49aa25", "73a37ddb", ""]), json!("73a37ddb"), None),
     ];
     for (params, nonce, mask) in cases {
         let share = dialect().parse_share(&job, 3, &raw(params)).unwrap();
@@ -199,7 +233,7 @@ fn a_bad_submit_names_its_field() {
     assert!(parse(json!(good)).is_ok());
     let cases: [(usize, &[&str], &str); 3] = [
         (2, &["aa923a8", "xx923a8b", "0x923a8b", " a923a8b"], "extranonce2 is "),
-        (3, &["", "+e49aa25", "0x5e49aa", "05e49aa25"], "ntime is "),
+        (3, &["", "+e49aa25", "0x5e49aa", "15e49aa25", "0000000000005e49aa25"], "ntime is "),
         (4, &["", "73a37dd", "73a37ddb0", "0000000173a37ddb", "+3a37ddb", "é3a37dd"], "nonce is "),
     ];
     for (index, values, expected) in cases {
@@ -212,13 +246,27 @@ fn a_bad_submit_names_its_field() {
             assert_eq!(reject.code, RejectCode::Other);
         }
     }
-    let mask = json!(["r", "1", "aa923a8b", "5e49aa25", "73a37ddb", "00"]);
-    assert!(parse(mask).unwrap_err().reason.starts_with("mask is \"00\""));
     for count in [0, 1, 2, 4, 7] {
         let reject = parse(json!(vec!["00000000"; count])).unwrap_err();
         assert!(reject.reason.contains(&format!("has {count} parameters")), "{reject}");
     }
     assert!(parse(json!({})).unwrap_err().reason.starts_with("params is {}"));
+}
+
+#[test]
+fn a_sixth_parameter_never_costs_a_share() {
+    let five = ["r", "1", "aa923a8b", "5e49aa25", "73a37ddb"];
+    let plain = parse(json!(five)).unwrap();
+    for sixth in [json!("00"), json!(""), json!("x".repeat(64)), json!(null), json!(7), json!([1])]
+    {
+        let mut params = json!(five);
+        params.as_array_mut().unwrap().push(sixth);
+        assert_eq!(parse(params.clone()).unwrap(), plain, "{params}");
+    }
+    let job = notify(&seed(0)).unwrap();
+    let nonce = "00".repeat(32);
+    let params = raw(json!(["r", "1", "00000001", "5e49aa25", nonce, nonce]));
+    assert_eq!(dialect().parse_share(&job, 4, &params).unwrap().mask, None);
 }
 
 #[test]

@@ -124,7 +124,6 @@ fn what_the_submit_lacks_is_named() {
     let solution = vectors["valid"][13]["solution"].as_str().unwrap();
     let cases = [
         ("/submit/1", json!("2"), 21, "job not found: 2"),
-        ("/submit/2", json!("6b00b3a4"), 20, "ntime"),
         ("/submit/3", json!("0100"), 20, "extranonce"),
         ("/submit/4", json!(&solution[2..]), 20, "solution"),
         ("/submit/4", json!(format!("fd8006{solution}")), 20, "solution"),

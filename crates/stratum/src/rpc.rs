@@ -72,10 +72,10 @@ impl<'a> Message<'a> {
         serde_json::from_slice(line)
     }
 
-    /// The id as a number, where it is one of our own.
+    /// The id as a number, where it is one of our own. Some servers give it back as a string.
     #[must_use]
     pub fn own_id(&self) -> Option<u64> {
-        self.id?.get().parse().ok()
+        whole(self.id?)
     }
 }
 
@@ -168,7 +168,32 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
             Ok(Cow::Owned(text.to_owned()))
         }
     }
+    // Serde's complaint about another type would be allocated only to be dropped.
+    value.get().strip_prefix('"')?;
     serde_json::Deserializer::from_str(value.get()).deserialize_str(Text).ok()
+}
+
+/// `true` or `false`, also where it is written as a string, in any case.
+#[must_use]
+pub fn boolean(value: &RawValue) -> Option<bool> {
+    let quoted = string(value);
+    let text = quoted.as_deref().unwrap_or_else(|| value.get());
+    match () {
+        () if text.eq_ignore_ascii_case("true") => Some(true),
+        () if text.eq_ignore_ascii_case("false") => Some(false),
+        () => None,
+    }
+}
+
+/// A whole number from 0 to 2⁵³, also where it is written as a string or with a point: `4`, `"4"`
+/// and `4.0` are the same.
+#[must_use]
+pub fn whole(value: &RawValue) -> Option<u64> {
+    /// Above it a number with a point does not tell which whole one is meant.
+    const MAX_EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    let number = number(value)?;
+    let fits = number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&number);
+    fits.then_some(number as u64)
 }
 
 /// A finite number, also where it is written as a string (some servers quote theirs).
@@ -428,6 +453,33 @@ mod tests {
             let message = Message::parse(line.as_bytes()).unwrap();
             let outcome = message.outcome(line.as_bytes()).map_err(|error| error.to_string());
             assert_eq!(outcome, expected.map_err(str::to_owned), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_servers_answer_is_known_by_its_id_also_where_that_is_a_string() {
+        let own = |id: &str| {
+            Message::parse(format!("{{\"id\":{id},\"result\":true}}").as_bytes()).unwrap().own_id()
+        };
+        for id in ["2", "\"2\"", "2.0", "\"2.0\"", "2e0", "\" 2 \""] {
+            assert_eq!(own(id), Some(2), "{id}");
+        }
+        assert_eq!(own("9007199254740992"), Some(1 << 53));
+        for id in ["null", "\"\"", "\"x2\"", "2.5", "-2", "true", "[2]", "1e999", "1e20"] {
+            assert_eq!(own(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn booleans_may_be_quoted() {
+        for text in ["true", "\"true\"", "\"True\"", "\"TRUE\""] {
+            assert_eq!(boolean(&raw(text)), Some(true), "{text}");
+        }
+        for text in ["false", "\"false\"", "\"False\""] {
+            assert_eq!(boolean(&raw(text)), Some(false), "{text}");
+        }
+        for text in ["1", "0", "null", "\"\"", "\"yes\"", "[true]", "\" true\""] {
+            assert_eq!(boolean(&raw(text)), None, "{text}");
         }
     }
 

@@ -16,11 +16,12 @@ use bytes::BytesMut;
 use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
+use crate::calls;
 use crate::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
     ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
 };
-use crate::error::{ParseError, Reject, shown};
+use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit};
 use crate::job::JobId;
@@ -313,9 +314,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
                 extranonce1: text(0)?.parse().map_err(|_| wrong())?,
                 size: None,
             },
-            "client.reconnect" => PoolEvent::Reconnect { host: None, port: None },
-            "client.show_message" => PoolEvent::Message(shown(&text(0)?)),
-            _ => PoolEvent::Unknown,
+            _ => return calls::common(method, params),
         })
     }
 

@@ -374,8 +374,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             PoolEvent::Extranonce { extranonce1, size } => {
                 self.next_extranonce = Some((extranonce1, size));
             }
-            PoolEvent::Reconnect { host, port } => {
-                self.events.push_back(UpstreamEvent::Reconnect { host, port });
+            PoolEvent::Reconnect { host, port, wait } => {
+                self.events.push_back(UpstreamEvent::Reconnect { host, port, wait });
             }
             PoolEvent::Message(text) => self.notice(Notice::Message(text)),
             PoolEvent::Unknown => {}

@@ -66,6 +66,15 @@ async fn another_port_of_the_pool_is_followed_until_it_serves_no_more() {
 }
 
 #[tokio::test]
+async fn a_pool_that_wants_us_to_wait_is_left_alone_for_so_long() {
+    let (log, _guard) = Log::capture();
+    let site = sent_to("[\"\",0,\"300\"]".to_owned()).await;
+    log.says(&["pool.reconnect", "the pool asks us to reconnect; again in 300.0 s"]).await;
+    assert_eq!(site.pool.stats().connections_total, 1);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn somebody_elses_server_is_not_followed() {
     let (log, _guard) = Log::capture();
     let (other, port) = another().await;

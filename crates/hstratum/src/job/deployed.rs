@@ -17,7 +17,8 @@ use crate::pow;
 ///
 /// The notify is `[job id, previous block, merkle root, witness root, tree root, reserved root,
 /// version, bits, time]`, and a tenth parameter from servers that mine under a mask: the mask's
-/// hash. The order of the roots is not the header's.
+/// hash; null or an empty text there means a mask of zeros. The order of the roots is not the
+/// header's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct DeployedJob {
@@ -52,7 +53,7 @@ impl DeployedJob {
             bits: bits(Field::new("bits", compact))?,
             time: Field::new("time", time).hex_u64()?,
             sent_mask_hash: match mask {
-                [mask, ..] => Some(Field::new("maskHash", mask).hash()?),
+                [mask, ..] => sent_mask_hash(mask)?,
                 [] => None,
             },
             zero_mask_hash: pow::mask_hash(&prev_block, &[0; 32]),
@@ -129,5 +130,13 @@ impl DeployedJob {
             [self.reserved_root, *self.mask_hash()],
             [self.version, self.bits],
         ))
+    }
+}
+
+/// The tenth parameter; `None` for null and for an empty text, as if it were not there.
+fn sent_mask_hash(value: &RawValue) -> Result<Option<[u8; 32]>, ParseError> {
+    match value.get() {
+        "null" | "\"\"" => Ok(None),
+        _ => Ok(Some(Field::new("maskHash", value).hash()?)),
     }
 }

@@ -69,7 +69,6 @@ impl SeedJob {
         let &[branches, tree, filter, reserved, version, compact, time, clean] = rest else {
             return Err(arity(fields.len()));
         };
-        let clean = Field::new("clean", clean);
         let leaves = leaves.map(|leaves| {
             Field::new("leaves", leaves).hashes(MAX_TRANSACTIONS, "up to 20000 hashes")
         });
@@ -86,7 +85,7 @@ impl SeedJob {
             version: Field::new("version", version).hex_u32()?,
             bits: bits(Field::new("bits", compact))?,
             time: Field::new("time", time).hex_u64()?,
-            clean: clean.boolean().ok_or_else(|| clean.wrong("a boolean"))?,
+            clean: Field::new("clean", clean).boolean()?,
             coinbase: None,
             merkle_root: OnceLock::new(),
             transactions: OnceLock::new(),

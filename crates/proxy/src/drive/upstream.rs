@@ -47,9 +47,9 @@ pub enum End {
     /// It was given up.
     #[error("{0}")]
     Down(DownReason),
-    /// The pool asked for it.
+    /// The pool asked for it, and to wait for so long before.
     #[error("the pool asked us to reconnect")]
-    Reconnect,
+    Reconnect(Duration),
     /// The pool gave an extranonce1 that another of our connections has: it would be the same work.
     #[error("the pool gave the extranonce1 of another of our connections again")]
     SameExtranonce,

@@ -11,7 +11,7 @@ impl FromConfig for Aion {
     const ROUTE_OPTIONS: &'static [&'static str] =
         &["strict_version", "soft_jobs", "open_jobs", "open_seconds"];
     const POOL_OPTIONS: &'static [&'static str] =
-        &["difficulty_scale", "notify_target", "solution_prefix"];
+        &["difficulty_scale", "notify_target", "protocol_version", "solution_prefix"];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();
@@ -29,6 +29,9 @@ impl FromConfig for Aion {
             notify_target: pool
                 .parsed("notify_target", &mut errors)
                 .unwrap_or(defaults.notify_target),
+            protocol_version: pool
+                .parsed("protocol_version", &mut errors)
+                .unwrap_or(defaults.protocol_version),
             solution_prefix: pool
                 .flag("solution_prefix", &mut errors)
                 .unwrap_or(defaults.solution_prefix),

@@ -182,8 +182,11 @@ impl<D: Dialect> Task<D> {
                 // The one that many rigs share comes first.
                 wait += GIVE_WAY_FOR;
             }
+            if let End::Reconnect(asked) = end {
+                wait = wait.max(asked);
+            }
             self.log.lost(&end, was_live, wait);
-            let served = was_live || matches!(end, End::Reconnect | End::SameExtranonce);
+            let served = was_live || matches!(end, End::Reconnect(_) | End::SameExtranonce);
             if !served && let Some(left) = self.place.go_back() {
                 self.log.went_back(&left, self.place.url());
             }
@@ -195,8 +198,11 @@ impl<D: Dialect> Task<D> {
     /// that are left are asked whether they live.
     fn report(&self, end: &End, was_live: bool) {
         let pool = self.pool;
-        if matches!(end, End::Reconnect | End::SameExtranonce) {
-            return;
+        match end {
+            // One that wants us to wait is as good as lost: rigs must not wait with us.
+            End::Reconnect(wait) if !wait.is_zero() => {}
+            End::Reconnect(_) | End::SameExtranonce => return,
+            _ => {}
         }
         let mut left = self.route.channels().clone();
         left.retain(|channel| channel.pool == pool && channel.is_live());
@@ -251,8 +257,8 @@ impl<D: Dialect> Task<D> {
         let Self { inbox, signals, view, route, log, pool, place, dedicated, .. } = self;
         let (pool, dedicated) = (*pool, *dedicated);
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
-            UpstreamEvent::Reconnect { host, port } => {
-                redirected(route, place, log, host.as_deref(), port)
+            UpstreamEvent::Reconnect { host, port, wait } => {
+                redirected(route, place, log, host.as_deref(), port, wait)
             }
             event => take_event(route, (pool, dedicated), log, view, upstream, event),
         };
@@ -296,6 +302,7 @@ fn redirected<D: Dialect>(
     log: &Log,
     host: Option<&str>,
     port: Option<u16>,
+    wait: Duration,
 ) -> ControlFlow<End> {
     let pools = route.config.pools.iter().map(|pool| &pool.url);
     match place.follow(host, port, pools, now()) {
@@ -303,7 +310,7 @@ fn redirected<D: Dialect>(
             if moves {
                 log.redirected(place.url());
             }
-            ControlFlow::Break(End::Reconnect)
+            ControlFlow::Break(End::Reconnect(wait))
         }
         Err(refused) => {
             log.elsewhere(host, port, refused);

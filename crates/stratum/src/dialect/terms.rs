@@ -208,6 +208,8 @@ pub enum PoolEvent<J> {
         host: Option<String>,
         /// Where to; the same port when absent.
         port: Option<u16>,
+        /// How long to wait before; 10 minutes at most.
+        wait: Duration,
     },
     /// `client.show_message`, shortened.
     Message(String),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
 use super::{CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
+use crate::calls;
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
@@ -255,9 +256,9 @@ impl<D: Dialect> Downstream<D> {
     }
 
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
+        // In an array or alone.
         let suggested = params
-            .and_then(rpc::array::<1>)
-            .and_then(|(elements, _)| elements.first().and_then(|value| rpc::number(value)))
+            .and_then(|params| rpc::number(calls::first(params).unwrap_or(params)))
             .and_then(Difficulty::new);
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));

@@ -220,6 +220,29 @@ fn a_rig_logs_in_backwards_with_odd_ids_and_unknown_methods() {
 }
 
 #[test]
+fn a_rig_may_suggest_its_difficulty_with_or_without_an_array() {
+    let suggest = |params: &str| {
+        format!("{{\"id\":1,\"method\":\"mining.suggest_difficulty\",\"params\":{params}}}")
+    };
+    for params in ["[16]", "16", "\"16\"", "1.6e1"] {
+        let mut story = Story::new(DownstreamConfig::default());
+        story.work("p1", "w1", 256.0);
+        let heard = story.says(&suggest(params));
+        assert_eq!(heard, "{\"id\":1,\"result\":true,\"error\":null}\n", "{params}");
+        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\"]}");
+        story.says("{\"id\":3,\"method\":\"mining.subscribe\"}");
+        let heard = story.seat();
+        let told = heard.contains("\"mining.set_difficulty\",\"params\":[16]");
+        assert!(told, "{params}: {heard}");
+    }
+    let mut story = Story::new(DownstreamConfig::default());
+    for params in ["[]", "{}", "0", "[null]", "\"x\"", "[[16]]"] {
+        let heard = story.says(&suggest(params));
+        assert!(heard.contains("a suggested difficulty is a number above 0"), "{params}");
+    }
+}
+
+#[test]
 fn shares_end_in_one_verdict_each() {
     let mut config = DownstreamConfig::default();
     config.vardiff.max = Difficulty::new(2.0);

@@ -43,6 +43,8 @@ pub enum UpstreamEvent<T> {
         host: Option<String>,
         /// Where to; the same port when absent.
         port: Option<u16>,
+        /// How long to wait before; 10 minutes at most.
+        wait: Duration,
     },
     /// The connection is of no use and must be closed. The session counts it as lost already:
     /// the verdicts of all shares that waited follow, and nothing more is read or written.

@@ -23,7 +23,7 @@ impl Log {
         let Self { route, pool, channel } = self;
         let wait = format!("{:.1} s", wait.as_secs_f64());
         let fault = end.fault();
-        if matches!(end, End::Reconnect) {
+        if matches!(end, End::Reconnect(_)) {
             info!(
                 event = "pool.reconnect",
                 route, pool, channel, "the pool asks us to reconnect; again in {wait}"
