@@ -11,6 +11,7 @@
 mod brake;
 mod config;
 mod events;
+mod jobless;
 mod jobs;
 mod names;
 mod pace;
@@ -39,6 +40,8 @@ pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
 use jobs::Jobs;
+pub use jobless::JOB_WITHIN;
+use jobless::Jobless;
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
@@ -70,6 +73,7 @@ pub struct Upstream<D: Dialect, T> {
     brake: Brake,
     silence: Silence,
     resubmit: Resubmit<D, T>,
+    jobless: Jobless,
     jobs: Jobs<D>,
     habits: HabitBook,
     announced: Announced,
@@ -118,6 +122,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             names: Names::new(),
             silence: Silence::default(),
             announced: Announced::default(),
+            jobless: Jobless::default(),
             subscribed: None,
             ground: None,
             generation: Generation(0),
@@ -141,6 +146,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.served = false;
         self.silence.begin();
         self.announced = Announced::default();
+        self.jobless = Jobless::default();
         self.next_extranonce = None;
         self.bad_lines = 0;
         self.unanswered = 0;
@@ -161,6 +167,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
         }
         self.phase = Phase::Offline;
+        self.note_what_was_reached();
         self.transmit.clear();
         self.names.forget();
         if let Some(notice) = self.brake.release() {
@@ -207,6 +214,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     Err(error) => {
                         self.notice(Notice::Unusable { method: shown(method), error });
                     }
+                        self.jobless.unusable(method, &error);
                 }
             }
             None => self.handle_answer(&message, now),
@@ -253,6 +261,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.probe_if_silent(now);
         self.write_submissions(now);
         self.resubmit(now);
+        self.give_up_jobless(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
@@ -270,6 +279,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.resubmit.gives_up_at(),
         ];
         times.into_iter().flatten().min()
+            self.jobless_until(),
     }
 
     /// What sessions should see now.
@@ -369,6 +379,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.new_ground(split);
                 }
                 true
+                    self.jobless.begin(now);
             }
             Err(error) => {
                 self.down(DownReason::NoRoom(error), now);

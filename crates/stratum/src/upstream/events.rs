@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::brake::BrakeEnd;
+use super::jobless::JOB_WITHIN;
 use super::silence::PROBE_WITHIN;
 use super::{LOGIN_WITHIN, MAX_BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
@@ -155,6 +156,14 @@ pub enum DownReason {
     /// Shares stay without an answer.
     #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
     Unanswered,
+    /// The pool tells no job that can be mined.
+    #[error("{}", no_job(unusable.as_ref(), dialect))]
+    NoJob {
+        /// What was wrong with its last job; none where none came.
+        unusable: Option<ParseError>,
+        /// The name of the dialect that the pool was taken to speak.
+        dialect: &'static str,
+    },
     /// Nothing comes from the pool, not even when it is asked.
     #[error(
         "the pool said nothing for {silent:?}, and did not answer a question within {PROBE_WITHIN:?}"
@@ -170,8 +179,22 @@ impl DownReason {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::AuthorizeRefused { .. } | Self::NoRoom(_) => Fault::Operator,
+            Self::AuthorizeRefused { .. }
+            | Self::NoRoom(_)
+            | Self::NoJob { unusable: Some(_), .. } => Fault::Operator,
             _ => Fault::Pool,
         }
     }
+}
+
+fn no_job(unusable: Option<&ParseError>, dialect: &str) -> String {
+    unusable.map_or_else(
+        || format!("the pool told no job within {JOB_WITHIN:?}"),
+        |error| {
+            format!(
+                "the pool told no job that can be mined within {JOB_WITHIN:?}: {error}; is this a \
+                 pool of {dialect}?"
+            )
+        },
+    )
 }

@@ -311,6 +311,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn is_duplicate(&self, error: Option<&PoolError>) -> bool {
         error.is_some_and(|error| self.dialect.classify_refusal(error) == Refusal::Duplicate)
     }
+        self.jobless.begin(now);
 
     fn judged(
         &mut self,

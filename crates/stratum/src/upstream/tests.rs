@@ -2,6 +2,7 @@
 
 mod answers;
 mod brake;
+mod jobless;
 mod jobs;
 mod login;
 mod names;
