@@ -20,6 +20,7 @@ mod resubmit;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,9 +40,9 @@ use brake::Brake;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
-use jobs::Jobs;
 pub use jobless::JOB_WITHIN;
 use jobless::Jobless;
+use jobs::Jobs;
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
@@ -72,8 +73,8 @@ pub struct Upstream<D: Dialect, T> {
     names: Names,
     brake: Brake,
     silence: Silence,
-    resubmit: Resubmit<D, T>,
     jobless: Jobless,
+    resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     habits: HabitBook,
     announced: Announced,
@@ -121,8 +122,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             requests: Requests::new(),
             names: Names::new(),
             silence: Silence::default(),
-            announced: Announced::default(),
             jobless: Jobless::default(),
+            announced: Announced::default(),
             subscribed: None,
             ground: None,
             generation: Generation(0),
@@ -145,8 +146,8 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.former = self.generation;
         self.served = false;
         self.silence.begin();
-        self.announced = Announced::default();
         self.jobless = Jobless::default();
+        self.announced = Announced::default();
         self.next_extranonce = None;
         self.bad_lines = 0;
         self.unanswered = 0;
@@ -166,8 +167,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 given.session = None;
             }
         }
-        self.phase = Phase::Offline;
         self.note_what_was_reached();
+        self.phase = Phase::Offline;
         self.transmit.clear();
         self.names.forget();
         if let Some(notice) = self.brake.release() {
@@ -181,7 +182,8 @@ impl<D: Dialect, T> Upstream<D, T> {
         lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
         for ticket in lost {
             let verdict = Err(Reject::lost());
-            self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+            let event = UpstreamEvent::Verdict { ticket, verdict, after: None, weighs: true };
+            self.events.push_back(event);
         }
         self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);
@@ -212,9 +214,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                         self.look_at_flow(now);
                     }
                     Err(error) => {
+                        self.jobless.unusable(method, &error);
                         self.notice(Notice::Unusable { method: shown(method), error });
                     }
-                        self.jobless.unusable(method, &error);
                 }
             }
             None => self.handle_answer(&message, now),
@@ -245,7 +247,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             Ok(()) => self.write_submissions(now),
             Err(ticket) => {
                 let verdict = Err(Reject::overflow("pool connection saturated"));
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                let event = UpstreamEvent::Verdict { ticket, verdict, after: None, weighs: false };
+                self.events.push_back(event);
             }
         }
     }
@@ -258,10 +261,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.publish_settled(now);
         self.look_at_flow(now);
         self.expire_requests(now);
+        self.give_up_jobless(now);
         self.probe_if_silent(now);
         self.write_submissions(now);
         self.resubmit(now);
-        self.give_up_jobless(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
@@ -276,10 +279,10 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.pacer.next_slot(),
             self.brake.next_look(),
             self.probes_at(),
+            self.jobless_until(),
             self.resubmit.gives_up_at(),
         ];
         times.into_iter().flatten().min()
-            self.jobless_until(),
     }
 
     /// What sessions should see now.
@@ -376,10 +379,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         match split {
             Ok(split) => {
                 if self.ground.as_ref().is_none_or(|ground| *ground.split != split) {
+                    self.jobless.begin(now);
                     self.new_ground(split);
                 }
                 true
-                    self.jobless.begin(now);
             }
             Err(error) => {
                 self.down(DownReason::NoRoom(error), now);

@@ -27,6 +27,9 @@ pub enum UpstreamEvent<T> {
         verdict: Result<(), Reject>,
         /// How long the pool took; none where it did not decide.
         after: Option<Duration>,
+        /// Whether it counts for or against the pool: not where the share was never sent to it, nor
+        /// where it was refused for what the pool could not help.
+        weighs: bool,
     },
     /// The pool answered a share that had been given up.
     LateVerdict,
@@ -153,9 +156,6 @@ pub enum DownReason {
         /// The cap in bytes.
         cap: usize,
     },
-    /// Shares stay without an answer.
-    #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
-    Unanswered,
     /// The pool tells no job that can be mined.
     #[error("{}", no_job(unusable.as_ref(), dialect))]
     NoJob {
@@ -164,6 +164,9 @@ pub enum DownReason {
         /// The name of the dialect that the pool was taken to speak.
         dialect: &'static str,
     },
+    /// Shares stay without an answer.
+    #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
+    Unanswered,
     /// Nothing comes from the pool, not even when it is asked.
     #[error(
         "the pool said nothing for {silent:?}, and did not answer a question within {PROBE_WITHIN:?}"

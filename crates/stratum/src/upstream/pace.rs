@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
+use super::weight::ForWork;
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
@@ -159,7 +160,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Ok(job) => job,
                 Err(reject) => {
                     let (ticket, verdict) = (queued.ticket, Err(reject));
-                    self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                    let event =
+                        UpstreamEvent::Verdict { ticket, verdict, after: None, weighs: false };
+                    self.events.push_back(event);
                     continue;
                 }
             };
@@ -177,7 +180,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             self.transmit.write(|out| out.extend_from_slice(&self.pacer.line));
             let forgone = self.brake.forgone(queued.submission.hashes);
-            let terms = Terms { account: named.cloned(), forgone };
+            let terms = Terms { account: named.cloned(), forgone, work: ForWork::of(frames) };
             let Queued { submission, ticket, attempt } = queued;
             self.requests.push(Request::Share(ticket, terms), now);
             if attempt == Attempt::Again {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::silence::PROBE_WITHIN;
+use super::weight::ForWork;
 use super::{
     DownReason, LOGIN_WITHIN, MAX_UNANSWERED, Notice, Phase, Upstream, UpstreamConfig,
     UpstreamEvent, VERDICT_WITHIN,
@@ -39,6 +40,8 @@ pub(super) struct Terms {
     pub(super) account: Option<Arc<Account>>,
     /// What the pool will not credit of it, in hashes.
     pub(super) forgone: f64,
+    /// What it is for.
+    pub(super) work: ForWork,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -205,6 +208,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 } else {
                     self.judged(accepted && error.is_none(), error, now)
                 };
+                let weighs = self.weighs(&verdict, &terms, open.sent);
                 match (&verdict, terms.account) {
                     (Ok(()), _) => self.brake.accepted(terms.forgone),
                     (Err(reject), Some(account)) if reject.code == RejectCode::Unauthorized => {
@@ -215,7 +219,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after });
+                let event = UpstreamEvent::Verdict { ticket, verdict, after, weighs };
+                self.events.push_back(event);
                 self.write_submissions(now);
             }
         }
@@ -237,7 +242,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
-                    self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                    let event =
+                        UpstreamEvent::Verdict { ticket, verdict, after: None, weighs: true };
+                    self.events.push_back(event);
                     // Some servers have no answer to a share that they know already.
                     self.unanswered += u32::from(!self.resubmit.done(open.id));
                     if self.unanswered >= MAX_UNANSWERED {
@@ -304,6 +311,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             return self.down(DownReason::AuthorizeRefused { user, reason }, now);
         }
         self.phase = Phase::Live;
+        self.jobless.begin(now);
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
     }
@@ -311,7 +319,6 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn is_duplicate(&self, error: Option<&PoolError>) -> bool {
         error.is_some_and(|error| self.dialect.classify_refusal(error) == Refusal::Duplicate)
     }
-        self.jobless.begin(now);
 
     fn judged(
         &mut self,

@@ -124,7 +124,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             let open = || self.jobs.is_open(frames, now) && self.jobs.serves(frames, share);
             if lost || decided && !open() {
                 let (ticket, verdict) = (held.queued.ticket, Err(Reject::lost()));
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after: None });
+                let event = UpstreamEvent::Verdict { ticket, verdict, after: None, weighs: true };
+                self.events.push_back(event);
             } else if decided {
                 self.pacer.requeue(held.queued);
             } else {

@@ -13,6 +13,7 @@ mod resume;
 mod sequences;
 mod silence;
 mod targets;
+mod weight;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

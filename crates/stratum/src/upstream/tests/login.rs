@@ -33,7 +33,7 @@ fn the_usual_way() {
     story.now += millis(120);
     story.answers("true");
     let event = story.pool.poll_event();
-    let Some(UpstreamEvent::Verdict { ticket: 7, verdict: Ok(()), after }) = event else {
+    let Some(UpstreamEvent::Verdict { ticket: 7, verdict: Ok(()), after, .. }) = event else {
         panic!("{event:?}");
     };
     assert_eq!(after, Some(millis(120)));
