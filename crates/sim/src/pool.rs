@@ -201,11 +201,16 @@ impl Pool {
             }
             Fault::RepeatNotify => inner.tell(Event::Repeat),
             Fault::ErrorObjects => ledger.faults.error_objects = true,
+            Fault::Jobless => ledger.faults.jobless = true,
+            Fault::UnusableJobs => ledger.faults.unusable_jobs = true,
+            Fault::StaleVerdicts => ledger.faults.stale_verdicts = true,
+            Fault::CloseAfterShare => ledger.faults.close_after_share = true,
+            Fault::ReconnectAtLogin => ledger.faults.reconnect_at_login = true,
         }
     }
 
-    /// Ends all lasting faults; a changed difficulty stays. Connections that a stalled pool left
-    /// without jobs hear of the next one.
+    /// Ends all lasting faults; a changed difficulty stays. Connections that were left without jobs
+    /// hear of the next one.
     pub fn heal(&self) {
         self.inner.ledger().faults = fault::Standing::default();
     }

@@ -209,6 +209,55 @@ async fn unusable_overlong_and_repeated_notifies() {
 }
 
 #[tokio::test]
+async fn jobless_and_unusable_jobs() {
+    for (fault, unusable) in [(Fault::Jobless, 0), (Fault::UnusableJobs, 1)] {
+        let pool = Pool::new(config(Generation::Deployed));
+        pool.fault(fault);
+        let rig = start(&pool, rig_config(Generation::Deployed));
+        rig.wait_for(|stats| stats.logged_in == 1).await.unwrap();
+        pool.new_job();
+        let told = rig.wait_for(|stats| stats.jobs_unusable > unusable || unusable == 0).await;
+        assert_eq!(told.unwrap().jobs, 0);
+        pool.heal();
+        pool.new_job();
+        goes_on(&rig).await;
+        assert_eq!(rig.stats().connects, 1);
+    }
+}
+
+#[tokio::test]
+async fn stale_verdicts() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::StaleVerdicts);
+    let stats = rig.wait_for(|stats| stats.rejected > 2).await.unwrap();
+    assert_eq!(stats.rejected_by_code[&21], stats.rejected);
+    let stats = pool.stats();
+    assert!(stats.refused > 2 && stats.stale == 0, "they were good");
+}
+
+#[tokio::test]
+async fn close_after_share() {
+    let (pool, rig) = mining().await;
+    pool.fault(Fault::CloseAfterShare);
+    let before = rig.stats().accepted;
+    let stats = rig.wait_for(|stats| stats.disconnects > 2).await.unwrap();
+    assert!(stats.accepted >= before + 3, "each was answered before");
+    assert_eq!(pool.stats().connections_ended, 0, "it was not the rig's fault");
+}
+
+#[tokio::test]
+async fn reconnect_at_login() {
+    let pool = Pool::new(config(Generation::Deployed));
+    pool.fault(Fault::ReconnectAtLogin);
+    let mut client = Client::new(pool.connect());
+    client.ask(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
+    let answer = client.ask(r#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#).await;
+    assert_eq!(answer["result"], true);
+    let call = client.line().await;
+    assert_eq!((&call["method"], &call["params"]), (&json!("client.reconnect"), &json!([])));
+}
+
+#[tokio::test]
 async fn error_objects() {
     let pool = Pool::new(config(Generation::Deployed));
     pool.fault(Fault::ErrorObjects);

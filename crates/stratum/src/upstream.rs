@@ -12,6 +12,7 @@ mod brake;
 mod calls;
 mod config;
 mod events;
+mod jobless;
 mod jobs;
 mod names;
 mod pace;
@@ -20,6 +21,7 @@ mod resubmit;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,6 +43,8 @@ use brake::Brake;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
+pub use jobless::JOB_WITHIN;
+use jobless::Jobless;
 use jobs::{Jobs, Place};
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
@@ -74,6 +78,7 @@ pub struct Upstream<D: Dialect, T> {
     names: Names,
     brake: Brake,
     silence: Silence,
+    jobless: Jobless,
     resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     habits: HabitBook,
@@ -134,6 +139,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             requests: Requests::new(),
             names: Names::default(),
             silence: Silence::default(),
+            jobless: Jobless::default(),
             announced: Announced::default(),
             subscribed: None,
             ground: None,
@@ -161,6 +167,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.former = self.generation;
         self.served = false;
         self.silence.begin();
+        self.jobless = Jobless::default();
         self.announced = Announced::default();
         self.next_extranonce = None;
         self.late_authorize = None;
@@ -184,6 +191,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 given.session = None;
             }
         }
+        self.note_what_was_reached();
         self.phase = Phase::Offline;
         if let Some(claim) = &self.claim {
             claim.set_live(false);
@@ -200,7 +208,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             written.filter_map(|(id, ticket)| resubmit.hold_written(id, ticket, now)).collect();
         lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
         for ticket in lost {
-            self.give_verdict(ticket, Err(Reject::lost()));
+            self.give_verdict(ticket, Err(Reject::lost()), true);
         }
         self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);
@@ -243,7 +251,10 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.handle_event(event, now);
                 self.look_at_flow(now);
             }
-            Err(error) => self.notice(Notice::Unusable { method: shown(method), error }),
+            Err(error) => {
+                self.jobless.unusable(method, &error);
+                self.notice(Notice::Unusable { method: shown(method), error });
+            }
         }
     }
 
@@ -268,7 +279,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         match self.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
-            Err(ticket) => self.give_verdict(ticket, Err(Reject::saturated())),
+            Err(ticket) => self.give_verdict(ticket, Err(Reject::saturated()), false),
         }
     }
 
@@ -281,6 +292,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.publish_settled(now);
         self.look_at_flow(now);
         self.expire_requests(now);
+        self.give_up_jobless(now);
         self.probe_if_silent(now);
         self.write_submissions(now);
         self.resubmit(now);
@@ -299,6 +311,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.names.gives_up_at(),
             self.brake.next_look(),
             self.probes_at(),
+            self.jobless_until(),
             self.resubmit.gives_up_at(),
         ];
         times.into_iter().flatten().min()
@@ -406,6 +419,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.claim = Some(claim);
                 // A space that was left and claimed again is the same, with all that was told in it.
                 if !same || self.ground.as_ref().is_none_or(|g| !g.space.is_same(&space)) {
+                    self.jobless.begin(now);
                     self.new_ground(split, space);
                 }
                 true
@@ -481,9 +495,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    /// A share has a verdict that the pool did not give.
-    fn give_verdict(&mut self, ticket: T, verdict: Result<(), Reject>) {
-        let (after, weighs) = (None, false);
+    /// A share has a verdict that the pool did not give; whether that counts against the pool.
+    fn give_verdict(&mut self, ticket: T, verdict: Result<(), Reject>, weighs: bool) {
+        let after = None;
         self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
     }
 

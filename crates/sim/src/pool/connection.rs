@@ -68,7 +68,7 @@ where
                 }
             }
         }
-        if next == Next::Close {
+        if next != Next::Continue {
             break;
         }
     }
@@ -98,8 +98,10 @@ fn take_lines(
             continue;
         }
         drop(ledger);
-        if session.handle_line(line, Instant::now(), out) == Next::Close {
-            return open.end();
+        match session.handle_line(line, Instant::now(), out) {
+            Next::Continue => {}
+            Next::Close => return Next::Close,
+            Next::Expel => return open.end(),
         }
     }
 }

@@ -49,6 +49,16 @@ pub enum Fault {
     RepeatNotify,
     /// `error-objects`: writes errors as objects.
     ErrorObjects,
+    /// `jobless`: logs everybody in and tells no job.
+    Jobless,
+    /// `unusable-jobs`: tells jobs that nobody can read.
+    UnusableJobs,
+    /// `stale-verdicts`: refuses every share as stale, good or bad.
+    StaleVerdicts,
+    /// `close-after-share`: closes a connection when it has answered a share on it.
+    CloseAfterShare,
+    /// `reconnect-at-login`: answers an authorize with `client.reconnect` as well, and tells no job.
+    ReconnectAtLogin,
 }
 
 impl FromStr for Fault {
@@ -89,6 +99,11 @@ impl FromStr for Fault {
             "overlong-notify" => Self::OverlongNotify,
             "repeat-notify" => Self::RepeatNotify,
             "error-objects" => Self::ErrorObjects,
+            "jobless" => Self::Jobless,
+            "unusable-jobs" => Self::UnusableJobs,
+            "stale-verdicts" => Self::StaleVerdicts,
+            "close-after-share" => Self::CloseAfterShare,
+            "reconnect-at-login" => Self::ReconnectAtLogin,
             _ => return Err(FaultError::Unknown(name.to_owned())),
         };
         Ok(fault)
@@ -104,7 +119,8 @@ pub enum FaultError {
         "there is no fault {0:?}; there are: drop, refuse-connections, stall, new-extranonce1, \
          restart, same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
          refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, \
-         overlong-notify, repeat-notify, error-objects"
+         overlong-notify, repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, \
+         close-after-share, reconnect-at-login"
     )]
     Unknown(String),
     /// The value is missing, wrong or too much.
@@ -129,6 +145,11 @@ pub(super) struct Standing {
     pub(super) no_verdicts: bool,
     pub(super) late_verdicts: Option<Duration>,
     pub(super) error_objects: bool,
+    pub(super) jobless: bool,
+    pub(super) unusable_jobs: bool,
+    pub(super) stale_verdicts: bool,
+    pub(super) close_after_share: bool,
+    pub(super) reconnect_at_login: bool,
 }
 
 /// How many names can be refused at the same time; the oldest makes way.
@@ -158,6 +179,7 @@ mod tests {
         let half = Difficulty::new(0.5).unwrap();
         let cases = [
             ("drop", Fault::DropConnections),
+            ("reconnect-at-login", Fault::ReconnectAtLogin),
             ("difficulty:0.5", Fault::Difficulty(half)),
             ("difficulty-now:0.5", Fault::DifficultyNow(half)),
             ("refuse-worker:a:b", Fault::RefuseWorker("a:b".into())),

@@ -239,7 +239,7 @@ impl Ledger {
                 return Err(Reason::SecondSolution);
             }
         }
-        if self.faults.refuse_shares {
+        if self.faults.refuse_shares || self.faults.stale_verdicts {
             return Err(Reason::Refused);
         }
         if !config.coin.meets(&share.hash, &submit.target) && share.block.is_none() {

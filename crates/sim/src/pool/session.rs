@@ -59,7 +59,10 @@ pub(super) struct Outbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Continue,
+    /// It is closed since the pool is like that.
     Close,
+    /// It is closed for what the other side did.
+    Expel,
 }
 
 impl Session {
@@ -167,7 +170,11 @@ impl Session {
         *counter += 1;
         drop(ledger);
         self.workers.extend(name.filter(|_| welcome).map(Cow::into_owned));
-        self.pool.config.coin.put_result(id, &welcome, &mut out.now);
+        let coin = &self.pool.config.coin;
+        coin.put_result(id, &welcome, &mut out.now);
+        if self.pool.ledger().faults.reconnect_at_login {
+            coin.put_call("client.reconnect", &"[]", &mut out.now);
+        }
         self.tell_first(out);
     }
 
@@ -217,10 +224,20 @@ impl Session {
         let Some(extranonce1) = self.extranonce1.clone() else {
             return;
         };
-        let difficulty = self.pool.ledger().difficulty;
+        let ledger = self.pool.ledger();
+        let difficulty = ledger.difficulty;
+        let silent = ledger.faults.jobless || ledger.faults.reconnect_at_login;
+        let unusable = ledger.faults.unusable_jobs;
+        drop(ledger);
+        let coin = &self.pool.config.coin;
+        if silent {
+            return;
+        }
+        if unusable {
+            return coin.put_call("mining.notify", &coin.unusable_notify(), &mut out.now);
+        }
         let changed = self.difficulty != Some(difficulty);
         self.difficulty = Some(difficulty);
-        let coin = &self.pool.config.coin;
         let target = coin.target(difficulty);
         let first = self.told.is_empty();
         let terms = |place| Terms { difficulty, target, changed, first, place };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::brake::BrakeEnd;
+use super::jobless::JOB_WITHIN;
 use super::silence::PROBE_WITHIN;
 use super::{BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::dialect::{NoRoom, Split};
@@ -28,7 +29,8 @@ pub enum UpstreamEvent<T> {
         verdict: Result<(), Reject>,
         /// How long the pool took; none where it did not decide.
         after: Option<Duration>,
-        /// Whether it tells anything about the pool's health.
+        /// Whether it counts for or against the pool: not where the share was never sent to it, nor
+        /// where it was refused for what the pool could not help.
         weighs: bool,
     },
     /// The pool answered a share that had been given up.
@@ -151,6 +153,14 @@ pub enum DownReason {
         /// The cap in bytes.
         cap: usize,
     },
+    /// The pool tells no job that can be mined.
+    #[error("{}", no_job(unusable.as_ref(), dialect))]
+    NoJob {
+        /// What was wrong with its last job; none where none came.
+        unusable: Option<ParseError>,
+        /// The name of the dialect that the pool was taken to speak.
+        dialect: &'static str,
+    },
     /// Shares stay without an answer.
     #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
     Unanswered,
@@ -169,8 +179,22 @@ impl DownReason {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::AuthorizeRefused { .. } | Self::NoRoom(_) => Fault::Operator,
+            Self::AuthorizeRefused { .. }
+            | Self::NoRoom(_)
+            | Self::NoJob { unusable: Some(_), .. } => Fault::Operator,
             _ => Fault::Pool,
         }
     }
+}
+
+fn no_job(unusable: Option<&ParseError>, dialect: &str) -> String {
+    unusable.map_or_else(
+        || format!("the pool told no job within {JOB_WITHIN:?}"),
+        |error| {
+            format!(
+                "the pool told no job that can be mined within {JOB_WITHIN:?}: {error}; is this a \
+                 pool of {dialect}?"
+            )
+        },
+    )
 }

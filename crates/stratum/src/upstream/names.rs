@@ -54,7 +54,7 @@ pub(super) struct Names {
 enum Standing {
     Asked,
     Authorized,
-    /// It was not answered in time.
+    /// It was refused, or not answered in time.
     Shelved,
 }
 
@@ -242,7 +242,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.notice(Notice::Learnt { learnt, why: "it took a worker's name".into() });
                 }
             }
-            Err(error) => self.name_refused(Some(account), &error.to_string()),
+            Err(error) => self.name_refused(account, &error.to_string()),
         }
     }
 
@@ -279,20 +279,28 @@ impl<D: Dialect, T> Upstream<D, T> {
         if matches!(self.names.gate, Gate::Account | Gate::Answer { .. }) {
             return true;
         }
-        let names = !self.names.standings.is_empty();
-        if names {
+        if let Some(account) = account {
             self.name_refused(account, reason);
+            return true;
+        }
+        let named = !self.names.standings.is_empty();
+        let learnt = named.then(|| self.habits.learn(Habit::Names, Answer::Other)).flatten();
+        if let Some(learnt) = learnt {
+            let why = without_password(reason.to_owned(), &self.config.password);
+            self.notice(Notice::Learnt { learnt, why });
+            self.authorize_again();
         } else if self.names.again.is_none_or(|at| now >= at + AGAIN_EVERY) {
             self.names.again = Some(now);
             self.authorize_again();
         }
-        names
+        learnt.is_some()
     }
 
     /// The pool does not take a name, and perhaps has taken the right to submit away from everybody.
-    fn name_refused(&mut self, account: Option<&Account>, reason: &str) {
+    fn name_refused(&mut self, account: &Account, reason: &str) {
+        self.names.set(&account.name, Standing::Shelved);
         let mut why = without_password(reason.to_owned(), &self.config.password);
-        if let Some(own) = account.and_then(|account| account.password.as_ref()) {
+        if let Some(own) = &account.password {
             why = without_password(why, own.reveal());
         }
         let learnt = match self.names.probe.take() {
@@ -307,7 +315,9 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The account authorizes again before the next share, unless it is doing so.
     pub(super) fn authorize_again(&mut self) {
-        self.names.standings.clear();
+        if self.habits.known().get(Habit::Names) == Some(Answer::Other) {
+            self.names.standings.clear();
+        }
         if self.phase == Phase::Live {
             self.names.gate = Gate::Account;
         }

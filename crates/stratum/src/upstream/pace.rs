@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use super::names::Name;
 use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
+use super::weight::ForWork;
 use super::{Phase, Upstream, UpstreamEvent};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace, Wanted};
@@ -204,7 +205,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let job = match self.still_worth(&queued.submission, now) {
             Ok(job) => job,
             Err(reject) => {
-                self.give_verdict(queued.ticket, Err(reject));
+                self.give_verdict(queued.ticket, Err(reject), false);
                 return Written::Done;
             }
         };
@@ -233,9 +234,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         let misses = |hash| !frames.dialect.meets(hash, &announced.surely(known));
         let misses_announced = in_force != announced && hash.as_ref().is_some_and(misses);
         let forgone = self.brake.forgone(queued.submission.hashes);
+        let work = ForWork::of(frames);
         let Queued { mut submission, ticket, attempt } = queued;
         let probe = submission.probe.take();
-        let terms = Terms { account: named, forgone, probe, misses_announced };
+        let terms = Terms { account: named, forgone, probe, misses_announced, work };
         self.requests.push(Request::Share(ticket, terms), now);
         if attempt == Attempt::Again {
             self.events.push_back(UpstreamEvent::Resent);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::silence::PROBE_WITHIN;
+use super::weight::ForWork;
 use super::{
     AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, Phase, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent, VERDICT_WITHIN,
@@ -47,6 +48,8 @@ pub(super) struct Terms {
     pub(super) probe: Option<Probe>,
     /// It misses a target that the pool has announced, and that is not in force yet.
     pub(super) misses_announced: bool,
+    /// What it is for.
+    pub(super) work: ForWork,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -230,7 +233,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
-                let Judgement { verdict, weighs } = self.judged(outcome, terms, now);
+                let Judgement { verdict, weighs } = self.judged(outcome, terms, open.sent, now);
                 self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
                 self.write_submissions(now);
             }
@@ -248,7 +251,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Request::Authorize if self.jobs.has_told() => {
                     self.late_authorize = Some(open.id);
                     self.notice(Notice::AuthorizeUnanswered);
-                    self.go_live();
+                    self.go_live(now);
                 }
                 Request::Authorize => {
                     reason = Some(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN));
@@ -264,7 +267,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
-                    self.give_verdict(ticket, verdict);
+                    self.give_verdict(ticket, verdict, true);
                     // Some servers have no answer to a share that they know already.
                     self.unanswered += u32::from(!self.resubmit.done(open.id));
                     if self.unanswered >= MAX_UNANSWERED {
@@ -326,11 +329,11 @@ impl<D: Dialect, T> Upstream<D, T> {
                 let user = self.config.user.clone();
                 self.down(DownReason::AuthorizeRefused { user, reason }, now);
             }
-            _ => self.go_live(),
+            _ => self.go_live(now),
         }
     }
 
-    fn go_live(&mut self) {
+    fn go_live(&mut self, now: Instant) {
         if self.phase == Phase::Live {
             return;
         }
@@ -338,6 +341,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if let Some(claim) = &self.claim {
             claim.set_live(true);
         }
+        self.jobless.begin(now);
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
     }
@@ -347,8 +351,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// What the pool's answer to a share means for it, for the pool, and for what is known of it.
-    fn judged(&mut self, outcome: Result<(), PoolError>, terms: Terms, now: Instant) -> Judgement {
-        let Terms { account, forgone, probe, misses_announced } = terms;
+    fn judged(
+        &mut self,
+        outcome: Result<(), PoolError>,
+        terms: Terms,
+        sent: Instant,
+        now: Instant,
+    ) -> Judgement {
+        let Terms { account, forgone, probe, misses_announced, work } = terms;
         let Err(error) = outcome else {
             self.accepted += 1;
             self.served = true;
@@ -367,7 +377,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
         };
         let mut reject = Reject { code, reason: format!("pool: {error}").into(), verdict };
-        let mut weighs = true;
+        let mut weighs = self.weighs(verdict, work, sent);
         let asked = probe.as_ref().map(Probe::habit);
         match (refusal, asked) {
             (Refusal::Form, Some(Habit::Split)) => {
@@ -381,14 +391,14 @@ impl<D: Dialect, T> Upstream<D, T> {
                 weighs = false;
             }
             (_, Some(_)) => weighs = false,
-            (Refusal::Form, None) => weighs = !self.fall_back(&error, now),
+            (Refusal::Form, None) => weighs &= !self.fall_back(&error, now),
             (Refusal::LowDifficulty, None) if misses_announced => {
                 let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);
                 self.learn(learnt, &reject.reason);
                 weighs = false;
             }
             (Refusal::Unauthorized, None) => {
-                weighs = !self.share_unauthorized(account.as_deref(), &reject.reason, now);
+                weighs &= !self.share_unauthorized(account.as_deref(), &reject.reason, now);
             }
             _ => {}
         }

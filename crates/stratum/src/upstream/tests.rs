@@ -5,6 +5,7 @@ mod blocks;
 mod brake;
 mod calls;
 mod grounds;
+mod jobless;
 mod jobs;
 mod login;
 mod names;
@@ -15,6 +16,7 @@ mod resume;
 mod sequences;
 mod silence;
 mod targets;
+mod weight;
 mod works;
 
 use std::sync::Arc;
@@ -77,6 +79,14 @@ impl<const LATE: bool> Story<LATE> {
         let config = UpstreamConfig { resubmit, ..self.pool.config.clone() };
         let (dialect, ids) = (Arc::clone(&self.pool.dialect), Arc::clone(self.pool.jobs.ids()));
         self.pool = Upstream::new(dialect, config, ids);
+    }
+
+    /// A new session, at a pool of which the operator says this.
+    fn configure(&mut self, habits: Habits) {
+        let shared = PoolShared::from(Arc::clone(self.pool.jobs.ids()));
+        let shared = PoolShared { habits: HabitBook::new(habits, Habits::default()), ..shared };
+        let (dialect, config) = (Arc::clone(&self.pool.dialect), self.pool.config.clone());
+        self.pool = Upstream::new(dialect, config, shared);
     }
 
     fn connect(&mut self) -> String {

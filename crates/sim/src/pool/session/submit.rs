@@ -26,6 +26,7 @@ impl Session {
         let known = worker.as_deref().filter(|worker| self.workers.contains(*worker));
         ledger.count(known, outcome.map(|_| ()));
         let (late, withhold) = (ledger.faults.late_verdicts, ledger.faults.no_verdicts);
+        let (stale, close) = (ledger.faults.stale_verdicts, ledger.faults.close_after_share);
         if withhold {
             ledger.stats.withheld_verdicts += 1;
         }
@@ -41,6 +42,7 @@ impl Session {
         let mut answer = BytesMut::new();
         match outcome {
             Ok(_) => self.pool.config.coin.put_result(id, &true, &mut answer),
+            Err(Reason::Refused) if stale => self.put_error(id, Reason::Stale, &mut answer),
             Err(reason) => self.put_error(id, reason, &mut answer),
         }
         if outcome == Err(Reason::HighHash) && self.pool.config.repeat_difficulty {
@@ -48,14 +50,14 @@ impl Session {
         }
         match late {
             None => out.now.extend_from_slice(&answer),
-            Some(_) if out.late.len() >= MAX_LATE => return Next::Close,
+            Some(_) if out.late.len() >= MAX_LATE => return Next::Expel,
             Some(delay) => {
                 // A delay that was shortened meanwhile does not let answers overtake others.
                 let last = out.late.back().map_or(now, |(due, _)| *due);
                 out.late.push_back((last.max(now + delay), answer.freeze()));
             }
         }
-        Next::Continue
+        if close { Next::Close } else { Next::Continue }
     }
 
     /// The block's hash where the share is one.

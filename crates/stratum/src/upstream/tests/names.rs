@@ -3,7 +3,7 @@
 use super::*;
 use crate::channel::Account;
 use crate::dialect::Pace;
-use crate::habits::Habit;
+use crate::habits::{Habit, Habits};
 use crate::secret::Secret;
 
 impl Story {
@@ -116,6 +116,28 @@ fn one_refused_name_among_others_brings_the_account_back_before_the_next_share()
     story.log_in(GIVEN);
     story.notify("k1", "p1", "w1");
     assert_eq!(calls(&story.submit_as(4, "acct.r4")), [submit(OWN)]);
+}
+
+#[test]
+fn where_the_operator_insists_on_names_a_refused_one_is_asked_for_once() {
+    let names = Habits::default().with(Habit::Names, Some(Answer::Usual));
+    let mut story = Story::mining();
+    story.configure(names);
+    story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
+    story.welcomes(1, "acct.r1");
+    let asking = story.submit_as(2, "acct.r2");
+    assert_eq!(calls(&asking), [submit(OWN), authorize("acct.r2")]);
+    let heard = story.refuses("[24,\"unauthorized worker\"]");
+    assert_eq!(calls(&heard), [authorize(OWN)], "the account comes back");
+    assert_eq!(story.submit_as(3, "acct.r2"), "");
+    let heard = story.answers("true");
+    assert_eq!(calls(&heard), [submit(OWN)]);
+    for ticket in 4..20 {
+        assert_eq!(calls(&story.submit_as(ticket, "acct.r2")), [submit(OWN)]);
+        assert_eq!(calls(&story.submit_as(20 + ticket, "acct.r1")), [submit("acct.r1")]);
+    }
+    assert_eq!(story.names(), Some(Answer::Usual));
 }
 
 #[test]

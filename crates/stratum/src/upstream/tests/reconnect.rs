@@ -141,8 +141,9 @@ fn a_connection_that_replaces_another_ends_it_first() {
     assert_eq!(story.told(), ["1 lost_on_failover", "view"]);
     story.answers(GIVEN);
     story.answers("true");
+    story.notify("j1", "p1", "w1");
     story.later(seconds(3_600));
-    assert_eq!(story.told(), ["Live", "view"], "nothing of it is left to time out");
+    assert_eq!(story.told(), ["Live", "view", "view"], "nothing of it is left to time out");
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn a_pool_that_does_not_answer_is_down_after_ten_seconds() {
 
     // The next connection has a silence of its own.
     story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
     assert_eq!(story.pool.poll_timeout(), Some(story.now + seconds(60)));
 }
 
