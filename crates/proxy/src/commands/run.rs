@@ -33,11 +33,15 @@ pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, Command
     }
     let signal = signals.next().await;
     info!(event = "stopping", signal, "stopping; a second signal stops at once");
-    tokio::select! {
-        () = stop(&routes) => info!(event = "stopped", "stopped"),
-        signal = signals.next() => warn!(event = "stopped", signal, "stopped at once"),
-    }
+    let hurried = tokio::select! {
+        () = stop(&routes) => None,
+        signal = signals.next() => Some(signal),
+    };
     memory.close().await;
+    match hurried {
+        None => info!(event = "stopped", "stopped"),
+        Some(signal) => warn!(event = "stopped", signal, "stopped at once"),
+    }
     Ok(Outcome::Success)
 }
 

@@ -1,0 +1,7 @@
+//! The program as the system and an operator see it: a process with signals, files and a log that
+//! somebody reads, or nobody.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod stuck_log;
+mod support;

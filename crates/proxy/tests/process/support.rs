@@ -1,0 +1,178 @@
+//! The program in a process of its own, between a simulated pool and a rig of the test's own.
+
+use std::fmt::Debug;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use orepass_sim::pool::{Pool, PoolConfig};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout};
+
+/// How long anything may take. Generous, since it is reached only when something is broken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks at `read` until it satisfies `wanted`, and gives that.
+pub(crate) async fn until<T: Debug>(
+    what: &str,
+    mut read: impl FnMut() -> T,
+    mut wanted: impl FnMut(&T) -> bool,
+) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let state = read();
+        if wanted(&state) {
+            return state;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}; the last was {state:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A pool that listens, and where.
+pub(crate) async fn pool() -> (Pool, String) {
+    let pool = Pool::new(PoolConfig { fixed_time: Some(1_700_000_000), ..PoolConfig::default() });
+    let address = pool.listen("127.0.0.1:0").await.unwrap();
+    (pool, address.to_string())
+}
+
+/// An address that nobody listens on.
+pub(crate) async fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// How to start the program.
+pub(crate) struct Plan {
+    /// Where rigs connect to.
+    pub(crate) listen: String,
+    /// Where the pool is.
+    pub(crate) pool: String,
+    /// More of the route's table.
+    pub(crate) route: &'static str,
+    /// More arguments.
+    pub(crate) arguments: &'static [&'static str],
+    /// How many files it may have open.
+    pub(crate) files: Option<u32>,
+}
+
+impl Plan {
+    /// A route from a free address to this pool.
+    pub(crate) async fn new(pool: &str) -> Self {
+        let (listen, pool) = (free_address().await, pool.to_owned());
+        Self { listen, pool, route: "", arguments: &[], files: None }
+    }
+
+    /// Starts it with a log that nobody reads until the test does.
+    pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
+        let Self { listen, pool, route, arguments, files } = self;
+        let text = format!(
+            "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
+             [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n"
+        );
+        let config = format!("orepass-process-{}-{listen}.toml", std::process::id());
+        let config = std::env::temp_dir().join(config.replace(':', "-"));
+        std::fs::write(&config, text).unwrap();
+        let binary = env!("CARGO_BIN_EXE_orepass");
+        let mut command = match files {
+            None => Command::new(binary),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+                shell.args(["-c", &script, binary]);
+                shell
+            }
+        };
+        command.args(["run", "-c"]).arg(&config).args(arguments).stderr(Stdio::piped());
+        for variable in ["OREPASS_CONFIG", "OREPASS_LOG", "RUST_LOG", "STATE_DIRECTORY"] {
+            command.env_remove(variable);
+        }
+        let mut child = command.spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        (Orepass { child, address: listen, config }, stderr)
+    }
+}
+
+/// The running program. It is killed when this is dropped.
+pub(crate) struct Orepass {
+    child: Child,
+    /// Where rigs connect to.
+    pub(crate) address: String,
+    config: std::path::PathBuf,
+}
+
+impl Orepass {
+    /// Tells it to stop.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ends(&mut self) -> ExitStatus {
+        let ended = until("the end", || self.child.try_wait().unwrap(), Option::is_some).await;
+        ended.unwrap()
+    }
+}
+
+impl Drop for Orepass {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.config);
+    }
+}
+
+/// A rig whose every line the test writes and reads.
+pub(crate) struct Rig(BufReader<TcpStream>);
+
+impl Rig {
+    /// Connects as soon as somebody listens.
+    pub(crate) async fn connect(address: &str) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Self(BufReader::new(stream)),
+                Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Connects, subscribes and authorizes.
+    pub(crate) async fn login(address: &str, worker: &str) -> Self {
+        let mut rig = Self::connect(address).await;
+        rig.send(r#"{"id":"in","method":"mining.subscribe","params":["test/1"]}"#).await;
+        assert_eq!(rig.answer("in").await["error"], Value::Null);
+        let call =
+            format!(r#"{{"id":"in","method":"mining.authorize","params":["{worker}","x"]}}"#);
+        rig.send(&call).await;
+        assert_eq!(rig.answer("in").await["result"], true);
+        rig
+    }
+
+    /// Sends a line.
+    pub(crate) async fn send(&mut self, line: &str) {
+        self.0.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// The next line; `None` at the connection's end.
+    pub(crate) async fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        let read = timeout(PATIENCE, self.0.read_line(&mut line)).await.expect("a line comes");
+        // A reset is an end too.
+        (read.unwrap_or(0) > 0).then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    /// The answer to the call of this id; other lines are passed over.
+    pub(crate) async fn answer(&mut self, id: &str) -> Value {
+        loop {
+            let line = self.line().await.expect("an answer comes before the end");
+            if line["id"] == id {
+                return line;
+            }
+        }
+    }
+}
