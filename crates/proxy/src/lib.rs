@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod drive;
+pub mod fold;
 pub mod limits;
 pub mod memory;
 pub mod net;

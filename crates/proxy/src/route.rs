@@ -33,6 +33,7 @@ use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::roster::Roster;
 use channel::Channel;
+use channel::log::Said;
 use seats::Pacer;
 
 pub use known::Profile;
@@ -159,6 +160,8 @@ pub struct Route<D: Dialect> {
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
     pub(crate) known: Known,
+    /// What the log says of each pool, in the order of the pools.
+    said: Vec<Arc<Said>>,
     /// What all connections to one pool share, in the order of the pools.
     shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
@@ -198,6 +201,7 @@ impl<D: Dialect> Route<D> {
         let Failover { healthy_for, trial_share, trial_for } = config.failover;
         let hold_for = config.hold_for;
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
+        let said = config.pools.iter().map(|_| Arc::default()).collect();
         let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
             shared: config.pools.iter().map(|_| PoolShared::from(Arc::clone(&ids))).collect(),
@@ -217,6 +221,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
+            said,
             closing: Pacer::default(),
             channels: Mutex::default(),
             next_channel: AtomicU64::new(1),

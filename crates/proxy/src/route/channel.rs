@@ -1,6 +1,6 @@
 //! One upstream connection at a time, kept alive, and the space that it was given.
 
-mod log;
+pub(super) mod log;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, Signals, pump};
 use crate::ticket::Ticket;
 
-use log::Log;
+use log::{Log, Lost};
 
 /// The most shares that wait to be taken by a channel's task.
 const MAX_INBOX: usize = 256;
@@ -61,11 +61,7 @@ impl<D: Dialect> Channel<D> {
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
         let signals = Arc::new(Signals::default());
         let task = Task {
-            log: Log {
-                route: route.config.name.clone(),
-                channel: number,
-                pool: route.pool(pool).name.clone(),
-            },
+            log: Log::new(route, pool, number),
             route: Arc::clone(route),
             pool,
             dedicated,
@@ -182,7 +178,7 @@ impl<D: Dialect> Task<D> {
                 // The one that many rigs share comes first.
                 wait += GIVE_WAY_FOR;
             }
-            self.log.lost(&end, was_live, wait);
+            self.log.lost(Lost { end: &end, was_live, others_live: self.others_live(), wait });
             let served = was_live || matches!(end, End::Reconnect | End::SameExtranonce);
             if !served && let Some(left) = self.place.go_back() {
                 self.log.went_back(&left, self.place.url());
@@ -212,6 +208,13 @@ impl<D: Dialect> Task<D> {
                 choice.down(pool, now);
             }
         });
+    }
+
+    /// Whether other connections to the same pool take shares.
+    fn others_live(&self) -> bool {
+        let channels = self.route.channels();
+        let mut others = channels.iter().filter(|other| other.number != self.log.channel);
+        others.any(|other| other.pool == self.pool && other.is_live())
     }
 
     fn upstream(&self) -> Upstream<D, Ticket> {

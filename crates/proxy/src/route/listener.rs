@@ -13,6 +13,7 @@ use tracing::warn;
 use super::Route;
 use crate::clock::now;
 use crate::drive::downstream::serve;
+use crate::fold::nonzero;
 use crate::net::connect::tune;
 
 /// The wait after an accept that failed, for want of files most of the time.
@@ -55,9 +56,10 @@ pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
                 route.admit(reader, writer, peer, port);
             }
             Ok((_, peer)) => {
-                if route.junk.may_log(peer.ip(), now()) {
+                if let Some(more) = route.junk.may_log(peer.ip(), now()) {
                     warn!(
                         event = "rig.refused", route = route.config.name, %peer,
+                        more_since_last = nonzero(more),
                         "more than {most} connections; raise `max_channels`"
                     );
                 }

@@ -1,7 +1,9 @@
 //! The program in a process of its own, between a simulated pool and a rig of the test's own.
 
 use std::fmt::Debug;
+use std::io::{BufRead, BufReader as StdReader};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orepass_sim::pool::{Pool, PoolConfig};
@@ -64,6 +66,19 @@ impl Plan {
         Self { listen, pool, route: "", arguments: &[], files: None }
     }
 
+    /// Starts it with a log that the test reads.
+    pub(crate) fn start(self) -> Orepass {
+        let (mut orepass, stderr) = self.start_unread();
+        let log = Arc::clone(&orepass.log);
+        std::thread::spawn(move || {
+            for line in StdReader::new(stderr).lines() {
+                log.lock().unwrap().push(line.unwrap());
+            }
+        });
+        orepass.is_read = true;
+        orepass
+    }
+
     /// Starts it with a log that nobody reads until the test does.
     pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
         let Self { listen, pool, route, arguments, files } = self;
@@ -90,7 +105,8 @@ impl Plan {
         }
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
-        (Orepass { child, address: listen, config }, stderr)
+        let log = Arc::default();
+        (Orepass { child, address: listen, config, log, is_read: false }, stderr)
     }
 }
 
@@ -100,6 +116,8 @@ pub(crate) struct Orepass {
     /// Where rigs connect to.
     pub(crate) address: String,
     config: std::path::PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+    is_read: bool,
 }
 
 impl Orepass {
@@ -114,6 +132,20 @@ impl Orepass {
     pub(crate) async fn ends(&mut self) -> ExitStatus {
         let ended = until("the end", || self.child.try_wait().unwrap(), Option::is_some).await;
         ended.unwrap()
+    }
+
+    /// The lines of the log so far that contain all of `words`.
+    pub(crate) fn lines(&self, words: &[&str]) -> Vec<String> {
+        assert!(self.is_read);
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|line| words.iter().all(|word| line.contains(word))).cloned().collect()
+    }
+
+    /// Waits for a line that contains all of `words`.
+    pub(crate) async fn says(&self, words: &[&str]) -> String {
+        let what = format!("{words:?} in the log");
+        let mut lines = until(&what, || self.lines(words), |lines| !lines.is_empty()).await;
+        lines.remove(0)
     }
 }
 
