@@ -25,8 +25,8 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
             let (config, _log) = prepared(config.load()?, registry, &log)?;
-            limits::raise_and_report(config.capacity());
-            block_on(run::run(config, registry))
+            let door = limits::raise_and_report(config.capacity());
+            block_on(run::run(config, registry, door))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
             let (config, _log) = prepared(config.load()?, registry, &log)?;

@@ -28,6 +28,7 @@ use tracing::{info, warn};
 
 use crate::clock::now;
 use crate::config::{self, Failover, PoolUrl, UserTemplate};
+use crate::limits::Door;
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -37,6 +38,7 @@ use channel::log::Said;
 use seats::Pacer;
 
 pub use known::Profile;
+pub use listener::Full;
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
 use known::Known;
@@ -75,6 +77,8 @@ pub struct RouteConfig {
     pub failover: Failover,
     /// What is known of its rigs from earlier runs.
     pub memory: RouteMemory,
+    /// The way in for the connections of all routes of the process.
+    pub door: Arc<Door>,
 }
 
 impl RouteConfig {
@@ -95,6 +99,7 @@ impl RouteConfig {
             pools,
             hold_for: Some(config::DEFAULT_HOLD),
             failover: Failover::default(),
+            door: Arc::default(),
         }
     }
 }
@@ -159,6 +164,8 @@ pub struct Route<D: Dialect> {
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
+    /// The way in for this route's rigs.
+    door: Arc<Door>,
     pub(crate) known: Known,
     /// What the log says of each pool, in the order of the pools.
     said: Vec<Arc<Said>>,
@@ -201,6 +208,7 @@ impl<D: Dialect> Route<D> {
         let Failover { healthy_for, trial_share, trial_for } = config.failover;
         let hold_for = config.hold_for;
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
+        let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
         let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
@@ -223,6 +231,7 @@ impl<D: Dialect> Route<D> {
             junk: JunkLog::default(),
             said,
             closing: Pacer::default(),
+            door,
             channels: Mutex::default(),
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),

@@ -8,17 +8,23 @@ use tracing::{info, warn};
 
 use super::{CommandError, Outcome};
 use crate::config::{Config, Route};
+use crate::limits::Door;
 use crate::memory::Memory;
 use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
 
-/// Serves every route of a config until a signal stops it.
+/// Serves every route of a config until a signal stops it. `door` is the way in for the connections
+/// of all routes.
 ///
 /// # Errors
 /// A [`CommandError`] when an address cannot be listened on.
-pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, CommandError> {
+pub async fn run(
+    config: Config,
+    registry: &Registry,
+    door: Arc<Door>,
+) -> Result<Outcome, CommandError> {
     let mut signals = shutdown::Signals::install().map_err(CommandError::Start)?;
     // All addresses are bound before any pool is bothered.
     let bound = config
@@ -29,7 +35,7 @@ pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, Command
     let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
-        routes.push(start(&config, route, &memory, listeners, registry)?);
+        routes.push(start(&config, route, &memory, &door, listeners, registry)?);
     }
     let signal = signals.next().await;
     info!(event = "stopping", signal, "stopping; a second signal stops at once");
@@ -69,6 +75,7 @@ fn start(
     config: &Config,
     route: &Route,
     memory: &Memory,
+    door: &Arc<Door>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
 ) -> Result<Arc<dyn RunningRoute>, CommandError> {
@@ -83,6 +90,6 @@ fn start(
         );
     }
     let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
-    (entry.start)(route, memory.route(route.name.as_str()), listeners)
+    (entry.start)(route, memory.route(route.name.as_str()), Arc::clone(door), listeners)
         .map_err(|error| config.source().error(error.into_problems()).into())
 }

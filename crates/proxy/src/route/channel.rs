@@ -21,6 +21,7 @@ use super::reconnect::Place;
 use crate::clock::now;
 use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, Signals, pump};
+use crate::limits::Pass;
 use crate::ticket::Ticket;
 
 use log::{Log, Lost};
@@ -62,6 +63,7 @@ impl<D: Dialect> Channel<D> {
         let signals = Arc::new(Signals::default());
         let task = Task {
             log: Log::new(route, pool, number),
+            _file: route.config.door.claim(),
             route: Arc::clone(route),
             pool,
             dedicated,
@@ -134,6 +136,8 @@ struct Task<D: Dialect> {
     view: watch::Sender<ChannelView<D>>,
     inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
     signals: Arc<Signals>,
+    /// The place of its connection, also while there is none: it is to come back.
+    _file: Pass,
 }
 
 impl<D: Dialect> Task<D> {

@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) pool: String,
     /// More of the route's table.
     pub(crate) route: &'static str,
+    /// More routes.
+    pub(crate) more: String,
     /// More arguments.
     pub(crate) arguments: &'static [&'static str],
     /// How many files it may have open.
@@ -63,7 +65,7 @@ impl Plan {
     /// A route from a free address to this pool.
     pub(crate) async fn new(pool: &str) -> Self {
         let (listen, pool) = (free_address().await, pool.to_owned());
-        Self { listen, pool, route: "", arguments: &[], files: None }
+        Self { listen, pool, route: "", more: String::new(), arguments: &[], files: None }
     }
 
     /// Starts it with a log that the test reads.
@@ -81,10 +83,10 @@ impl Plan {
 
     /// Starts it with a log that nobody reads until the test does.
     pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
-        let Self { listen, pool, route, arguments, files } = self;
+        let Self { listen, pool, route, more, arguments, files } = self;
         let text = format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
-             [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n"
+             [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n{more}"
         );
         let config = format!("orepass-process-{}-{listen}.toml", std::process::id());
         let config = std::env::temp_dir().join(config.replace(':', "-"));
