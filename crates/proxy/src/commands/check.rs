@@ -45,11 +45,15 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &Pool, found: &Found, route: &Route) {
-    let Found { addresses, connect, login, given, split, rigs, user, target } = found;
+    let Found { addresses, peer, connect, login, given, split, rigs, user, target } = found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
-    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    println!("    address      {}", addresses.join(", "));
+    let others: Vec<String> =
+        addresses.iter().filter(|other| *other != peer).map(ToString::to_string).collect();
+    match &others[..] {
+        [] => println!("    address      {peer}"),
+        others => println!("    address      {peer} answered; also {}", others.join(", ")),
+    }
     println!("    latency      connect {}, login {}", millis(connect), millis(login));
     let announced =
         given.announced_size.map_or_else(|| "no size".to_owned(), |size| format!("size {size}"));

@@ -22,6 +22,7 @@ use crate::clock::now;
 use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, Signals, pump};
 use crate::limits::Pass;
+use crate::net::connect::Connection;
 use crate::ticket::Ticket;
 
 use log::{Log, Lost};
@@ -247,10 +248,11 @@ impl<D: Dialect> Task<D> {
                 () = self.closing.cancelled() => return End::Stopped,
             }
         };
-        let (reader, writer) = match connection {
+        let Connection { reader, writer, peer } = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
+        self.log.address = Some(peer);
         upstream.handle_connected(now());
         let ending = self.closing.clone();
         let Self { inbox, signals, view, route, log, pool, place, .. } = self;

@@ -11,6 +11,7 @@ async fn each_line_is_an_object_without_a_key_that_is_there_twice() {
     let plan = Plan { arguments: &["-vv", "--log-format", "json"], ..Plan::new(&at_pool).await };
     let mut orepass = plan.start();
     let mut rig = Rig::login(&orepass.address, "rig1").await;
+    orepass.says(&["pool.up", &format!("\"address\":\"{at_pool}\"")]).await;
     let difficulty = |text: &str| pool.fault(text.parse::<Fault>().unwrap());
     difficulty("difficulty-now:2e-6");
     orepass.says(&["pool.target"]).await;

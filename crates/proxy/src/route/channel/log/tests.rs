@@ -22,7 +22,7 @@ fn lost(log: &Log, end: &End) {
 }
 
 fn refused() -> End {
-    End::Connect(io::Error::from(io::ErrorKind::ConnectionRefused))
+    End::Connect(io::Error::from(io::ErrorKind::ConnectionRefused).into())
 }
 
 fn message(line: &Value) -> &str {
