@@ -1,5 +1,6 @@
 //! What the program does, one file per subcommand.
 
+mod bind;
 pub mod check;
 pub mod demo;
 pub mod run;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use super::bind::bind;
 use super::{CommandError, Outcome};
 use crate::config::{Config, Route};
 use crate::limits::Door;
 use crate::memory::Memory;
-use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
@@ -30,7 +30,7 @@ pub async fn run(
     let bound = config
         .routes
         .iter()
-        .map(|route| Ok((route, bind(route)?)))
+        .map(|route| Ok((route, bind(route).collect::<Result<Vec<_>, _>>()?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
     let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
     let mut routes = Vec::new();
@@ -59,16 +59,6 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
         stopping.spawn(async move { route.stop().await });
     }
     stopping.join_all().await;
-}
-
-fn bind(route: &Route) -> Result<Vec<(SocketAddr, TcpListener)>, CommandError> {
-    let mut listeners = Vec::new();
-    for address in &route.listen {
-        let address = address.get();
-        let listener = listen(address).map_err(|error| CommandError::Bind { address, error })?;
-        listeners.push((listener.local_addr().unwrap_or(address), listener));
-    }
-    Ok(listeners)
 }
 
 fn start(

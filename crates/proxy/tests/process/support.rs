@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader as StdReader};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,16 +85,30 @@ impl Plan {
 
     /// Starts it with a log that nobody reads until the test does.
     pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
+        let (mut command, config) = self.command("run");
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (address, log) = (self.listen, Arc::default());
+        (Orepass { child, address, _config: config, log, is_read: false }, stderr)
+    }
+
+    /// Has the config checked: the exit code, and what is said on standard output.
+    pub(crate) async fn check(self) -> (Option<i32>, String) {
+        let (mut command, config) = self.command("check");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        drop(config);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    fn command(&self, command: &str) -> (Command, ConfigFile) {
         let Self { listen, pool, route, more, arguments, files } = self;
-        let text = format!(
+        let config = ConfigFile::write(&format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
-             [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n{more}"
-        );
-        let config = format!("orepass-process-{}-{listen}.toml", std::process::id());
-        let config = std::env::temp_dir().join(config.replace(':', "-"));
-        std::fs::write(&config, text).unwrap();
+             [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\
+             {more}"
+        ));
         let binary = env!("CARGO_BIN_EXE_orepass");
-        let mut command = match files {
+        let mut process = match files {
             None => Command::new(binary),
             Some(files) => {
                 let mut shell = Command::new("sh");
@@ -101,14 +117,31 @@ impl Plan {
                 shell
             }
         };
-        command.args(["run", "-c"]).arg(&config).args(arguments).stderr(Stdio::piped());
+        process.args([command, "-c"]).arg(&config.0).args(*arguments);
         for variable in ["OREPASS_CONFIG", "OREPASS_LOG", "RUST_LOG", "STATE_DIRECTORY"] {
-            command.env_remove(variable);
+            process.env_remove(variable);
         }
-        let mut child = command.spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let log = Arc::default();
-        (Orepass { child, address: listen, config, log, is_read: false }, stderr)
+        (process, config)
+    }
+}
+
+/// A config file, which is deleted when this is dropped.
+struct ConfigFile(PathBuf);
+
+impl ConfigFile {
+    fn write(text: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("orepass-process-{}-{number}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for ConfigFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -117,7 +150,7 @@ pub(crate) struct Orepass {
     child: Child,
     /// Where rigs connect to.
     pub(crate) address: String,
-    config: std::path::PathBuf,
+    _config: ConfigFile,
     log: Arc<Mutex<Vec<String>>>,
     is_read: bool,
 }
@@ -155,7 +188,6 @@ impl Drop for Orepass {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.config);
     }
 }
 
