@@ -12,11 +12,14 @@ pub fn nonzero(left_out: u64) -> Option<u64> {
     (left_out > 0).then_some(left_out)
 }
 
-/// One thing that may be said once in `every`.
+/// One thing that may be said once in `every`, or a few times.
 #[derive(Debug, Clone, Copy)]
 pub struct Fold {
     every: Duration,
-    said: Option<Instant>,
+    times: u32,
+    begun: Option<Instant>,
+    /// How often it was said since then.
+    said: u32,
     left_out: u64,
 }
 
@@ -24,23 +27,43 @@ impl Fold {
     /// A thing that was not said yet.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
-        Self { every, said: None, left_out: 0 }
+        Self { every, times: 1, begun: None, said: 0, left_out: 0 }
+    }
+
+    /// The same for a thing that may be said so often in `every`.
+    #[must_use]
+    pub const fn times(self, times: u32) -> Self {
+        Self { times, ..self }
     }
 
     /// Whether it may be said now, and how often it was left out since it was said last; `None`
     /// leaves it out.
     pub fn say(&mut self, now: Instant) -> Option<u64> {
-        if self.said.is_some_and(|said| now.saturating_duration_since(said) < self.every) {
+        if self.is_over(now) {
+            self.begun = Some(now);
+            self.said = 0;
+        }
+        if self.said >= self.times {
             self.leave_out();
             return None;
         }
-        self.said = Some(now);
+        self.said += 1;
         Some(std::mem::take(&mut self.left_out))
+    }
+
+    /// Whether [`say`](Self::say) would say it now.
+    #[must_use]
+    pub fn may_say(&self, now: Instant) -> bool {
+        self.said < self.times || self.is_over(now)
     }
 
     /// Counts it without a word.
     pub const fn leave_out(&mut self) {
         self.left_out = self.left_out.saturating_add(1);
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= self.every)
     }
 }
 
@@ -62,30 +85,35 @@ impl<K: Eq + Hash> Folds<K> {
 
     /// As [`Fold::say`], for one of them.
     pub fn say(&mut self, thing: K, now: Instant) -> Option<u64> {
-        self.fold(thing).say(now)
+        self.fold(thing, 1).say(now)
+    }
+
+    /// As [`say`](Self::say) for one that may be said so often. It must always be the same number.
+    pub fn say_times(&mut self, thing: K, times: u32, now: Instant) -> Option<u64> {
+        self.fold(thing, times).say(now)
     }
 
     /// As [`Fold::leave_out`], for one of them.
     pub fn leave_out(&mut self, thing: K) {
-        self.fold(thing).leave_out();
+        self.fold(thing, 1).leave_out();
     }
 
-    fn fold(&mut self, thing: K) -> &mut Fold {
+    fn fold(&mut self, thing: K, times: u32) -> &mut Fold {
         if self.things.len() >= self.most && !self.things.contains_key(&thing) {
             self.forget_oldest();
         }
-        self.things.entry(thing).or_insert_with(|| Fold::new(self.every))
+        self.things.entry(thing).or_insert_with(|| Fold::new(self.every).times(times))
     }
 
     /// Forgets a sixteenth at once, so that a crowd of new things does not cost a walk each.
     fn forget_oldest(&mut self) {
-        let mut times: Vec<Option<Instant>> = self.things.values().map(|fold| fold.said).collect();
+        let mut times: Vec<Option<Instant>> = self.things.values().map(|fold| fold.begun).collect();
         if times.is_empty() {
             return;
         }
         let last = times.len() / 16;
         let newest_of_them = *times.select_nth_unstable(last).1;
-        self.things.retain(|_, fold| fold.said > newest_of_them);
+        self.things.retain(|_, fold| fold.begun > newest_of_them);
     }
 }
 
@@ -108,6 +136,19 @@ mod tests {
         assert_eq!(fold.say(at(500)), Some(1));
         // A clock that is read by several tasks may seem to go back.
         assert_eq!(fold.say(at(499)), None);
+    }
+
+    #[test]
+    fn a_thing_that_changes_may_be_said_a_few_times() {
+        let start = Instant::now();
+        let mut fold = Fold::new(MINUTE).times(3);
+        let said =
+            (0..10).filter(|second| fold.say(start + Duration::from_secs(*second)).is_some());
+        assert_eq!(said.count(), 3);
+        assert!(!fold.may_say(start + Duration::from_secs(59)));
+        assert!(fold.may_say(start + MINUTE));
+        assert_eq!(fold.say(start + MINUTE), Some(7));
+        assert_eq!(fold.say(start + MINUTE), Some(0));
     }
 
     #[test]

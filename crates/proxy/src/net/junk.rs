@@ -21,10 +21,8 @@ pub struct JunkLog(Mutex<State>);
 struct State {
     /// Who was written about. What is left out is counted for each.
     addresses: Folds<Origin>,
-    /// Begins a period of [`QUIET`].
-    period: Fold,
-    /// Lines in this period.
-    lines: u32,
+    /// Lines about anybody.
+    lines: Fold,
 }
 
 impl JunkLog {
@@ -32,25 +30,22 @@ impl JunkLog {
     /// since the last that was; `None` counts it for the next line.
     pub fn may_log(&self, address: IpAddr, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { addresses, period, lines } = &mut *state;
-        if period.say(now).is_some() {
-            *lines = 0;
-        }
+        let State { addresses, lines } = &mut *state;
         let origin = Origin::of(address);
-        if *lines >= MAX_LINES {
+        if !lines.may_say(now) {
             addresses.leave_out(origin);
             return None;
         }
-        let left_out = addresses.say(origin, now);
-        *lines += u32::from(left_out.is_some());
-        left_out
+        let left_out = addresses.say(origin, now)?;
+        lines.say(now);
+        Some(left_out)
     }
 }
 
 impl Default for JunkLog {
     fn default() -> Self {
         let addresses = Folds::new(QUIET, MAX_ADDRESSES);
-        Self(Mutex::new(State { addresses, period: Fold::new(QUIET), lines: 0 }))
+        Self(Mutex::new(State { addresses, lines: Fold::new(QUIET).times(MAX_LINES) }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the log says of one pool connection.
 //!
 //! Connections to one pool mostly say the same at the same time, and a broken pool says it for
-//! ever, so each thing is said once a minute, with the count of those left out.
+//! ever, so each thing is said once or a few times a minute, with the count of those left out.
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,8 @@ pub(in crate::route) struct Said(Mutex<Folds<Thing>>);
 impl Said {
     /// Whether it may be said now, and how often it was not since it was said last.
     fn say(&self, thing: Thing) -> Option<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).say(thing, now())
+        let times = thing.times();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).say_times(thing, times, now())
     }
 }
 

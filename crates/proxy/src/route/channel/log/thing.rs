@@ -27,6 +27,14 @@ pub(super) enum Thing {
 }
 
 impl Thing {
+    /// How often it may be said in a minute: what tells something new each time a few times.
+    pub(super) fn times(&self) -> u32 {
+        match self {
+            Self::Connection("pool.target", _) | Self::Pool("pool.message") => 5,
+            _ => 1,
+        }
+    }
+
     /// The end of a connection that took shares, or did not.
     pub(super) fn down(end: &End, was_live: bool) -> Self {
         let reason = match end {
