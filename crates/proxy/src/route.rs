@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
 use crate::clock::now;
@@ -43,8 +44,9 @@ pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
 use known::Known;
 
-/// How long shares in flight may still get their verdicts when the proxy stops.
-const DRAIN_FOR: Duration = Duration::from_secs(5);
+/// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
+/// no more.
+pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
 
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);
@@ -191,6 +193,8 @@ pub struct Route<D: Dialect> {
     /// Told that even the last words have had their time.
     closing_now: CancellationToken,
     sessions: TaskTracker,
+    /// Shares on their way to a pool or back, whether or not a rig waits for them.
+    shares: TaskTracker,
     tasks: TaskTracker,
 }
 
@@ -241,6 +245,7 @@ impl<D: Dialect> Route<D> {
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
             sessions: TaskTracker::new(),
+            shares: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
         route.tasks.spawn(director::direct(Arc::clone(&route)));
@@ -255,12 +260,20 @@ impl<D: Dialect> Route<D> {
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.sessions.close();
-        if tokio::time::timeout(DRAIN_FOR, self.sessions.wait()).await.is_err() {
+        self.shares.close();
+        let drained = async {
+            self.sessions.wait().await;
+            // No rig waits for these: it was answered already, or has left.
+            self.shares.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_FOR, drained).await.is_err() {
+            let (shares, sessions) = (self.shares.len(), self.sessions.len());
             warn!(
                 event = "route.drain",
                 route = self.config.name,
-                sessions = self.sessions.len(),
-                "some shares got no verdict within {DRAIN_FOR:?}"
+                shares,
+                sessions,
+                "{shares} shares got no verdict within {DRAIN_FOR:?}"
             );
         }
         // The channels end, which answers what is still in flight as lost; the sessions pass
@@ -302,6 +315,11 @@ impl<D: Dialect> Route<D> {
     #[must_use]
     pub fn live_channels(&self) -> usize {
         self.channels().iter().filter(|channel| channel.is_live()).count()
+    }
+
+    /// To be held for a share until it has its verdict.
+    pub(crate) fn open_share(&self) -> TaskTrackerToken {
+        self.shares.token()
     }
 
     /// The token by which sessions learn that the proxy stops.

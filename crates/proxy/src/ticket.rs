@@ -7,6 +7,7 @@ use orepass_stratum::error::Reject;
 use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::roster::Rig;
 
@@ -47,10 +48,13 @@ struct Pending {
     rig: Arc<Rig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
     mailbox: Option<mpsc::Sender<Mail>>,
+    /// Counts among the shares that have no verdict yet.
+    _open: TaskTrackerToken,
 }
 
 impl Ticket {
-    /// A ticket for a share that stands for so many hashes.
+    /// A ticket for a share that stands for so many hashes. `open` is dropped when it has its
+    /// verdict.
     #[must_use]
     pub const fn new(
         number: u64,
@@ -58,8 +62,9 @@ impl Ticket {
         books: [Arc<Book>; 2],
         rig: Arc<Rig>,
         mailbox: Option<mpsc::Sender<Mail>>,
+        open: TaskTrackerToken,
     ) -> Self {
-        Self { pending: Some(Pending { number, hashes, books, rig, mailbox }) }
+        Self { pending: Some(Pending { number, hashes, books, rig, mailbox, _open: open }) }
     }
 
     /// The share has its verdict.
@@ -69,7 +74,7 @@ impl Ticket {
 
     fn settle(&mut self, verdict: Result<(), Reject>) {
         let Some(pending) = self.pending.take() else { return };
-        let Pending { number, hashes, books, rig, mailbox } = pending;
+        let Pending { number, hashes, books, rig, mailbox, _open } = pending;
         let kind =
             verdict.as_ref().map_or_else(|reject| reject.verdict, |()| Verdict::AcceptedByPool);
         for book in &books {
@@ -98,6 +103,8 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::task::TaskTracker;
+
     use super::*;
     use crate::roster::Roster;
 
@@ -109,7 +116,9 @@ mod tests {
     fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
         let (sender, receiver) = mailbox();
-        (Ticket::new(7, 2.0, books.clone(), Arc::clone(rig), Some(sender)), books, receiver)
+        let open = TaskTracker::new().token();
+        let rig = Arc::clone(rig);
+        (Ticket::new(7, 2.0, books.clone(), rig, Some(sender), open), books, receiver)
     }
 
     #[test]
