@@ -22,7 +22,7 @@ use tracing::trace;
 use super::accounts::Accounts;
 use crate::clock::now;
 use crate::rig_log::RigLog;
-use crate::roster::Entry;
+use crate::roster::{Entry, HeldBooks};
 use crate::route::channel::Channel;
 use crate::route::{DRAIN_FOR, Route};
 use crate::ticket::{Mail, Ticket, mailbox};
@@ -62,6 +62,7 @@ pub async fn serve<D, R, W>(
         ),
         log: RigLog::new(route.name(), peer),
         accounts: Accounts::new(peer.ip(), port),
+        books: HeldBooks::default(),
         place: None,
         former: None,
         waiting: None,
@@ -87,6 +88,8 @@ struct Served<D: Dialect> {
     session: Downstream<D>,
     log: RigLog,
     accounts: Accounts,
+    /// The books of its workers.
+    books: HeldBooks,
     place: Option<Place<D>>,
     /// The channel that the rig sat on before, for shares of the jobs that it was told there.
     former: Option<(Generation, Arc<Channel<D>>)>,
@@ -188,7 +191,7 @@ impl<D: Dialect> Served<D> {
         let Some(mut submission) = self.session.poll_submission() else { return };
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| self.mailbox.clone());
-        let worker = self.route.roster.worker(&submission.worker);
+        let worker = self.route.roster.worker(&submission.worker, &mut self.books);
         let books = [Arc::clone(&self.route.book), worker];
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
@@ -228,7 +231,8 @@ impl<D: Dialect> Served<D> {
                         self.entry.rig().work.add(hashes);
                     }
                     if let Some(worker) = worker {
-                        self.route.roster.worker(&worker).ended(verdict, hashes);
+                        let book = self.route.roster.worker(&worker, &mut self.books);
+                        book.ended(verdict, hashes);
                     }
                     let own = self.has_own_connection();
                     self.log.ended(verdict, reason.as_deref(), diagnosis, own);
