@@ -65,6 +65,19 @@ impl Client {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Says that nothing more is said; what the other side says can still be read.
+    pub async fn half_close(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Sends a share without waiting for its answer, whose id is `"s"`.
+    pub async fn send_share(&mut self, worker: &str, job: &str, share: &Solution) {
+        let mut params = vec![worker.to_owned(), job.to_owned()];
+        params.extend_from_slice(&share.fields);
+        let call = json!({"id": "s", "method": "mining.submit", "params": params});
+        self.send(&call.to_string()).await;
+    }
+
     /// The next line; `None` at the connection's end.
     pub async fn line(&mut self) -> Option<Value> {
         let mut line = String::new();
@@ -88,9 +101,15 @@ impl Client {
     pub async fn ask(&mut self, line: &str) -> Value {
         self.send(line).await;
         let call: Value = serde_json::from_str(line).unwrap();
+        self.answer(call["id"].clone()).await
+    }
+
+    /// The answer to the call of this id; what comes before it is kept as by [`ask`](Self::ask).
+    pub async fn answer(&mut self, id: impl Into<Value>) -> Value {
+        let id = id.into();
         loop {
-            let answer = self.line().await.unwrap_or_else(|| panic!("no answer to {line}"));
-            if answer["id"] == call["id"] {
+            let answer = self.line().await.unwrap_or_else(|| panic!("no answer to {id}"));
+            if answer["id"] == id {
                 return answer;
             }
             self.passed.push_back(answer);
@@ -115,10 +134,8 @@ impl Client {
 
     /// Submits a share and gives the answer.
     pub async fn submit(&mut self, worker: &str, job: &str, share: &Solution) -> Value {
-        let mut params = vec![worker.to_owned(), job.to_owned()];
-        params.extend_from_slice(&share.fields);
-        let call = json!({"id": "s", "method": "mining.submit", "params": params});
-        self.ask(&call.to_string()).await
+        self.send_share(worker, job, share).await;
+        self.answer("s").await
     }
 }
 

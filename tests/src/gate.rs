@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{Connector, Reader, Tcp, Writer};
+use orepass::net::connect::{ConnectError, Connection, Connector, Tcp};
 
 /// Connects over TCP while it is open. Clones are handles to the same gate.
 #[derive(Debug, Clone, Default)]
@@ -30,10 +30,10 @@ impl Gate {
 
 #[async_trait]
 impl Connector for Gate {
-    async fn connect(&self, pool: &PoolUrl) -> io::Result<(Reader, Writer)> {
+    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         if !self.open.load(Ordering::SeqCst) {
-            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the gate is shut"));
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the gate is shut").into());
         }
         Tcp.connect(pool).await
     }

@@ -1,5 +1,6 @@
 //! What the program does, one file per subcommand.
 
+mod bind;
 pub mod check;
 pub mod demo;
 pub mod run;
@@ -14,7 +15,7 @@ use crate::cli::{Cli, Command, Log, Run};
 use crate::config::{Config, ConfigError};
 use crate::limits;
 use crate::registry::Registry;
-use crate::telemetry::{self, LogLevel, TelemetryError};
+use crate::telemetry::{self, LogGuard, LogLevel, TelemetryError};
 
 /// Does what the command line says.
 ///
@@ -24,18 +25,18 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     let Cli { command, log, run } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
-            let config = prepared(config.load()?, registry, &log)?;
-            limits::raise_and_report(config.capacity());
-            block_on(run::run(config, registry))
+            let (config, _log) = prepared(config.load()?, registry, &log)?;
+            let door = limits::raise_and_report(config.capacity());
+            block_on(run::run(config, registry, door))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
-            let config = prepared(config.load()?, registry, &log)?;
+            let (config, _log) = prepared(config.load()?, registry, &log)?;
             block_on(check::check(config, registry))
         }
         Command::Demo(demo) => {
             // The live view is what to look at; the log adds what is out of order.
             let quiet = crate::config::Log { level: LogLevel::Warn, ..Default::default() };
-            started(&log, quiet)?;
+            let _log = started(&log, quiet)?;
             block_on(demo::demo(demo, registry))
         }
         Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),
@@ -113,13 +114,17 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 /// The config with its dialects looked up, and the log started as it says.
-fn prepared(config: Config, registry: &Registry, log: &Log) -> Result<Config, CommandError> {
+fn prepared(
+    config: Config,
+    registry: &Registry,
+    log: &Log,
+) -> Result<(Config, LogGuard), CommandError> {
     registry.check(&config)?;
-    started(log, config.log)?;
-    Ok(config)
+    let log = started(log, config.log)?;
+    Ok((config, log))
 }
 
-fn started(log: &Log, configured: crate::config::Log) -> Result<(), CommandError> {
+fn started(log: &Log, configured: crate::config::Log) -> Result<LogGuard, CommandError> {
     let format = log.log_format.unwrap_or(configured.format);
     Ok(telemetry::start(log.level(), configured.level, format)?)
 }
@@ -129,5 +134,37 @@ fn block_on(
 ) -> Result<Outcome, CommandError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().build().map_err(CommandError::Start)?;
-    runtime.block_on(command)
+    let outcome = runtime.block_on(command);
+    // A name lookup that hangs, and nobody waits for any more, must not hold the end up.
+    runtime.shutdown_background();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_look_up_that_hangs_does_not_hold_the_end_up() {
+        let (free, hang) = mpsc::channel::<()>();
+        let (hangs, begun) = mpsc::channel();
+        let (ended, end) = mpsc::channel();
+        let command = async move {
+            // As the system's own look-up of a name, on one of the runtime's threads.
+            tokio::task::spawn_blocking(move || {
+                hangs.send(()).unwrap();
+                let _ = hang.recv_timeout(Duration::from_secs(60));
+                ended.send(()).unwrap();
+            });
+            begun.recv().unwrap();
+            Ok(Outcome::Success)
+        };
+        assert_eq!(block_on(command).unwrap(), Outcome::Success);
+        assert!(end.try_recv().is_err(), "it still hangs, and nobody waits for it");
+        drop(free);
+        end.recv().unwrap();
+    }
 }

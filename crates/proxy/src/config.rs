@@ -3,6 +3,7 @@
 //! Everything is read and checked whole before anything is applied; an error names the file, the
 //! line, the column and the nearest known key. See [`Config::load`].
 
+mod encoding;
 mod error;
 mod explain;
 mod file;
@@ -200,10 +201,10 @@ impl Config {
     /// # Errors
     /// A [`ConfigError`] with everything that is wrong, each at its line and column.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let bytes = std::fs::read(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        validate::config(Source::new(path.display().to_string(), text), folder)
+        validate::config(encoding::decode(&path.display().to_string(), bytes)?, folder)
     }
 
     /// Checks a config's text, and looks its secrets up; `name` stands for the file in errors,

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod drive;
+pub mod fold;
 pub mod limits;
 pub mod memory;
 pub mod net;
@@ -21,7 +22,6 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod ticket;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::Cli;
@@ -46,6 +46,6 @@ pub fn main_with(registry: &Registry) -> ExitCode {
 fn report(error: &CommandError) {
     let in_file = matches!(error, CommandError::Config(ConfigError::Invalid(_)));
     let prefix = if in_file { "" } else { "orepass: " };
-    // Where stderr is closed, the exit code has to do.
-    let _ = writeln!(std::io::stderr(), "{prefix}{error}");
+    // Where stderr does not take it, the exit code has to do.
+    telemetry::say(&format!("{prefix}{error}\n"));
 }

@@ -1,9 +1,14 @@
-//! How many files, and so connections, this process may have open.
+//! How many files, and so connections, this process may have open, and who gets them.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is kept for pool connections, listeners, logs and the like: a tenth.
+/// The part kept for listeners, the log, the state file, name look-ups and connections that are
+/// being made.
 const KEPT_PERCENT: u64 = 10;
+/// The least that is kept: a lone attempt to reach a pool may take eight.
+const KEPT_LEAST: u64 = 32;
 /// With room for so many rigs nobody is warned, whatever the config would allow.
 const PLENTY: u64 = 4096;
 
@@ -26,10 +31,11 @@ impl OpenFiles {
         self.0
     }
 
-    /// How many rigs may be connected.
+    /// How many connections there may be, those of rigs and those to pools together.
     #[must_use]
-    pub const fn room(self) -> u64 {
-        self.0 - self.0.div_ceil(100 / KEPT_PERCENT)
+    pub fn room(self) -> u64 {
+        let kept = self.0.div_ceil(100 / KEPT_PERCENT).max(KEPT_LEAST);
+        self.0.saturating_sub(kept)
     }
 
     /// Whether it is too little for `capacity` rigs, or for a sizeable farm where the config
@@ -41,8 +47,8 @@ impl OpenFiles {
 }
 
 /// Raises the limit and logs it, as a warning with its remedy where it is too low for `capacity`
-/// rigs.
-pub fn raise_and_report(capacity: usize) {
+/// rigs. Gives the door through which all connections of the process go.
+pub fn raise_and_report(capacity: usize) -> Arc<Door> {
     let files = match OpenFiles::raise() {
         Ok(files) => files,
         Err(error) => {
@@ -50,24 +56,80 @@ pub fn raise_and_report(capacity: usize) {
                 event = "limits.unknown",
                 "limits: the open-file limit cannot be raised: {error}"
             );
-            return;
+            return Arc::default();
         }
     };
     let (limit, room) = (files.limit(), files.room());
     if files.is_short_for(capacity) {
         tracing::warn!(
             event = "limits.low",
-            "limits: open files {limit}, room for {room} rigs only, while the config allows \
-             {capacity}; raise the hard limit: `LimitNOFILE=1048576` in the [Service] section of \
-             the systemd unit, `--ulimit nofile=1048576` for docker run, or `ulimit -Hn 1048576` \
-             as root in the shell that starts orepass"
+            "limits: open files {limit}, room for {room} connections only, while the config \
+             allows {capacity} rigs; {REMEDY}"
         );
     } else {
         tracing::info!(
             event = "limits",
-            "limits: open files {limit}, room for {room} rigs ({} %)",
-            100 - KEPT_PERCENT
+            "limits: open files {limit}, room for {room} connections of rigs and pools"
         );
+    }
+    Arc::new(Door::new(usize::try_from(room).unwrap_or(usize::MAX)))
+}
+
+/// What to do about a limit that is too low.
+pub const REMEDY: &str = "raise the hard limit: `LimitNOFILE=1048576` in the [Service] section of \
+     the systemd unit, `--ulimit nofile=1048576` for docker run, or `ulimit -Hn 1048576` as root in \
+     the shell that starts orepass";
+
+/// A limit on how many are inside at a time.
+#[derive(Debug)]
+pub struct Door {
+    room: usize,
+    inside: AtomicUsize,
+}
+
+/// Somebody's stay inside. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Pass(Arc<Door>);
+
+impl Door {
+    /// A door with room for so many.
+    #[must_use]
+    pub const fn new(room: usize) -> Self {
+        Self { room, inside: AtomicUsize::new(0) }
+    }
+
+    /// Lets one in if there is room.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Option<Pass> {
+        let next = |inside: usize| (inside < self.room).then_some(inside + 1);
+        let entered = self.inside.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        entered.is_ok().then(|| Pass(Arc::clone(self)))
+    }
+
+    /// Lets one in that must not be refused. It takes a place that others then lack.
+    #[must_use]
+    pub fn claim(self: &Arc<Self>) -> Pass {
+        self.inside.fetch_add(1, Ordering::Relaxed);
+        Pass(Arc::clone(self))
+    }
+
+    /// For how many there is room.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.room
+    }
+}
+
+impl Default for Door {
+    /// A door with room for all.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -76,10 +138,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenth_is_kept() {
+    fn a_tenth_is_kept_and_never_less_than_a_few() {
         assert_eq!(OpenFiles(1_048_576).room(), 943_718);
-        assert_eq!(OpenFiles(0).room(), 0);
-        assert_eq!(OpenFiles(1).room(), 0);
+        assert_eq!(OpenFiles(320).room(), 288);
+        assert_eq!(OpenFiles(120).room(), 88);
+        assert_eq!((OpenFiles(32).room(), OpenFiles(1).room(), OpenFiles(0).room()), (0, 0, 0));
     }
 
     #[test]
@@ -95,5 +158,21 @@ mod tests {
         let files = OpenFiles::raise().unwrap();
         assert_eq!(OpenFiles::raise().unwrap(), files);
         assert!(files.limit() > 0);
+    }
+
+    #[test]
+    fn pools_are_let_in_always_and_rigs_as_long_as_there_is_room() {
+        let door = Arc::new(Door::new(3));
+        let rigs = [door.enter(), door.enter()];
+        let pool = door.claim();
+        assert!(door.enter().is_none(), "the pool took the last place");
+        let second = door.claim();
+        drop(pool);
+        assert!(door.enter().is_none(), "the second pool has it");
+        drop(second);
+        let rig = door.enter().expect("a place is free again");
+        assert!(door.enter().is_none());
+        drop((rigs, rig));
+        assert_eq!(door.inside.load(Ordering::Relaxed), 0);
     }
 }

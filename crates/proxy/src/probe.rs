@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now;
 use crate::config::{OptionError, Pool, Route};
 use crate::drive::upstream::{End, Signals, pump};
-use crate::net::connect::{Connector, Tcp};
+use crate::net::connect::{Connection, Connector, Tcp};
 use crate::registry::{Configured, FromConfig, configured};
 use crate::route::channel::AGENT;
 use crate::ticket::Ticket;
@@ -32,6 +32,8 @@ const FIRST_JOB_WITHIN: Duration = Duration::from_secs(15);
 pub struct Found {
     /// The addresses that its name stands for.
     pub addresses: Vec<SocketAddr>,
+    /// Which of them answered.
+    pub peer: SocketAddr,
     /// How long the connection took to make.
     pub connect: Duration,
     /// How long it took to answer the subscribe and the authorize, together.
@@ -88,7 +90,8 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
 
     let started = now();
     let connection = Tcp.connect(&pool.url).await;
-    let (reader, writer) = connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
+    let Connection { reader, writer, peer } =
+        connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
     let connect = started.elapsed();
 
     let config = UpstreamConfig {
@@ -136,7 +139,7 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
     let given = upstream.subscribed().cloned();
     match (failure, given, ground, login) {
         (None, Some(given), Some((split, rigs)), Some(login)) => {
-            Ok(Found { addresses, connect, login, given, split, rigs, user, target })
+            Ok(Found { addresses, peer, connect, login, given, split, rigs, user, target })
         }
         (failure, ..) => Err(ProbeError::Ended(failure.unwrap_or(End::Closed))),
     }

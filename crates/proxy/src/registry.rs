@@ -20,6 +20,7 @@ use crate::commands::verify::{self, Answer, Request};
 use crate::config::{
     self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
 };
+use crate::limits::Door;
 use crate::memory::RouteMemory;
 use crate::probe::{self, Probing};
 use crate::running::{self, RunningRoute};
@@ -76,8 +77,12 @@ pub fn configured<D: FromConfig>(
 }
 
 /// Starts a route.
-pub type Start =
-    fn(&config::Route, RouteMemory, Vec<TcpListener>) -> Result<Arc<dyn RunningRoute>, OptionError>;
+pub type Start = fn(
+    &config::Route,
+    RouteMemory,
+    Arc<Door>,
+    Vec<TcpListener>,
+) -> Result<Arc<dyn RunningRoute>, OptionError>;
 
 /// What can be done with a dialect by its name.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! What the log says of one rig.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::conduct::{LOOKED_AT, MAX_BAD, Turn};
 use orepass_stratum::dialect::{Diagnosis, Dialect};
@@ -13,6 +13,7 @@ use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
 use crate::clock::now;
+use crate::fold::{Fold, nonzero};
 use crate::route::Route;
 
 /// How often one rig's refused shares are logged, each time with the count since.
@@ -26,7 +27,7 @@ pub(crate) struct RigLog {
     is_up: bool,
     first_share_told: bool,
     renamed: bool,
-    refused: Option<(Instant, u64)>,
+    refused: Fold,
     diagnosis: Option<Diagnosis>,
     bad_lines: u64,
 }
@@ -42,7 +43,7 @@ impl RigLog {
             is_up: false,
             first_share_told: false,
             renamed: false,
-            refused: None,
+            refused: Fold::new(REFUSED_EVERY),
             diagnosis: None,
             bad_lines: 0,
         }
@@ -80,16 +81,15 @@ impl RigLog {
         own_connection: bool,
     ) {
         let reason = reason.unwrap_or("good, below the pool's target");
-        if let Some(diagnosis) = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis)) {
+        let diagnosis = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis));
+        if let Some(diagnosis) = diagnosis {
             self.diagnosis = Some(diagnosis);
             let Self { route, rig, peer, .. } = &*self;
             let consequence = consequence(diagnosis, own_connection);
             warn!(event = "rig.diagnosis", route, rig, %peer, "{reason}: {diagnosis}; {consequence}");
-            // That line stands for the first one on a refused share.
-            self.first_share_told = true;
-            self.refused.get_or_insert_with(|| (now(), 0));
         }
-        self.share(verdict, reason);
+        // Such a line stands for one that says that the share was refused.
+        self.share(verdict, reason, diagnosis.is_some());
     }
 
     /// It enters or leaves quarantine.
@@ -114,8 +114,8 @@ impl RigLog {
     /// The pool's verdict on a share.
     pub(crate) fn verdict(&mut self, verdict: &Result<(), Reject>) {
         match verdict {
-            Ok(()) => self.share(Verdict::AcceptedByPool, "accepted"),
-            Err(reject) => self.share(reject.verdict, &reject.reason),
+            Ok(()) => self.share(Verdict::AcceptedByPool, "accepted", false),
+            Err(reject) => self.share(reject.verdict, &reject.reason, false),
         }
     }
 
@@ -170,19 +170,21 @@ impl RigLog {
         } else if matches!(reason, CloseReason::Gone | CloseReason::Shutdown) {
             // A port check, or a rig that never said who it is.
             debug!(event = "rig.down", route = name, %peer, "{reason}");
-        } else if route.junk.may_log(peer.ip(), now()) {
-            warn!(event = "rig.refused", route = name, %peer, "closed: {reason}");
+        } else if let Some(more) = route.junk.may_log(peer.ip(), now()) {
+            let more_since_last = nonzero(more);
+            warn!(event = "rig.refused", route = name, %peer, more_since_last, "closed: {reason}");
         }
     }
 
-    fn share(&mut self, verdict: Verdict, reason: &str) {
+    /// A share has its verdict; `told` where the log has said more of it than that already.
+    fn share(&mut self, verdict: Verdict, reason: &str, told: bool) {
         if verdict == Verdict::SecondSolution {
             // Real work, and nobody's fault that no pool counts it.
             let Self { route, rig, .. } = &*self;
             debug!(event = "share", route, rig, %verdict, reason);
             return;
         }
-        let first = !std::mem::replace(&mut self.first_share_told, true);
+        let first = !std::mem::replace(&mut self.first_share_told, true) && !told;
         let Self { route, rig, peer, refused, .. } = self;
         debug!(event = "share", route, rig, %verdict, reason);
         let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
@@ -195,18 +197,12 @@ impl RigLog {
         if good || verdict == Verdict::Stale {
             return;
         }
-        let at = now();
-        match refused {
-            Some((since, count)) if at.duration_since(*since) < REFUSED_EVERY => *count += 1,
-            refused => {
-                let (_, more) = refused.replace((at, 0)).unwrap_or((at, 0));
-                if !first {
-                    warn!(
-                        event = "share.refused", route, rig, %peer, %verdict,
-                        more_since_last = more, "share refused: {reason}"
-                    );
-                }
-            }
+        let Some(more) = refused.say(now()) else { return };
+        if !first && (!told || more > 0) {
+            warn!(
+                event = "share.refused", route, rig, %peer, %verdict,
+                more_since_last = nonzero(more), "share refused: {reason}"
+            );
         }
     }
 }

@@ -1,22 +1,23 @@
 //! The rigs that are connected, and the workers that they mine as.
 
+mod workers;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
-use dashmap::mapref::multiple::RefMulti;
 use orepass_stratum::stats::{Book, Totals, WorkSum};
 
-/// The most workers that are booked by name; shares of others are booked together.
-pub const MAX_WORKERS: usize = 20_000;
+pub(crate) use workers::HeldBooks;
+pub use workers::MAX_WORKERS;
+use workers::Workers;
 
 /// All live sessions of a route, and the books of its workers.
 #[derive(Debug, Default)]
 pub struct Roster {
     rigs: DashMap<u64, Arc<Rig>>,
-    workers: DashMap<Arc<str>, Arc<Book>>,
-    other_workers: Arc<Book>,
+    workers: Workers,
     next: AtomicU64,
     online: AtomicUsize,
     came: AtomicU64,
@@ -81,25 +82,17 @@ impl Roster {
         (self.came.load(Ordering::Relaxed), self.went.load(Ordering::Relaxed))
     }
 
-    /// The book of a worker, which outlives its connections.
-    #[must_use]
-    pub fn worker(&self, name: &Arc<str>) -> Arc<Book> {
-        if let Some(book) = self.workers.get(name) {
-            return Arc::clone(&book);
-        }
-        if self.workers.len() >= MAX_WORKERS {
-            return Arc::clone(&self.other_workers);
-        }
-        Arc::clone(&self.workers.entry(Arc::clone(name)).or_default())
+    /// The book of a session's worker, which outlives its connections. `held` are the books that
+    /// the session has so far; the name must be the session's own [`Arc`].
+    pub(crate) fn worker(&self, name: &Arc<str>, held: &mut HeldBooks) -> Arc<Book> {
+        self.workers.book(name, held)
     }
 
-    /// All workers and their figures at this moment, in no order.
+    /// The workers and their figures at this moment, in no order: at most [`MAX_WORKERS`], those
+    /// that were heard of last.
     #[must_use]
     pub fn workers(&self) -> Vec<(Arc<str>, Totals)> {
-        let figures = |entry: RefMulti<'_, Arc<str>, Arc<Book>>| {
-            (Arc::clone(entry.key()), entry.value().totals())
-        };
-        self.workers.iter().map(figures).collect()
+        self.workers.totals()
     }
 
     /// All rigs at this moment, in no order.
@@ -145,15 +138,5 @@ mod tests {
         drop(one);
         assert_eq!((roster.online(), roster.traffic()), (1, (2, 1)));
         assert_eq!(roster.rigs()[0].peer, two.rig().peer);
-    }
-
-    #[test]
-    fn a_worker_keeps_its_book() {
-        let roster = Roster::default();
-        let name: Arc<str> = "farm.r1".into();
-        roster.worker(&name).sent();
-        roster.worker(&"farm.r1".into()).sent();
-        assert_eq!(roster.workers(), [(name.clone(), roster.worker(&name).totals())]);
-        assert_eq!(roster.worker(&name).totals().sent, 2);
     }
 }

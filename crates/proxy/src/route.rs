@@ -25,25 +25,30 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
 use crate::clock::{now, unix_seconds};
 use crate::config::{self, Failover, PoolUrl, UserTemplate};
+use crate::limits::Door;
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::roster::Roster;
 use channel::Channel;
+use channel::log::Said;
 use seats::Pacer;
 
 pub(crate) use known::Needs;
 pub use known::Profile;
+pub use listener::Full;
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
 use known::Known;
 
-/// How long shares in flight may still get their verdicts when the proxy stops.
-const DRAIN_FOR: Duration = Duration::from_secs(5);
+/// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
+/// no more.
+pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
 
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);
@@ -76,6 +81,8 @@ pub struct RouteConfig {
     pub failover: Failover,
     /// What is known of its rigs from earlier runs.
     pub memory: RouteMemory,
+    /// The way in for the connections of all routes of the process.
+    pub door: Arc<Door>,
 }
 
 impl RouteConfig {
@@ -96,6 +103,7 @@ impl RouteConfig {
             pools,
             hold_for: Some(config::DEFAULT_HOLD),
             failover: Failover::default(),
+            door: Arc::default(),
         }
     }
 }
@@ -163,7 +171,11 @@ pub struct Route<D: Dialect> {
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
+    /// The way in for this route's rigs.
+    door: Arc<Door>,
     pub(crate) known: Known,
+    /// What the log says of each pool, in the order of the pools.
+    said: Vec<Arc<Said>>,
     /// What all connections to one pool share, in the order of the pools.
     shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
@@ -186,6 +198,8 @@ pub struct Route<D: Dialect> {
     /// Told that even the last words have had their time.
     closing_now: CancellationToken,
     sessions: TaskTracker,
+    /// Shares on their way to a pool or back, whether or not a rig waits for them.
+    shares: TaskTracker,
     tasks: TaskTracker,
 }
 
@@ -203,6 +217,8 @@ impl<D: Dialect> Route<D> {
         let Failover { healthy_for, trial_share, trial_for } = config.failover;
         let hold_for = config.hold_for;
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
+        let door = Arc::new(listener::door(&config));
+        let said = config.pools.iter().map(|_| Arc::default()).collect();
         let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
             shared: config.pools.iter().map(|pool| shared(&ids, pool, &config.memory)).collect(),
@@ -222,7 +238,9 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
+            said,
             closing: Pacer::default(),
+            door,
             channels: Mutex::default(),
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
@@ -232,6 +250,7 @@ impl<D: Dialect> Route<D> {
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
             sessions: TaskTracker::new(),
+            shares: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
         route.tasks.spawn(director::direct(Arc::clone(&route)));
@@ -246,12 +265,20 @@ impl<D: Dialect> Route<D> {
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.sessions.close();
-        if tokio::time::timeout(DRAIN_FOR, self.sessions.wait()).await.is_err() {
+        self.shares.close();
+        let drained = async {
+            self.sessions.wait().await;
+            // No rig waits for these: it was answered already, or has left.
+            self.shares.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_FOR, drained).await.is_err() {
+            let (shares, sessions) = (self.shares.len(), self.sessions.len());
             warn!(
                 event = "route.drain",
                 route = self.config.name,
-                sessions = self.sessions.len(),
-                "some shares got no verdict within {DRAIN_FOR:?}"
+                shares,
+                sessions,
+                "{shares} shares got no verdict within {DRAIN_FOR:?}"
             );
         }
         // The channels end, which answers what is still in flight as lost; the sessions pass
@@ -293,6 +320,11 @@ impl<D: Dialect> Route<D> {
     #[must_use]
     pub fn live_channels(&self) -> usize {
         self.channels().iter().filter(|channel| channel.is_live()).count()
+    }
+
+    /// To be held for a share until it has its verdict.
+    pub(crate) fn open_share(&self) -> TaskTrackerToken {
+        self.shares.token()
     }
 
     /// The token by which sessions learn that the proxy stops.

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use wildmatch::WildMatch;
 
 use crate::config::{self, OptionError};
+use crate::limits::Door;
 use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
@@ -62,13 +63,15 @@ impl<D: Dialect> RunningRoute for Route<D> {
     }
 }
 
-/// Starts a configured route on listeners that are bound already.
+/// Starts a configured route on listeners that are bound already. `door` is the way in for the
+/// connections of all routes.
 ///
 /// # Errors
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &config::Route,
     memory: RouteMemory,
+    door: Arc<Door>,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
     let configured = route
@@ -105,6 +108,7 @@ pub fn start<D: FromConfig>(
         hold_for: route.hold_for,
         failover: route.failover,
         memory,
+        door,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
 }

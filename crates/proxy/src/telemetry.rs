@@ -1,21 +1,27 @@
-//! The log: to stderr, as text for people or JSON for machines.
+//! The log: to stderr, as text for people or JSON for machines. Nobody waits for it.
 //!
 //! Callers give events a stable id as the field `event`, such as `event = "pool.down"`, so that
 //! alerts need not match wording.
 
-use std::fmt::{self, Write};
-use std::io::{self, IsTerminal};
+mod panics;
+mod queue;
+#[cfg(test)]
+pub(crate) mod testing;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use thiserror::Error;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::RecordFields;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
-use tracing_subscriber::registry::{LookupSpan, Scope};
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
+
+pub use queue::LogGuard;
+use queue::{MAX_WAITING, Queue};
+use text::{KeyValues, Line};
 
 /// From which level on events are logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -65,27 +71,55 @@ pub enum LogFormat {
 /// `configured`; the variables take a level or
 /// [directives](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html).
 ///
+/// Up to 4 MiB of lines wait where stderr does not take them; what finds no room is dropped, and
+/// counted by a line of its own (`log.dropped`). Panics are logged from now on.
+///
 /// # Errors
 /// [`TelemetryError`] when a variable cannot be read, or a log has been started already.
 pub fn start(
     flag: Option<LogLevel>,
     configured: LogLevel,
     format: LogFormat,
-) -> Result<(), TelemetryError> {
+) -> Result<LogGuard, TelemetryError> {
     let filter = match (flag, from_environment()?) {
         (Some(level), _) => EnvFilter::new(level.filter()),
         (None, Some(filter)) => filter,
         (None, None) => EnvFilter::new(configured.filter()),
     };
+    let queue = Arc::new(Queue::new(MAX_WAITING));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&queue));
     match format {
         LogFormat::Text => {
             builder.with_ansi(colour).fmt_fields(KeyValues).event_format(Line).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => json(builder).try_init(),
     }
-    .map_err(|_| TelemetryError::Started)
+    .map_err(|_| TelemetryError::Started)?;
+    panics::log();
+    queue.start(io::stderr(), say_dropped).map_err(TelemetryError::Thread)
+}
+
+/// Writes a text to stderr, beside the log and within a second.
+pub fn say(text: &str) {
+    let queue = Arc::new(Queue::new(usize::MAX));
+    if let Ok(_guard) = queue.start(io::stderr(), |_| {}) {
+        // It takes everything.
+        let _ = (&*queue).write_all(text.as_bytes());
+    }
+}
+
+/// Says that stderr did not take all lines.
+fn say_dropped(lines: u64) {
+    warn!(event = "log.dropped", lines, "{lines} lines were dropped: stderr did not take them");
+}
+
+/// JSON with the event's fields beside tracing's own, so that none may be named `timestamp`,
+/// `level`, `target`, `span` or `spans`.
+fn json<F, W>(
+    builder: SubscriberBuilder<DefaultFields, Format, F, W>,
+) -> SubscriberBuilder<JsonFields, Format<Json>, F, W> {
+    builder.json().flatten_event(true).with_current_span(false)
 }
 
 fn from_environment() -> Result<Option<EnvFilter>, TelemetryError> {
@@ -118,197 +152,14 @@ pub enum TelemetryError {
     /// There is a log already.
     #[error("the log has been started already")]
     Started,
-}
-
-/// `2026-11-21T03:12:07Z INFO rig up worker=r12 route=hns event=rig.up`: the message first, then
-/// the event's fields, then those of the spans around it.
-struct Line;
-
-impl<S, N> FormatEvent<S, N> for Line
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut time = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut time))?;
-        // Whole seconds are enough for people; JSON has the rest.
-        let seconds = time.split(['.', 'Z']).next().unwrap_or_default();
-        let level = *event.metadata().level();
-        let (colour, dim, reset) = match writer.has_ansi_escapes() {
-            true => (colour(level), "\x1b[2m", "\x1b[0m"),
-            false => ("", "", ""),
-        };
-        write!(writer, "{dim}{seconds}Z{reset} {colour}{level}{reset}")?;
-
-        let mut parts = Parts::default();
-        event.record(&mut parts);
-        if !parts.message.is_empty() {
-            write!(writer, " {}", parts.message)?;
-        }
-        let spans = context.event_scope().into_iter().flat_map(Scope::from_root);
-        let mut fields = std::mem::take(&mut parts.fields);
-        for span in spans {
-            if let Some(formatted) = span.extensions().get::<FormattedFields<N>>()
-                && !formatted.is_empty()
-            {
-                write!(fields, " {formatted}")?;
-            }
-        }
-        if let Some(id) = parts.event {
-            write!(fields, " event={id}")?;
-        }
-        if !fields.is_empty() {
-            write!(writer, "{dim}{fields}{reset}")?;
-        }
-        writeln!(writer)
-    }
-}
-
-const fn colour(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "\x1b[31m",
-        Level::WARN => "\x1b[33m",
-        Level::INFO => "\x1b[32m",
-        Level::DEBUG => "\x1b[34m",
-        Level::TRACE => "\x1b[35m",
-    }
-}
-
-/// The fields of spans, as `key=value` with spaces between.
-struct KeyValues;
-
-impl<'writer> FormatFields<'writer> for KeyValues {
-    fn format_fields<R: RecordFields>(
-        &self,
-        mut writer: Writer<'writer>,
-        fields: R,
-    ) -> fmt::Result {
-        let mut parts = Parts::default();
-        fields.record(&mut parts);
-        writer.write_str(parts.fields.trim_start())
-    }
-}
-
-/// An event taken apart.
-#[derive(Default)]
-struct Parts {
-    message: String,
-    /// ` key=value` each.
-    fields: String,
-    event: Option<String>,
-}
-
-impl Parts {
-    fn put(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message = printable(value).collect(),
-            "event" => self.event = Some(printable(value).collect()),
-            name => {
-                let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"=".contains(c);
-                let quoted = value.is_empty() || !value.chars().all(plain);
-                // Writing to a string cannot fail.
-                let _ = match quoted {
-                    true => write!(self.fields, " {name}={value:?}"),
-                    false => write!(self.fields, " {name}={value}"),
-                };
-            }
-        }
-    }
-}
-
-impl Visit for Parts {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value);
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.put(field, &value.to_string());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, &format!("{value:?}"));
-    }
-}
-
-/// Control characters escaped: names and messages come from outside, and must not forge lines or
-/// steer a terminal.
-fn printable(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(|c| {
-        let escaped = c.is_control();
-        c.escape_default().filter(move |_| escaped).chain((!escaped).then_some(c))
-    })
+    /// The system gives no thread to write it.
+    #[error("cannot start the thread that writes the log: {0}")]
+    Thread(io::Error),
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::fmt::MakeWriter;
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Buffer {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Buffer {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
-
-    #[test]
-    fn text_reads_well_and_cannot_be_forged() {
-        let buffer = Buffer::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(buffer.clone())
-            .with_ansi(false)
-            .fmt_fields(KeyValues)
-            .event_format(Line)
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            let span = tracing::info_span!("route", route = "hns");
-            let _entered = span.enter();
-            tracing::info!(
-                event = "rig.up",
-                worker = "r12",
-                agent = "Goldshell HS5",
-                slot = 47,
-                "rig up"
-            );
-            tracing::warn!(worker = %"a\nb", reason = ?"x", "bad\u{1b}[31m\nrig");
-        });
-        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-        let lines: Vec<(&str, &str)> =
-            text.lines().map(|line| line.split_at("2026-11-21T03:12:07Z".len())).collect();
-        assert!(lines[0].0.starts_with("20") && lines[0].0.ends_with('Z'), "{}", lines[0].0);
-        assert_eq!(
-            lines[0].1,
-            " INFO rig up worker=r12 agent=\"Goldshell HS5\" slot=47 route=hns event=rig.up"
-        );
-        assert_eq!(
-            lines[1].1,
-            " WARN bad\\u{1b}[31m\\nrig worker=\"a\\nb\" reason=\"\\\"x\\\"\" route=hns"
-        );
-        assert_eq!(lines.len(), 2);
-    }
 
     #[test]
     fn every_level_is_a_filter() {

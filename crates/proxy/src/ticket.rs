@@ -7,6 +7,7 @@ use orepass_stratum::error::Reject;
 use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::rig_log::Candidate;
 use crate::roster::Rig;
@@ -50,10 +51,13 @@ struct Pending {
     mailbox: Option<mpsc::Sender<Mail>>,
     /// It is a block, if the pool takes it.
     candidate: Option<Box<Candidate>>,
+    /// Counts among the shares that have no verdict yet.
+    _open: TaskTrackerToken,
 }
 
 impl Ticket {
-    /// A ticket for a share that stands for so many hashes.
+    /// A ticket for a share that stands for so many hashes. `open` is dropped when it has its
+    /// verdict.
     #[must_use]
     pub const fn new(
         number: u64,
@@ -61,8 +65,11 @@ impl Ticket {
         books: [Arc<Book>; 2],
         rig: Arc<Rig>,
         mailbox: Option<mpsc::Sender<Mail>>,
+        open: TaskTrackerToken,
     ) -> Self {
-        Self { pending: Some(Pending { number, hashes, books, rig, mailbox, candidate: None }) }
+        let candidate = None;
+        let pending = Pending { number, hashes, books, rig, mailbox, candidate, _open: open };
+        Self { pending: Some(pending) }
     }
 
     /// The share is a block by its hash.
@@ -80,7 +87,7 @@ impl Ticket {
 
     fn settle(&mut self, verdict: Result<(), Reject>) {
         let Some(pending) = self.pending.take() else { return };
-        let Pending { number, hashes, books, rig, mailbox, candidate } = pending;
+        let Pending { number, hashes, books, rig, mailbox, candidate, _open } = pending;
         if let Some(candidate) = candidate {
             candidate.judged(&verdict);
         }
@@ -112,6 +119,8 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::task::TaskTracker;
+
     use super::*;
     use crate::roster::Roster;
 
@@ -123,7 +132,9 @@ mod tests {
     fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
         let (sender, receiver) = mailbox();
-        (Ticket::new(7, 2.0, books.clone(), Arc::clone(rig), Some(sender)), books, receiver)
+        let open = TaskTracker::new().token();
+        let rig = Arc::clone(rig);
+        (Ticket::new(7, 2.0, books.clone(), rig, Some(sender), open), books, receiver)
     }
 
     #[test]

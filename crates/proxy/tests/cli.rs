@@ -68,3 +68,20 @@ fn log_directives_are_checked() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("orepass: $OREPASS_LOG: "), "{said}");
 }
+
+#[test]
+fn a_config_that_is_not_utf_8_exits_with_78_and_shows_the_place_but_no_secret() {
+    let path = std::env::temp_dir().join(format!("orepass-latin-{}.toml", std::process::id()));
+    std::fs::write(&path, b"[[route]]\nname = \"hns\"\npassword = \"h\xfcnter2\"\n").unwrap();
+    let output = orepass(&["check", "-c", &path.display().to_string()]);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!(
+            "{}:3:14: this character is not UTF-8; save the file as UTF-8\n 3 | password =…\n   \
+             |           ^\n",
+            path.display()
+        )
+    );
+}

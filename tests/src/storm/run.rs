@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{Connector, Reader, Writer};
+use orepass::net::connect::{ConnectError, Connection, Connector};
 use orepass::route::Route;
 use orepass_stratum::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
@@ -108,7 +108,10 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
     };
     for (rig, conn) in comers {
         let (reader, writer) = halves(world, End::Rig { rig, conn });
-        route.admit(reader, writer, SocketAddr::from(([10, 0, 0, rig as u8], 1024)), PORT);
+        let peer = SocketAddr::from(([10, 0, 0, rig as u8], 1024));
+        if let Err(full) = route.admit(reader, writer, peer, PORT) {
+            violation!(lock(world).sky, "rig {rig} was refused: {full}");
+        }
     }
     let (now, wakes) = {
         let mut world = lock(world);
@@ -162,14 +165,15 @@ struct Sea {
 
 #[async_trait]
 impl Connector for Sea {
-    async fn connect(&self, url: &PoolUrl) -> io::Result<(Reader, Writer)> {
+    async fn connect(&self, url: &PoolUrl) -> Result<Connection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
         let (wait, _) = lock(&self.world).dial(pool);
         tokio::time::sleep(wait).await;
         // It may have changed meanwhile.
-        lock(&self.world).dial(pool).1?;
+        lock(&self.world).dial(pool).1.map_err(io::Error::from)?;
         let conn = lock(&self.world).accept(pool);
         let (reader, writer) = halves(&self.world, End::Pool { pool, conn });
-        Ok((Box::new(reader), Box::new(writer)))
+        let peer = SocketAddr::from(([10, 1, 0, pool as u8], url.port()));
+        Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
 }

@@ -1,11 +1,14 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
+use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::config::{Config, Pool, Route};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
 
-/// Tries every pool of a config out, and says what it found; a failure when a pool is of no use.
+/// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
+/// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
+/// already is only remarked upon: a running Orepass may have the same config.
 ///
 /// # Errors
 /// A [`CommandError`] when it cannot be tried.
@@ -25,11 +28,19 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
         ),
     }
     let mut outcome = Outcome::Success;
-    for route in &config.routes {
+    for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
         let entry = registry
             .get(&route.dialect.value)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
+        for error in &unbound {
+            if is_taken(error) {
+                println!("  note: {error}; that is as it should be while orepass runs");
+            } else {
+                outcome = Outcome::Failure;
+                println!("  FAILED: {error}");
+            }
+        }
         for pool in &route.pools {
             match (entry.probe)(route, pool).await {
                 Ok(found) => print_found(pool, &found, route),
@@ -43,13 +54,29 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
     Ok(outcome)
 }
 
+/// What each route cannot listen on. All addresses are taken at the same time, as `run` does, and
+/// let go of.
+fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
+    let mut taken = Vec::new();
+    let mut take = |route| {
+        let (bound, unbound): (Vec<_>, Vec<_>) = bind(route).partition(Result::is_ok);
+        taken.extend(bound);
+        unbound.into_iter().filter_map(Result::err).collect()
+    };
+    config.routes.iter().map(&mut take).collect()
+}
+
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &Pool, found: &Found, route: &Route) {
-    let Found { addresses, connect, login, given, split, rigs, user, target } = found;
+    let Found { addresses, peer, connect, login, given, split, rigs, user, target } = found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
-    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    println!("    address      {}", addresses.join(", "));
+    let others: Vec<String> =
+        addresses.iter().filter(|other| *other != peer).map(ToString::to_string).collect();
+    match &others[..] {
+        [] => println!("    address      {peer}"),
+        others => println!("    address      {peer} answered; also {}", others.join(", ")),
+    }
     println!("    latency      connect {}, login {}", millis(connect), millis(login));
     let announced =
         given.announced_size.map_or_else(|| "no size".to_owned(), |size| format!("size {size}"));

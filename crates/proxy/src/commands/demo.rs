@@ -88,7 +88,7 @@ impl Stage {
         let entry =
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let memory = Memory::fleeting().route(&dialect);
-        let route = (entry.start)(&config.routes[0], memory, vec![listener])
+        let route = (entry.start)(&config.routes[0], memory, Arc::default(), vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {

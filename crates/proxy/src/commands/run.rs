@@ -6,38 +6,48 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use super::bind::bind;
 use super::{CommandError, Outcome};
 use crate::config::{Config, Route};
+use crate::limits::Door;
 use crate::memory::Memory;
-use crate::net::listen::listen;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
 
-/// Serves every route of a config until a signal stops it.
+/// Serves every route of a config until a signal stops it. `door` is the way in for the connections
+/// of all routes.
 ///
 /// # Errors
 /// A [`CommandError`] when an address cannot be listened on.
-pub async fn run(config: Config, registry: &Registry) -> Result<Outcome, CommandError> {
+pub async fn run(
+    config: Config,
+    registry: &Registry,
+    door: Arc<Door>,
+) -> Result<Outcome, CommandError> {
     let mut signals = shutdown::Signals::install().map_err(CommandError::Start)?;
     // All addresses are bound before any pool is bothered.
     let bound = config
         .routes
         .iter()
-        .map(|route| Ok((route, bind(route)?)))
+        .map(|route| Ok((route, bind(route).collect::<Result<Vec<_>, _>>()?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
     let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
-        routes.push(start(&config, route, &memory, listeners, registry)?);
+        routes.push(start(&config, route, &memory, &door, listeners, registry)?);
     }
     let signal = signals.next().await;
     info!(event = "stopping", signal, "stopping; a second signal stops at once");
-    tokio::select! {
-        () = stop(&routes) => info!(event = "stopped", "stopped"),
-        signal = signals.next() => warn!(event = "stopped", signal, "stopped at once"),
-    }
+    let hurried = tokio::select! {
+        () = stop(&routes) => None,
+        signal = signals.next() => Some(signal),
+    };
     memory.close().await;
+    match hurried {
+        None => info!(event = "stopped", "stopped"),
+        Some(signal) => warn!(event = "stopped", signal, "stopped at once"),
+    }
     Ok(Outcome::Success)
 }
 
@@ -51,20 +61,11 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
     stopping.join_all().await;
 }
 
-fn bind(route: &Route) -> Result<Vec<(SocketAddr, TcpListener)>, CommandError> {
-    let mut listeners = Vec::new();
-    for address in &route.listen {
-        let address = address.get();
-        let listener = listen(address).map_err(|error| CommandError::Bind { address, error })?;
-        listeners.push((listener.local_addr().unwrap_or(address), listener));
-    }
-    Ok(listeners)
-}
-
 fn start(
     config: &Config,
     route: &Route,
     memory: &Memory,
+    door: &Arc<Door>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
 ) -> Result<Arc<dyn RunningRoute>, CommandError> {
@@ -79,6 +80,6 @@ fn start(
         );
     }
     let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
-    (entry.start)(route, memory.route(route.name.as_str()), listeners)
+    (entry.start)(route, memory.route(route.name.as_str()), Arc::clone(door), listeners)
         .map_err(|error| config.source().error(error.into_problems()).into())
 }

@@ -111,6 +111,12 @@ pub enum ConfigError {
     Invalid(Invalid),
 }
 
+/// How many bytes of a line are shown before a place at most, and twice as many in all. Nobody
+/// writes such lines; a file that is no config has them.
+const MOST_SHOWN: usize = 100;
+/// The most characters of a message, which may quote a value.
+const MOST_SAID: usize = 1000;
+
 /// All that is wrong with a config's text, each with its line and a caret under the place.
 #[derive(Debug, Clone, Error)]
 pub struct Invalid {
@@ -132,7 +138,7 @@ impl fmt::Display for Invalid {
             if index > 0 {
                 f.write_char('\n')?;
             }
-            let message = printable(&problem.message);
+            let message: String = printable(&problem.message).chars().take(MOST_SAID).collect();
             match &problem.span {
                 Some(span) => excerpt(f, &self.origin, span, &message)?,
                 None => write!(f, "{}: {message}", self.origin.name)?,
@@ -153,19 +159,22 @@ fn excerpt(f: &mut fmt::Formatter<'_>, source: &Source, span: &Span, message: &s
     let before = &text[line_start..start];
     writeln!(f, "{}:{number}:{}: {message}", source.name, before.chars().count() + 1)?;
 
-    let hidden_from = hidden(&text[..line_start], line);
-    let shown = hidden_from.map_or(line, |from| &line[..from]);
-    let gutter = number.to_string().len();
-    let ellipsis = if hidden_from.is_some() { "…" } else { "" };
-    writeln!(f, " {number} | {}{ellipsis}", printable(shown))?;
-    write!(f, " {:gutter$} | ", "")?;
-    // What is hidden is one character wide: the caret stands under it.
-    let column = before.len().min(shown.len());
-    for c in line[..floor_char_boundary(line, column)].chars() {
+    // What is left out is one character wide: the caret may stand under it.
+    let visible = hidden(&text[..line_start], line).unwrap_or(line.len());
+    let column = floor_char_boundary(line, before.len().min(visible));
+    let from = match column > MOST_SHOWN {
+        true => floor_char_boundary(line, column - MOST_SHOWN / 2),
+        false => 0,
+    };
+    let to = floor_char_boundary(line, (from + 2 * MOST_SHOWN).min(visible));
+    let (cut, rest) = (if from > 0 { "…" } else { "" }, if to < line.len() { "…" } else { "" });
+    writeln!(f, " {number} | {cut}{}{rest}", printable(&line[from..to]))?;
+    write!(f, " {:1$} | ", "", number.to_string().len())?;
+    for c in cut.chars().chain(line[from..column].chars()) {
         f.write_char(if c == '\t' { '\t' } else { ' ' })?;
     }
-    let stop = (end - line_start).min(shown.len());
-    let width = shown.get(column..stop).map_or(0, |part| part.chars().count());
+    let stop = (end - line_start).min(to);
+    let width = line.get(column..stop).map_or(0, |part| part.chars().count());
     f.write_str(&"^".repeat(width.max(1)))
 }
 
@@ -255,6 +264,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_long_line_is_cut_around_the_place(
+            text in "[a-z=é\n\t]{0,700}",
+            start in 0_usize..800,
+            end in 0_usize..800,
+        ) {
+            let shown = at(&text, start..end);
+            prop_assert!(shown.ends_with('^'));
+            prop_assert!(shown.lines().all(|line| line.chars().count() < 220), "{shown}");
+        }
+
         #[test]
         fn no_span_panics(text in "[a-z=é\n\t\"']{0,40}", start in 0_usize..60, end in 0_usize..60) {
             let shown = at(&text, start..end);

@@ -1,5 +1,6 @@
 //! Passwords and tokens: never shown, and kept out of the config file where that is wished.
 
+use std::env::VarError;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -43,7 +44,8 @@ impl SecretRef {
             Self::Given(secret) => Ok(secret.clone()),
             Self::Env(name) => match std::env::var(name) {
                 Ok(secret) => Ok(Secret::new(secret)),
-                Err(_) => Err(SecretError::Env(name.clone())),
+                Err(VarError::NotPresent) => Err(SecretError::Env(name.clone())),
+                Err(VarError::NotUnicode(_)) => Err(SecretError::EnvEncoding(name.clone())),
             },
             Self::File(path) => {
                 let path = folder.join(path);
@@ -78,21 +80,31 @@ fn read(path: &Path) -> io::Result<String> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut text = String::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "more than 4096 bytes"));
     }
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    // UTF-16 without a mark is UTF-8 with zeros in it.
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8")
+    })?;
+    // Some editors put a mark in front of UTF-8.
+    let line = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+    Ok(line.to_owned())
 }
 
 /// Why a secret is not there. It is the operator's to act on.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// The variable is not set, or not UTF-8.
+    /// The variable is not set.
     #[error("the environment variable {0:?} is not set")]
     Env(String),
+    /// The variable is not UTF-8.
+    #[error("the environment variable {0:?} is not UTF-8")]
+    EnvEncoding(String),
     /// The file cannot be read.
     #[error("cannot read {}: {error}", path.display())]
     File {
@@ -124,6 +136,24 @@ mod tests {
         let secret = SecretRef::from(format!("file:{name}").as_str()).resolve(&folder);
         std::fs::remove_file(folder.join(&name)).unwrap();
         assert_eq!(secret.unwrap().reveal(), "hunter2");
+
+        for (bytes, secret) in [
+            (&b"\xef\xbb\xbfhunter2\r\n"[..], Some("hunter2")),
+            (b"h\xfcnter2\n", None),
+            (b"\xff\xfeh\0", None),
+            (b"h\0u\0", None),
+        ] {
+            std::fs::write(folder.join(&name), bytes).unwrap();
+            let read = SecretRef::from(format!("file:{name}").as_str()).resolve(&folder);
+            std::fs::remove_file(folder.join(&name)).unwrap();
+            match (read, secret) {
+                (Ok(read), Some(secret)) => assert_eq!(read.reveal(), secret),
+                (Err(error), None) => {
+                    assert!(error.to_string().ends_with("save it as UTF-8"), "{error}");
+                }
+                (read, _) => panic!("{bytes:?}: {read:?}"),
+            }
+        }
 
         let path = SecretRef::from("env:PATH").resolve(&folder).unwrap();
         assert_eq!(path.reveal(), std::env::var("PATH").unwrap());

@@ -21,9 +21,9 @@ use tracing::trace;
 use super::accounts::Accounts;
 use crate::clock::now;
 use crate::rig_log::RigLog;
-use crate::roster::Entry;
+use crate::roster::{Entry, HeldBooks};
 use crate::route::channel::Channel;
-use crate::route::{Needs, Route};
+use crate::route::{DRAIN_FOR, Needs, Route};
 use crate::ticket::{Mail, Ticket, mailbox};
 
 use seating::{Place, Wait, seats_changed, shown};
@@ -34,18 +34,24 @@ const READ_SIZE: usize = 1024;
 const MAX_UNWRITTEN: usize = 64 * 1024;
 /// How long a rig may leave what is written to it unread.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
-/// How long the last words to a rig may take.
+/// How long the last words to a rig may take, with the verdicts that it still waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
+
 /// Serves a rig that came to a local port to its end.
-pub async fn serve<D, R, W>(route: Arc<Route<D>>, reader: R, writer: W, peer: SocketAddr, port: u16)
-where
+pub async fn serve<D, R, W>(
+    route: Arc<Route<D>>,
+    mut reader: R,
+    mut writer: W,
+    peer: SocketAddr,
+    port: u16,
+) where
     D: Dialect,
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let entry = route.roster().enter(peer);
     let session = format!("{:08x}", entry.rig().serial as u32);
-    let (sender, mail) = mailbox();
+    let (sender, mut mail) = mailbox();
     let mut served = Served {
         session: Downstream::new(
             Arc::clone(route.dialect()),
@@ -55,6 +61,7 @@ where
         ),
         log: RigLog::new(route.name(), peer),
         accounts: Accounts::new(peer.ip(), port),
+        books: HeldBooks::default(),
         place: None,
         former: None,
         waiting: None,
@@ -68,8 +75,12 @@ where
         entry,
         route,
     };
-    let reason = served.pump(reader, writer, mail).await;
+    let reason = served.pump(&mut reader, &mut writer, &mut mail).await;
     served.remember();
+    // A connection that is broken or stuck was left without closing the session.
+    if served.session.is_closed() {
+        served.farewell(&mut writer, &mut mail, &reason).await;
+    }
     served.log.down(&served.route, &reason);
 }
 
@@ -77,6 +88,8 @@ struct Served<D: Dialect> {
     session: Downstream<D>,
     log: RigLog,
     accounts: Accounts,
+    /// The books of its workers.
+    books: HeldBooks,
     place: Option<Place<D>>,
     /// The channel that the rig sat on before, for shares of the jobs that it was told there.
     former: Option<(Generation, Arc<Channel<D>>)>,
@@ -100,9 +113,9 @@ struct Served<D: Dialect> {
 impl<D: Dialect> Served<D> {
     async fn pump<R, W>(
         &mut self,
-        mut reader: R,
-        mut writer: W,
-        mut mail: mpsc::Receiver<Mail>,
+        reader: &mut R,
+        writer: &mut W,
+        mail: &mut mpsc::Receiver<Mail>,
     ) -> CloseReason
     where
         R: AsyncRead + Unpin,
@@ -113,7 +126,7 @@ impl<D: Dialect> Served<D> {
         let route = Arc::clone(&self.route);
         loop {
             if let Some(reason) = self.take_events() {
-                return self.farewell(writer, reason).await;
+                return reason;
             }
             let stopping = route.stopping().is_cancelled();
             if stopping && self.session.in_flight() == 0 {
@@ -136,15 +149,16 @@ impl<D: Dialect> Served<D> {
             tokio::select! {
                 read = reader.read_buf(lines.buffer()), if reads => match read {
                     Ok(1..) => self.take_lines(&mut lines),
-                    Ok(0) | Err(_) => return CloseReason::Gone,
+                    // It says no more, and may listen still.
+                    Ok(0) => self.session.handle_close(CloseReason::Gone),
+                    Err(_) => return CloseReason::Gone,
                 },
                 wrote = writer.write_buf(self.session.transmit()), if unwritten > 0 => match wrote {
                     Ok(1..) => unwritten_since = None,
                     Ok(0) | Err(_) => return CloseReason::Gone,
                 },
                 Some(Mail { number, verdict }) = mail.recv() => {
-                    self.session.handle_verdict(number, &verdict);
-                    self.log.verdict(&verdict);
+                    self.take_verdict(number, &verdict);
                     if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
                         self.relieve();
                     }
@@ -186,13 +200,14 @@ impl<D: Dialect> Served<D> {
         let Some(mut submission) = self.session.poll_submission() else { return };
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| self.mailbox.clone());
-        let worker = self.route.roster.worker(&submission.worker);
+        let worker = self.route.roster.worker(&submission.worker, &mut self.books);
         let books = [Arc::clone(&self.route.book), worker];
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
         }
         let rig = Arc::clone(self.entry.rig());
-        let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox);
+        let open = self.route.open_share();
+        let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox, open);
         let ticket = match submission.hash.filter(|_| submission.is_block) {
             Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
             None => ticket,
@@ -229,7 +244,8 @@ impl<D: Dialect> Served<D> {
                         self.entry.rig().work.add(hashes);
                     }
                     if let Some(worker) = worker {
-                        self.route.roster.worker(&worker).ended(verdict, hashes);
+                        let book = self.route.roster.worker(&worker, &mut self.books);
+                        book.ended(verdict, hashes);
                     }
                     let own = self.has_own_connection();
                     self.log.ended(verdict, reason.as_deref(), diagnosis, own);
@@ -277,19 +293,42 @@ impl<D: Dialect> Served<D> {
         self.settle();
     }
 
-    /// Writes what is left to say and closes.
+    fn take_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
+        self.session.handle_verdict(number, verdict);
+        self.log.verdict(verdict);
+    }
+
+    /// Tells the rig what it is still owed, as long as that may take, and closes. Nothing more is
+    /// read.
     async fn farewell<W: AsyncWrite + Unpin>(
         &mut self,
-        mut writer: W,
-        reason: CloseReason,
-    ) -> CloseReason {
+        writer: &mut W,
+        mail: &mut mpsc::Receiver<Mail>,
+        reason: &CloseReason,
+    ) {
+        let within = match reason {
+            // It waits for nothing else.
+            CloseReason::Gone => DRAIN_FOR,
+            _ => FAREWELL_WITHIN,
+        };
+        let closing_now = self.route.closing_now().clone();
         let words = async {
-            writer.write_all_buf(self.session.transmit()).await?;
-            writer.shutdown().await
+            loop {
+                writer.write_all_buf(self.session.transmit()).await?;
+                if self.session.in_flight() == 0 || closing_now.is_cancelled() {
+                    return writer.shutdown().await;
+                }
+                tokio::select! {
+                    Some(Mail { number, verdict }) = mail.recv() => {
+                        self.take_verdict(number, &verdict);
+                        self.take_events();
+                    }
+                    () = closing_now.cancelled() => {}
+                }
+            }
         };
         // A rig that does not listen to its last words is closed all the same.
-        let _ = tokio::time::timeout(FAREWELL_WITHIN, words).await;
-        reason
+        let _ = tokio::time::timeout(within, words).await;
     }
 }
 

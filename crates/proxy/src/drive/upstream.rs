@@ -18,6 +18,7 @@ use tracing::trace;
 
 use super::downstream::sleep_until;
 use crate::clock::now;
+use crate::net::connect::ConnectError;
 use crate::ticket::Ticket;
 
 /// How much is read at once.
@@ -31,7 +32,7 @@ const WRITE_WITHIN: Duration = Duration::from_secs(30);
 pub enum End {
     /// It was never made.
     #[error("{0}")]
-    Connect(io::Error),
+    Connect(ConnectError),
     /// The pool closed it.
     #[error("the pool closed the connection")]
     Closed,

@@ -1,16 +1,22 @@
 //! Connections to pools.
 
+use std::fmt::Write;
 use std::io;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use socket2::{SockRef, TcpKeepalive};
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
+use super::race::{Failure, Race};
+use crate::clock::now;
 use crate::config::PoolUrl;
 
-/// How long making a connection may take, all addresses together.
+/// How long making a connection may take, the look-up of the name and all addresses together.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// When an idle peer is asked whether it still lives, and how often until it is given up.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
@@ -20,14 +26,72 @@ pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
 /// A stream's writing half.
 pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
+/// A connection to a pool.
+pub struct Connection {
+    /// What the pool says.
+    pub reader: Reader,
+    /// What is said to it.
+    pub writer: Writer,
+    /// Which of its addresses answered.
+    pub peer: SocketAddr,
+}
+
 /// Makes connections to pools.
 #[async_trait]
 pub trait Connector: Send + Sync + 'static {
-    /// Connects within [`CONNECT_WITHIN`].
+    /// Connects within [`CONNECT_WITHIN`]. A name is looked up anew each time.
     ///
     /// # Errors
-    /// What the system says.
-    async fn connect(&self, pool: &PoolUrl) -> io::Result<(Reader, Writer)>;
+    /// [`ConnectError`], which names what was tried.
+    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError>;
+}
+
+/// Why there is no connection to a pool.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Its name could not be looked up.
+    #[error("cannot resolve {host}: {error}; check the host in `url` and this machine's DNS")]
+    Resolve {
+        /// The name.
+        host: Box<str>,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The look-up of its name took too long.
+    #[error("cannot resolve {host}: no answer within {CONNECT_WITHIN:?}; check this machine's DNS")]
+    ResolveTimeout {
+        /// The name.
+        host: Box<str>,
+    },
+    /// None of its addresses could be connected to.
+    #[error("{authority}: {}", listed(.failures))]
+    Unreachable {
+        /// The host as configured, and the port.
+        authority: Box<str>,
+        /// The addresses that were tried; none where the name stands for none.
+        failures: Vec<Failure>,
+    },
+    /// What another kind of connector says.
+    #[error(transparent)]
+    Other(#[from] io::Error),
+}
+
+impl ConnectError {
+    /// Of what kind it is; that of the first address where there were several.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Resolve { error, .. } | Self::Other(error) => error.kind(),
+            Self::ResolveTimeout { .. } => io::ErrorKind::TimedOut,
+            Self::Unreachable { failures, .. } => {
+                let first = failures.first().map(|failure| failure.error.as_ref());
+                first.map_or(io::ErrorKind::NotFound, |error| {
+                    error.map_or(io::ErrorKind::TimedOut, io::Error::kind)
+                })
+            }
+        }
+    }
 }
 
 /// Plain TCP.
@@ -36,21 +100,64 @@ pub struct Tcp;
 
 #[async_trait]
 impl Connector for Tcp {
-    async fn connect(&self, pool: &PoolUrl) -> io::Result<(Reader, Writer)> {
-        let connecting = TcpStream::connect((pool.host(), pool.port()));
-        let stream = tokio::time::timeout(CONNECT_WITHIN, connecting).await.map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no connection to {} within {CONNECT_WITHIN:?}", pool.authority()),
-            )
-        })?;
-        let stream = stream.map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", pool.authority()))
+    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError> {
+        let until = now() + CONNECT_WITHIN;
+        let looked_up = tokio::net::lookup_host((pool.host(), pool.port()));
+        let addresses = tokio::time::timeout_at(until.into(), looked_up)
+            .await
+            .map_err(|_| ConnectError::ResolveTimeout { host: pool.host().into() })?
+            .map_err(|error| ConnectError::Resolve { host: pool.host().into(), error })?;
+        let (stream, peer) = first_of(addresses, until).await.map_err(|failures| {
+            ConnectError::Unreachable { authority: pool.authority().into(), failures }
         })?;
         tune(&stream);
         let (reader, writer) = stream.into_split();
-        Ok((Box::new(reader), Box::new(writer)))
+        Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
+}
+
+/// The first of the addresses that answers; the attempts that are left are given up.
+async fn first_of(
+    addresses: impl Iterator<Item = SocketAddr>,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), Vec<Failure>> {
+    let mut race = Race::new(addresses, now(), until);
+    let mut attempts = JoinSet::new();
+    loop {
+        while let Some(address) = race.poll_start(now()) {
+            attempts.spawn(async move { (address, TcpStream::connect(address).await) });
+        }
+        let Some(wake) = race.poll_timeout(now()) else { return Err(race.into_failures()) };
+        tokio::select! {
+            Some(Ok((address, connected))) = attempts.join_next() => match connected {
+                Ok(stream) => return Ok((stream, address)),
+                Err(error) => race.handle_failed(address, error, now()),
+            },
+            () = tokio::time::sleep_until(wake.into()) => {}
+        }
+    }
+}
+
+/// `ADDRESS: why` for each; without the address where there is one alone, as it stands in the URL.
+fn listed(failures: &[Failure]) -> String {
+    let mut text = String::new();
+    for (index, Failure { address, error }) in failures.iter().enumerate() {
+        if index > 0 {
+            text.push_str("; ");
+        }
+        if failures.len() > 1 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}: ", address.ip());
+        }
+        match error {
+            Some(error) => text.push_str(&error.to_string()),
+            None => text.push_str("no answer in time"),
+        }
+    }
+    if failures.is_empty() {
+        text.push_str("the name stands for no address");
+    }
+    text
 }
 
 /// Sets what every stratum socket should have: no delay of small lines, and keepalive, so that a
@@ -62,4 +169,43 @@ pub fn tune(stream: &TcpStream) {
     // A socket that refuses these still works.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_address_that_listens_is_found_behind_those_that_do_not() {
+        let listener = TcpListener::bind("127.0.0.3:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let all = [1, 2, 3, 4].map(|last| SocketAddr::from(([127, 0, 0, last], port)));
+        let (stream, peer) = first_of(all.into_iter(), now() + CONNECT_WITHIN).await.unwrap();
+        assert_eq!((peer, stream.peer_addr().unwrap()), (all[2], all[2]));
+
+        let dead = all.into_iter().filter(|address| *address != all[2]);
+        let failures = first_of(dead, now() + CONNECT_WITHIN).await.unwrap_err();
+        let authority = "pool.example:3008".into();
+        let error = ConnectError::Unreachable { authority, failures };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            error.to_string(),
+            "pool.example:3008: 127.0.0.1: Connection refused (os error 111); 127.0.0.2: \
+             Connection refused (os error 111); 127.0.0.4: Connection refused (os error 111)"
+        );
+    }
+
+    #[test]
+    fn an_error_about_one_address_names_it_once() {
+        let failure = |error| Failure { address: "192.0.2.1:3008".parse().unwrap(), error };
+        let unreachable =
+            |failures| ConnectError::Unreachable { authority: "192.0.2.1:3008".into(), failures };
+        let silent = unreachable(vec![failure(None)]);
+        assert_eq!(silent.to_string(), "192.0.2.1:3008: no answer in time");
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        let none = unreachable(vec![]).to_string();
+        assert_eq!(none, "192.0.2.1:3008: the name stands for no address");
+    }
 }

@@ -1,43 +1,68 @@
-//! Scanners and strangers at the door: counted all, logged seldom.
+//! Strangers and rigs that are refused at the door: few lines in the log, however many come.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::fold::{Fold, Folds};
+
 /// How long an address is quiet after a line in the log.
 const QUIET: Duration = Duration::from_secs(60);
-/// The most addresses remembered; past them nothing is logged until the oldest are quiet no more.
+/// The most addresses remembered; past them those that were heard of longest ago are forgotten.
 const MAX_ADDRESSES: usize = 4096;
+/// The most lines in [`QUIET`] about all addresses together; past them all are only counted.
+const MAX_LINES: u32 = 120;
 
-/// Limits what one address can write into the log.
-#[derive(Debug, Default)]
-pub struct JunkLog {
-    count: AtomicU64,
-    last: Mutex<HashMap<IpAddr, Instant>>,
+/// Limits what all addresses together, and each of them, can write into the log.
+#[derive(Debug)]
+pub struct JunkLog(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Who was written about. What is left out is counted for each.
+    addresses: Folds<Origin>,
+    /// Lines about anybody.
+    lines: Fold,
 }
 
 impl JunkLog {
-    /// Counts a piece of junk; `true` when it may be logged: once per address and minute.
-    pub fn may_log(&self, address: IpAddr, now: Instant) -> bool {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() >= MAX_ADDRESSES {
-            last.retain(|_, at| now.saturating_duration_since(*at) < QUIET);
+    /// Whether a refusal of this address may be logged, and how many of the same origin were not
+    /// since the last that was; `None` counts it for the next line.
+    pub fn may_log(&self, address: IpAddr, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { addresses, lines } = &mut *state;
+        let origin = Origin::of(address);
+        if !lines.may_say(now) {
+            addresses.leave_out(origin);
+            return None;
         }
-        let quiet = last.get(&address).is_some_and(|at| now.saturating_duration_since(*at) < QUIET);
-        if quiet || last.len() >= MAX_ADDRESSES {
-            return false;
-        }
-        last.insert(address, now);
-        true
+        let left_out = addresses.say(origin, now)?;
+        lines.say(now);
+        Some(left_out)
     }
+}
 
-    /// How much junk there has been.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+impl Default for JunkLog {
+    fn default() -> Self {
+        let addresses = Folds::new(QUIET, MAX_ADDRESSES);
+        Self(Mutex::new(State { addresses, lines: Fold::new(QUIET).times(MAX_LINES) }))
+    }
+}
+
+/// Whom an address belongs to, as far as it can be told: one IPv6 host has a whole /64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    V4(Ipv4Addr),
+    /// The first half of an address.
+    V6(u64),
+}
+
+impl Origin {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6((Ipv6Addr::to_bits(address) >> 64) as u64),
+        }
     }
 }
 
@@ -45,19 +70,44 @@ impl JunkLog {
 mod tests {
     use super::*;
 
+    fn v4(n: u32) -> IpAddr {
+        Ipv4Addr::from_bits(n).into()
+    }
+
     #[test]
-    fn one_line_per_address_and_minute_and_a_bounded_memory() {
+    fn one_line_per_address_and_minute_with_the_count_of_the_rest() {
         let log = JunkLog::default();
         let now = Instant::now();
-        let address = |n: u32| IpAddr::from(n.to_be_bytes());
-        assert!(log.may_log(address(1), now));
-        assert!(!log.may_log(address(1), now + Duration::from_secs(59)));
-        assert!(log.may_log(address(2), now));
-        assert!(log.may_log(address(1), now + Duration::from_secs(60)));
+        assert_eq!(log.may_log(v4(1), now), Some(0));
+        assert_eq!(log.may_log(v4(1), now + Duration::from_secs(59)), None);
+        assert_eq!(log.may_log(v4(2), now), Some(0));
+        assert_eq!(log.may_log(v4(1), now + Duration::from_secs(60)), Some(1));
+    }
+
+    #[test]
+    fn a_whole_64_is_one_origin_and_does_not_silence_others() {
+        let log = JunkLog::default();
+        let now = Instant::now();
+        let host = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + n));
+        assert_eq!(log.may_log(host(1), now), Some(0));
         for n in 0..10_000 {
-            log.may_log(address(n), now + Duration::from_secs(61));
+            assert_eq!(log.may_log(host(n), now), None);
         }
-        assert!(log.last.lock().unwrap().len() <= MAX_ADDRESSES);
-        assert_eq!(log.count(), 10_004);
+        assert_eq!(log.may_log(v4(1), now), Some(0));
+        assert_eq!(log.may_log(host(1 << 64), now), Some(0), "the next /64 is somebody else");
+        // The same host may come by either family.
+        assert_eq!(log.may_log(Ipv4Addr::from_bits(1).to_ipv6_mapped().into(), now), None);
+        assert_eq!(log.may_log(host(5), now + QUIET), Some(10_000));
+    }
+
+    #[test]
+    fn a_crowd_of_addresses_gets_so_many_lines_a_minute_and_a_new_one_is_heard_after() {
+        let log = JunkLog::default();
+        let now = Instant::now();
+        let said = (0..10_000).filter(|n| log.may_log(v4(*n), now).is_some()).count();
+        assert_eq!(said, MAX_LINES as usize);
+        // It used to be that a full table was silent until its entries were old.
+        assert_eq!(log.may_log(v4(20_000), now + QUIET), Some(0));
+        assert_eq!(log.may_log(v4(9_999), now + QUIET), Some(1));
     }
 }

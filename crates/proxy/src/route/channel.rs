@@ -1,6 +1,6 @@
 //! One upstream connection at a time, kept alive, and the space that it was given.
 
-mod log;
+pub(super) mod log;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,9 +21,11 @@ use super::reconnect::Place;
 use crate::clock::now;
 use crate::drive::downstream::sleep_until;
 use crate::drive::upstream::{End, Signals, pump};
+use crate::limits::Pass;
+use crate::net::connect::Connection;
 use crate::ticket::Ticket;
 
-use log::Log;
+use log::{Log, Lost};
 
 /// The most shares that wait to be taken by a channel's task.
 const MAX_INBOX: usize = 256;
@@ -61,11 +63,8 @@ impl<D: Dialect> Channel<D> {
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
         let signals = Arc::new(Signals::default());
         let task = Task {
-            log: Log {
-                route: route.config.name.clone(),
-                channel: number,
-                pool: route.pool(pool).name.clone(),
-            },
+            log: Log::new(route, pool, number),
+            _file: route.config.door.claim(),
             route: Arc::clone(route),
             pool,
             dedicated,
@@ -138,6 +137,8 @@ struct Task<D: Dialect> {
     view: watch::Sender<ChannelView<D>>,
     inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
     signals: Arc<Signals>,
+    /// The place of its connection, also while there is none: it is to come back.
+    _file: Pass,
 }
 
 impl<D: Dialect> Task<D> {
@@ -185,7 +186,7 @@ impl<D: Dialect> Task<D> {
             if let End::Reconnect(asked) = end {
                 wait = wait.max(asked);
             }
-            self.log.lost(&end, was_live, wait);
+            self.log.lost(Lost { end: &end, was_live, others_live: self.others_live(), wait });
             let served = was_live || matches!(end, End::Reconnect(_) | End::SameExtranonce);
             if !served && let Some(left) = self.place.go_back() {
                 self.log.went_back(&left, self.place.url());
@@ -220,6 +221,13 @@ impl<D: Dialect> Task<D> {
         });
     }
 
+    /// Whether other connections to the same pool take shares.
+    fn others_live(&self) -> bool {
+        let channels = self.route.channels();
+        let mut others = channels.iter().filter(|other| other.number != self.log.channel);
+        others.any(|other| other.pool == self.pool && other.is_live())
+    }
+
     fn upstream(&self) -> Upstream<D, Ticket> {
         let config = &self.route.config;
         let pool = self.route.pool(self.pool);
@@ -247,10 +255,11 @@ impl<D: Dialect> Task<D> {
                 () = self.closing.cancelled() => return End::Stopped,
             }
         };
-        let (reader, writer) = match connection {
+        let Connection { reader, writer, peer } = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
+        self.log.address = Some(peer);
         self.route.refresh_habits(self.pool);
         upstream.handle_connected(now());
         let ending = self.closing.clone();
@@ -363,7 +372,7 @@ fn take_event<D: Dialect>(
             if let Notice::Learnt { learnt, .. } = &notice {
                 route.remember_habit(pool, *learnt);
             }
-            log.notice(&notice, D::SCALES);
+            log.notice(&notice);
         }
     }
     ControlFlow::Continue(())

@@ -1,74 +1,139 @@
 //! Rigs come in.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::Gate;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use super::Route;
+use super::{Route, RouteConfig};
 use crate::clock::now;
 use crate::drive::downstream::serve;
+use crate::fold::{Fold, nonzero};
+use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How often it is said that no more connections are taken, or that none can be.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Rigs past the route's seats that may be connected all the same, to be told so or to wait.
 const SPARE_SESSIONS: usize = 1000;
+
+/// Why a connection is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Full {
+    /// The route has as many as it may.
+    #[error("more than {most} connections to this route; raise `max_channels`")]
+    Route {
+        /// How many that are.
+        most: usize,
+    },
+    /// All routes together have as many as the process may, with what is kept for pools.
+    #[error(
+        "no more than {most} connections, those to pools included, fit into the open-file limit; \
+         {REMEDY}"
+    )]
+    Process {
+        /// How many that are.
+        most: usize,
+    },
+}
+
+/// How many rigs a route with this config takes.
+pub(super) const fn door(config: &RouteConfig) -> Door {
+    let seats = config.max_channels.saturating_mul(config.max_rigs_per_channel);
+    Door::new(seats.saturating_add(SPARE_SESSIONS))
+}
 
 impl<D: Dialect> Route<D> {
     /// Serves a rig on a connection that came to a local port, or in some other way. Without any
     /// pool for so long that rigs are refused, it is dropped at once.
-    pub fn admit<R, W>(self: &Arc<Self>, reader: R, writer: W, peer: SocketAddr, port: u16)
+    ///
+    /// # Errors
+    /// When there is no room for it. It is dropped then.
+    pub fn admit<R, W>(
+        self: &Arc<Self>,
+        reader: R,
+        writer: W,
+        peer: SocketAddr,
+        port: u16,
+    ) -> Result<(), Full>
     where
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
+        let Some(place) = self.door.enter() else {
+            return Err(Full::Route { most: self.door.room() });
+        };
+        let Some(file) = self.config.door.enter() else {
+            return Err(Full::Process { most: self.config.door.room() });
+        };
         // Rigs that are refused at once go to their own backup.
         if self.choice().gate() != Gate::Closed {
-            self.sessions.spawn(serve(Arc::clone(self), reader, writer, peer, port));
+            let served = serve(Arc::clone(self), reader, writer, peer, port);
+            self.sessions.spawn(async move {
+                let _inside = (place, file);
+                served.await;
+            });
         }
+        Ok(())
     }
 }
 
 /// Takes connections until the route stops.
 pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
     let port = listener.local_addr().map_or(0, |address| address.port());
-    let channels = route.config.max_channels;
-    let seats = channels.saturating_mul(route.config.max_rigs_per_channel);
-    let most = seats.saturating_add(SPARE_SESSIONS);
+    let (mut full, mut failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = route.stopping().cancelled() => return,
         };
+        let name = &route.config.name;
         match accepted {
-            Ok((stream, peer)) if route.roster.online() < most => {
+            Ok((stream, peer)) => {
                 tune(&stream);
                 // A rig that came by IPv4 is shown so.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 let (reader, writer) = stream.into_split();
-                route.admit(reader, writer, peer, port);
-            }
-            Ok((_, peer)) => {
-                if route.junk.may_log(peer.ip(), now()) {
-                    warn!(
-                        event = "rig.refused", route = route.config.name, %peer,
-                        "more than {most} connections; raise `max_channels`"
-                    );
+                if let Err(reason) = route.admit(reader, writer, peer, port)
+                    && let Some(more) = full.say(now())
+                {
+                    let more_since_last = nonzero(more);
+                    warn!(event = "rig.refused", route = name, %peer, more_since_last, "{reason}");
                 }
             }
+            Err(error) if is_about_one(&error) => {}
             Err(error) => {
-                warn!(
-                    event = "listen.failed", route = route.config.name, %error,
-                    "cannot take a connection; again in {ACCEPT_PAUSE:?}"
-                );
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                if let Some(more) = failing.say(now()) {
+                    warn!(
+                        event = "listen.failed", route = name, %error,
+                        more_since_last = nonzero(more),
+                        "cannot take connections; tried again every {ACCEPT_PAUSE:?}"
+                    );
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    () = route.stopping().cancelled() => return,
+                }
             }
         }
     }
+}
+
+/// Whether it is about this connection alone: it ended before it was taken. The next may be well.
+fn is_about_one(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, Interrupted, NetworkUnreachable, TimedOut,
+    };
+    let kinds = [ConnectionAborted, ConnectionReset, Interrupted, NetworkUnreachable, TimedOut];
+    kinds.contains(&error.kind())
 }

@@ -1,51 +1,139 @@
 //! What the log says of one pool connection.
+//!
+//! Connections to one pool mostly say the same at the same time, and a broken pool says it for
+//! ever, so each thing is said once or a few times a minute, with the count of those left out.
 
+#[cfg(test)]
+mod tests;
+mod thing;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, shown};
 use orepass_stratum::habits::{Answer, Habit, Learnt};
+use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{BRAKE_FOR, Notice};
 use tracing::{error, info, warn};
 
+use super::super::Route;
+use super::super::reconnect::Refused;
+use crate::clock::now;
 use crate::config::PoolUrl;
 use crate::drive::upstream::End;
-use crate::route::reconnect::Refused;
+use crate::fold::{Folds, nonzero};
+
+use thing::Thing;
+
+/// How often the same is said of one pool.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// The most things that are remembered to have been said of one pool.
+const MAX_THINGS: usize = 256;
+/// A wait that is not worth a word.
+const NO_WAIT: Duration = Duration::from_millis(100);
+
+/// What was said of one pool lately, by all connections to it.
+#[derive(Debug)]
+pub(in crate::route) struct Said(Mutex<Folds<Thing>>);
+
+impl Said {
+    /// Whether it may be said now, and how often it was not since it was said last.
+    fn say(&self, thing: Thing) -> Option<u64> {
+        let times = thing.times();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).say_times(thing, times, now())
+    }
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self(Mutex::new(Folds::new(SAY_EVERY, MAX_THINGS)))
+    }
+}
 
 /// The operator's view of a channel.
 pub(super) struct Log {
-    pub(super) route: String,
-    pub(super) pool: String,
+    route: String,
+    pool: String,
     pub(super) channel: u64,
+    /// Where the present connection leads; `None` before the first.
+    pub(super) address: Option<SocketAddr>,
+    /// The dialect's words for its scales of difficulties.
+    scales: [&'static str; 2],
+    said: Arc<Said>,
+}
+
+/// How a connection ended, as far as the log tells it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lost<'a> {
+    /// Why.
+    pub(super) end: &'a End,
+    /// Whether it took shares.
+    pub(super) was_live: bool,
+    /// Whether others to the same pool do.
+    pub(super) others_live: bool,
+    /// When it is tried again.
+    pub(super) wait: Duration,
 }
 
 impl Log {
-    pub(super) fn lost(&self, end: &End, was_live: bool, wait: Duration) {
-        let Self { route, pool, channel } = self;
-        let wait = format!("{:.1} s", wait.as_secs_f64());
-        let fault = end.fault();
-        if matches!(end, End::Reconnect(_)) {
-            info!(
-                event = "pool.reconnect",
-                route, pool, channel, "the pool asks us to reconnect; again in {wait}"
-            );
-        } else if fault == Fault::Operator {
-            error!(event = "pool.down", route, pool, channel, %fault, "{end}; again in {wait}");
-        } else if matches!(end, End::Closed) && !was_live {
-            warn!(
-                event = "pool.down", route, pool, channel, %fault,
-                "the pool closed the connection before the login was done: it may refuse our \
-                 version of the protocol or our address, or want TLS; again in {wait}"
-            );
-        } else if was_live {
-            warn!(event = "pool.down", route, pool, channel, %fault, "connection lost: {end}; the rigs stay, again in {wait}");
-        } else {
-            warn!(event = "pool.down", route, pool, channel, %fault, "cannot connect: {end}; again in {wait}");
+    /// The log of the route's connection of this number.
+    pub(super) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
+        Self {
+            route: route.config.name.clone(),
+            pool: route.pool(pool).name.clone(),
+            channel,
+            address: None,
+            scales: D::SCALES,
+            said: Arc::clone(&route.said[pool]),
         }
     }
 
+    /// The connection ended, or was never made.
+    pub(super) fn lost(&self, lost: Lost<'_>) {
+        let Lost { end, was_live, others_live, wait } = lost;
+        let Some(more) = self.said.say(Thing::down(end, was_live)) else { return };
+        let Self { route, pool, channel, .. } = self;
+        let (again, more_since_last, fault) = (again(wait), nonzero(more), end.fault());
+        if matches!(end, End::Reconnect(_)) {
+            return info!(
+                event = "pool.reconnect",
+                route, pool, channel, more_since_last, "the pool asks us to reconnect; {again}"
+            );
+        }
+        let what = match end {
+            _ if fault == Fault::Operator => end.to_string(),
+            End::Closed if !was_live => format!(
+                "the pool closed the connection before the login was done: {}",
+                if others_live {
+                    "since others to it are up, it may allow no more connections from our \
+                     address; lower `max_channels`"
+                } else {
+                    "it may refuse our version of the protocol or our address, or want TLS"
+                }
+            ),
+            _ if was_live => format!("connection lost: {end}; the rigs stay"),
+            _ => format!("cannot connect: {end}"),
+        };
+        if fault == Fault::Operator {
+            error!(
+                event = "pool.down",
+                route, pool, channel, %fault, more_since_last, "{what}; {again}"
+            );
+        } else {
+            warn!(
+                event = "pool.down",
+                route, pool, channel, %fault, more_since_last, "{what}; {again}"
+            );
+        }
+    }
+
+    /// The pool wants us on a server that is not followed to.
     pub(super) fn elsewhere(&self, host: Option<&str>, port: Option<u16>, refused: Refused) {
-        let Self { route, pool, channel } = self;
-        let host = host.map(shown);
+        let Some(more) = self.said.say(Thing::Pool("pool.reconnect_refused")) else { return };
+        let Self { route, pool, channel, .. } = self;
+        let (host, more_since_last) = (host.map(shown), nonzero(more));
         warn!(
             event = "pool.reconnect_refused",
             route,
@@ -53,73 +141,108 @@ impl Log {
             channel,
             host,
             port,
+            more_since_last,
             "the pool wants us on another server; not followed: {refused}"
         );
     }
 
+    /// The pool sent us to another place, and we go there.
     pub(super) fn redirected(&self, to: &PoolUrl) {
-        let Self { route, pool, channel } = self;
-        info!(event = "pool.redirected", route, pool, channel, "the pool sends us to {to}");
-    }
-
-    pub(super) fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
-        let Self { route, pool, channel } = self;
-        warn!(
+        let Some(more) = self.said.say(Thing::Pool("pool.redirected")) else { return };
+        let Self { route, pool, channel, .. } = self;
+        info!(
             event = "pool.redirected",
-            route, pool, channel, "{left}, where the pool sent us, does not serve us; back to {to}"
+            route,
+            pool,
+            channel,
+            more_since_last = nonzero(more),
+            "the pool sends us to {to}"
         );
     }
 
-    /// `scales` are the dialect's words for its scales of difficulties.
-    pub(super) fn notice(&self, notice: &Notice, scales: [&str; 2]) {
-        let Self { route, pool, channel } = self;
+    /// The place where the pool sent us is of no use.
+    pub(super) fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
+        let Some(more) = self.said.say(Thing::Pool("pool.redirected back")) else { return };
+        let Self { route, pool, channel, .. } = self;
+        warn!(
+            event = "pool.redirected",
+            route,
+            pool,
+            channel,
+            more_since_last = nonzero(more),
+            "{left}, where the pool sent us, does not serve us; back to {to}"
+        );
+    }
+
+    /// Something that the session noticed.
+    pub(super) fn notice(&self, notice: &Notice) {
+        let more_since_last = match Thing::noticed(notice, self.channel) {
+            None => None,
+            Some(thing) => match self.said.say(thing) {
+                None => return,
+                Some(more) => nonzero(more),
+            },
+        };
+        let Self { route, pool, channel, address, .. } = self;
         match notice {
             Notice::Ground { split, capacity } => {
+                let rigs = if *capacity == 1 { "rig" } else { "rigs" };
                 info!(
                     event = "pool.extranonce", route, pool, channel,
                     extranonce1 = %split.extranonce1, prefix_bytes = split.prefix_bytes,
                     rig_extranonce2 = split.rig_extranonce2, rigs = capacity,
-                    "the pool's extranonce space holds {capacity} rigs"
+                    "the pool's extranonce space holds {capacity} {rigs}"
                 );
                 if let Some(remark) = &split.remark {
                     info!(event = "pool.split", route, pool, channel, "{remark}");
                 }
             }
             Notice::Live => {
-                info!(event = "pool.up", route, pool, channel, "connected and authorized");
+                let address = address.map(tracing::field::display);
+                info!(event = "pool.up", route, pool, channel, address, "connected and authorized");
             }
             Notice::AuthorizeUnanswered => warn!(
                 event = "pool.up",
                 route,
                 pool,
                 channel,
-                "the pool has not answered the authorize, and tells jobs: they are mined all the same"
+                more_since_last,
+                "the pool has not answered the authorize, and tells jobs: they are mined all the \
+                 same"
             ),
-            Notice::Learnt { learnt, why } => self.learnt(*learnt, why, scales),
+            Notice::Learnt { learnt, why } => self.learnt(*learnt, why),
             Notice::Unusable { method, error } => warn!(
                 event = "pool.unusable",
-                route, pool, channel, method, "skipped a line that cannot be used: {error}"
+                route,
+                pool,
+                channel,
+                method,
+                more_since_last,
+                "skipped a line that cannot be used: {error}"
             ),
-            Notice::UnusableAnswer(error) => {
-                warn!(event = "pool.unusable", route, pool, channel, "skipped an answer: {error}");
-            }
-            Notice::BadLine(start) => {
-                warn!(
-                    event = "pool.bad_line",
-                    route, pool, channel, start, "a line makes no sense"
-                );
-            }
+            Notice::UnusableAnswer(error) => warn!(
+                event = "pool.unusable",
+                route, pool, channel, more_since_last, "skipped an answer: {error}"
+            ),
+            Notice::BadLine(start) => warn!(
+                event = "pool.bad_line",
+                route, pool, channel, start, more_since_last, "a line makes no sense"
+            ),
             Notice::Overlong { cap } => warn!(
                 event = "pool.overlong",
-                route, pool, channel, "skipped a line of more than {cap} bytes"
+                route, pool, channel, more_since_last, "skipped a line of more than {cap} bytes"
             ),
-            Notice::Target(target) => {
-                info!(event = "pool.target", route, pool, channel, %target, "share target changed");
-            }
+            Notice::Target(target) => info!(
+                event = "pool.target",
+                route, pool, channel, share_target = %target, more_since_last,
+                "share target changed"
+            ),
             Notice::BrakeOn { shares_per_second, limit, floor } => warn!(
                 event = "pool.brake",
-                route, pool, channel, limit, %floor,
-                "{shares_per_second:.0} shares a second are too many for the pool: with the next job rigs get a harder target, until the pool has retargeted, for {BRAKE_FOR:?} at most"
+                route, pool, channel, limit, %floor, more_since_last,
+                "{shares_per_second:.0} shares a second are too many for the pool: with the next \
+                 job rigs get a harder target, until the pool has retargeted, for {BRAKE_FOR:?} \
+                 at most"
             ),
             Notice::BrakeOff { forgone_hashes, held, why } => info!(
                 event = "pool.brake_off",
@@ -127,22 +250,25 @@ impl Log {
                 pool,
                 channel,
                 forgone_hashes,
-                "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} hashes were proven and not credited",
+                more_since_last,
+                "rigs get the pool's own target again after {} s: {why}; {forgone_hashes:.3e} \
+                 hashes were proven and not credited",
                 held.as_secs()
             ),
-            Notice::Message(text) => {
-                info!(event = "pool.message", route, pool, channel, "the pool says: {text}");
-            }
+            Notice::Message(text) => info!(
+                event = "pool.message",
+                route, pool, channel, more_since_last, "the pool says: {text}"
+            ),
         }
     }
 
     /// Something was found out about the pool: said once, and kept.
-    fn learnt(&self, learnt: Learnt, why: &str, scales: [&str; 2]) {
-        let Self { route, pool, channel } = self;
+    fn learnt(&self, learnt: Learnt, why: &str) {
+        let Self { route, pool, channel, .. } = self;
         let Learnt { habit, answer } = learnt;
         let value = match (habit, answer) {
-            (Habit::DifficultyScale, Answer::Usual) => scales[0],
-            (Habit::DifficultyScale, Answer::Other) => scales[1],
+            (Habit::DifficultyScale, Answer::Usual) => self.scales[0],
+            (Habit::DifficultyScale, Answer::Other) => self.scales[1],
             _ => habit.word(answer),
         };
         let means = match (habit, answer) {
@@ -178,4 +304,12 @@ impl Log {
              `{key} = \"{value}\"` in the pool's options"
         );
     }
+}
+
+/// When it is tried again, in words.
+fn again(wait: Duration) -> String {
+    if wait < NO_WAIT {
+        return "again at once".to_owned();
+    }
+    format!("again in {:.1} s", wait.as_secs_f64())
 }

@@ -1,0 +1,10 @@
+//! The program as the system and an operator see it: a process with signals, files and a log that
+//! somebody reads, or nobody.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod check;
+mod files;
+mod json;
+mod stuck_log;
+mod support;
