@@ -152,8 +152,8 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.fingerprint(share)
     }
 
-    fn block_target(&self, job: &Job, announced: &Announced) -> Option<Target> {
-        self.inner.block_target(job, announced)
+    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
+        self.inner.block_target(job, announced, known)
     }
 
     fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {

@@ -10,7 +10,7 @@ use orepass_stratum::dialect::{
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::Answer;
+use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -27,6 +27,8 @@ use crate::{diagnose, split};
 
 /// A rig that ignores jobs which are not clean must not be left on its old one for longer.
 const SOFT_FOR: Duration = Duration::from_secs(60);
+/// …nor for more jobs, the one that it is at included.
+const SOFT_JOBS: u64 = 4;
 
 /// Aion's stratum, as spoken by the node-based servers, by Miningcore's forks and by the miners of
 /// both.
@@ -58,6 +60,8 @@ impl Aion {
 impl Dialect for Aion {
     const NAME: &'static str = "aion";
     const NOTIFY_HAS_TARGET: bool = true;
+    // No known server looks at it.
+    const CHECKS_WORKERS: bool = false;
     const ERROR_DATA: &'static str = "null";
     // Servers write the two lines together.
     const TARGET_FOLLOWS_NOTIFY: Option<Duration> = Some(Duration::from_millis(5));
@@ -108,7 +112,7 @@ impl Dialect for Aion {
             || telling.new_epoch
             || telling.new_target
             || telling.clean_job_age > SOFT_FOR
-            || telling.clean_job_behind + 1 >= self.options.open_jobs as u64
+            || telling.clean_job_behind + 1 >= SOFT_JOBS.min(self.options.open_jobs as u64)
     }
 
     fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
@@ -147,11 +151,15 @@ impl Dialect for Aion {
         share.fingerprint()
     }
 
-    fn block_target(&self, job: &Job, _: &Announced) -> Option<Target> {
-        match self.options.notify_target {
-            NotifyTarget::Network => Some(job.target),
-            NotifyTarget::Share => None,
-        }
+    /// The notify's target, where that is the network's. One that is also announced is the shares'
+    /// own, as a proxy tells it, and beside a mere difficulty it may be.
+    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
+        let is_networks = match self.habits().or(known).get(Habit::NotifyTarget) {
+            Some(answer) => answer == Answer::Usual,
+            None if announced.target.is_some() => announced.target != Some(job.target),
+            None => announced.difficulty.is_none(),
+        };
+        is_networks.then_some(job.target)
     }
 
     /// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed
@@ -222,16 +230,31 @@ impl Dialect for Aion {
         new.clean
     }
 
-    /// What a server announces beside its notifies is the shares' target; where it announces
-    /// nothing, shares are judged by the notify's.
+    /// A target that a server announces beside its notifies is the shares'. Where it announces a
+    /// difficulty alone, Miningcore's forks judge by that, and aion_pool by the notify's target; where
+    /// it announces nothing, all judge by the notify's.
     fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        Wanted::sure(match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
+        let by_difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) => return Wanted::sure(target),
+            (None, None) => return Wanted::sure(job.target),
+            (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => {
                 self.pool_scale().target(difficulty)
             }
-            (None, None) => job.target,
-        })
+        };
+        match self.options.notify_target {
+            Some(NotifyTarget::Network) => Wanted::sure(by_difficulty),
+            Some(NotifyTarget::Share) => Wanted::sure(job.target),
+            None => Wanted::either(Habit::NotifyTarget, by_difficulty, job.target),
+        }
+    }
+
+    fn habits(&self) -> Habits {
+        let answer = self.options.notify_target.map(|target| match target {
+            NotifyTarget::Network => Answer::Usual,
+            NotifyTarget::Share => Answer::Other,
+        });
+        Habits::default().with(Habit::NotifyTarget, answer)
     }
 
     fn put_submit(
@@ -255,7 +278,7 @@ impl Dialect for Aion {
 
     fn open_jobs(&self) -> OpenJobs {
         let Options { open_jobs, open_for, .. } = self.options;
-        OpenJobs { count: open_jobs.max(1), linger: Some(open_for) }
+        OpenJobs { count: open_jobs.max(1), linger: Some(open_for.unwrap_or(Duration::MAX)) }
     }
 
     /// The node-based servers drop a connection of which more than 10,240 bytes arrive at once,

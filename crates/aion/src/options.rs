@@ -24,8 +24,9 @@ pub struct Options {
     /// What the pool means by a difficulty; [`Kernel`](DifficultyScale::Kernel) by default. It
     /// matters only with a pool that announces difficulties and no targets.
     pub difficulty_scale: Option<DifficultyScale>,
-    /// What the target in the pool's notify is.
-    pub notify_target: NotifyTarget,
+    /// What the target in the pool's notify is. By default the network's, unless the pool shows
+    /// otherwise: where it has announced a difficulty and no target, one of the two rules.
+    pub notify_target: Option<NotifyTarget>,
     /// Whether a job that the pool does not call clean is told so to rigs that have work, which
     /// may then go on without interruption. It is told as clean all the same to a rig that has
     /// none, whose target changes, or whose last clean job is a minute old or about to be closed:
@@ -33,27 +34,27 @@ pub struct Options {
     ///
     /// Without it, every job is told as clean.
     pub soft_jobs: bool,
-    /// For how many jobs, the latest included, the pool takes shares.
+    /// For how many jobs, the latest included, the pool takes shares. Miners finish what they have
+    /// begun, so some of a job's shares come after the next job was told. The solo servers take any
+    /// job's, Miningcore's forks those of three blocks.
     pub open_jobs: usize,
-    /// How long it takes shares for a job after a clean one. Miners finish what they have begun,
-    /// so some of a job's shares come after the next job was told.
-    pub open_for: Duration,
+    /// How long it takes shares for a job after a clean one; as long as it is among
+    /// [`open_jobs`](Self::open_jobs) when absent.
+    pub open_for: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        // No server says what it does; a miner needs about a second to follow.
-        const OPEN_JOBS: usize = 4;
-        const OPEN_FOR: Duration = Duration::from_secs(10);
+        const OPEN_JOBS: usize = 8;
         Self {
             strict_version: false,
             protocol_version: ProtocolVersion::default(),
             solution_prefix: true,
             difficulty_scale: None,
-            notify_target: NotifyTarget::Network,
+            notify_target: None,
             soft_jobs: true,
             open_jobs: OPEN_JOBS,
-            open_for: OPEN_FOR,
+            open_for: None,
         }
     }
 }
@@ -121,12 +122,11 @@ pub struct LongVersion {
 }
 
 /// What a pool puts into its notify's third field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NotifyTarget {
-    /// The network's target: every known pool. A share below it is a block.
-    #[default]
+    /// The network's target: most pools. A share below it is a block.
     Network,
-    /// The shares' target: a proxy. Which shares are blocks cannot be told then.
+    /// The shares' target: a proxy, and aion_pool. Which shares are blocks cannot be told then.
     Share,
 }
 

@@ -65,7 +65,10 @@ fn good_shares_in_every_form() {
             let job = notify(&notify_of(row)).unwrap();
             let hash = Target::from_hex(text(row, "pow_hash")).unwrap();
             let hash = orepass_stratum::target::PowHash::from_be_bytes(hash.to_be_bytes());
-            assert_eq!(dialect().is_block(&job, &Announced::default(), &hash), Some(meets));
+            assert_eq!(
+                dialect().is_block(&job, &Announced::default(), Habits::default(), &hash),
+                Some(meets)
+            );
         }
     }
 }

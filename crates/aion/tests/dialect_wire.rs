@@ -10,11 +10,11 @@ use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, ve
 use orepass_aion::share::Share;
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling,
+    Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling, Wanted,
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::Habits;
+use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -170,8 +170,9 @@ fn what_the_pool_is_told() {
     let sent = line(|out| dialect().put_submit(99_999, &worker, &job, &[1, 2], &share, out));
     assert_eq!(dialect().pace(), Some(Pace { bytes: 9_600, submits: 3 }));
     assert!(3 * sent.len() <= 9_600, "{}", sent.len());
-    let linger = Some(Duration::from_secs(10));
-    assert_eq!(dialect().open_jobs(), OpenJobs { count: 4, linger });
+    assert_eq!(dialect().open_jobs(), OpenJobs { count: 8, linger: Some(Duration::MAX) });
+    let short = Aion::new(Options { open_for: Some(Duration::ZERO), ..Options::default() });
+    assert_eq!(short.open_jobs(), OpenJobs { count: 8, linger: Some(Duration::ZERO) });
 }
 
 #[test]
@@ -274,22 +275,56 @@ fn the_pools_target_is_what_it_announced_last() {
         dialect().pool_target(&job, &Announced { target, difficulty }).surely(Habits::default())
     };
     assert_eq!(of(None, None), job.target);
-    assert_eq!(of(None, Some(ShareTarget::Target(target(7)))), target(7));
-    assert_eq!(of(None, difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
-    assert_eq!(of(None, difficulty(0.01)), Target::MAX);
     assert_eq!(of(Some(target(9)), difficulty(512.0)), target(9));
+    // Beside a difficulty alone it depends on the pool.
+    let judged = |difficulty, answer| {
+        let known = Habits::default().with(Habit::NotifyTarget, answer);
+        dialect().pool_target(&job, &Announced { target: None, difficulty }).surely(known)
+    };
+    let network = |difficulty| judged(difficulty, Some(Answer::Usual));
+    assert_eq!(network(Some(ShareTarget::Target(target(7)))), target(7));
+    assert_eq!(network(difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
+    assert_eq!(network(difficulty(0.01)), Target::MAX);
+    assert_eq!(judged(difficulty(512.0), Some(Answer::Other)), job.target);
+    let wanted = dialect().pool_target(
+        &job,
+        &Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) },
+    );
+    let unknown = Habits::default();
+    assert_eq!(wanted.surely(unknown), target(7).harder(job.target));
+    assert_eq!(wanted.perhaps(unknown), target(7).easier(job.target));
+    assert_eq!(wanted.doubt(unknown).map(|(habit, _)| habit), Some(Habit::NotifyTarget));
+    for (option, surely) in [(NotifyTarget::Network, target(7)), (NotifyTarget::Share, job.target)]
+    {
+        let told = Aion::new(Options { notify_target: Some(option), ..Options::default() });
+        let announced =
+            Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
+        assert_eq!(told.pool_target(&job, &announced), Wanted::sure(surely));
+    }
 }
 
 #[test]
 fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let job = notify(&real()).unwrap();
     let block = PowHash::from_be_bytes([0; 32]);
-    let behind_a_proxy =
-        Aion::new(Options { notify_target: NotifyTarget::Share, ..Options::default() });
-    assert_eq!(dialect().is_block(&job, &Announced::default(), &block), Some(true));
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
-    assert_eq!(dialect().is_block(&job, &Announced::default(), &edge), Some(false));
-    assert_eq!(behind_a_proxy.is_block(&job, &Announced::default(), &block), None);
+    let is_block = |announced, known: Option<Answer>, hash| {
+        let known = Habits::default().with(Habit::NotifyTarget, known);
+        dialect().is_block(&job, &announced, known, hash)
+    };
+    let nothing = Announced::default();
+    assert_eq!(is_block(nothing, None, &block), Some(true));
+    assert_eq!(is_block(nothing, None, &edge), Some(false));
+    assert_eq!(is_block(nothing, Some(Answer::Other), &block), None, "behind a proxy");
+    let announced = |target| Announced { target: Some(target), difficulty: None };
+    assert_eq!(is_block(announced(Target::MAX), None, &block), Some(true));
+    assert_eq!(is_block(announced(job.target), None, &block), None, "a proxy tells it twice");
+    let by_difficulty = Announced {
+        target: None,
+        difficulty: Some(ShareTarget::Difficulty(Difficulty::new(1.0).unwrap())),
+    };
+    assert_eq!(is_block(by_difficulty, None, &block), None);
+    assert_eq!(is_block(by_difficulty, Some(Answer::Usual), &block), Some(true));
 }
 
 #[test]

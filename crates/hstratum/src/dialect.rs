@@ -11,7 +11,8 @@ use orepass_stratum::dialect::{
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::Answer;
+use orepass_stratum::firmware::{Firmware, Hello};
+use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
@@ -19,11 +20,14 @@ use serde_json::value::RawValue;
 
 use crate::event::parse_event;
 use crate::job::{Job, seed_list};
-use crate::options::Options;
+use crate::options::{Options, SplitMode};
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::parse_subscribed;
-use crate::{diagnose, split};
+use crate::{diagnose, firmware, split};
+
+/// What a pool may mean by a difficulty, the usual first.
+const SCALES: [DifficultyScale; 2] = [DifficultyScale::Bitcoin, DifficultyScale::Hstratum];
 
 /// Handshake's stratum, of both generations; which one a pool speaks is told by its jobs.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +48,12 @@ impl Hstratum {
         &self.options
     }
 
-    /// What the pool means by a difficulty.
+    /// What the pool means by a difficulty, as far as it has not shown another meaning.
     #[must_use]
     pub fn pool_scale(&self, job: &Job) -> DifficultyScale {
         self.options.difficulty_scale.unwrap_or(match job {
-            Job::Deployed(_) => DifficultyScale::Bitcoin,
-            Job::Seed(_) => DifficultyScale::Hstratum,
+            Job::Deployed(_) => SCALES[0],
+            Job::Seed(_) => SCALES[1],
         })
     }
 
@@ -64,6 +68,12 @@ impl Dialect for Hstratum {
     const NAME: &'static str = "hstratum";
     const ERROR_DATA: &'static str = "false";
     const JOB_QUERY: Option<&'static str> = Some("mining.get_transactions");
+    const LOGIN_CALLS: &'static [&'static str] = firmware::LOGIN_CALLS;
+    const SCALES: [&'static str; 2] = ["bitcoin", "hstratum"];
+    const UNEXPLAINED_REFUSAL: Option<&'static str> = Some(
+        "a HandyStratum server takes an account only after it was added there, by a miner's \
+         `mining.add_user` or in its users file",
+    );
 
     type Job = Job;
     type Share = Share;
@@ -88,6 +98,10 @@ impl Dialect for Hstratum {
                  \"{one}\",{extranonce2_size}]"
             ),
         );
+    }
+
+    fn known_firmware(&self, hello: &Hello<'_>) -> Firmware {
+        firmware::known(hello)
     }
 
     fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
@@ -167,7 +181,7 @@ impl Dialect for Hstratum {
         Fingerprint { share: share.fingerprint(), nonce: None }
     }
 
-    fn block_target(&self, job: &Job, _: &Announced) -> Option<Target> {
+    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
         job.block_target()
     }
 
@@ -223,7 +237,7 @@ impl Dialect for Hstratum {
         prefix_bytes: Option<usize>,
         known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
-        split::split(given, self.options.split, prefix_bytes, known == Some(Answer::Usual))
+        split::split(given, self.options.split, prefix_bytes, known)
     }
 
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
@@ -254,7 +268,9 @@ impl Dialect for Hstratum {
     }
 
     /// Servers of the hstratum family also take a share that is a block but misses the share
-    /// target, which happens where blocks are easier than shares.
+    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
+    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
+    /// so the pool has to show which one it means.
     fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
         let difficulty = match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
@@ -263,12 +279,27 @@ impl Dialect for Hstratum {
             (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
             (None, None) => Difficulty::ONE,
         };
-        let scale = self.pool_scale(job);
-        let target = scale.target(difficulty);
-        Wanted::sure(match (scale, job.block_target()) {
-            (DifficultyScale::Hstratum, Some(block)) => target.easier(block),
-            _ => target,
-        })
+        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
+            (DifficultyScale::Hstratum, Some(block)) => scale.target(difficulty).easier(block),
+            _ => scale.target(difficulty),
+        };
+        if self.options.difficulty_scale.is_none() && job.tells_mask() {
+            let [usual, other] = SCALES.map(of);
+            return Wanted::either(Habit::DifficultyScale, usual, other);
+        }
+        Wanted::sure(of(self.pool_scale(job)))
+    }
+
+    fn habits(&self) -> Habits {
+        let place = |scale| SCALES.iter().position(|known| *known == scale);
+        let answer = |place: usize| [Answer::Usual, Answer::Other][place];
+        let scale = self.options.difficulty_scale.and_then(place).map(answer);
+        let split = match self.options.split {
+            SplitMode::Auto => None,
+            SplitMode::Narrow => Some(Answer::Usual),
+            SplitMode::Wide => Some(Answer::Other),
+        };
+        Habits::default().with(Habit::DifficultyScale, scale).with(Habit::Split, split)
     }
 
     fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {

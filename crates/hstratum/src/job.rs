@@ -100,6 +100,12 @@ impl Job {
         }
     }
 
+    /// Whether the pool told the hash of a mask: jobs of 10 fields.
+    #[must_use]
+    pub const fn tells_mask(&self) -> bool {
+        matches!(self, Self::Deployed(job) if job.sent_mask_hash.is_some())
+    }
+
     /// The target that a share's hash must meet to be a block, where that can be told from the
     /// share's hash: not under a mask that only the pool knows.
     #[must_use]

@@ -39,6 +39,7 @@ pub mod diagnose;
 pub mod dialect;
 pub mod event;
 mod field;
+mod firmware;
 pub mod header;
 pub mod job;
 pub mod merkle;

@@ -12,11 +12,13 @@ use crate::scale::DifficultyScale;
 pub struct Options {
     /// How the extranonce is divided.
     pub split: SplitMode,
-    /// What the pool means by a difficulty. By default what servers of its generation mean:
-    /// [`Bitcoin`](DifficultyScale::Bitcoin) for jobs of 9 and 10 fields,
-    /// [`Hstratum`](DifficultyScale::Hstratum) for those of 12 and 13.
+    /// What the pool means by a difficulty. By default [`Bitcoin`](DifficultyScale::Bitcoin) for
+    /// jobs of 9 fields, [`Hstratum`](DifficultyScale::Hstratum) for those of 12 and 13; for jobs of
+    /// 10, which HandyStratum sends, one of the two that the pool has to show.
     pub difficulty_scale: Option<DifficultyScale>,
-    /// What the rigs mean by a difficulty. By default what the pool means.
+    /// What the rigs mean by a difficulty. By default the pool's scale where that is configured,
+    /// else [`Bitcoin`](DifficultyScale::Bitcoin) for jobs of 9 and 10 fields and
+    /// [`Hstratum`](DifficultyScale::Hstratum) for those of 12 and 13.
     pub rig_difficulty_scale: Option<DifficultyScale>,
     /// For how many jobs of one previous block, the latest included, the pool takes shares.
     pub open_jobs: usize,
@@ -35,20 +37,18 @@ impl Default for Options {
     }
 }
 
-/// How an extranonce space is divided where the pool announces the size of the whole header
-/// field, not that of extranonce2.
-///
-/// Where it announces extranonce2's own size, nothing is to be chosen: extranonce2 upstream has
-/// just that size.
+/// How an extranonce space is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SplitMode {
-    /// The wide split first, the narrow one once the pool has refused a share for its form.
+    /// As the pool shows. One that announces the size of the whole header field is given the wide
+    /// split until it refuses a share for its form; one that announces the usual size of extranonce2
+    /// is given the narrow split until it takes a longer one.
     #[default]
     Auto,
-    /// Rigs keep 4 bytes, which is what most firmware sends whatever it is told; the pool gets
-    /// the prefix on top.
+    /// Rigs keep 4 bytes, which is what most firmware sends whatever it is told, or as many as the
+    /// pool announces if that is more; the pool gets the prefix on top.
     Wide,
-    /// The pool gets 4 bytes, prefix included; rigs keep the rest.
+    /// The pool gets as many bytes as it announces, or 4, prefix included; rigs keep the rest.
     Narrow,
 }
 

@@ -1,13 +1,12 @@
 //! Dividing a pool's extranonce between rigs.
 
 use orepass_stratum::dialect::{NoRoom, Split, Subscribed};
+use orepass_stratum::firmware::USUAL_EXTRANONCE2 as USUAL;
+use orepass_stratum::habits::Answer;
 
 use crate::header::EXTRA_NONCE_SIZE;
 use crate::options::SplitMode;
 
-/// The extranonce2 that miners send in practice, in bytes, and what a server that announces no
-/// size takes.
-const USUAL: usize = 4;
 /// The least that a rig must keep when others share the pool's extranonce: a rig with one byte
 /// would be out of work within seconds.
 const MIN_RIG: usize = 2;
@@ -16,11 +15,11 @@ const DEFAULT_PREFIX: usize = 1;
 /// Divides what a pool gave. See [`SplitMode`] for the two ways.
 ///
 /// The announced size is extranonce2's own when it fits the header's 24 bytes together with
-/// extranonce1; upstream, extranonce2 then has exactly that size. Otherwise it is the size of the
-/// whole field, which says nothing about extranonce2 but that there is room behind it.
+/// extranonce1; servers differ in whether they take more. Otherwise it is the size of the whole
+/// field, which says nothing about extranonce2 but that there is room behind it.
 ///
-/// `prefix_bytes` is 1 by default; 0 gives the whole space to one rig. `fallback` asks for the
-/// narrow way, unless the wide one is forced.
+/// `prefix_bytes` is 1 by default; 0 gives the whole space to one rig. `known` is what the pool has
+/// shown of its [habit](orepass_stratum::habits::Habit::Split), where the mode leaves it open.
 ///
 /// # Errors
 /// [`NoRoom`] with the numbers.
@@ -28,7 +27,7 @@ pub fn split(
     given: &Subscribed,
     mode: SplitMode,
     prefix_bytes: Option<usize>,
-    fallback: bool,
+    known: Option<Answer>,
 ) -> Result<Split, NoRoom> {
     let announced = given.announced_size.unwrap_or(USUAL);
     let space = Space {
@@ -36,26 +35,39 @@ pub fn split(
         prefix: prefix_bytes.unwrap_or(DEFAULT_PREFIX),
         beyond: EXTRA_NONCE_SIZE.saturating_sub(given.extranonce1.len()),
     };
-    if announced <= space.beyond {
-        let unused = format!(
-            "split = \"wide\" is not used: the pool announces an extranonce2 of {announced} bytes"
-        );
-        let remark = (mode == SplitMode::Wide && space.prefix > 0).then_some(unused.into());
-        return space.narrow(announced).map(|split| Split { remark, ..split });
+    let is_own = announced <= space.beyond;
+    let usual = if is_own { announced } else { USUAL.min(space.beyond) };
+    let known = match mode {
+        SplitMode::Auto => known,
+        SplitMode::Narrow => Some(Answer::Usual),
+        SplitMode::Wide => Some(Answer::Other),
+    };
+    if space.prefix == 0 {
+        return space.narrow(usual);
     }
-    let usual = USUAL.min(space.beyond);
-    match mode {
-        _ if space.prefix == 0 => space.narrow(usual),
-        SplitMode::Narrow => space.narrow(usual),
-        SplitMode::Wide => space.wide(announced, false).ok_or_else(|| NoRoom {
+    let wide = space.wide(if is_own { announced.max(USUAL) } else { USUAL }, mode);
+    match (known, wide) {
+        (Some(Answer::Usual), _) => space.narrow(usual),
+        (Some(Answer::Other), Some(wide)) => Ok(wide),
+        (Some(Answer::Other), None) if is_own => {
+            let remark = format!(
+                "the wide split is not used: extranonce1 of {} bytes and an extranonce2 of \
+                 {announced} leave no room for a prefix of {}",
+                given.extranonce1.len(),
+                space.prefix
+            );
+            space.narrow(usual).map(|split| Split { remark: Some(remark.into()), ..split })
+        }
+        (Some(Answer::Other), None) => Err(NoRoom {
             remedy: "set split = \"narrow\", or a smaller prefix_bytes",
             ..space.no_room(space.beyond)
         }),
-        SplitMode::Auto if fallback => space.narrow(usual),
-        SplitMode::Auto => match space.wide(announced, true) {
-            Some(split) => Ok(split),
-            None => space.narrow(usual),
-        },
+        (None, Some(wide)) if !is_own => Ok(wide),
+        (None, wide) => {
+            // A rig that sends the usual length whatever it is told sends what the wide split needs.
+            let probe = wide.filter(|_| is_own && usual <= USUAL).map(|wide| wide.rig_extranonce2);
+            space.narrow(usual).map(|split| Split { probe, ..split })
+        }
     }
 }
 
@@ -81,18 +93,25 @@ impl Space<'_> {
         })
     }
 
-    /// Rigs keep the usual size; the prefix comes on top, if there is room.
-    fn wide(&self, announced: usize, may_fall_back: bool) -> Option<Split> {
-        let upstream = self.prefix.checked_add(USUAL).filter(|size| *size <= self.beyond)?;
-        let remark = format!(
-            "the pool announces {announced} bytes, the size of the whole extranonce field: rigs \
-             keep {USUAL} bytes of extranonce2, the pool gets {upstream}"
-        );
+    /// Rigs keep so many bytes; the prefix comes on top, if there is room.
+    fn wide(&self, rig: usize, mode: SplitMode) -> Option<Split> {
+        let upstream = self.prefix.checked_add(rig).filter(|size| *size <= self.beyond)?;
+        let remark = match self.given.announced_size {
+            Some(announced) if announced > self.beyond => format!(
+                "the pool announces {announced} bytes, the size of the whole extranonce field: rigs \
+                 keep {rig} bytes of extranonce2, the pool gets {upstream}"
+            ),
+            announced => format!(
+                "the pool announces an extranonce2 of {} bytes: rigs keep {rig} bytes, the pool gets \
+                 {upstream}",
+                announced.unwrap_or(USUAL)
+            ),
+        };
         Some(Split {
             extranonce1: self.given.extranonce1.clone(),
             prefix_bytes: self.prefix,
-            rig_extranonce2: USUAL,
-            wide: may_fall_back,
+            rig_extranonce2: rig,
+            wide: mode == SplitMode::Auto,
             probe: None,
             remark: Some(remark.into()),
         })
@@ -126,63 +145,86 @@ mod tests {
         }
     }
 
-    /// (prefix, the rig's, wide)
+    const USUAL: Option<Answer> = Some(Answer::Usual);
+    const OTHER: Option<Answer> = Some(Answer::Other);
+    const MODES: [SplitMode; 3] = [SplitMode::Auto, SplitMode::Wide, SplitMode::Narrow];
+
+    /// (prefix, the rig's, falls back, asks with)
+    type Cut = (usize, usize, bool, Option<usize>);
+
     fn cut(
         (extranonce1, size): (usize, Option<usize>),
         mode: SplitMode,
         prefix: Option<usize>,
-        fallback: bool,
-    ) -> Option<(usize, usize, bool)> {
-        let split = split(&given(extranonce1, size), mode, prefix, fallback).ok()?;
+        known: Option<Answer>,
+    ) -> Option<Cut> {
+        let split = split(&given(extranonce1, size), mode, prefix, known).ok()?;
         assert_eq!(split.extranonce1.len(), extranonce1);
-        Some((split.prefix_bytes, split.rig_extranonce2, split.wide))
+        Some((split.prefix_bytes, split.rig_extranonce2, split.wide, split.probe))
     }
 
     #[test]
-    fn an_own_size_is_split_narrow_in_every_mode() {
-        for mode in [SplitMode::Auto, SplitMode::Wide, SplitMode::Narrow] {
-            for fallback in [false, true] {
-                let cut = |size, prefix| cut((4, size), mode, prefix, fallback);
-                assert_eq!(cut(Some(4), None), Some((1, 3, false)));
-                assert_eq!(cut(None, None), Some((1, 3, false)));
-                assert_eq!(cut(Some(4), Some(2)), Some((2, 2, false)));
-                assert_eq!(cut(Some(4), Some(0)), Some((0, 4, false)));
-                assert_eq!(cut(Some(8), Some(2)), Some((2, 6, false)));
-                assert_eq!(cut(Some(20), None), Some((1, 19, false)));
-                assert_eq!(cut(Some(4), Some(3)), None);
-                assert_eq!(cut(Some(0), None), None);
+    fn an_own_size_is_split_narrow_until_the_pool_has_taken_more() {
+        let auto = |size, prefix, known| cut((4, size), SplitMode::Auto, prefix, known);
+        for size in [Some(4), None] {
+            assert_eq!(auto(size, None, None), Some((1, 3, false, Some(4))));
+            assert_eq!(auto(size, None, USUAL), Some((1, 3, false, None)));
+            assert_eq!(auto(size, None, OTHER), Some((1, 4, true, None)));
+            assert_eq!(auto(size, Some(2), None), Some((2, 2, false, Some(4))));
+            assert_eq!(auto(size, Some(2), OTHER), Some((2, 4, true, None)));
+            assert_eq!(auto(size, Some(3), None), None);
+            assert_eq!(auto(size, Some(3), OTHER), Some((3, 4, true, None)));
+            for known in [None, USUAL, OTHER] {
+                assert_eq!(auto(size, Some(0), known), Some((0, 4, false, None)));
             }
         }
+        assert_eq!(auto(Some(8), Some(2), None), Some((2, 6, false, None)), "4 bytes fit none");
+        assert_eq!(auto(Some(8), Some(2), OTHER), Some((2, 8, true, None)));
+        assert_eq!(auto(Some(20), None, None), Some((1, 19, false, None)));
+        assert_eq!(auto(Some(20), None, OTHER), Some((1, 19, false, None)), "there is no room");
+        assert_eq!(auto(Some(0), None, None), None);
     }
 
     #[test]
-    fn a_size_of_the_whole_field_is_split_by_mode() {
-        let whole = (4, Some(24));
-        assert_eq!(cut(whole, SplitMode::Auto, None, false), Some((1, 4, true)));
-        assert_eq!(cut(whole, SplitMode::Auto, Some(2), false), Some((2, 4, true)));
-        assert_eq!(cut(whole, SplitMode::Auto, None, true), Some((1, 3, false)));
-        assert_eq!(cut(whole, SplitMode::Narrow, None, false), Some((1, 3, false)));
-        assert_eq!(cut(whole, SplitMode::Wide, None, true), Some((1, 4, false)));
-        for mode in [SplitMode::Auto, SplitMode::Wide, SplitMode::Narrow] {
-            assert_eq!(cut(whole, mode, Some(0), false), Some((0, 4, false)));
+    fn a_mode_that_is_chosen_holds_on_any_pool() {
+        for size in [Some(4), Some(24), None] {
+            for known in [None, USUAL, OTHER] {
+                let cut = |mode| cut((4, size), mode, None, known);
+                assert_eq!(cut(SplitMode::Wide), Some((1, 4, false, None)));
+                assert_eq!(cut(SplitMode::Narrow), Some((1, 3, false, None)));
+            }
         }
-        assert_eq!(cut((20, Some(24)), SplitMode::Auto, None, false), Some((1, 3, false)));
-        assert_eq!(cut((20, Some(24)), SplitMode::Wide, None, false), None);
-        assert_eq!(cut((24, Some(24)), SplitMode::Auto, Some(0), false), None);
+        let remark =
+            |size| split(&given(4, Some(size)), SplitMode::Wide, None, None).unwrap().remark;
+        assert!(remark(20).unwrap().contains("not used"));
+        assert!(remark(4).unwrap().contains("the pool gets 5"));
+    }
+
+    #[test]
+    fn a_size_of_the_whole_field_is_split_wide_until_the_pool_has_refused_that() {
+        let whole = (4, Some(24));
+        assert_eq!(cut(whole, SplitMode::Auto, None, None), Some((1, 4, true, None)));
+        assert_eq!(cut(whole, SplitMode::Auto, Some(2), None), Some((2, 4, true, None)));
+        assert_eq!(cut(whole, SplitMode::Auto, None, USUAL), Some((1, 3, false, None)));
+        assert_eq!(cut(whole, SplitMode::Auto, None, OTHER), Some((1, 4, true, None)));
+        for mode in MODES {
+            assert_eq!(cut(whole, mode, Some(0), None), Some((0, 4, false, None)));
+        }
+        assert_eq!(cut((20, Some(24)), SplitMode::Auto, None, None), Some((1, 3, false, None)));
+        assert_eq!(cut((20, Some(24)), SplitMode::Wide, None, None), None);
+        assert_eq!(cut((24, Some(24)), SplitMode::Auto, Some(0), None), None);
     }
 
     #[test]
     fn errors_carry_the_numbers_and_a_remedy() {
-        let error = split(&given(4, Some(4)), SplitMode::Auto, Some(3), false).unwrap_err();
+        let error = split(&given(4, Some(4)), SplitMode::Auto, Some(3), None).unwrap_err();
         let text = error.to_string();
         for part in ["extranonce1 of 4", "extranonce2 of 4", "prefix of 3", "prefix_bytes"] {
             assert!(text.contains(part), "{text}");
         }
-        let remark = split(&given(4, Some(24)), SplitMode::Auto, None, false).unwrap().remark;
+        let remark = split(&given(4, Some(24)), SplitMode::Auto, None, None).unwrap().remark;
         assert!(remark.unwrap().contains("24 bytes"));
-        let remark = |mode| split(&given(4, Some(4)), mode, None, false).unwrap().remark;
-        assert!(remark(SplitMode::Wide).unwrap().contains("not used"));
-        assert_eq!(remark(SplitMode::Auto), None);
+        assert_eq!(split(&given(4, Some(4)), SplitMode::Auto, None, None).unwrap().remark, None);
     }
 
     proptest! {
@@ -191,16 +233,21 @@ mod tests {
             extranonce1 in 0..=24_usize,
             size in prop::option::of(prop_oneof![0..=30_usize, any::<usize>()]),
             prefix in prop::option::of(prop_oneof![0..=30_usize, any::<usize>()]),
-            mode in prop::sample::select(vec![SplitMode::Auto, SplitMode::Wide, SplitMode::Narrow]),
-            fallback: bool,
+            mode in prop::sample::select(MODES.to_vec()),
+            known in prop::sample::select(vec![None, USUAL, OTHER]),
         ) {
-            if let Ok(split) = split(&given(extranonce1, size), mode, prefix, fallback) {
+            if let Ok(split) = split(&given(extranonce1, size), mode, prefix, known) {
                 let upstream = split.prefix_bytes + split.rig_extranonce2;
                 prop_assert!(extranonce1 + upstream <= EXTRA_NONCE_SIZE);
                 prop_assert!(split.rig_extranonce2 >= 1);
+                if let Some(asked) = split.probe {
+                    prop_assert!(asked > split.rig_extranonce2);
+                    prop_assert!(extranonce1 + split.prefix_bytes + asked <= EXTRA_NONCE_SIZE);
+                }
                 match size {
                     Some(size) if size <= EXTRA_NONCE_SIZE - extranonce1 => {
-                        prop_assert_eq!(upstream, size);
+                        let wide = split.rig_extranonce2 == size.max(super::USUAL);
+                        prop_assert!(upstream == size || wide);
                     }
                     _ => prop_assert!(upstream <= 4 || split.rig_extranonce2 == 4),
                 }
@@ -210,8 +257,8 @@ mod tests {
 
     #[test]
     fn rigs_never_meet() {
-        for (size, fallback) in [(4, false), (24, false), (24, true)] {
-            let split = split(&given(4, Some(size)), SplitMode::Auto, None, fallback).unwrap();
+        for (size, known) in [(4, None), (4, OTHER), (24, None), (24, USUAL)] {
+            let split = split(&given(4, Some(size)), SplitMode::Auto, None, known).unwrap();
             let mut seen = HashSet::new();
             for prefix in 0..=255_u8 {
                 for counter in [0_u32, 1, 0xffff] {

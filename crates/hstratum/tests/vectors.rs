@@ -13,6 +13,7 @@ use orepass_hstratum::pow::{self, blake2b_256};
 use orepass_hstratum::share::{self, Share};
 use orepass_stratum::dialect::{Announced, Checked, Dialect};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Habits;
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
@@ -170,7 +171,7 @@ fn shares_of_the_seed_generation() {
         assert_eq!(*pow_hash.as_be_bytes(), hash(row, "powHash"));
         assert_eq!(check(), Ok(Checked::Proven(pow_hash)));
         assert_eq!(
-            dialect().is_block(&job, &Announced::default(), &pow_hash),
+            dialect().is_block(&job, &Announced::default(), Habits::default(), &pow_hash),
             Some(true),
             "each was one, on regtest"
         );

@@ -47,6 +47,8 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// wait for their first.
     const TARGET_FOLLOWS_NOTIFY: Option<Duration> = None;
 
+    /// What it may mean that a pool refuses an account without a reason, and what helps.
+    const UNEXPLAINED_REFUSAL: Option<&'static str> = None;
     /// The words for the usual and the other [scale](crate::habits::Habit::DifficultyScale) of
     /// difficulties.
     const SCALES: [&'static str; 2] = ["usual", "other"];
@@ -162,13 +164,20 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// What makes a share the same as another of its job and extranonce1.
     fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
 
-    /// The target that makes a share a block, given what the pool announced on this connection;
-    /// `None` where that cannot be told.
-    fn block_target(&self, job: &Self::Job, announced: &Announced) -> Option<Target>;
+    /// The target that makes a share a block, given what the pool announced on this connection and
+    /// what is `known` of its habits; `None` where that cannot be told.
+    fn block_target(&self, job: &Self::Job, announced: &Announced, known: Habits)
+    -> Option<Target>;
 
     /// Whether a share of this hash is a block; `None` where that cannot be told.
-    fn is_block(&self, job: &Self::Job, announced: &Announced, hash: &PowHash) -> Option<bool> {
-        self.block_target(job, announced).map(|target| self.meets(hash, &target))
+    fn is_block(
+        &self,
+        job: &Self::Job,
+        announced: &Announced,
+        known: Habits,
+        hash: &PowHash,
+    ) -> Option<bool> {
+        self.block_target(job, announced, known).map(|target| self.meets(hash, &target))
     }
 
     /// The header that a share's hash is made of, for tools; `None` where it cannot be built.

@@ -216,6 +216,11 @@ pub struct PoolError {
     pub message: Box<str>,
 }
 
+/// What stands for the reason of a refusal without one…
+const NO_REASON: &str = "no reason given";
+/// …and of an error without one.
+const ONLY_AN_ERROR: &str = "error";
+
 impl PoolError {
     /// Reads an `error` field; `None` for what some servers send for "no error": `false`, 0, an
     /// empty text, list or object, and lists of nothing else. Whatever else there is is an error,
@@ -235,7 +240,13 @@ impl PoolError {
             Value::Object(fields) => (fields.get("code").and_then(code), words(fields)),
             other => (code(other), text(other)),
         };
-        Some(Self { code, message: shown(text.unwrap_or("error")).into() })
+        Some(Self { code, message: shown(text.unwrap_or(ONLY_AN_ERROR)).into() })
+    }
+
+    /// Whether it says nothing but that there is an error.
+    #[must_use]
+    pub fn is_unexplained(&self) -> bool {
+        self.code.is_none() && [NO_REASON, ONLY_AN_ERROR].contains(&&*self.message)
     }
 
     /// The reason of a refusal that has no `error`: in the result, or in any field beside it.
@@ -246,7 +257,7 @@ impl PoolError {
         fields.retain(|name, _| !STRATUM.contains(&&**name));
         let reason = words(&fields);
         let code = fields.get("code").and_then(code);
-        Self { code, message: shown(reason.unwrap_or("no reason given")).into() }
+        Self { code, message: shown(reason.unwrap_or(NO_REASON)).into() }
     }
 }
 

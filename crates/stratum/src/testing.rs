@@ -23,7 +23,7 @@ use crate::dialect::{
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
-use crate::habits::{Answer, Habit};
+use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
 use crate::rpc::{self, Hex, Id, Quoted};
 use crate::target::{Difficulty, PowHash, Scale, Target};
@@ -217,7 +217,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn block_target(&self, _: &TestJob, _: &Announced) -> Option<Target> {
+    fn block_target(&self, _: &TestJob, _: &Announced, _: Habits) -> Option<Target> {
         Some(Target::new(U256::MAX >> 32))
     }
 

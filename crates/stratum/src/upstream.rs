@@ -452,6 +452,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         let Some(given) = self.subscribed.clone() else { return false };
         let learnt = self.habits.learn(Habit::Split, Answer::Usual);
+        if learnt.is_none() && self.habits.known().get(Habit::Split) != Some(Answer::Usual) {
+            // The operator insists.
+            return false;
+        }
         self.learn(learnt, &error.to_string());
         self.divides_anew = false;
         // The work goes on under the new leases: its shares were worth nothing under the old.
@@ -462,7 +466,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             && self.generation != before
             && let (Some(work), Some(ground)) = (work, &self.ground)
         {
-            let place = Place { space: &ground.space, generation: self.generation };
+            let known = self.habits.known();
+            let place = Place { known, space: &ground.space, generation: self.generation };
             self.jobs.readopt(work, &place);
         }
         true

@@ -226,7 +226,7 @@ fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
         hash: hash.to_string(),
         difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &Announced::default(), &hash),
+        block: dialect.is_block(&job, &Announced::default(), dialect.habits(), &hash),
         header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {

@@ -38,6 +38,16 @@ impl OptionTable {
             .and_then(|text| text.parse().map_err(|error: T::Err| error.to_string()), errors)
     }
 
+    /// The same for one that may also be left to be found out, by the word `auto`.
+    pub fn chosen<T>(&self, key: &str, errors: &mut OptionError) -> Option<T>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let is_auto =
+            self.entries.get(key).is_some_and(|entry| entry.value.value.as_str() == Some("auto"));
+        if is_auto { None } else { self.parsed(key, errors) }
+    }
+
     /// A whole number within a range.
     pub fn whole(
         &self,

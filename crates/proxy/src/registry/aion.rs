@@ -23,12 +23,9 @@ impl FromConfig for Aion {
                 .unwrap_or(defaults.strict_version),
             soft_jobs: route.flag("soft_jobs", &mut errors).unwrap_or(defaults.soft_jobs),
             open_jobs: route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(defaults.open_jobs),
-            open_for: open_seconds
-                .map_or(defaults.open_for, |seconds| Duration::from_secs(seconds as u64)),
-            difficulty_scale: pool.parsed("difficulty_scale", &mut errors),
-            notify_target: pool
-                .parsed("notify_target", &mut errors)
-                .unwrap_or(defaults.notify_target),
+            open_for: open_seconds.map(|seconds| Duration::from_secs(seconds as u64)),
+            difficulty_scale: pool.chosen("difficulty_scale", &mut errors),
+            notify_target: pool.chosen("notify_target", &mut errors),
             protocol_version: pool
                 .parsed("protocol_version", &mut errors)
                 .unwrap_or(defaults.protocol_version),

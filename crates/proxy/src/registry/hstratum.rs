@@ -7,16 +7,19 @@ use crate::config::{OptionError, OptionTable};
 
 impl FromConfig for Hstratum {
     const ROUTE_OPTIONS: &'static [&'static str] = &["split", "rig_difficulty_scale", "open_jobs"];
-    const POOL_OPTIONS: &'static [&'static str] = &["difficulty_scale"];
+    const POOL_OPTIONS: &'static [&'static str] = &["split", "difficulty_scale"];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();
         let defaults = Options::default();
         let options = Options {
-            split: route.parsed("split", &mut errors).unwrap_or(defaults.split),
+            split: pool
+                .parsed("split", &mut errors)
+                .or(route.parsed("split", &mut errors))
+                .unwrap_or(defaults.split),
             rig_difficulty_scale: route.parsed("rig_difficulty_scale", &mut errors),
             open_jobs: route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(defaults.open_jobs),
-            difficulty_scale: pool.parsed("difficulty_scale", &mut errors),
+            difficulty_scale: pool.chosen("difficulty_scale", &mut errors),
         };
         errors.or(Self::new(options))
     }

@@ -14,7 +14,7 @@ use bytes::Buf;
 
 use super::*;
 use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
-use crate::habits::{Habit, HabitBook};
+use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{Space, Wish};
 use crate::target::{Difficulty, Target};
@@ -114,7 +114,7 @@ impl Story {
             epoch,
             generation: self.view.generation,
             wanted,
-            block: dialect.block_target(&job, &Announced::default()),
+            block: dialect.block_target(&job, &Announced::default(), Habits::default()),
             arrived: self.now,
             frames: Frames::default(),
             job: Arc::new(job),

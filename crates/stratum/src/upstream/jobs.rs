@@ -254,7 +254,7 @@ impl<D: Dialect> Jobs<D> {
                 self.epoch.0 += 1;
             }
         }
-        let terms = (wanted, dialect.block_target(&job, announced));
+        let terms = (wanted, dialect.block_target(&job, announced, place.known));
         self.adopt(dialect, Arc::clone(&job), terms, place, now);
         Taken { is_new: true, told: job }
     }
@@ -324,8 +324,9 @@ impl<D: Dialect> Jobs<D> {
     }
 }
 
-/// Where a work is told.
+/// Where a work is told, and what is known of the pool by then.
 pub(super) struct Place<'a> {
+    pub(super) known: Habits,
     pub(super) space: &'a Space,
     pub(super) generation: Generation,
 }
@@ -403,7 +404,8 @@ impl<D: Dialect, T> Upstream<D, T> {
     pub(super) fn publish_pending(&mut self, now: Instant) {
         let Some((job, _)) = self.jobs.pending.take() else { return };
         let Some(ground) = &self.ground else { return };
-        let place = Place { space: &ground.space, generation: self.generation };
+        let known = self.habits.known();
+        let place = Place { known, space: &ground.space, generation: self.generation };
         let before = self.jobs.in_force;
         let name = Arc::clone(&job);
         let Taken { is_new, told } =

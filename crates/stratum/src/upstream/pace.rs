@@ -236,8 +236,8 @@ impl<D: Dialect, T> Upstream<D, T> {
         let forgone = self.brake.forgone(queued.submission.hashes);
         let work = ForWork::of(frames);
         let Queued { mut submission, ticket, attempt } = queued;
-        let probe = submission.probe.take();
-        let terms = Terms { account: named, forgone, probe, misses_announced, work };
+        let (probe, is_block) = (submission.probe.take(), submission.is_block);
+        let terms = Terms { account: named, forgone, probe, misses_announced, work, is_block };
         self.requests.push(Request::Share(ticket, terms), now);
         if attempt == Attempt::Again {
             self.events.push_back(UpstreamEvent::Resent);

@@ -50,6 +50,8 @@ pub(super) struct Terms {
     pub(super) misses_announced: bool,
     /// What it is for.
     pub(super) work: ForWork,
+    /// It is sent as a block, whatever it is worth as a share.
+    pub(super) is_block: bool,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -325,7 +327,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         let says_nothing = message.result.is_none() && message.error.is_none();
         match outcome {
             Err(error) if !says_nothing => {
-                let reason = without_password(error.to_string(), &self.config.password);
+                let mut reason = without_password(error.to_string(), &self.config.password);
+                if let Some(hint) = D::UNEXPLAINED_REFUSAL.filter(|_| error.is_unexplained()) {
+                    reason = format!("{reason}; {hint}");
+                }
                 let user = self.config.user.clone();
                 self.down(DownReason::AuthorizeRefused { user, reason }, now);
             }
@@ -358,7 +363,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         sent: Instant,
         now: Instant,
     ) -> Judgement {
-        let Terms { account, forgone, probe, misses_announced, work } = terms;
+        let Terms { account, forgone, probe, misses_announced, work, is_block } = terms;
         let Err(error) = outcome else {
             self.accepted += 1;
             self.served = true;
@@ -391,6 +396,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 weighs = false;
             }
             (_, Some(_)) => weighs = false,
+            (Refusal::Duplicate | Refusal::LowDifficulty, None) if is_block => weighs = false,
             (Refusal::Form, None) => weighs &= !self.fall_back(&error, now),
             (Refusal::LowDifficulty, None) if misses_announced => {
                 let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);

@@ -105,3 +105,15 @@ fn a_worker_that_the_pool_knows_no_more_does_not_weigh() {
     story.refuses("[24,\"unauthorized worker\"]");
     assert_eq!(weights(&mut story), [(1, true), (2, false)]);
 }
+
+#[test]
+fn a_block_that_is_worth_nothing_as_a_share_does_not_weigh() {
+    let mut story = Story::mining();
+    let work = story.work().unwrap();
+    for (ticket, error) in [(1, "[22,\"duplicate share\"]"), (2, "[23,\"low difficulty\"]")] {
+        let block = Submission { is_block: true, ..share(ticket, &work, [0, 0]) };
+        story.hand_over(ticket, block);
+        story.refuses(error);
+    }
+    assert_eq!(weights(&mut story), [(1, false), (2, false)]);
+}
