@@ -8,6 +8,9 @@
 //! Start with [`downstream::Downstream`] (a session with a rig), [`upstream::Upstream`] (a session
 //! with a pool) and [`dialect::Dialect`] (what a coin must say).
 
+// What stands in public signatures, so that nobody has to find the version that fits.
+pub use {arrayvec, bytes, const_hex, ruint, serde_json};
+
 pub mod assignment;
 pub mod backoff;
 pub mod calls;
