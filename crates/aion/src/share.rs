@@ -57,7 +57,7 @@ impl Share {
     ///
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is one of them.
+    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
     pub fn parse(extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
         let (fields, count) = fields(params)?;
         let (5, &[_, _, time, extranonce2, solution]) = (count, &fields[..]) else {
@@ -224,12 +224,10 @@ fn read_extranonce2(value: &RawValue, told: usize) -> Result<Extranonce, Reject>
         return Err(field.wrong("an even number of hex digits").into());
     }
     let size = text.len() / 2;
-    text.parse().ok().filter(|_| size == told).ok_or_else(|| {
-        let text = shown(&text);
-        Reject::invalid(format!(
-            "extranonce2 is {size} bytes (\"{text}\"), this rig was told {told}"
-        ))
-    })
+    if size != told {
+        return Err(Reject::wrong_size(size, told, &text));
+    }
+    text.parse().map_err(|_| field.wrong("no longer than the nonce's 32 bytes").into())
 }
 
 fn read_solution(value: &RawValue) -> Result<[u8; SOLUTION_SIZE], Reject> {

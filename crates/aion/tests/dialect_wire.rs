@@ -201,6 +201,8 @@ fn a_bad_submit_names_its_field() {
         assert!(reject.reason.starts_with(expected), "{reject}");
         assert!(reject.reason.chars().count() < 180, "{reject}");
         assert_eq!(reject.code, RejectCode::Other);
+        let sized = reject.wrong_size.map(|size| size.told);
+        assert_eq!(sized, reject.reason.contains("this rig was told").then_some(24), "{reject}");
     }
     for count in [0, 1, 4, 6, 12] {
         let reject = parse(json!(vec!["00"; count])).unwrap_err();

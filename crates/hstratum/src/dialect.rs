@@ -130,10 +130,7 @@ impl Dialect for Hstratum {
     }
 
     fn checkable(&self, job: &Job) -> bool {
-        match job {
-            Job::Deployed(_) => true,
-            Job::Seed(job) => job.merkle_root().is_some(),
-        }
+        job.checkable().is_ok()
     }
 
     fn check(

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 pub use self::deployed::DeployedJob;
 pub(crate) use self::seed::list as seed_list;
-pub use self::seed::{MAX_TRANSACTIONS, SeedJob};
+pub use self::seed::{MAX_TRANSACTIONS, SeedJob, Uncheckable};
 use crate::field::{Field, Wrong};
 
 /// The longest job id of a pool, in bytes.
@@ -97,6 +97,17 @@ impl Job {
         match self {
             Self::Deployed(job) => job.bits,
             Self::Seed(job) => job.bits,
+        }
+    }
+
+    /// Whether its shares can be checked: always those of deployed jobs.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn checkable(&self) -> Result<(), Uncheckable> {
+        match self {
+            Self::Deployed(_) => Ok(()),
+            Self::Seed(job) => job.checkable(),
         }
     }
 

@@ -78,7 +78,7 @@ impl Share {
     ///
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is one of them.
+    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
     pub fn parse(job: &Job, extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
         let (fields, count) = fields(params)?;
         let &[_, _, extranonce2, time, nonce, ref mask @ ..] = &fields[..] else {
@@ -163,7 +163,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// A [`Reject`] when no header can be built: the extranonce does not fit, the nonce is of the
-/// other generation, or the job's roots are not known.
+/// other generation, or the job is [`Uncheckable`](crate::job::Uncheckable).
 pub fn judge(
     job: &Job,
     extranonce1: &[u8],
@@ -182,6 +182,7 @@ pub fn judge(
 /// As of [`judge`].
 pub fn hash(job: &Job, extranonce1: &[u8], share: &Share) -> Result<PowHash, Reject> {
     check_size(job, extranonce1, share)?;
+    job.checkable().map_err(|why| Reject::invalid(why.to_string()))?;
     let time = share.time.into();
     let hash = match (job, &share.nonce) {
         (Job::Deployed(job), Nonce::Deployed(nonce)) => job
@@ -192,7 +193,7 @@ pub fn hash(job: &Job, extranonce1: &[u8], share: &Share) -> Result<PowHash, Rej
             .map(|header| pow::seed_hash(&header.prehead(), nonce)),
         _ => return Err(Reject::invalid("the nonce is of another generation than the job")),
     };
-    hash.ok_or_else(|| Reject::invalid("the job's transactions are not known"))
+    hash.ok_or_else(|| Reject::invalid("no header can be built"))
 }
 
 /// The header that a share's hash is made of: 236 bytes with the mask left at zero, or 240 bytes
@@ -287,16 +288,12 @@ fn read_extranonce2(value: &RawValue, told: usize) -> Result<([u8; EXTRA_NONCE_S
         return Err(field.wrong("an even number of hex digits").into());
     }
     let size = text.len() / 2;
-    let mut bytes = [0; EXTRA_NONCE_SIZE];
-    match bytes.get_mut(..size).filter(|_| size == told) {
-        Some(bytes) => decode(&text, bytes).ok_or_else(|| field.wrong("hex"))?,
-        None => {
-            let shown = orepass_stratum::error::shown(&text);
-            return Err(Reject::invalid(format!(
-                "extranonce2 is {size} bytes (\"{shown}\"), this rig was told {told}"
-            )));
-        }
+    if size != told {
+        return Err(Reject::wrong_size(size, told, &text));
     }
+    let mut bytes = [0; EXTRA_NONCE_SIZE];
+    let own = bytes.get_mut(..size).and_then(|own| decode(&text, own));
+    own.ok_or_else(|| field.wrong("no longer than the header's 24 bytes"))?;
     Ok((bytes, size as u8))
 }
 

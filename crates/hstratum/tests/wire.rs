@@ -10,7 +10,7 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, Refusal, ShareTarget};
-use orepass_stratum::error::{Reject, RejectCode};
+use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
@@ -275,10 +275,12 @@ fn an_extranonce2_of_another_length_is_told_with_both() {
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", "73a37ddb"]));
     let reject = dialect().parse_share(&job, 3, &params).unwrap_err();
     assert_eq!(reject.reason, "extranonce2 is 4 bytes (\"00000001\"), this rig was told 3");
+    assert_eq!(reject.wrong_size, Some(WrongSize { found: 4, told: 3 }));
     assert_eq!(reject.code, RejectCode::Other);
     let long = raw(json!(["r", "1", "00".repeat(500), "5e49aa25", "73a37ddb"]));
     let reject = dialect().parse_share(&job, 500, &long).unwrap_err();
-    assert!(reject.reason.starts_with("extranonce2 is 500 bytes"), "{reject}");
+    assert!(reject.reason.contains("expected no longer than the header's 24 bytes"), "{reject}");
+    assert_eq!(reject.wrong_size, None, "no other length was told");
 }
 
 #[test]

@@ -7,9 +7,10 @@ use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{Hex, Quoted};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
 use super::{PoolJobId, arity, bits, job_id};
-use crate::coinbase::Coinbase;
+use crate::coinbase::{Coinbase, TransactionError};
 use crate::field::Field;
 use crate::header::SeedHeader;
 use crate::merkle;
@@ -51,10 +52,22 @@ pub struct SeedJob {
     pub time: u64,
     /// The pool takes no more shares of earlier jobs.
     pub clean: bool,
-    /// `None` when the two halves make no transaction; such a job can be forwarded, not checked.
-    coinbase: Option<Coinbase>,
+    /// Where the two halves make no transaction, the job can be forwarded, not checked.
+    coinbase: Result<Coinbase, TransactionError>,
     merkle_root: OnceLock<[u8; 32]>,
     transactions: OnceLock<Box<[[u8; 32]]>>,
+}
+
+/// Why no share of a job can be checked: its header cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Uncheckable {
+    /// The coinbase transaction makes no sense, which is the pool's fault.
+    #[error("the job's coinbase transaction cannot be read: {0}")]
+    Coinbase(TransactionError),
+    /// The pool has not told which transactions the block has, see [`SeedJob::learn`].
+    #[error("the job's transactions are not known")]
+    Transactions,
 }
 
 impl SeedJob {
@@ -72,11 +85,14 @@ impl SeedJob {
         let leaves = leaves.map(|leaves| {
             Field::new("leaves", leaves).hashes(MAX_TRANSACTIONS, "up to 20000 hashes")
         });
-        let mut job = Self {
+        let coinbase1 = Field::new("coinb1", coinbase1).blob()?;
+        let coinbase2 = Field::new("coinb2", coinbase2).blob()?;
+        let job = Self {
+            coinbase: Coinbase::parse(&coinbase1, &coinbase2),
             id: job_id(Field::new("job id", id))?,
             prev_block: Field::new("prevBlock", prev_block).hash()?,
-            coinbase1: Field::new("coinb1", coinbase1).blob()?,
-            coinbase2: Field::new("coinb2", coinbase2).blob()?,
+            coinbase1,
+            coinbase2,
             leaves: leaves.transpose()?,
             branches: Field::new("branches", branches).hashes(MAX_BRANCHES, "up to 32 hashes")?,
             tree_root: Field::new("treeRoot", tree).hash()?,
@@ -86,26 +102,38 @@ impl SeedJob {
             bits: bits(Field::new("bits", compact))?,
             time: Field::new("time", time).hex_u64()?,
             clean: Field::new("clean", clean).boolean()?,
-            coinbase: None,
             merkle_root: OnceLock::new(),
             transactions: OnceLock::new(),
         };
-        job.coinbase = Coinbase::parse(&job.coinbase1, &job.coinbase2).ok();
         match &job.leaves {
             Some(leaves) => job.set_merkle_root(leaves.iter().copied()),
             None if job.branches.is_empty() => job.set_merkle_root([].into_iter()),
             None => {}
         }
         if job.alone() {
-            job.transactions = OnceLock::from(Box::default());
+            // It was empty.
+            let _ = job.transactions.set(Box::default());
         }
         Ok(job)
     }
 
-    /// The coinbase transaction, where its halves make one.
-    #[must_use]
-    pub const fn coinbase(&self) -> Option<&Coinbase> {
+    /// The coinbase transaction.
+    ///
+    /// # Errors
+    /// Why its halves make none.
+    pub const fn coinbase(&self) -> Result<&Coinbase, &TransactionError> {
         self.coinbase.as_ref()
+    }
+
+    /// Whether its shares can be checked.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn checkable(&self) -> Result<(), Uncheckable> {
+        if let Err(error) = &self.coinbase {
+            return Err(Uncheckable::Coinbase(error.clone()));
+        }
+        self.merkle_root.get().map(|_| ()).ok_or(Uncheckable::Transactions)
     }
 
     /// The root over the txids, once it can be computed.
@@ -158,7 +186,7 @@ impl SeedJob {
     #[must_use]
     pub fn header(&self, extranonce1: &[u8], extranonce2: &[u8], time: u64) -> Option<SeedHeader> {
         let fits = extranonce1.len() + extranonce2.len() == Coinbase::EXTRANONCE;
-        let coinbase = self.coinbase.as_ref().filter(|_| fits)?;
+        let coinbase = self.coinbase.as_ref().ok().filter(|_| fits)?;
         let wtxid = coinbase.wtxid(extranonce1, extranonce2);
         Some(SeedHeader {
             version: self.version,
@@ -206,7 +234,7 @@ impl SeedJob {
     }
 
     fn set_merkle_root(&self, others: impl Iterator<Item = [u8; 32]>) {
-        if let Some(coinbase) = &self.coinbase {
+        if let Ok(coinbase) = &self.coinbase {
             let leaves = std::iter::once(merkle::leaf(coinbase.txid())).chain(others).collect();
             // Set once: the job's own fields come first, and a second answer adds nothing.
             let _ = self.merkle_root.set(merkle::root(leaves));

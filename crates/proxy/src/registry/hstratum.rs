@@ -1,5 +1,6 @@
 //! Handshake's options.
 
+use orepass_hstratum::job::{Job, Uncheckable};
 use orepass_hstratum::{Hstratum, Options};
 
 use super::FromConfig;
@@ -19,5 +20,17 @@ impl FromConfig for Hstratum {
             difficulty_scale: pool.parsed("difficulty_scale", &mut errors),
         };
         errors.or(Self::new(options))
+    }
+
+    fn uncheckable(&self, job: &Job) -> String {
+        match job.checkable() {
+            Err(Uncheckable::Transactions) => {
+                "the job's header needs the ids of its transactions: add \"transactions\", the \
+                 pool's answer to mining.get_transactions"
+                    .into()
+            }
+            Err(why) => why.to_string(),
+            Ok(()) => "the share cannot be checked".into(),
+        }
     }
 }

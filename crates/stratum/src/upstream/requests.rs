@@ -336,7 +336,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
             Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
         };
-        Err(Reject { code, reason: format!("pool: {error}").into(), verdict })
+        Err(Reject::new(code, format!("pool: {error}"), verdict))
     }
 }
 
