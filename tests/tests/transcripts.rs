@@ -118,8 +118,8 @@ impl Replay {
     fn submit(&mut self) {
         let frames = self.upstream.view().work.unwrap();
         let (time, nonce) = match &*frames.job {
-            Job::Deployed(job) => (job.time, Nonce::Deployed(self.shares)),
-            Job::Seed(job) => (job.time, Nonce::Seed([self.shares as u8; 32])),
+            Job::Deployed(job) => (job.parts().time, Nonce::Deployed(self.shares)),
+            Job::Seed(job) => (job.parts().time, Nonce::Seed([self.shares as u8; 32])),
         };
         let submission = Submission {
             number: self.shares.into(),
