@@ -134,7 +134,14 @@ impl Dialect for Aion {
         _job_age: Duration,
         scratch: &mut Scratch,
     ) -> Result<Checked, Reject> {
-        share::judge(job, extranonce1.as_bytes(), share, easiest, scratch).map(Checked::Proven)
+        let judged = share::judge(job, extranonce1.as_bytes(), share, easiest, scratch)?;
+        let hash = judged.hash;
+        if !judged.meets_target {
+            return Err(Reject::low_difficulty(format!(
+                "low difficulty: {hash} is not below the target {easiest}"
+            )));
+        }
+        Ok(Checked::Proven(hash))
     }
 
     /// Strictly below, as the kernel, the reference miner and Miningcore's forks compare. The

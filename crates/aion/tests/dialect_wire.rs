@@ -7,7 +7,9 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::share::Share;
+use orepass_aion::equihash::Scratch;
+use orepass_aion::job::Job;
+use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_stratum::dialect::{
     Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling,
@@ -249,6 +251,33 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
         let one = dialect().fingerprint(&share);
         assert_eq!(one, dialect().fingerprint(&parse(good()).unwrap()));
     }
+}
+
+#[test]
+fn a_share_is_judged_by_its_hash_first_and_by_its_solution_where_that_is_good() {
+    let row = vector(BLOCK);
+    let (job, share) = (notify(&real()).unwrap(), parse(good()).unwrap());
+    let extranonce1 = const_hex::decode(&text(&row, "nonce")[..16]).unwrap();
+    let mut scratch = Scratch::default();
+    let mut judge = |job: &Job, share: &Share, target: &Target| {
+        let judged = share::judge(job, &extranonce1, share, target, &mut scratch);
+        judged.map(|judged| (judged.hash.to_string(), judged.meets_target, judged.block))
+    };
+    let hash = text(&row, "pow_hash").to_owned();
+    let edge = Target::from_hex(&hash).unwrap();
+    let with = |meets, block| Ok((hash.clone(), meets, block));
+    assert_eq!(judge(&job, &share, &Target::MAX), with(true, Some(true)));
+    assert_eq!(judge(&job, &share, &edge), with(false, None), "its solution was not looked at");
+    let harder = Job { target: edge, ..job.clone() };
+    assert_eq!(judge(&harder, &share, &Target::MAX), with(true, Some(false)));
+    assert_eq!(judge(&harder, &share, &edge), with(false, Some(false)));
+    assert_eq!(share::hash(&job, &extranonce1, &share).unwrap().to_string(), hash);
+    let mut bad = share;
+    bad.solution[7] ^= 1;
+    let refused = judge(&job, &bad, &Target::MAX).unwrap_err();
+    assert!(refused.reason.starts_with("invalid solution: "), "{refused}");
+    assert!(judge(&job, &bad, &Target::ZERO).is_ok());
+    assert!(share::hash(&job, &extranonce1[1..], &bad).is_err());
 }
 
 #[test]

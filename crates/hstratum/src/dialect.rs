@@ -147,8 +147,9 @@ impl Dialect for Hstratum {
             share::check_size(job, extranonce1.as_bytes(), share)?;
             return Ok(Checked::Unchecked);
         }
-        let hash = share::hash(job, extranonce1.as_bytes(), share)?;
-        if !self.meets(&hash, easiest) {
+        let judged = share::judge(job, extranonce1.as_bytes(), share, easiest)?;
+        let hash = judged.hash;
+        if !judged.meets_target {
             return Err(Reject::low_difficulty(format!(
                 "high-hash: {hash} is above the target {easiest}"
             )));

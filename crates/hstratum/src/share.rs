@@ -8,6 +8,7 @@ use orepass_stratum::dialect::SubmitHead;
 use orepass_stratum::error::Reject;
 use orepass_stratum::rpc::{self, Hex};
 use orepass_stratum::target::{PowHash, Target};
+pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
 
 use crate::coinbase::Coinbase;
@@ -132,19 +133,9 @@ pub fn submit_head(params: &RawValue) -> Result<SubmitHead<'_>, Reject> {
     })
 }
 
-/// A share measured against a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
-    /// Its hash.
-    pub hash: PowHash,
-    /// Whether the hash is at or below the target.
-    pub meets_target: bool,
-    /// Whether it is a block; `None` under a mask that only the pool knows.
-    pub block: Option<bool>,
-}
-
-/// Computes a share's hash and compares it. `extranonce1` is the one that the miner was told; the
-/// share's time is not looked at, see [`check_time`].
+/// Computes a share's hash and compares it: it must be at or below `target`. `extranonce1` is the
+/// one that the miner was told; the share's time is not looked at, see [`check_time`]. Under a
+/// mask that only the pool knows it cannot be told whether the share is a block.
 ///
 /// ```
 /// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
@@ -299,7 +290,16 @@ fn read_extranonce2(value: &RawValue, told: usize) -> Result<([u8; EXTRA_NONCE_S
 
 /// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix` and then
 /// the share's own. The nonce has its plain form, and the mask is there when the miner sent it.
-pub(crate) fn submit<'a>(
+///
+/// ```
+/// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
+/// fn line(job: &Job) -> Option<String> {
+///     let found = Share::new(&[0, 0, 0, 1], 0x5e49_aa25, Nonce::Deployed(7))?;
+///     let params = share::submit("account.rig", job, &[], &found);
+///     Some(format!(r#"{{"id":4,"method":"mining.submit","params":{params}}}"#))
+/// }
+/// ```
+pub fn submit<'a>(
     worker: &'a str,
     job: &'a Job,
     prefix: &'a [u8],
