@@ -151,7 +151,8 @@ impl Dialect for Aion {
     }
 
     fn fingerprint(&self, share: &Share) -> Fingerprint {
-        share.fingerprint()
+        let whole = share.fingerprint();
+        Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
     }
 
     fn block_target(&self, job: &Job, _: &Announced) -> Option<Target> {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
-use orepass_aion::Aion;
+use orepass_aion::{Aion, Options};
 use orepass_stratum::channel::{ChannelView, Ground};
 use orepass_stratum::dialect::Split;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
@@ -70,7 +70,11 @@ struct Seated {
 
 impl Seated {
     fn new(given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
-        let now = start();
+        Self::with(dialect(), given, job)
+    }
+
+    fn with(dialect: Aion, given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
+        let (now, dialect) = (start(), Arc::new(dialect));
         let extranonce1: Extranonce = given["result"][1].as_str().unwrap().parse().unwrap();
         let split = Arc::new(Split {
             rig_extranonce2: 32 - extranonce1.len(),
@@ -85,7 +89,7 @@ impl Seated {
             generation: Generation(1),
             ground: Some(Ground { split, space: Space::new(0, 1), ids: Arc::new(JobIds::new(1)) }),
             work: Some(Arc::new(JobFrames::new(Work {
-                dialect: Arc::new(dialect()),
+                dialect: Arc::clone(&dialect),
                 id: JobId::new(0),
                 serial: Serial(1),
                 epoch: Epoch(0),
@@ -98,7 +102,7 @@ impl Seated {
             floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());
-        let rig = Downstream::new(Arc::new(dialect()), config, "0000002a".into(), now);
+        let rig = Downstream::new(dialect, config, "0000002a".into(), now);
         (Self { rig, now }, view)
     }
 
@@ -128,8 +132,14 @@ impl Seated {
 
 /// Tells a miner's session again; gives how many shares were accepted, second solutions, invalid.
 fn judged(scenario: &str) -> (usize, usize, usize) {
+    judged_by(Options::default(), scenario)
+}
+
+/// The same with a pool of these options.
+fn judged_by(options: Options, scenario: &str) -> (usize, usize, usize) {
     let recorded = recorded(scenario);
-    let (mut seated, view) = Seated::new(&recorded.subscribed, &recorded.notify);
+    let dialect = Aion::new(options);
+    let (mut seated, view) = Seated::with(dialect, &recorded.subscribed, &recorded.notify);
     let (mut nonces, mut shares, mut counts) = (HashSet::new(), HashSet::new(), (0, 0, 0));
     for (line, verdict) in &recorded.miner {
         let Some(verdict) = verdict else {
@@ -166,7 +176,7 @@ fn judged(scenario: &str) -> (usize, usize, usize) {
             counts.2 += 1;
             continue;
         }
-        if nonces.insert(nonce) {
+        if nonces.insert(nonce) || options.second_solutions {
             assert_eq!(heard, format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"));
             assert_eq!(seated.verdict(), None, "it ends with the pool's verdict");
             counts.0 += 1;
@@ -201,6 +211,14 @@ fn real_solutions_behind_every_length() {
     assert_eq!(judged("reconnect"), (1, 0, 0));
     let (accepted, second, invalid) = judged("len20");
     assert!(invalid > accepted + second, "its threads write into extranonce1");
+}
+
+#[test]
+fn a_pool_that_counts_each_solution_gets_them_all() {
+    let options = Options::default().with_second_solutions(true);
+    for (scenario, solutions) in [("len4", 9), ("len18", 10), ("pool2", 11), ("solo", 6)] {
+        assert_eq!(judged_by(options, scenario), (solutions, 0, 0), "{scenario}");
+    }
 }
 
 /// The pool's side of the sessions whose extranonce1 is too long.

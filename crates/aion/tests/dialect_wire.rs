@@ -76,7 +76,7 @@ fn what_rigs_are_told() {
 
 #[test]
 fn a_job_is_told_as_clean_where_a_rig_must_not_miss_it() {
-    let hard = Aion::new(Options { soft_jobs: false, ..Options::default() });
+    let hard = Aion::new(Options::default().with_soft_jobs(false));
     let calm = Telling {
         first: false,
         new_epoch: false,
@@ -149,7 +149,7 @@ fn what_the_pool_is_told() {
     let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
     let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
     assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
-    let silent = Options { protocol_version: ProtocolVersion::NULL, ..Options::default() };
+    let silent = Options::default().with_protocol_version(ProtocolVersion::NULL);
     let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
     assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
@@ -164,7 +164,7 @@ fn what_the_pool_is_told() {
         dialect().put_submit(9, "0xa0.\"rig\"", &job, &[0x2f, 1], &share, out);
     });
     assert_eq!(sent, json!({"id": 9, "method": "mining.submit", "params": expected}));
-    let bare = Aion::new(Options { solution_prefix: false, ..Options::default() });
+    let bare = Aion::new(Options::default().with_solution_prefix(false));
     let sent = written(|out| bare.put_submit(9, "w", &job, &[], &share, out));
     assert_eq!(sent["params"][4], vector(BLOCK)["solution"]);
 
@@ -315,8 +315,7 @@ fn the_pools_target_is_what_it_announced_last() {
 fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let job = notify(&real()).unwrap();
     let block = PowHash::from_be_bytes([0; 32]);
-    let behind_a_proxy =
-        Aion::new(Options { notify_target: NotifyTarget::Share, ..Options::default() });
+    let behind_a_proxy = Aion::new(Options::default().with_notify_target(NotifyTarget::Share));
     assert_eq!(dialect().is_block(&job, &Announced::default(), &block), Some(true));
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
     assert_eq!(dialect().is_block(&job, &Announced::default(), &edge), Some(false));

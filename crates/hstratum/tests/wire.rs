@@ -327,10 +327,8 @@ fn times_are_bounded_by_the_job_alone() {
 fn the_pools_target_depends_on_scale_and_generation() {
     let (deployed, masked, seed) =
         (notify(&real()).unwrap(), notify(&masked()).unwrap(), notify(&seed(0)).unwrap());
-    let hstratum = Hstratum::new(Options {
-        difficulty_scale: Some(DifficultyScale::Hstratum),
-        ..Options::default()
-    });
+    let hstratum =
+        Hstratum::new(Options::default().with_difficulty_scale(DifficultyScale::Hstratum));
     let none = Announced::default();
     let regtest = Target::from_compact(0x207f_ffff).unwrap();
     let target = |bits| Target::from_compact(bits).unwrap();
@@ -370,7 +368,7 @@ fn the_pools_target_depends_on_scale_and_generation() {
 fn difficulties_are_told_on_the_rigs_scale() {
     let job = notify(&real()).unwrap();
     let told = |rig: Option<DifficultyScale>, bits: u32| {
-        let dialect = Hstratum::new(Options { rig_difficulty_scale: rig, ..Options::default() });
+        let dialect = Hstratum::new(Options::default().with_rig_difficulty_scale(rig));
         let mut out = bytes::BytesMut::new();
         let target = Target::from_compact(bits).unwrap();
         dialect.put_target(&job, &target, &mut out);

@@ -12,13 +12,15 @@ impl FromConfig for Hstratum {
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();
-        let defaults = Options::default();
-        let options = Options {
-            split: route.parsed("split", &mut errors).unwrap_or(defaults.split),
-            rig_difficulty_scale: route.parsed("rig_difficulty_scale", &mut errors),
-            open_jobs: route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(defaults.open_jobs),
-            difficulty_scale: pool.parsed("difficulty_scale", &mut errors),
-        };
+        let mut options = Options::default()
+            .with_rig_difficulty_scale(route.parsed("rig_difficulty_scale", &mut errors))
+            .with_difficulty_scale(pool.parsed("difficulty_scale", &mut errors));
+        if let Some(split) = route.parsed("split", &mut errors) {
+            options.split = split;
+        }
+        if let Some(open_jobs) = route.whole("open_jobs", 1..=64, &mut errors) {
+            options.open_jobs = open_jobs;
+        }
         errors.or(Self::new(options))
     }
 
