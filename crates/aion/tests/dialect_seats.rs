@@ -19,7 +19,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::{Epoch, Generation, JobFrames, JobId, JobIds, Serial, Work};
 use orepass_stratum::space::Space;
 use orepass_stratum::target::Target;
-use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 
@@ -223,9 +223,9 @@ fn a_pool_that_counts_each_solution_gets_them_all() {
 
 /// The pool's side of the sessions whose extranonce1 is too long.
 #[test]
-fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
-    for (scenario, length, reason) in [
-        ("len18", 18, "runs out of nonces"),
+fn a_pool_that_leaves_too_little_is_refused_unless_nothing_is_to_be_split_off() {
+    for (scenario, length, remark) in [
+        ("len18", 18, "a thread would run out of nonces"),
         ("len19", 19, "thread's number into byte 19"),
         ("len20", 20, "thread's number into byte 19"),
     ] {
@@ -239,13 +239,23 @@ fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
             let recorded = recorded(scenario);
             pool.handle_line(recorded.subscribed.to_string().as_bytes(), now);
             pool.handle_line(recorded.notify.to_string().as_bytes(), now);
-            let down = std::iter::from_fn(|| pool.poll_event()).find_map(|event| match event {
-                UpstreamEvent::Down(reason) => Some(reason),
+            let events = std::iter::from_fn(|| pool.poll_event());
+            let mut ends = events.filter_map(|event| match event {
+                UpstreamEvent::Down(DownReason::NoRoom(error)) => Some(Err(error)),
+                UpstreamEvent::Notice(Notice::Ground { split, .. }) => Some(Ok(split)),
                 _ => None,
             });
-            let Some(DownReason::NoRoom(error)) = down else { panic!("{scenario}: {down:?}") };
-            assert_eq!((error.extranonce1, error.extranonce2), (length, 32 - length));
-            assert!(error.to_string().contains(reason), "{error}");
+            match (prefix_bytes, ends.next()) {
+                (None, Some(Err(error))) => {
+                    assert_eq!((error.extranonce1, error.extranonce2), (length, 32 - length));
+                    assert!(error.to_string().contains("use another server"), "{error}");
+                }
+                (Some(0), Some(Ok(split))) => {
+                    assert_eq!((split.prefix_bytes, split.rig_extranonce2), (0, 32 - length));
+                    assert!(split.remark.as_ref().unwrap().contains(remark), "{split:?}");
+                }
+                other => panic!("{scenario}: {other:?}"),
+            }
         }
     }
 }
