@@ -1,7 +1,7 @@
-//! A whole coin to copy from: everything that a dialect must say, and nothing that it may.
-//!
-//! Its notify is `[work, job id, target]`, its submit `[worker, job id, extranonce2, nonce]`. Its
-//! hash is a toy, which proves nothing.
+// A whole coin to copy from: everything that a dialect must say, and nothing that it may.
+//
+// Its notify is `[work, job id, target]`, its submit `[worker, job id, extranonce2, nonce]`. Its
+// hash is a toy, which proves nothing.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
