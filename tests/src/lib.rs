@@ -13,6 +13,8 @@ pub mod check;
 pub mod client;
 pub mod gate;
 pub mod log;
+#[cfg(doctest)]
+mod manual;
 pub mod relay;
 pub mod site;
 pub mod storm;

@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Buf;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
-use orepass_hstratum::{Hstratum, Options};
+use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::channel::Submission;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::job::JobIds;
@@ -50,8 +50,8 @@ struct Replay {
 
 impl Replay {
     fn new() -> Self {
-        let scale = Some("hstratum".parse().unwrap());
-        let dialect = Hstratum::new(Options { difficulty_scale: scale, ..Options::default() });
+        let options = Options::default().with_difficulty_scale(DifficultyScale::Hstratum);
+        let dialect = Hstratum::new(options);
         let config = UpstreamConfig {
             prefix_bytes: Some(0),
             max_rigs: 1,
@@ -118,8 +118,8 @@ impl Replay {
     fn submit(&mut self) {
         let frames = self.upstream.view().work.unwrap();
         let (time, nonce) = match &*frames.job {
-            Job::Deployed(job) => (job.time, Nonce::Deployed(self.shares)),
-            Job::Seed(job) => (job.time, Nonce::Seed([self.shares as u8; 32])),
+            Job::Deployed(job) => (job.parts().time, Nonce::Deployed(self.shares)),
+            Job::Seed(job) => (job.parts().time, Nonce::Seed([self.shares as u8; 32])),
         };
         let submission = Submission {
             number: self.shares.into(),

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::equihash::{AION, Scratch};
 use crate::job::Job;
-use crate::share::{self, NONCE_SIZE, SOLUTION_SIZE, Share};
+use crate::pow;
+use crate::share::{NONCE_SIZE, SOLUTION_SIZE, Share};
 
 /// What a rig may have done to send a share that failed: each known mistake is undone, and the one
 /// that makes the share good is named.
@@ -35,7 +36,8 @@ pub fn diagnose(
     // Most guesses fail at the hash, without a need for working memory.
     let mut scratch = None;
     let mut is_good = |guess: &[u8; NONCE_SIZE]| {
-        if *guess == nonce || !share::hash(job, guess, share).below(target) {
+        let hash = || pow::share_hash(&job.header_hash, guess, &share.solution);
+        if *guess == nonce || !hash().below(target) {
             return false;
         }
         let scratch = scratch.get_or_insert_with(Scratch::default);

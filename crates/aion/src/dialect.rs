@@ -138,7 +138,14 @@ impl Dialect for Aion {
         _job_age: Duration,
         scratch: &mut Scratch,
     ) -> Result<Checked, Reject> {
-        share::judge(job, extranonce1.as_bytes(), share, easiest, scratch).map(Checked::Proven)
+        let judged = share::judge(job, extranonce1.as_bytes(), share, easiest, scratch)?;
+        let hash = judged.hash;
+        if !judged.meets_target {
+            return Err(Reject::low_difficulty(format!(
+                "low difficulty: {hash} is not below the target {easiest}"
+            )));
+        }
+        Ok(Checked::Proven(hash))
     }
 
     /// Strictly below, as the kernel, the reference miner and Miningcore's forks compare. The
@@ -148,7 +155,8 @@ impl Dialect for Aion {
     }
 
     fn fingerprint(&self, share: &Share) -> Fingerprint {
-        share.fingerprint()
+        let whole = share.fingerprint();
+        Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
     }
 
     /// The notify's target, where that is the network's. One that is also announced is the shares'

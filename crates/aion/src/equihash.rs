@@ -244,3 +244,32 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod stack {
+    use std::thread;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// An eighth of what a thread has by default: the rest is for those who call.
+    const STACK: usize = 256 * 1024;
+
+    /// A build without optimisation is what this is about; `.ci/run` makes one.
+    #[test]
+    fn a_verification_leaves_most_of_a_threads_stack_to_its_caller() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/aion.json");
+        let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let share = &vectors["valid"][5];
+        for level in lanes::levels() {
+            let hex = |name: &str| const_hex::decode(share[name].as_str().unwrap()).unwrap();
+            let (header, nonce, solution) = (hex("header_hash"), hex("nonce"), hex("solution"));
+            let verified = thread::Builder::new().stack_size(STACK).spawn(move || {
+                let mut scratch = Scratch::default();
+                AION.verify_at(level, &header, &nonce, &solution, &mut scratch)
+            });
+            assert_eq!(verified.unwrap().join().unwrap(), Ok(()), "{level:?}");
+        }
+    }
+}

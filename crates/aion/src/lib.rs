@@ -45,6 +45,9 @@ pub mod solver;
 pub mod split;
 pub mod subscribe;
 
+// What stands in public signatures, so that nobody has to find the version that fits.
+pub use {arrayvec, serde_json};
+
 pub use dialect::Aion;
 pub use options::{NotifyTarget, Options, ProtocolVersion};
 pub use scale::DifficultyScale;

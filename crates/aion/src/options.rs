@@ -11,7 +11,17 @@ use thiserror::Error;
 use crate::scale::DifficultyScale;
 
 /// The options of one pool.
+///
+/// ```
+/// use orepass_aion::{Options, ProtocolVersion};
+///
+/// let options = Options::default()
+///     .with_protocol_version(ProtocolVersion::NULL)
+///     .with_second_solutions(true);
+/// assert!(options.second_solutions && options.soft_jobs);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Whether a rig that subscribes with an unknown protocol version is refused. Otherwise it is
     /// served and the version logged.
@@ -34,6 +44,10 @@ pub struct Options {
     ///
     /// Without it, every job is told as clean.
     pub soft_jobs: bool,
+    /// Whether the pool counts each solution of a nonce. A nonce has two on average, and each is a
+    /// proof of its own, but known servers count one: another is then refused as a
+    /// [`SecondSolution`](orepass_stratum::verdict::Verdict::SecondSolution).
+    pub second_solutions: bool,
     /// For how many jobs, the latest included, the pool takes shares. Miners finish what they have
     /// begun, so some of a job's shares come after the next job was told. The solo servers take any
     /// job's, Miningcore's forks those of three blocks.
@@ -53,9 +67,75 @@ impl Default for Options {
             difficulty_scale: None,
             notify_target: None,
             soft_jobs: true,
+            second_solutions: false,
             open_jobs: OPEN_JOBS,
             open_for: None,
         }
+    }
+}
+
+impl Options {
+    /// With rigs of unknown protocol versions refused, or served.
+    #[must_use]
+    pub const fn with_strict_version(mut self, strict: bool) -> Self {
+        self.strict_version = strict;
+        self
+    }
+
+    /// With another protocol version that the pool is told.
+    #[must_use]
+    pub const fn with_protocol_version(mut self, version: ProtocolVersion) -> Self {
+        self.protocol_version = version;
+        self
+    }
+
+    /// With solutions sent with `fd8005` in front, or without.
+    #[must_use]
+    pub const fn with_solution_prefix(mut self, prefix: bool) -> Self {
+        self.solution_prefix = prefix;
+        self
+    }
+
+    /// With what the pool means by a difficulty; `None` for the kernel's scale.
+    #[must_use]
+    pub fn with_difficulty_scale(mut self, scale: impl Into<Option<DifficultyScale>>) -> Self {
+        self.difficulty_scale = scale.into();
+        self
+    }
+
+    /// With what the target in the pool's notify is; `None` for what the pool shows.
+    #[must_use]
+    pub fn with_notify_target(mut self, target: impl Into<Option<NotifyTarget>>) -> Self {
+        self.notify_target = target.into();
+        self
+    }
+
+    /// With jobs that are not clean told so, or all told as clean.
+    #[must_use]
+    pub const fn with_soft_jobs(mut self, soft: bool) -> Self {
+        self.soft_jobs = soft;
+        self
+    }
+
+    /// With each solution of a nonce counted, or one.
+    #[must_use]
+    pub const fn with_second_solutions(mut self, count: bool) -> Self {
+        self.second_solutions = count;
+        self
+    }
+
+    /// With another number of jobs that the pool takes shares for.
+    #[must_use]
+    pub const fn with_open_jobs(mut self, open_jobs: usize) -> Self {
+        self.open_jobs = open_jobs;
+        self
+    }
+
+    /// With another time for which the pool takes shares after a clean job; `None` for no limit.
+    #[must_use]
+    pub fn with_open_for(mut self, open_for: impl Into<Option<Duration>>) -> Self {
+        self.open_for = open_for.into();
+        self
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hash that is compared with a share's target.
 
 use blake2b_simd::Params;
+use orepass_stratum::target::PowHash;
 
 /// BLAKE2b-256 of `header || nonce || solution`, with neither key nor
 /// personalization.
@@ -10,21 +11,21 @@ use blake2b_simd::Params;
 /// encoding, without the compact size `fd8005` that precedes it in a
 /// `mining.submit`.
 ///
-/// The result is in digest order. The Aion kernel reads it as a big-endian
-/// integer, and a share meets a target if that integer is strictly below it.
+/// The Aion kernel reads the digest as a big-endian integer, and a share meets
+/// a target if that integer is strictly below it.
 /// The hash says nothing about the validity of the solution, see
 /// [`Equihash::verify`](crate::equihash::Equihash::verify).
 ///
 /// ```
 /// let hash = orepass_aion::pow::share_hash(&[0; 32], &[0; 32], &[0; 1408]);
-/// assert_eq!(hash[..4], [0x8a, 0x02, 0x70, 0xef]);
+/// assert!(hash.to_string().starts_with("8a0270ef"));
 /// ```
 #[must_use]
-pub fn share_hash(header: &[u8], nonce: &[u8], solution: &[u8]) -> [u8; 32] {
+pub fn share_hash(header: &[u8], nonce: &[u8], solution: &[u8]) -> PowHash {
     let mut params = Params::new();
     params.hash_length(32);
     let digest = params.to_state().update(header).update(nonce).update(solution).finalize();
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_bytes());
-    hash
+    PowHash::from_be_bytes(hash)
 }

@@ -9,6 +9,7 @@ use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Hex, Quoted};
 use orepass_stratum::target::{PowHash, Target};
+pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
 
 use crate::equihash::{AION, Scratch};
@@ -57,7 +58,7 @@ impl Share {
     ///
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is one of them.
+    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
     pub fn parse(extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
         let (fields, count) = fields(params)?;
         let (5, &[_, _, time, extranonce2, solution]) = (count, &fields[..]) else {
@@ -131,46 +132,52 @@ pub fn submit_head(params: &RawValue) -> Result<SubmitHead<'_>, Reject> {
     })
 }
 
-/// The hash that is compared with targets, of a nonce that was put together before: see
-/// [`Share::nonce`]. It says nothing about whether the solution is one.
-#[must_use]
-pub fn hash(job: &Job, nonce: &[u8; NONCE_SIZE], share: &Share) -> PowHash {
-    PowHash::from_be_bytes(pow::share_hash(&job.header_hash, nonce, &share.solution))
-}
-
-/// Judges a share: its hash must be strictly below `target`, and its solution must be one.
-/// `extranonce1` is the one that the miner was told. The hash is looked at first, since it costs
-/// a hundredth of the solution.
+/// Computes a share's hash and compares it: it must be strictly below `target`, and the solution
+/// must be one. `extranonce1` is the one that the miner was told.
+///
+/// The hash is looked at first, since it costs a small part of what the solution costs; where it
+/// misses the target, the solution is not looked at, and whether the share is a block is told only
+/// where it is none. A block is a hash below the job's target, which is the network's with every
+/// known server.
 ///
 /// ```
-/// use orepass_aion::{equihash::Scratch, job::Job, share::{self, Share}};
-/// use orepass_stratum::{error::Reject, target::PowHash};
+/// use orepass_aion::{equihash::Scratch, job::Job, share::{self, Judged, Share}};
+/// use orepass_stratum::error::Reject;
 ///
-/// fn worth(job: &Job, share: &Share, scratch: &mut Scratch) -> Result<PowHash, Reject> {
+/// fn judge(job: &Job, share: &Share, scratch: &mut Scratch) -> Result<Judged, Reject> {
 ///     share::judge(job, &[0x40, 0, 0, 1], share, &job.target, scratch)
 /// }
 /// ```
 ///
 /// # Errors
-/// A [`Reject`]: 23 with hash and target when the hash misses the target, 20 when the solution
-/// breaks a rule, naming it, or when the nonce is not 32 bytes long.
+/// A [`Reject`] of code 20 when the solution breaks a rule, naming it, or when the nonce is not 32
+/// bytes long.
 pub fn judge(
     job: &Job,
     extranonce1: &[u8],
     share: &Share,
     target: &Target,
     scratch: &mut Scratch,
-) -> Result<PowHash, Reject> {
+) -> Result<Judged, Reject> {
     let nonce = share.nonce(extranonce1)?;
-    let hash = hash(job, &nonce, share);
-    if !hash.below(target) {
-        return Err(Reject::low_difficulty(format!(
-            "low difficulty: {hash} is not below the target {target}"
-        )));
+    let hash = pow::share_hash(&job.header_hash, &nonce, &share.solution);
+    let (meets_target, below_jobs) = (hash.below(target), hash.below(&job.target));
+    if !meets_target {
+        let block = if below_jobs { None } else { Some(false) };
+        return Ok(Judged { hash, meets_target, block });
     }
     AION.verify(&job.header_hash, &nonce, &share.solution, scratch)
         .map_err(|error| Reject::invalid(format!("invalid solution: {error}")))?;
-    Ok(hash)
+    Ok(Judged { hash, meets_target, block: Some(below_jobs) })
+}
+
+/// The hash that is compared with targets. It says nothing about whether the solution is one.
+///
+/// # Errors
+/// A [`Reject`] when the nonce is not 32 bytes long.
+pub fn hash(job: &Job, extranonce1: &[u8], share: &Share) -> Result<PowHash, Reject> {
+    let nonce = share.nonce(extranonce1)?;
+    Ok(pow::share_hash(&job.header_hash, &nonce, &share.solution))
 }
 
 /// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix` and then
@@ -224,12 +231,10 @@ fn read_extranonce2(value: &RawValue, told: usize) -> Result<Extranonce, Reject>
         return Err(field.wrong("an even number of hex digits").into());
     }
     let size = text.len() / 2;
-    text.parse().ok().filter(|_| size == told).ok_or_else(|| {
-        let text = shown(&text);
-        Reject::invalid(format!(
-            "extranonce2 is {size} bytes (\"{text}\"), this rig was told {told}"
-        ))
-    })
+    if size != told {
+        return Err(Reject::wrong_size(size, told, &text));
+    }
+    text.parse().map_err(|_| field.wrong("no longer than the nonce's 32 bytes").into())
 }
 
 fn read_solution(value: &RawValue) -> Result<[u8; SOLUTION_SIZE], Reject> {

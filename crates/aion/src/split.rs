@@ -21,7 +21,8 @@ const DEFAULT_PREFIX: usize = 2;
 /// together are at most [`MAX_TOLD`].
 ///
 /// `prefix_bytes` is 2 by default, for 65,536 rigs. Behind an extranonce1 of 15 bytes it is 1, and
-/// behind one of 16 it is 0: a pool connection for each rig.
+/// behind one of 16 it is 0: a pool connection for each rig. Where 0 is chosen, extranonce1 may be
+/// longer, with a remark: whoever connects a miner to such a pool directly has the same.
 ///
 /// # Errors
 /// [`NoRoom`] with the numbers.
@@ -29,7 +30,11 @@ pub fn split(given: &Subscribed, prefix_bytes: Option<usize>) -> Result<Split, N
     let extranonce1 = given.extranonce1.len();
     let room = MAX_TOLD.saturating_sub(extranonce1);
     let prefix = prefix_bytes.unwrap_or_else(|| DEFAULT_PREFIX.min(room));
-    if extranonce1 > MAX_TOLD || prefix > room.min(MAX_PREFIX) {
+    let fits = match prefix_bytes {
+        Some(0) => extranonce1 < NONCE_SIZE,
+        _ => extranonce1 <= MAX_TOLD && prefix <= room.min(MAX_PREFIX),
+    };
+    if !fits {
         return Err(NoRoom {
             extranonce1,
             extranonce2: NONCE_SIZE.saturating_sub(extranonce1),
@@ -48,15 +53,27 @@ pub fn split(given: &Subscribed, prefix_bytes: Option<usize>) -> Result<Split, N
     })
 }
 
+/// What becomes of miners that are told so much.
+const fn hazard(told: usize) -> &'static str {
+    match told {
+        19.. => {
+            "miners put their thread's number into byte 19 of the nonce, and would hash nonces that \
+             they do not submit"
+        }
+        17.. => {
+            "miners count in bytes up to 18 of the nonce, and a thread would run out of nonces \
+             within seconds of a job"
+        }
+        _ => "some miners refuse more than 12",
+    }
+}
+
 const fn remedy(extranonce1: usize, room: usize) -> &'static str {
     match (extranonce1, room) {
-        (19.., _) => {
-            "use another server: miners put their thread's number into byte 19 of the nonce, and \
-             with such an extranonce1 they hash nonces that they do not submit"
-        }
         (17.., _) => {
-            "use another server: miners count in bytes up to 18 of the nonce, and with such an \
-             extranonce1 a thread runs out of nonces within seconds of a job"
+            "use another server, or set prefix_bytes = 0 for a pool connection per rig if your \
+             miners can do with it: most count in bytes up to 18 of the nonce and have none, or \
+             too few, to count in, and put their thread's number into byte 19"
         }
         (_, 0) => "set prefix_bytes = 0 for a pool connection per rig",
         (_, ..MAX_PREFIX) => {
@@ -77,8 +94,8 @@ fn remark(extranonce1: usize, prefix: usize, chosen: bool) -> Option<Cow<'static
         ""
     };
     Some(Cow::Owned(format!(
-        "the pool's extranonce1 has {extranonce1} bytes and rigs are told {told}{alone}; some \
-         miners refuse more than {TAKEN_BY_ALL}"
+        "the pool's extranonce1 has {extranonce1} bytes and rigs are told {told}{alone}; {}",
+        hazard(told)
     )))
 }
 
@@ -133,7 +150,11 @@ mod tests {
         assert_eq!(cut(13, Some(4)), None);
         assert_eq!(cut(16, Some(0)), Some((0, 16, true)));
         assert_eq!(cut(16, Some(1)), None);
-        assert_eq!(cut(18, Some(0)), None);
+        assert_eq!(cut(17, Some(0)), Some((0, 15, true)), "as a miner without us");
+        assert_eq!(cut(24, Some(0)), Some((0, 8, true)));
+        assert_eq!(cut(31, Some(0)), Some((0, 1, true)));
+        assert_eq!(cut(32, Some(0)), None, "no nonce is left");
+        assert_eq!(cut(17, Some(1)), None);
     }
 
     #[test]
@@ -142,8 +163,8 @@ mod tests {
             (8, 5, ["extranonce2 of 24", "at most 4"]),
             (14, 3, ["a prefix of 3", "16 bytes together"]),
             (16, 1, ["extranonce1 of 16", "prefix_bytes = 0"]),
-            (18, 0, ["extranonce1 of 18", "runs out of nonces"]),
-            (20, 0, ["extranonce2 of 12", "byte 19"]),
+            (18, 1, ["extranonce1 of 18", "prefix_bytes = 0"]),
+            (20, 2, ["extranonce2 of 12", "byte 19"]),
         ] {
             let error = split(&given(extranonce1), Some(prefix)).unwrap_err().to_string();
             assert!(parts.iter().all(|part| error.contains(part)), "{error}");
@@ -155,6 +176,8 @@ mod tests {
         assert!(!remark(16, Some(0)).contains("a pool connection of its own"));
         assert!(remark(12, None).contains("told 14; some miners refuse more than 12"));
         assert_eq!(remark(10, None), "");
+        assert!(remark(18, Some(0)).contains("18 bytes and rigs are told 18; miners count in"));
+        assert!(remark(20, Some(0)).contains("byte 19 of the nonce"));
     }
 
     proptest! {
@@ -165,7 +188,7 @@ mod tests {
         ) {
             if let Ok(split) = split(&given(extranonce1), prefix) {
                 prop_assert_eq!(extranonce1 + split.prefix_bytes + split.rig_extranonce2, 32);
-                prop_assert!(extranonce1 + split.prefix_bytes <= MAX_TOLD);
+                prop_assert!(extranonce1 + split.prefix_bytes <= MAX_TOLD || prefix == Some(0));
                 prop_assert!(split.prefix_bytes <= MAX_PREFIX);
             }
         }

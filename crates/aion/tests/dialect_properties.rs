@@ -141,7 +141,7 @@ proptest! {
         ]);
         let share = dialect().parse_share(&job, own.len(), &raw(submit)).unwrap();
         prop_assert_eq!(share.time, time);
-        let pool = Aion::new(Options { solution_prefix, ..Options::default() });
+        let pool = Aion::new(Options::default().with_solution_prefix(solution_prefix));
         let line = written(|out| pool.put_submit(7, &worker, &job, &prefix, &share, out));
         prop_assert_eq!(&line["id"], 7);
         let params = &line["params"];

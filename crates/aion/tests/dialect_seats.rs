@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
-use orepass_aion::Aion;
+use orepass_aion::{Aion, Options};
 use orepass_stratum::channel::{ChannelView, Ground};
 
 use orepass_stratum::dialect::{Dialect, Split, Wanted};
@@ -20,7 +20,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::{Epoch, Frames, Generation, JobFrames, JobId, JobIds, Serial};
 use orepass_stratum::space::Wish;
 use orepass_stratum::target::Target;
-use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 
@@ -71,7 +71,11 @@ struct Seated {
 
 impl Seated {
     fn new(given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
-        let now = start();
+        Self::with(dialect(), given, job)
+    }
+
+    fn with(dialect: Aion, given: &Value, job: &Value) -> (Self, ChannelView<Aion>) {
+        let (now, dialect) = (start(), Arc::new(dialect));
         let extranonce1: Extranonce = given["result"][1].as_str().unwrap().parse().unwrap();
         let split = Split {
             rig_extranonce2: 32 - extranonce1.len(),
@@ -90,7 +94,7 @@ impl Seated {
             work: Some(Arc::new(JobFrames {
                 id: JobId::new(0),
                 serial: Serial(1),
-                work: ground.space.number(dialect().work_key(&job)),
+                work: ground.space.number(dialect.work_key(&job)),
                 epoch: Epoch(0),
                 generation: Generation(1),
                 wanted,
@@ -98,14 +102,14 @@ impl Seated {
                 arrived: now,
                 frames: Frames::default(),
                 job: Arc::new(job),
-                dialect: Arc::new(dialect()),
+                dialect: Arc::clone(&dialect),
             })),
             ground: Some(ground),
             wanted,
             floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());
-        let rig = Downstream::new(Arc::new(dialect()), config, "0000002a".into(), now);
+        let rig = Downstream::new(dialect, config, "0000002a".into(), now);
         (Self { rig, now }, view)
     }
 
@@ -135,8 +139,14 @@ impl Seated {
 
 /// Tells a miner's session again; gives how many shares were accepted, second solutions, invalid.
 fn judged(scenario: &str) -> (usize, usize, usize) {
+    judged_by(Options::default(), scenario)
+}
+
+/// The same with a pool of these options.
+fn judged_by(options: Options, scenario: &str) -> (usize, usize, usize) {
     let recorded = recorded(scenario);
-    let (mut seated, view) = Seated::new(&recorded.subscribed, &recorded.notify);
+    let dialect = Aion::new(options);
+    let (mut seated, view) = Seated::with(dialect, &recorded.subscribed, &recorded.notify);
     let (mut nonces, mut shares, mut counts) = (HashSet::new(), HashSet::new(), (0, 0, 0));
     for (line, verdict) in &recorded.miner {
         let Some(verdict) = verdict else {
@@ -173,7 +183,7 @@ fn judged(scenario: &str) -> (usize, usize, usize) {
             counts.2 += 1;
             continue;
         }
-        if nonces.insert(nonce) {
+        if nonces.insert(nonce) || options.second_solutions {
             assert_eq!(heard, format!("{{\"id\":{id},\"result\":true,\"error\":null}}\n"));
             assert_eq!(seated.verdict(), None, "it ends with the pool's verdict");
             counts.0 += 1;
@@ -210,11 +220,19 @@ fn real_solutions_behind_every_length() {
     assert!(invalid > accepted + second, "its threads write into extranonce1");
 }
 
+#[test]
+fn a_pool_that_counts_each_solution_gets_them_all() {
+    let options = Options::default().with_second_solutions(true);
+    for (scenario, solutions) in [("len4", 9), ("len18", 10), ("pool2", 11), ("solo", 6)] {
+        assert_eq!(judged_by(options, scenario), (solutions, 0, 0), "{scenario}");
+    }
+}
+
 /// The pool's side of the sessions whose extranonce1 is too long.
 #[test]
-fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
-    for (scenario, length, reason) in [
-        ("len18", 18, "runs out of nonces"),
+fn a_pool_that_leaves_too_little_is_refused_unless_nothing_is_to_be_split_off() {
+    for (scenario, length, remark) in [
+        ("len18", 18, "a thread would run out of nonces"),
         ("len19", 19, "thread's number into byte 19"),
         ("len20", 20, "thread's number into byte 19"),
     ] {
@@ -228,13 +246,23 @@ fn a_pool_that_leaves_too_little_is_refused_with_the_reason() {
             let recorded = recorded(scenario);
             pool.handle_line(recorded.subscribed.to_string().as_bytes(), now);
             pool.handle_line(recorded.notify.to_string().as_bytes(), now);
-            let down = std::iter::from_fn(|| pool.poll_event()).find_map(|event| match event {
-                UpstreamEvent::Down(reason) => Some(reason),
+            let events = std::iter::from_fn(|| pool.poll_event());
+            let mut ends = events.filter_map(|event| match event {
+                UpstreamEvent::Down(DownReason::NoRoom(error)) => Some(Err(error)),
+                UpstreamEvent::Notice(Notice::Ground { split, .. }) => Some(Ok(split)),
                 _ => None,
             });
-            let Some(DownReason::NoRoom(error)) = down else { panic!("{scenario}: {down:?}") };
-            assert_eq!((error.extranonce1, error.extranonce2), (length, 32 - length));
-            assert!(error.to_string().contains(reason), "{error}");
+            match (prefix_bytes, ends.next()) {
+                (None, Some(Err(error))) => {
+                    assert_eq!((error.extranonce1, error.extranonce2), (length, 32 - length));
+                    assert!(error.to_string().contains("use another server"), "{error}");
+                }
+                (Some(0), Some(Ok(split))) => {
+                    assert_eq!((split.prefix_bytes, split.rig_extranonce2), (0, 32 - length));
+                    assert!(split.remark.as_ref().unwrap().contains(remark), "{split:?}");
+                }
+                other => panic!("{scenario}: {other:?}"),
+            }
         }
     }
 }

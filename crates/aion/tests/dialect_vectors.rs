@@ -148,7 +148,7 @@ fn difficulties_of_pools_and_rigs() {
         assert_eq!(dialect().rig_target(&job, number), expected);
         assert_eq!(dialect().rig_difficulty(&job, &expected), number);
     }
-    let options = Options { difficulty_scale: Some(DifficultyScale::Node), ..Options::default() };
+    let options = Options::default().with_difficulty_scale(DifficultyScale::Node);
     let four = ShareTarget::Difficulty(Difficulty::new(4.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(four) };
     let target = Aion::new(options).pool_target(&job, &announced).surely(Habits::default());

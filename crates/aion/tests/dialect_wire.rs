@@ -7,7 +7,9 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::share::Share;
+use orepass_aion::equihash::Scratch;
+use orepass_aion::job::Job;
+use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_stratum::dialect::{
     Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling, Wanted,
@@ -74,7 +76,7 @@ fn what_rigs_are_told() {
 
 #[test]
 fn a_job_is_told_as_clean_where_a_rig_must_not_miss_it() {
-    let hard = Aion::new(Options { soft_jobs: false, ..Options::default() });
+    let hard = Aion::new(Options::default().with_soft_jobs(false));
     let calm = Telling {
         first: false,
         new_epoch: false,
@@ -147,7 +149,7 @@ fn what_the_pool_is_told() {
     let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
     let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
     assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
-    let silent = Options { protocol_version: ProtocolVersion::NULL, ..Options::default() };
+    let silent = Options::default().with_protocol_version(ProtocolVersion::NULL);
     let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
     assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
@@ -162,7 +164,7 @@ fn what_the_pool_is_told() {
         dialect().put_submit(9, "0xa0.\"rig\"", &job, &[0x2f, 1], &share, out);
     });
     assert_eq!(sent, json!({"id": 9, "method": "mining.submit", "params": expected}));
-    let bare = Aion::new(Options { solution_prefix: false, ..Options::default() });
+    let bare = Aion::new(Options::default().with_solution_prefix(false));
     let sent = written(|out| bare.put_submit(9, "w", &job, &[], &share, out));
     assert_eq!(sent["params"][4], vector(BLOCK)["solution"]);
 
@@ -171,7 +173,7 @@ fn what_the_pool_is_told() {
     assert_eq!(dialect().pace(), Some(Pace { bytes: 9_600, submits: 3 }));
     assert!(3 * sent.len() <= 9_600, "{}", sent.len());
     assert_eq!(dialect().open_jobs(), OpenJobs { count: 8, linger: Some(Duration::MAX) });
-    let short = Aion::new(Options { open_for: Some(Duration::ZERO), ..Options::default() });
+    let short = Aion::new(Options::default().with_open_for(Duration::ZERO));
     assert_eq!(short.open_jobs(), OpenJobs { count: 8, linger: Some(Duration::ZERO) });
 }
 
@@ -202,6 +204,8 @@ fn a_bad_submit_names_its_field() {
         assert!(reject.reason.starts_with(expected), "{reject}");
         assert!(reject.reason.chars().count() < 180, "{reject}");
         assert_eq!(reject.code, RejectCode::Other);
+        let sized = reject.wrong_size.map(|size| size.told);
+        assert_eq!(sized, reject.reason.contains("this rig was told").then_some(24), "{reject}");
     }
     for count in [0, 1, 4, 6, 12] {
         let reject = parse(json!(vec!["00"; count])).unwrap_err();
@@ -251,6 +255,33 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
 }
 
 #[test]
+fn a_share_is_judged_by_its_hash_first_and_by_its_solution_where_that_is_good() {
+    let row = vector(BLOCK);
+    let (job, share) = (notify(&real()).unwrap(), parse(good()).unwrap());
+    let extranonce1 = const_hex::decode(&text(&row, "nonce")[..16]).unwrap();
+    let mut scratch = Scratch::default();
+    let mut judge = |job: &Job, share: &Share, target: &Target| {
+        let judged = share::judge(job, &extranonce1, share, target, &mut scratch);
+        judged.map(|judged| (judged.hash.to_string(), judged.meets_target, judged.block))
+    };
+    let hash = text(&row, "pow_hash").to_owned();
+    let edge = Target::from_hex(&hash).unwrap();
+    let with = |meets, block| Ok((hash.clone(), meets, block));
+    assert_eq!(judge(&job, &share, &Target::MAX), with(true, Some(true)));
+    assert_eq!(judge(&job, &share, &edge), with(false, None), "its solution was not looked at");
+    let harder = Job { target: edge, ..job.clone() };
+    assert_eq!(judge(&harder, &share, &Target::MAX), with(true, Some(false)));
+    assert_eq!(judge(&harder, &share, &edge), with(false, Some(false)));
+    assert_eq!(share::hash(&job, &extranonce1, &share).unwrap().to_string(), hash);
+    let mut bad = share;
+    bad.solution[7] ^= 1;
+    let refused = judge(&job, &bad, &Target::MAX).unwrap_err();
+    assert!(refused.reason.starts_with("invalid solution: "), "{refused}");
+    assert!(judge(&job, &bad, &Target::ZERO).is_ok());
+    assert!(share::hash(&job, &extranonce1[1..], &bad).is_err());
+}
+
+#[test]
 fn the_head_of_a_submit() {
     let params = raw(good());
     let head = dialect().submit_head(&params).unwrap();
@@ -296,7 +327,7 @@ fn the_pools_target_is_what_it_announced_last() {
     assert_eq!(wanted.doubt(unknown).map(|(habit, _)| habit), Some(Habit::NotifyTarget));
     for (option, surely) in [(NotifyTarget::Network, target(7)), (NotifyTarget::Share, job.target)]
     {
-        let told = Aion::new(Options { notify_target: Some(option), ..Options::default() });
+        let told = Aion::new(Options::default().with_notify_target(option));
         let announced =
             Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
         assert_eq!(told.pool_target(&job, &announced), Wanted::sure(surely));

@@ -129,7 +129,7 @@ impl Share {
     }
 
     fn hash(&self) -> [u8; 32] {
-        share_hash(&self.header, &self.nonce, &self.solution)
+        *share_hash(&self.header, &self.nonce, &self.solution).as_be_bytes()
     }
 }
 

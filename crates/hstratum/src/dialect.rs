@@ -144,10 +144,7 @@ impl Dialect for Hstratum {
     }
 
     fn checkable(&self, job: &Job) -> bool {
-        match job {
-            Job::Deployed(_) => true,
-            Job::Seed(job) => job.merkle_root().is_some(),
-        }
+        job.checkable().is_ok()
     }
 
     fn check(
@@ -164,8 +161,9 @@ impl Dialect for Hstratum {
             share::check_size(job, extranonce1.as_bytes(), share)?;
             return Ok(Checked::Unchecked);
         }
-        let hash = share::hash(job, extranonce1.as_bytes(), share)?;
-        if !self.meets(&hash, easiest) {
+        let judged = share::judge(job, extranonce1.as_bytes(), share, easiest)?;
+        let hash = judged.hash;
+        if !judged.meets_target {
             return Err(Reject::low_difficulty(format!(
                 "high-hash: {hash} is above the target {easiest}"
             )));

@@ -37,8 +37,9 @@ fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
 
 fn target(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
     let value = first(params).unwrap_or(params);
-    let target = Field::new("target", value).hash()?;
-    Ok(PoolEvent::Target(Target::from_be_bytes(target)))
+    let field = Field::new("target", value);
+    let target = Target::from_hex(&field.text()?).map_err(|_| field.wrong("64 hex digits"))?;
+    Ok(PoolEvent::Target(target))
 }
 
 fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {

@@ -10,9 +10,9 @@ use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
 use serde_json::value::RawValue;
 
-pub use self::deployed::DeployedJob;
+pub use self::deployed::{DeployedJob, DeployedParts};
 pub(crate) use self::seed::list as seed_list;
-pub use self::seed::{MAX_TRANSACTIONS, SeedJob};
+pub use self::seed::{MAX_TRANSACTIONS, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use crate::field::{Field, Wrong};
 
 /// The longest job id of a pool, in bytes.
@@ -35,7 +35,7 @@ pub type PoolJobId = ArrayString<MAX_JOB_ID>;
 /// assert_eq!((job.id(), job.time()), ("7", 0x5e49_aa25));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Job {
     /// 9 or 10 parameters: what every pool on mainnet sends. The extranonce is in the header.
     Deployed(DeployedJob),
@@ -68,8 +68,8 @@ impl Job {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Deployed(job) => &job.id,
-            Self::Seed(job) => &job.id,
+            Self::Deployed(job) => &job.parts().id,
+            Self::Seed(job) => &job.parts().id,
         }
     }
 
@@ -77,8 +77,8 @@ impl Job {
     #[must_use]
     pub const fn prev_block(&self) -> &[u8; 32] {
         match self {
-            Self::Deployed(job) => &job.prev_block,
-            Self::Seed(job) => &job.prev_block,
+            Self::Deployed(job) => &job.parts().prev_block,
+            Self::Seed(job) => &job.parts().prev_block,
         }
     }
 
@@ -86,8 +86,8 @@ impl Job {
     #[must_use]
     pub const fn time(&self) -> u64 {
         match self {
-            Self::Deployed(job) => job.time,
-            Self::Seed(job) => job.time,
+            Self::Deployed(job) => job.parts().time,
+            Self::Seed(job) => job.parts().time,
         }
     }
 
@@ -95,15 +95,26 @@ impl Job {
     #[must_use]
     pub const fn bits(&self) -> u32 {
         match self {
-            Self::Deployed(job) => job.bits,
-            Self::Seed(job) => job.bits,
+            Self::Deployed(job) => job.parts().bits,
+            Self::Seed(job) => job.parts().bits,
+        }
+    }
+
+    /// Whether its shares can be checked: always those of deployed jobs.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn checkable(&self) -> Result<(), Uncheckable> {
+        match self {
+            Self::Deployed(_) => Ok(()),
+            Self::Seed(job) => job.checkable(),
         }
     }
 
     /// Whether the pool told the hash of a mask: jobs of 10 fields.
     #[must_use]
     pub const fn tells_mask(&self) -> bool {
-        matches!(self, Self::Deployed(job) if job.sent_mask_hash.is_some())
+        matches!(self, Self::Deployed(job) if job.parts().mask_hash.is_some())
     }
 
     /// The target that a share's hash must meet to be a block, where that can be told from the
@@ -129,8 +140,20 @@ impl Job {
     /// says so.
     #[must_use]
     pub fn supersedes(&self, old: &Self) -> bool {
-        let clean = matches!(self, Self::Seed(job) if job.clean);
+        let clean = matches!(self, Self::Seed(job) if job.parts().clean);
         clean || self.prev_block() != old.prev_block()
+    }
+}
+
+impl From<DeployedJob> for Job {
+    fn from(job: DeployedJob) -> Self {
+        Self::Deployed(job)
+    }
+}
+
+impl From<SeedJob> for Job {
+    fn from(job: SeedJob) -> Self {
+        Self::Seed(job)
     }
 }
 
@@ -144,9 +167,8 @@ fn job_id<'a>(field: Field<'a>) -> Result<PoolJobId, Wrong<'a>> {
     PoolJobId::from(&field.text()?).map_err(|_| field.wrong("a string of up to 64 bytes"))
 }
 
-/// The block target's compact form. A value that no target has would make every comparison
-/// meaningless, so it is refused here.
-fn bits<'a>(field: Field<'a>) -> Result<u32, Wrong<'a>> {
-    let bits = field.hex_u32()?;
-    Target::from_compact(bits).map(|_| bits).ok_or_else(|| field.wrong("a compact target"))
+/// A block target's compact form that no target has would make every comparison meaningless.
+fn check_bits(bits: u32) -> Result<(), ParseError> {
+    let wrong = || ParseError::field("bits", "a compact target", &format!("\"{bits:08x}\""));
+    Target::from_compact(bits).map(|_| ()).ok_or_else(wrong)
 }

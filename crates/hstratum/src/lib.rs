@@ -50,6 +50,9 @@ pub mod share;
 pub mod split;
 pub mod subscribe;
 
+// What stands in public signatures, so that nobody has to find the version that fits.
+pub use {arrayvec, serde_json};
+
 pub use dialect::Hstratum;
 pub use options::{Options, SplitMode};
 pub use scale::DifficultyScale;

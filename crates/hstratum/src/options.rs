@@ -8,7 +8,17 @@ use thiserror::Error;
 use crate::scale::DifficultyScale;
 
 /// The options of one pool.
+///
+/// ```
+/// use orepass_hstratum::{DifficultyScale, Options, SplitMode};
+///
+/// let options = Options::default()
+///     .with_split(SplitMode::Narrow)
+///     .with_difficulty_scale(DifficultyScale::Hstratum);
+/// assert_eq!((options.split, options.open_jobs), (SplitMode::Narrow, 6));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// How the extranonce is divided.
     pub split: SplitMode,
@@ -34,6 +44,36 @@ impl Default for Options {
             rig_difficulty_scale: None,
             open_jobs: OPEN_JOBS,
         }
+    }
+}
+
+impl Options {
+    /// With another way to divide the extranonce.
+    #[must_use]
+    pub const fn with_split(mut self, split: SplitMode) -> Self {
+        self.split = split;
+        self
+    }
+
+    /// With what the pool means by a difficulty; `None` for what its generation means.
+    #[must_use]
+    pub fn with_difficulty_scale(mut self, scale: impl Into<Option<DifficultyScale>>) -> Self {
+        self.difficulty_scale = scale.into();
+        self
+    }
+
+    /// With what the rigs mean by a difficulty; `None` for what the pool means.
+    #[must_use]
+    pub fn with_rig_difficulty_scale(mut self, scale: impl Into<Option<DifficultyScale>>) -> Self {
+        self.rig_difficulty_scale = scale.into();
+        self
+    }
+
+    /// With another number of jobs that the pool takes shares for.
+    #[must_use]
+    pub const fn with_open_jobs(mut self, open_jobs: usize) -> Self {
+        self.open_jobs = open_jobs;
+        self
     }
 }
 

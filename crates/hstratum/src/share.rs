@@ -8,6 +8,7 @@ use orepass_stratum::dialect::SubmitHead;
 use orepass_stratum::error::Reject;
 use orepass_stratum::rpc::{self, Hex};
 use orepass_stratum::target::{PowHash, Target};
+pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
 
 use crate::coinbase::Coinbase;
@@ -78,7 +79,7 @@ impl Share {
     ///
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is one of them.
+    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
     pub fn parse(job: &Job, extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
         let (fields, count) = fields(params)?;
         let &[_, _, extranonce2, time, nonce, ref mask @ ..] = &fields[..] else {
@@ -112,7 +113,10 @@ impl Share {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.extranonce2(), self.time, self.nonce).hash(&mut hasher);
+        // What is hashed is filled up with zeros, so they make no difference.
+        let extranonce2 = self.extranonce2();
+        let len = extranonce2.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        (&extranonce2[..len], self.time, self.nonce).hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -132,19 +136,9 @@ pub fn submit_head(params: &RawValue) -> Result<SubmitHead<'_>, Reject> {
     })
 }
 
-/// A share measured against a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
-    /// Its hash.
-    pub hash: PowHash,
-    /// Whether the hash is at or below the target.
-    pub meets_target: bool,
-    /// Whether it is a block; `None` under a mask that only the pool knows.
-    pub block: Option<bool>,
-}
-
-/// Computes a share's hash and compares it. `extranonce1` is the one that the miner was told; the
-/// share's time is not looked at, see [`check_time`].
+/// Computes a share's hash and compares it: it must be at or below `target`. `extranonce1` is the
+/// one that the miner was told; the share's time is not looked at, see [`check_time`]. Under a
+/// mask that only the pool knows it cannot be told whether the share is a block.
 ///
 /// ```
 /// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
@@ -163,7 +157,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// A [`Reject`] when no header can be built: the extranonce does not fit, the nonce is of the
-/// other generation, or the job's roots are not known.
+/// other generation, or the job is [`Uncheckable`](crate::job::Uncheckable).
 pub fn judge(
     job: &Job,
     extranonce1: &[u8],
@@ -182,6 +176,7 @@ pub fn judge(
 /// As of [`judge`].
 pub fn hash(job: &Job, extranonce1: &[u8], share: &Share) -> Result<PowHash, Reject> {
     check_size(job, extranonce1, share)?;
+    job.checkable().map_err(|why| Reject::invalid(why.to_string()))?;
     let time = share.time.into();
     let hash = match (job, &share.nonce) {
         (Job::Deployed(job), Nonce::Deployed(nonce)) => job
@@ -192,7 +187,7 @@ pub fn hash(job: &Job, extranonce1: &[u8], share: &Share) -> Result<PowHash, Rej
             .map(|header| pow::seed_hash(&header.prehead(), nonce)),
         _ => return Err(Reject::invalid("the nonce is of another generation than the job")),
     };
-    hash.ok_or_else(|| Reject::invalid("the job's transactions are not known"))
+    hash.ok_or_else(|| Reject::invalid("no header can be built"))
 }
 
 /// The header that a share's hash is made of: 236 bytes with the mask left at zero, or 240 bytes
@@ -287,22 +282,27 @@ fn read_extranonce2(value: &RawValue, told: usize) -> Result<([u8; EXTRA_NONCE_S
         return Err(field.wrong("an even number of hex digits").into());
     }
     let size = text.len() / 2;
-    let mut bytes = [0; EXTRA_NONCE_SIZE];
-    match bytes.get_mut(..size).filter(|_| size == told) {
-        Some(bytes) => decode(&text, bytes).ok_or_else(|| field.wrong("hex"))?,
-        None => {
-            let shown = orepass_stratum::error::shown(&text);
-            return Err(Reject::invalid(format!(
-                "extranonce2 is {size} bytes (\"{shown}\"), this rig was told {told}"
-            )));
-        }
+    if size != told {
+        return Err(Reject::wrong_size(size, told, &text));
     }
+    let mut bytes = [0; EXTRA_NONCE_SIZE];
+    let own = bytes.get_mut(..size).and_then(|own| decode(&text, own));
+    own.ok_or_else(|| field.wrong("no longer than the header's 24 bytes"))?;
     Ok((bytes, size as u8))
 }
 
 /// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix` and then
 /// the share's own. The nonce has its plain form, and the mask is there when the miner sent it.
-pub(crate) fn submit<'a>(
+///
+/// ```
+/// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
+/// fn line(job: &Job) -> Option<String> {
+///     let found = Share::new(&[0, 0, 0, 1], 0x5e49_aa25, Nonce::Deployed(7))?;
+///     let params = share::submit("account.rig", job, &[], &found);
+///     Some(format!(r#"{{"id":4,"method":"mining.submit","params":{params}}}"#))
+/// }
+/// ```
+pub fn submit<'a>(
     worker: &'a str,
     job: &'a Job,
     prefix: &'a [u8],

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use orepass_hstratum::job::Job;
+use orepass_hstratum::job::{Job, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use orepass_hstratum::merkle;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_stratum::dialect::{Checked, Dialect};
@@ -131,4 +131,46 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     let long = Share::new(&[0; 5], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
     assert!(check(&long).is_err());
     assert_eq!(dialect().header(&job, &en1("00000000"), &share), None);
+}
+
+#[test]
+fn a_seed_job_of_other_parts_has_other_roots() {
+    for row in &vectors("seed_generation") {
+        let Job::Seed(read) = notify(&row["params"]).unwrap() else { panic!("{row}") };
+        let made = SeedJob::new(read.parts().clone()).unwrap();
+        assert_eq!((made.parts(), made.merkle_root()), (read.parts(), read.merkle_root()));
+        assert_eq!(made.transactions(), read.transactions());
+        assert_eq!(made.notify("7", true).to_string(), read.notify("7", true).to_string());
+        let txid = *made.coinbase().unwrap().txid();
+        let parts = SeedParts { leaves: Some(Box::new([[7; 32]])), ..made.into_parts() };
+        let other = SeedJob::new(parts).unwrap();
+        let root = merkle::node(&merkle::leaf(&txid), &[7; 32]);
+        assert_eq!(other.merkle_root(), Some(&root));
+        let parts = SeedParts { coinbase2: Box::new([1]), ..other.into_parts() };
+        let broken = SeedJob::new(parts).unwrap();
+        assert!(matches!(broken.checkable(), Err(Uncheckable::Coinbase(_))));
+        assert_eq!((broken.merkle_root(), broken.transactions()), (None, None));
+    }
+}
+
+#[test]
+fn a_pool_tells_its_own_job_the_transactions_without_json() {
+    let row = &vectors("seed_generation")[1];
+    let Job::Seed(job) = notify(&row["params"]).unwrap() else { panic!("{row}") };
+    assert_eq!(job.checkable(), Err(Uncheckable::Transactions));
+    let txids: Box<[[u8; 32]]> = row["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|txid| const_hex::decode_to_array(txid.as_str().unwrap()).unwrap())
+        .collect();
+    let branches = job.parts().branches.len();
+    let few = job.set_transactions(Box::default()).unwrap_err();
+    assert_eq!(few, WrongTransactions::Count { found: 0, branches });
+    job.set_transactions(txids.clone()).unwrap();
+    assert_eq!((job.checkable(), job.transactions()), (Ok(()), Some(&*txids)));
+    let leaves: Box<[[u8; 32]]> = txids.iter().rev().map(merkle::leaf).collect();
+    let parts = SeedParts { leaves: Some(leaves), ..job.into_parts() };
+    let swapped = SeedJob::new(parts).unwrap().set_transactions(txids).unwrap_err();
+    assert_eq!(swapped, WrongTransactions::Leaves);
 }

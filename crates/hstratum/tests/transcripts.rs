@@ -8,7 +8,7 @@ mod support;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use orepass_hstratum::{Hstratum, Options};
+use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::PoolError;
@@ -24,8 +24,7 @@ struct Seen {
 }
 
 fn replay(name: &str) -> Seen {
-    let options =
-        Options { difficulty_scale: Some("hstratum".parse().unwrap()), ..Options::default() };
+    let options = Options::default().with_difficulty_scale(DifficultyScale::Hstratum);
     let dialect = Hstratum::new(options);
     let mut given: Option<Subscribed> = None;
     let mut announced = Announced::default();

@@ -151,7 +151,7 @@ fn shares_of_the_seed_generation() {
 
         let (one, two) = (extranonce1.as_bytes(), share.extranonce2());
         let coinbase = seed.coinbase().unwrap();
-        let whole = [&seed.coinbase1, one, two, &seed.coinbase2].concat();
+        let whole = [&seed.parts().coinbase1, one, two, &seed.parts().coinbase2].concat();
         assert_eq!(whole, hex(row, "coinbase_hex"));
         assert_eq!(*coinbase.txid(), hash(row, "coinbase_txid"));
         assert_eq!(coinbase.witness_hash(one, two), hash(row, "coinbase_witness_data_hash"));

@@ -10,7 +10,7 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, Refusal, ShareTarget};
-use orepass_stratum::error::{Reject, RejectCode};
+use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
@@ -99,7 +99,7 @@ fn a_clean_flag_may_be_quoted() {
         let mut params = seed(0);
         params[11] = flag.clone();
         let Job::Seed(job) = notify(&params).unwrap() else { panic!("{params}") };
-        assert_eq!(job.clean, clean);
+        assert_eq!(job.parts().clean, clean);
         let mut params = real();
         params.as_array_mut().unwrap().push(flag);
         assert!(dialect().same_work(&notify(&params).unwrap(), &notify(&real()).unwrap()));
@@ -127,7 +127,7 @@ fn work_differs_by_every_field_but_id_and_time() {
             };
             let other = notify(&other).unwrap();
             assert_eq!(dialect().same_work(&job, &other), outside.contains(&index), "{index}");
-            let clean = matches!(&other, Job::Seed(seed) if seed.clean);
+            let clean = matches!(&other, Job::Seed(seed) if seed.parts().clean);
             assert_eq!(dialect().supersedes(&job, &other), index == 1 || clean, "{index}");
         }
     }
@@ -275,10 +275,12 @@ fn an_extranonce2_of_another_length_is_told_with_both() {
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", "73a37ddb"]));
     let reject = dialect().parse_share(&job, 3, &params).unwrap_err();
     assert_eq!(reject.reason, "extranonce2 is 4 bytes (\"00000001\"), this rig was told 3");
+    assert_eq!(reject.wrong_size, Some(WrongSize { found: 4, told: 3 }));
     assert_eq!(reject.code, RejectCode::Other);
     let long = raw(json!(["r", "1", "00".repeat(500), "5e49aa25", "73a37ddb"]));
     let reject = dialect().parse_share(&job, 500, &long).unwrap_err();
-    assert!(reject.reason.starts_with("extranonce2 is 500 bytes"), "{reject}");
+    assert!(reject.reason.contains("expected no longer than the header's 24 bytes"), "{reject}");
+    assert_eq!(reject.wrong_size, None, "no other length was told");
 }
 
 #[test]
@@ -325,10 +327,8 @@ fn times_are_bounded_by_the_job_alone() {
 fn the_pools_target_depends_on_scale_and_generation() {
     let (deployed, masked, seed) =
         (notify(&real()).unwrap(), notify(&masked()).unwrap(), notify(&seed(0)).unwrap());
-    let hstratum = Hstratum::new(Options {
-        difficulty_scale: Some(DifficultyScale::Hstratum),
-        ..Options::default()
-    });
+    let hstratum =
+        Hstratum::new(Options::default().with_difficulty_scale(DifficultyScale::Hstratum));
     let none = Announced::default();
     let regtest = Target::from_compact(0x207f_ffff).unwrap();
     let target = |bits| Target::from_compact(bits).unwrap();
@@ -368,7 +368,7 @@ fn the_pools_target_depends_on_scale_and_generation() {
 fn difficulties_are_told_on_the_rigs_scale() {
     let job = notify(&real()).unwrap();
     let told = |rig: Option<DifficultyScale>, bits: u32| {
-        let dialect = Hstratum::new(Options { rig_difficulty_scale: rig, ..Options::default() });
+        let dialect = Hstratum::new(Options::default().with_rig_difficulty_scale(rig));
         let mut out = bytes::BytesMut::new();
         let target = Target::from_compact(bits).unwrap();
         dialect.put_target(&job, &target, &mut out);
@@ -395,10 +395,11 @@ fn fingerprints_tell_shares_apart() {
     let one = share(&[0, 1], 2, 3);
     assert_eq!(one, share(&[0, 1], 2, 3));
     for other in
-        [share(&[1, 1], 2, 3), share(&[0, 1, 0], 2, 3), share(&[0, 1], 3, 3), share(&[0, 1], 2, 4)]
+        [share(&[1, 1], 2, 3), share(&[0, 0, 1], 2, 3), share(&[0, 1], 3, 3), share(&[0, 1], 2, 4)]
     {
         assert_ne!(one, other);
     }
+    assert_eq!(one, share(&[0, 1, 0], 2, 3), "the header is filled up with zeros");
     assert_eq!(one.nonce, None);
 }
 

@@ -2,6 +2,38 @@
 //!
 //! [`registry::Registry`] is where a dialect is added, and [`main_with`] is the whole program.
 //! The rest is public for tests and tools; start with [`config::Config`].
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use orepass::registry::Registry;
+//!
+//! fn main() -> ExitCode {
+//!     // Registry::default().with::<MyCoin>() has one more coin.
+//!     orepass::main_with(&Registry::default())
+//! }
+//! ```
+//!
+//! A tool that looks at configs:
+//!
+//! ```
+//! use orepass::config::Config;
+//! use orepass::registry::Registry;
+//!
+//! let text = r#"
+//!     [[route]]
+//!     name = "hns"
+//!     dialect = "hstratum"
+//!     listen = ["[::]:3008"]
+//!     [[route.pool]]
+//!     url = "stratum+tcp://pool.example:3008"
+//!     user = "account.{worker}"
+//! "#;
+//! let config = Config::parse("orepass.toml", text)?;
+//! Registry::default().check(&config)?;
+//! assert_eq!(config.capacity(), 4000);
+//! # Ok::<(), orepass::config::ConfigError>(())
+//! ```
 
 pub mod cli;
 pub mod clock;

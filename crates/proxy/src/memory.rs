@@ -233,6 +233,7 @@ impl RouteMemory {
         self.firmwares().update(worker.into(), |known| {
             let new = || FirmwareState {
                 agent: Arc::default(),
+                address: None,
                 alone: Arc::default(),
                 set_extranonce: None,
                 shares: false,

@@ -37,6 +37,12 @@ pub trait FromConfig: Dialect {
     /// # Errors
     /// Everything that is wrong with the values.
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError>;
+
+    /// Why shares of a job that is not [`checkable`](Dialect::checkable) cannot be judged, and what
+    /// `orepass verify` must be given beside it.
+    fn uncheckable(&self, _job: &Self::Job) -> String {
+        "shares of this job cannot be checked".into()
+    }
 }
 
 /// The habits of pools that every dialect leaves open; the others are options of the dialect.

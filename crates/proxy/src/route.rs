@@ -39,8 +39,8 @@ use channel::Channel;
 use channel::log::Said;
 use seats::Pacer;
 
-pub(crate) use known::Needs;
 pub use known::Profile;
+pub(crate) use known::{Needs, Rig};
 pub use listener::Full;
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
@@ -226,7 +226,7 @@ impl<D: Dialect> Route<D> {
             assignment: Mutex::new(Assignment::new(config.pools.len())),
             plan: watch::Sender::new(0),
             happened: Notify::new(),
-            known: Known::new(config.profiles.clone(), config.memory.clone()),
+            known: Known::new(config.profiles.clone(), config.memory.clone(), now()),
             downstream: Arc::new(DownstreamConfig {
                 await_welcome: true,
                 ..config.downstream.clone()

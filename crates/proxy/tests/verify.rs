@@ -91,6 +91,39 @@ fn a_share_below_its_target_is_refused_with_hash_and_target() {
     assert_eq!(verify_one(&request).0["ok"], true, "256 times easier");
 }
 
+/// A power of two whose decimal a reader that rounds badly takes for its neighbour.
+#[test]
+fn a_difficulty_is_read_to_the_last_bit_as_in_a_live_session() {
+    let (mut request, _) = mainnet();
+    request["options"] = json!({ "difficulty_scale": "powlimit" });
+    damage(&mut request["submit"][4]);
+    for (difficulty, target) in [
+        ("1.1641532182693481e-10", format!("01fffe{}", "0".repeat(58))),
+        ("\"1.1641532182693481e-10\"", format!("01fffe{}", "0".repeat(58))),
+        ("0.1", "0000000009fff5ffffffffd800280000".to_owned()),
+    ] {
+        request["difficulty"] = Value::Null;
+        let line = format!("{request}\n");
+        let line = line.replace("\"difficulty\":null", &format!("\"difficulty\":{difficulty}"));
+        let (answers, _) = verify(line.as_bytes());
+        let reason = answers[0]["reason"].as_str().unwrap();
+        let told = reason.rsplit(' ').next().unwrap();
+        assert_eq!(told[..32], target[..32], "{difficulty}: {reason}");
+    }
+    for (wrong, expected) in [
+        (json!(0), "difficulty is 0, expected a number above zero"),
+        (json!("x"), "difficulty is \"x\", expected a number above zero"),
+        (json!([1]), "difficulty is [1], expected a number above zero"),
+    ] {
+        request["difficulty"] = wrong;
+        assert_eq!(verify_one(&request).0["reason"], expected);
+    }
+    request["difficulty"] = json!(1);
+    request["target"] = json!("f".repeat(64));
+    let (answer, _) = verify_one(&request);
+    assert_eq!(answer["reason"], "give the difficulty or the target, not both");
+}
+
 #[test]
 fn the_target_may_be_given_itself() {
     let (mut request, vector) = mainnet();
@@ -99,7 +132,11 @@ fn the_target_may_be_given_itself() {
     request["target"] = json!("00000000cce0362e64a7c40b39967d0b42a71f3984a68e8636ae4bd8ac86801d");
     assert_eq!(verify_one(&request).0["code"], 23);
     request["target"] = json!("00");
-    assert_eq!(verify_one(&request).0["code"], 20);
+    let (answer, _) = verify_one(&request);
+    assert_eq!(answer["code"], 20);
+    assert_eq!(answer["reason"], "target is \"00\", expected 64 hex digits");
+    request["target"] = json!("0".repeat(64));
+    assert_eq!(verify_one(&request).0["code"], 23, "no hash is that low");
 }
 
 /// Another digit in the place of a hex string's last.
@@ -216,6 +253,55 @@ fn jobs_that_need_transaction_ids_say_so() {
 }
 
 #[test]
+fn a_coinbase_that_cannot_be_read_is_named_and_no_transactions_are_asked_for() {
+    let vectors = vectors();
+    for vector in vectors["seed_generation"].as_array().unwrap() {
+        let mut notify = vector["params"].clone();
+        let whole = notify[2].as_str().unwrap().to_owned();
+        notify[2] = json!(whole[..whole.len() - 2]);
+        let mut request = json!({
+            "dialect": "hstratum",
+            "notify": notify,
+            "extranonce1": vector["extranonce1"],
+            "submit": [
+                "account.rig",
+                vector["params"][0],
+                vector["extranonce2"],
+                vector["ntime"],
+                vector["nonce"],
+            ],
+        });
+        let expected = "the job's coinbase transaction cannot be read: ";
+        for _ in 0..2 {
+            let (answer, code) = verify_one(&request);
+            assert_eq!((&answer["ok"], code), (&json!(false), 1), "{answer}");
+            assert!(answer["reason"].as_str().unwrap().starts_with(expected), "{answer}");
+            if vector["transactions"].is_array() {
+                request["transactions"] = vector["transactions"].clone();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_extranonce2_of_any_length_is_found_out_and_what_else_is_wrong_is_named() {
+    let (good, _) = mainnet();
+    let refused = |extranonce2: &str, time: &str| {
+        let mut request = good.clone();
+        request["submit"][2] = json!(extranonce2);
+        request["submit"][3] = json!(time);
+        verify_one(&request).0["reason"].as_str().unwrap().to_owned()
+    };
+    for size in [0, 1, 4, 20] {
+        let extranonce2 = "ab".repeat(size);
+        assert!(refused(&extranonce2, "5e49aa25").contains("misses the target"), "{size}");
+        assert!(refused(&extranonce2, "now").starts_with("ntime is \"now\""), "{size}");
+    }
+    assert!(refused(&"ab".repeat(21), "5e49aa25").contains("exceed the header's 24"));
+    assert!(refused(&"ab".repeat(25), "5e49aa25").contains("no longer than the header's 24"));
+}
+
+#[test]
 fn lines_that_are_no_shares_do_not_stop_the_rest() {
     let (good, _) = mainnet();
     let long = "x".repeat(1024 * 1024 + 1);
@@ -231,8 +317,24 @@ fn lines_that_are_no_shares_do_not_stop_the_rest() {
 
     let (answers, code) = verify(b"\xff\n");
     assert_eq!((answers.len(), code), (1, 1));
-    let (answers, code) = verify(b"");
-    assert_eq!((answers.len(), code), (0, 0));
+}
+
+#[test]
+fn an_empty_input_is_said_to_be_empty_and_fails() {
+    for empty in [&b""[..], b"\n", b" \n\n"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
+            .arg("verify")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(empty).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+        assert!(said.contains("there is no share to judge: the input is empty"), "{said}");
+    }
 }
 
 #[test]

@@ -116,6 +116,32 @@ fn targets_are_compared_strictly() {
     }
 }
 
+/// Miningcore's forks send zeros for difficulty 1, and the node-based servers a target in the place
+/// of a difficulty; a live session understands both.
+#[test]
+fn targets_mean_what_they_mean_in_a_live_session() {
+    let vectors = vectors();
+    let good = request(&vectors["valid"][13], 8);
+    let zeros = "0".repeat(64);
+    let with = |place: &str, value: Value| {
+        let mut request = good.clone();
+        request["notify"][2] = json!(format!("{}1", &zeros[1..]));
+        request[place] = value;
+        request
+    };
+    let (answers, _) = verify(&[
+        with("target", json!(zeros)),
+        with("difficulty", json!(1)),
+        with("difficulty", json!(zeros)),
+        with("difficulty", json!("f".repeat(64))),
+        with("difficulty", json!(format!("{}2", &zeros[1..]))),
+        with("target", json!(1)),
+    ]);
+    let ok: Vec<_> = answers.iter().map(|answer| answer["ok"] == true).collect();
+    assert_eq!(ok, [true, true, true, true, false, false]);
+    assert_eq!(answers[5]["reason"], "target is 1, expected a string");
+}
+
 #[test]
 fn what_the_submit_lacks_is_named() {
     let vectors = vectors();

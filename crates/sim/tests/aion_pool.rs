@@ -9,8 +9,9 @@ use std::sync::Arc;
 use common::Client;
 use common::aion::{HEADER, array, config, login, scenario, solutions_of, submit};
 use orepass_sim::aion::{AionPool, Family};
+use orepass_sim::coin::PoolCoin;
 use orepass_sim::pool::{Fault, Pool, PoolConfig};
-use orepass_stratum::target::Difficulty;
+use orepass_stratum::target::{Difficulty, PowHash};
 use serde_json::{Value, json};
 
 /// A nonce of which three solutions were recorded.
@@ -188,7 +189,8 @@ async fn a_miningcore_pool_says_things_in_its_order() {
     let notify = client.text().await;
     let told = call("notify", format!("\"00000001\",true,\"{network}\",\"{HEADER}\""));
     assert_eq!(notify, told);
-    assert_eq!(client.text().await, call("set_target", format!("\"{}\"", "f".repeat(64))));
+    // The target of difficulty 1 does not fit.
+    assert_eq!(client.text().await, call("set_target", format!("\"{}\"", "0".repeat(64))));
     client.send(r#"{"id":4,"method":"mining.extranonce.subscribe","params":[]}"#).await;
     let unknown = client.line().await;
     assert_eq!(unknown["error"]["message"], "Unsupported request mining.extranonce.subscribe");
@@ -203,6 +205,14 @@ async fn a_miningcore_pool_says_things_in_its_order() {
     assert_eq!(client.text().await, call("set_target", target));
     client.try_send(&format!("{{\"id\":\"{}\"}}", "x".repeat(32_768))).await;
     assert!(client.ended().await);
+}
+
+#[test]
+fn a_hash_that_equals_the_target_is_good_for_the_node_family_alone() {
+    let hash = PowHash::from_be_bytes([7; 32]);
+    let meets = |family| AionPool::new(family).meets(&hash, &hash.as_target());
+    assert!(meets(Family::Node));
+    assert!(!meets(Family::Miningcore));
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// A [`Reject`] that names the offending field and value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is one of them.
+    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
     fn parse_share(
         &self,
         job: &Self::Job,

@@ -35,6 +35,7 @@ use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
 use crate::transmit::Transmit;
 use crate::vardiff::VardiffConfig;
+use crate::verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
@@ -282,8 +283,11 @@ impl<D: Dialect> Downstream<D> {
             self.judged_by_pool(verdict);
         }
         match verdict {
-            Ok(()) => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
-            Err(reject) => self.refuse(&pending.id, reject),
+            Err(reject) if reject.verdict != Verdict::BelowPoolTarget => {
+                self.refuse(&pending.id, reject);
+            }
+            // It did what it was told.
+            _ => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
         }
     }
 

@@ -59,80 +59,93 @@ pub struct Reject {
     pub reason: Cow<'static, str>,
     /// Where a share refused for this is counted.
     pub verdict: Verdict,
+    /// That it is extranonce2's length which is wrong, for whoever acts on it.
+    pub wrong_size: Option<WrongSize>,
+}
+
+/// An extranonce2 of a length that its rig was not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongSize {
+    /// Its bytes.
+    pub found: usize,
+    /// The bytes that it should have.
+    pub told: usize,
 }
 
 impl Reject {
+    /// With a code, a reason and a verdict of one's own.
+    pub fn new(code: RejectCode, reason: impl Into<Cow<'static, str>>, verdict: Verdict) -> Self {
+        Self { code, reason: reason.into(), verdict, wrong_size: None }
+    }
+
     /// A share (or call) that cannot be right: malformed, impossible or with a bad proof.
     pub fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: RejectCode::Other, reason: reason.into(), verdict: Verdict::Invalid }
+        Self::new(RejectCode::Other, reason, Verdict::Invalid)
+    }
+
+    /// An extranonce2 of `found` bytes, where the rig was told that it has `told`. `text` is what
+    /// the rig sent.
+    #[must_use]
+    pub fn wrong_size(found: usize, told: usize, text: &str) -> Self {
+        let text = shown(text);
+        let reason = format!("extranonce2 is {found} bytes (\"{text}\"), this rig was told {told}");
+        Self { wrong_size: Some(WrongSize { found, told }), ..Self::invalid(reason) }
     }
 
     /// A job id that was never told on this connection.
     #[must_use]
     pub fn unknown_job(id: &str) -> Self {
         let reason = format!("job not found: {}", shown(id));
-        Self { code: RejectCode::JobNotFound, reason: reason.into(), verdict: Verdict::Invalid }
+        Self::new(RejectCode::JobNotFound, reason, Verdict::Invalid)
     }
 
     /// A job that has been replaced.
     pub fn stale(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: RejectCode::JobNotFound, reason: reason.into(), verdict: Verdict::Stale }
+        Self::new(RejectCode::JobNotFound, reason, Verdict::Stale)
     }
 
     /// The same share again.
     #[must_use]
     pub const fn duplicate() -> Self {
-        Self {
-            code: RejectCode::Duplicate,
-            reason: Cow::Borrowed("duplicate"),
-            verdict: Verdict::Duplicate,
-        }
+        Self::fixed(RejectCode::Duplicate, "duplicate", Verdict::Duplicate)
     }
 
     /// A hash above the target that the rig was told.
     pub fn low_difficulty(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code: RejectCode::LowDifficulty,
-            reason: reason.into(),
-            verdict: Verdict::LowDifficulty,
-        }
+        Self::new(RejectCode::LowDifficulty, reason, Verdict::LowDifficulty)
     }
 
     /// Good work that its rig was asked for, and that the pool will not credit.
     #[must_use]
     pub const fn below_pool_target() -> Self {
-        Self {
-            code: RejectCode::LowDifficulty,
-            reason: Cow::Borrowed("the pool's target became harder"),
-            verdict: Verdict::BelowPoolTarget,
-        }
+        Self::fixed(
+            RejectCode::LowDifficulty,
+            "the pool's target became harder",
+            Verdict::BelowPoolTarget,
+        )
     }
 
     /// A worker name that did not authorize here.
     #[must_use]
     pub fn unauthorized(worker: &str) -> Self {
         let reason = format!("unauthorized worker {}", shown(worker));
-        Self {
-            code: RejectCode::Unauthorized,
-            reason: reason.into(),
-            verdict: Verdict::Unauthorized,
-        }
+        Self::new(RejectCode::Unauthorized, reason, Verdict::Unauthorized)
     }
 
     /// Another solution of a nonce whose first one counts.
     #[must_use]
     pub const fn second_solution() -> Self {
-        Self {
-            code: RejectCode::Duplicate,
-            reason: Cow::Borrowed("this pool counts one solution per nonce"),
-            verdict: Verdict::SecondSolution,
-        }
+        Self::fixed(
+            RejectCode::Duplicate,
+            "this pool counts one solution per nonce",
+            Verdict::SecondSolution,
+        )
     }
 
     /// A queue is full.
     #[must_use]
     pub const fn overflow(reason: &'static str) -> Self {
-        Self { code: RejectCode::Other, reason: Cow::Borrowed(reason), verdict: Verdict::Overflow }
+        Self::fixed(RejectCode::Other, reason, Verdict::Overflow)
     }
 
     /// The pool's connection has more to write than it can.
@@ -144,41 +157,33 @@ impl Reject {
     /// Good, and held back all the same, since the rig sends too much rubbish.
     #[must_use]
     pub const fn quarantined() -> Self {
-        Self {
-            code: RejectCode::Other,
-            reason: Cow::Borrowed("quarantined: too many of this rig's last shares were bad"),
-            verdict: Verdict::Quarantined,
-        }
+        Self::fixed(
+            RejectCode::Other,
+            "quarantined: too many of this rig's last shares were bad",
+            Verdict::Quarantined,
+        )
     }
 
     /// The pool's connection went away before the share was judged.
     #[must_use]
     pub const fn lost() -> Self {
-        Self {
-            code: RejectCode::Other,
-            reason: Cow::Borrowed("pool connection lost"),
-            verdict: Verdict::LostOnFailover,
-        }
+        Self::fixed(RejectCode::Other, "pool connection lost", Verdict::LostOnFailover)
     }
 
     /// The pool never judged the share.
     #[must_use]
     pub const fn unanswered() -> Self {
-        Self {
-            code: RejectCode::Other,
-            reason: Cow::Borrowed("the pool did not answer"),
-            verdict: Verdict::Unanswered,
-        }
+        Self::fixed(RejectCode::Other, "the pool did not answer", Verdict::Unanswered)
     }
 
     /// A submit before a subscribe.
     #[must_use]
     pub const fn not_subscribed() -> Self {
-        Self {
-            code: RejectCode::NotSubscribed,
-            reason: Cow::Borrowed("not subscribed"),
-            verdict: Verdict::Unauthorized,
-        }
+        Self::fixed(RejectCode::NotSubscribed, "not subscribed", Verdict::Unauthorized)
+    }
+
+    const fn fixed(code: RejectCode, reason: &'static str, verdict: Verdict) -> Self {
+        Self { code, reason: Cow::Borrowed(reason), verdict, wrong_size: None }
     }
 }
 

@@ -104,6 +104,9 @@ impl fmt::Display for Habit {
 pub struct Habits(u16);
 
 impl Habits {
+    /// The usual answer to every question, for whoever has no pool to ask.
+    pub const USUAL: Self = Self(0b01_0101_0101);
+
     /// The answer to a habit's question, where it is known.
     #[must_use]
     pub const fn get(self, habit: Habit) -> Option<Answer> {
@@ -282,6 +285,7 @@ mod tests {
             known = known.with(habit, Some(answer));
             assert_eq!(known.get(habit), Some(answer));
         }
+        assert!(Habit::ALL.iter().all(|habit| Habits::USUAL.get(*habit) == Some(Answer::Usual)));
         known = known.with(Habit::Split, None);
         assert_eq!(known.get(Habit::Split), None);
         assert_eq!(known.get(Habit::DifficultyFrom), Some(Answer::Usual));

@@ -7,6 +7,41 @@
 //!
 //! Start with [`downstream::Downstream`] (a session with a rig), [`upstream::Upstream`] (a session
 //! with a pool) and [`dialect::Dialect`] (what a coin must say).
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use orepass_stratum::channel::Submission;
+//! use orepass_stratum::dialect::Dialect;
+//! use orepass_stratum::downstream::Downstream;
+//! use orepass_stratum::line::LineReader;
+//!
+//! /// Bytes came from a rig: the shares in them that a pool should see. What the rig is to be sent
+//! /// is in `rig.transmit()` afterwards.
+//! fn received<D: Dialect>(
+//!     rig: &mut Downstream<D>,
+//!     lines: &mut LineReader,
+//!     bytes: &[u8],
+//!     now: Instant,
+//! ) -> Vec<Submission<D>> {
+//!     let mut shares = Vec::new();
+//!     lines.buffer().extend_from_slice(bytes);
+//!     while let Some(line) = lines.next_line() {
+//!         match line {
+//!             Ok(line) => rig.handle_line(line, now),
+//!             Err(error) => rig.handle_line_error(error),
+//!         }
+//!         shares.extend(rig.poll_submission());
+//!         while let Some(event) = rig.poll_event() {
+//!             println!("{event:?}");
+//!         }
+//!     }
+//!     shares
+//! }
+//! ```
+
+// What stands in public signatures, so that nobody has to find the version that fits.
+pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
 pub mod assignment;
 pub mod backoff;

@@ -254,15 +254,29 @@ impl Scale {
         Target(U256::from_limbs_slice(&quotient.as_limbs()[..4]))
     }
 
-    /// The difficulty of a target, as precisely as an `f64` can say it. A value within a
-    /// millionth of a whole number is given as that number, since hardware likes those.
+    /// The difficulty of a target, as precisely as an `f64` can say it: never one whose own target
+    /// is easier, or whoever is told it would send shares that miss the target. A value within a
+    /// millionth of a whole number is given as that number where that holds, since hardware likes
+    /// those.
     #[must_use]
     pub fn difficulty_lossy(&self, target: Target) -> Difficulty {
-        let target = to_f64(U512::from(target.0)).max(1.0);
-        let exact = to_f64(self.diff1) / target;
+        /// More than the units in its last place that the quotient may be off by.
+        const MAX_STEPS: usize = 8;
+        let exact = to_f64(self.diff1) / to_f64(U512::from(target.0)).max(1.0);
         let whole = exact.round();
         let near = whole >= 1.0 && (exact - whole).abs() / whole < 1e-6;
-        Difficulty(if near { whole } else { exact })
+        let told = |difficulty| self.target(Difficulty(difficulty));
+        if near && told(whole) <= target {
+            return Difficulty(whole);
+        }
+        let mut difficulty = exact;
+        for _ in 0..MAX_STEPS {
+            if told(difficulty) <= target {
+                break;
+            }
+            difficulty = difficulty.next_up();
+        }
+        Difficulty(difficulty)
     }
 
     /// The difficulty that a hash is worth.
@@ -328,6 +342,15 @@ mod tests {
     }
 
     #[test]
+    fn a_difficulty_just_above_a_whole_one_is_not_told_as_that_one() {
+        let target = bitcoin().target(Difficulty::new(1000.0009).unwrap());
+        assert!(bitcoin().difficulty_lossy(target).get() > 1000.0008);
+        let target = bitcoin().target(Difficulty::new(999.9995).unwrap());
+        assert_eq!(bitcoin().difficulty_lossy(target).get(), 1000.0, "a harder one does no harm");
+        assert!(bitcoin().target(bitcoin().difficulty_lossy(Target::ZERO)) == Target::ZERO);
+    }
+
+    #[test]
     fn a_numerator_of_two_to_the_256_is_clamped() {
         let scale = Scale::from_power_of_two(256);
         assert_eq!(scale.target(Difficulty::ONE), Target::MAX);
@@ -366,6 +389,29 @@ mod tests {
             let target = bitcoin().target(Difficulty::new(difficulty).unwrap());
             let back = bitcoin().difficulty_lossy(target).get();
             prop_assert!((back / difficulty - 1.0).abs() < 2e-6, "{back} {difficulty}");
+        }
+
+        /// A rig that is told the difficulty sends no share that misses the target.
+        #[test]
+        fn a_told_difficulty_is_never_easier_than_its_target(
+            bytes: [u8; 32],
+            zeros in 0..32_usize,
+            whole in 1_u32..2_000_000,
+            off in -2e-6_f64..2e-6,
+        ) {
+            let mut near_zero = bytes;
+            near_zero[..zeros].fill(0);
+            let near_whole = Difficulty::new(f64::from(whole) * (1.0 + off)).unwrap();
+            for scale in [bitcoin(), Scale::from_power_of_two(256), Scale::from_power_of_two(243)] {
+                for target in [Target::from_be_bytes(near_zero), scale.target(near_whole)] {
+                    let told = scale.difficulty_lossy(target);
+                    prop_assert!(scale.target(told) <= target, "{target} {told}");
+                    let exact = to_f64(scale.diff1) / to_f64(U512::from(target.0)).max(1.0);
+                    prop_assert!((told.get() / exact - 1.0).abs() < 1e-6, "{target} {told}");
+                }
+                let whole = Difficulty::new(whole.into()).unwrap();
+                prop_assert_eq!(scale.difficulty_lossy(scale.target(whole)), whole);
+            }
         }
 
         #[test]

@@ -153,10 +153,11 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     ) -> Result<TestShare, Reject> {
         let [_, _, extranonce2, hash] =
             strings::<4>(params).ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
+        let text = extranonce2;
         let extranonce2: Extranonce =
-            extranonce2.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
+            text.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
         if extranonce2.len() != extranonce2_size {
-            return Err(Reject::invalid(format!("extranonce2 is {} bytes", extranonce2.len())));
+            return Err(Reject::wrong_size(extranonce2.len(), extranonce2_size, &text));
         }
         let hash = Target::from_hex(&hash).map_err(|_| Reject::invalid("hash is not hex"))?;
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })

@@ -2,6 +2,20 @@
 
 use std::fmt;
 
+use crate::target::PowHash;
+
+/// A share measured against a target: what every coin's `share::judge` gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// Its hash.
+    pub hash: PowHash,
+    /// Whether the hash is good enough, and all else that makes a share good is there. Where the
+    /// hash is not, proofs that cost more have not been looked at.
+    pub meets_target: bool,
+    /// Whether it is a block; `None` where that cannot be told.
+    pub block: Option<bool>,
+}
+
 /// Every share ends in exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
 use orepass_sim::handshake::{DifficultyScale, Generation, HandshakeRig};
+use orepass_sim::pool::PoolStats;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{Accounts, books};
 use orepass_tests::client::{Client, poor_share, search, solve};
@@ -17,6 +18,11 @@ const RIGS: usize = 3;
 
 /// Two jobs of a block and one of the next.
 async fn mine(plan: Plan) -> Accounts {
+    mine_asking(plan, 0).await
+}
+
+/// The same, where `asked` shares are sent to find out what the pool means by a difficulty.
+async fn mine_asking(plan: Plan, asked: u64) -> Accounts {
     let site = plan.start().await;
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_in(&farm).await;
@@ -29,7 +35,10 @@ async fn mine(plan: Plan) -> Accounts {
     site.start_mining(&farm);
     site.all_earn(&farm, 5).await;
     let accounts = site.finish(farm).await;
-    accounts.faults().assert_none();
+    let pool = accounts.pool.clone();
+    let (submits, low_difficulty) = (pool.submits - asked, pool.low_difficulty - asked);
+    let pool = PoolStats { submits, low_difficulty, ..pool };
+    Accounts { pool, ..accounts.clone() }.faults().assert_none();
     assert_eq!(accounts.pool.connections_total, 1);
     accounts
 }
@@ -43,7 +52,9 @@ async fn deployed_jobs_of_9_fields() {
 async fn deployed_jobs_of_10_fields_with_a_mask_that_only_the_pool_knows() {
     let mut plan = Plan::new(Generation::DeployedMask);
     plan.coin.random_mask = true;
-    assert_eq!(mine(plan).await.route.unchecked, 0);
+    let accounts = mine_asking(plan, 1).await;
+    assert_eq!(accounts.route.unchecked, 0);
+    assert!(accounts.count(Verdict::BelowPoolTarget) > 1, "rigs were told the easier target first");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Rigs that send what no pool should see.
 
+use orepass_hstratum::SplitMode;
 use orepass_sim::handshake::HandshakeRig;
 use orepass_sim::rig::{RigConfig, RigStats, Rubbish};
 use orepass_stratum::verdict::Verdict;
@@ -23,6 +24,8 @@ const KINDS: [Rubbish; 7] = [
 fn forbearing() -> Plan {
     let mut plan = Plan::deployed();
     plan.route.downstream.quarantine = false;
+    // Otherwise the first submit of another length asks the pool something.
+    plan.options.split = SplitMode::Narrow;
     plan
 }
 

@@ -66,8 +66,8 @@ async fn a_pool_that_refuses_workers_credits_everything_to_the_account() {
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_in(&farm).await;
     site.all_earn(&farm, 20).await;
-    log.says(&["pool.names_refused", "no reason given"]).await;
-    // The account itself is welcome on the next connection too, which is asked again.
+    log.says(&["pool.habit", "no worker beside the account", "no reason given"]).await;
+    // What was found out holds on the next connection too.
     site.pool.fault(Fault::DropConnections);
     until("another connection", || site.pool.stats(), |pool| pool.connections_total == 2).await;
     site.all_earn(&farm, 20).await;
@@ -77,26 +77,35 @@ async fn a_pool_that_refuses_workers_credits_everything_to_the_account() {
     let pool = accounts.pool;
     assert_eq!(accounts.route.count(Verdict::RejectedByPool), 0);
     assert_eq!((accepted(&pool, OWN), pool.workers.len()), (pool.accepted, 1));
-    assert_eq!(log.lines(&["pool.names_refused"]).len(), 1, "said once");
-    assert!(log.lines(&["pool.name_refused"]).len() <= 3);
+    assert_eq!(log.lines(&["pool.habit"]).len(), 1, "said once");
 }
 
+/// Where the pool keeps a list of a connection's names, and where a refused one takes the right to
+/// submit away from all.
 #[tokio::test]
-async fn one_refused_worker_costs_the_others_nothing() {
-    let (log, _guard) = Log::capture();
-    let site = start("account.{worker}").await;
-    site.pool.fault(Fault::RefuseWorker("account.rig2".into()));
-    let farm = site.farm(RIGS, |number| site.rig(number));
-    site.all_in(&farm).await;
-    let named = |pool: &PoolStats| {
-        [0, 1, 3].iter().all(|number| accepted(pool, &format!("account.rig{number}")) >= 10)
-    };
-    until("shares under the others' names", || site.pool.stats(), named).await;
-    log.says(&["pool.name_refused", "account.rig2"]).await;
-    let accounts = site.finish(farm).await;
-    accounts.faults().assert_none();
-    assert_eq!(accounts.pool.workers.len(), RIGS);
-    assert!(log.lines(&["pool.names_refused"]).is_empty());
+async fn one_refused_worker_costs_nobody_a_share() {
+    for one_flag in [false, true] {
+        let (log, _guard) = Log::capture();
+        let mut plan = Plan::deployed();
+        plan.pool.one_flag = one_flag;
+        plan.route.pools[0].user = "account.{worker}".parse().unwrap();
+        let site = plan.start().await;
+        let farm = site.farm(RIGS, |number| site.rig(number));
+        site.all_in(&farm).await;
+        site.all_earn(&farm, 10).await;
+        site.pool.fault(Fault::RefuseWorker("account.rig9".into()));
+        let late = site.farm(1, |_| site.rig(9));
+        site.all_earn(&late, 20).await;
+        site.all_earn(&farm, 20).await;
+        log.says(&["pool.habit", "names", "false"]).await;
+        late.close().await;
+        let accounts = site.finish(farm).await;
+        orepass_tests::check::bad_submits(&accounts.pool).assert_none();
+        assert_eq!(accounts.rigs.rejected, 0, "one flag: {one_flag}");
+        assert_eq!(accounts.pool.accepted, accounts.count(Verdict::AcceptedByPool));
+        assert!(accepted(&accounts.pool, "account.rig0") > 0, "it took names before");
+        assert_eq!(log.lines(&["pool.habit"]).len(), 2, "that it takes them, and that it does not");
+    }
 }
 
 /// The password that a rig gave goes to the pool only where that is configured.

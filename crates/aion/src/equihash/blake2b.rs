@@ -235,7 +235,12 @@ fn round<V: Lanes>(v: &mut [V; 16], m: &[V; 16], s: &[usize; 16]) {
 }
 
 /// The function G.
-#[inline(always)]
+///
+/// Without optimisation each of the values in between has a place of its own on the stack, and the
+/// 96 calls of a compression would have 3 MiB of them in one frame: more than a thread has. So
+/// they are calls then (`build.rs` says when), which costs nothing that such a build has.
+#[cfg_attr(not(unoptimised), inline(always))]
+#[cfg_attr(unoptimised, inline(never))]
 fn mix<V: Lanes>(v: &mut [V; 16], [a, b, c, d]: [usize; 4], x: V, y: V) {
     v[a] = v[a].add(v[b]).add(x);
     v[d] = v[d].xor(v[a]).rotate_right(32);

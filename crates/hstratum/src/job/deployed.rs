@@ -7,7 +7,7 @@ use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{Hex, Quoted};
 use serde_json::value::RawValue;
 
-use super::{PoolJobId, arity, bits, job_id};
+use super::{PoolJobId, arity, check_bits, job_id};
 use crate::field::Field;
 use crate::header::{Header, extra_nonce};
 use crate::pow;
@@ -19,9 +19,37 @@ use crate::pow;
 /// version, bits, time]`, and a tenth parameter from servers that mine under a mask: the mask's
 /// hash; null or an empty text there means a mask of zeros. The order of the roots is not the
 /// header's.
+///
+/// ```
+/// use orepass_hstratum::job::{DeployedJob, DeployedParts, PoolJobId};
+///
+/// let parts = DeployedParts {
+///     id: PoolJobId::from("7")?,
+///     prev_block: [1; 32],
+///     merkle_root: [2; 32],
+///     witness_root: [3; 32],
+///     tree_root: [4; 32],
+///     reserved_root: [0; 32],
+///     version: 0,
+///     bits: 0x1a06_e782,
+///     time: 0x5e49_aa25,
+///     mask_hash: None,
+/// };
+/// let job = DeployedJob::new(parts)?;
+/// println!("{}", job.with_time(0x5e49_aa30).notify("7"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedJob {
+    parts: DeployedParts,
+    /// Of `parts.prev_block`.
+    zero_mask_hash: [u8; 32],
+}
+
+/// What a [`DeployedJob`] is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct DeployedJob {
+pub struct DeployedParts {
     pub id: PoolJobId,
     pub prev_block: [u8; 32],
     pub merkle_root: [u8; 32],
@@ -29,41 +57,76 @@ pub struct DeployedJob {
     pub tree_root: [u8; 32],
     pub reserved_root: [u8; 32],
     pub version: u32,
+    /// The block target's compact form.
     pub bits: u32,
+    /// Unix seconds.
     pub time: u64,
-    /// The hash of the mask as the pool sent it, which rigs are told too.
-    pub sent_mask_hash: Option<[u8; 32]>,
-    zero_mask_hash: [u8; 32],
+    /// The hash of the mask as the pool sent it, which rigs are told too; absent for a mask of
+    /// zeros.
+    pub mask_hash: Option<[u8; 32]>,
 }
 
 impl DeployedJob {
+    /// A job of these parts.
+    ///
+    /// # Errors
+    /// When no target has these bits.
+    pub fn new(parts: DeployedParts) -> Result<Self, ParseError> {
+        check_bits(parts.bits)?;
+        Ok(Self { zero_mask_hash: pow::mask_hash(&parts.prev_block, &[0; 32]), parts })
+    }
+
     /// Reads the parameters, of which there are 9 or 10.
     pub(super) fn parse(fields: &[&RawValue]) -> Result<Self, ParseError> {
         let (&[id, prev_block, merkle, witness, tree, reserved, version, compact, time], mask) =
             fields.split_first_chunk().ok_or_else(|| arity(fields.len()))?;
-        let prev_block = Field::new("prevBlock", prev_block).hash()?;
-        Ok(Self {
+        Self::new(DeployedParts {
             id: job_id(Field::new("job id", id))?,
-            prev_block,
+            prev_block: Field::new("prevBlock", prev_block).hash()?,
             merkle_root: Field::new("merkleRoot", merkle).hash()?,
             witness_root: Field::new("witnessRoot", witness).hash()?,
             tree_root: Field::new("treeRoot", tree).hash()?,
             reserved_root: Field::new("reservedRoot", reserved).hash()?,
             version: Field::new("version", version).hex_u32()?,
-            bits: bits(Field::new("bits", compact))?,
+            bits: Field::new("bits", compact).hex_u32()?,
             time: Field::new("time", time).hex_u64()?,
-            sent_mask_hash: match mask {
+            mask_hash: match mask {
                 [mask, ..] => sent_mask_hash(mask)?,
                 [] => None,
             },
-            zero_mask_hash: pow::mask_hash(&prev_block, &[0; 32]),
         })
+    }
+
+    /// The same work under another id.
+    #[must_use]
+    pub const fn with_id(mut self, id: PoolJobId) -> Self {
+        self.parts.id = id;
+        self
+    }
+
+    /// The same work from another time on, in Unix seconds.
+    #[must_use]
+    pub const fn with_time(mut self, time: u64) -> Self {
+        self.parts.time = time;
+        self
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub const fn parts(&self) -> &DeployedParts {
+        &self.parts
+    }
+
+    /// What it is made of, to make another one of it.
+    #[must_use]
+    pub const fn into_parts(self) -> DeployedParts {
+        self.parts
     }
 
     /// The hash of the mask that shares are under; without one the pool means a mask of zeros.
     #[must_use]
     pub const fn mask_hash(&self) -> &[u8; 32] {
-        match &self.sent_mask_hash {
+        match &self.parts.mask_hash {
             Some(sent) => sent,
             None => &self.zero_mask_hash,
         }
@@ -85,17 +148,18 @@ impl DeployedJob {
         time: u64,
         nonce: u32,
     ) -> Option<Header> {
+        let parts = &self.parts;
         Some(Header {
             nonce,
             time,
-            prev_block: self.prev_block,
-            tree_root: self.tree_root,
+            prev_block: parts.prev_block,
+            tree_root: parts.tree_root,
             extra_nonce: extra_nonce(extranonce1, extranonce2)?,
-            reserved_root: self.reserved_root,
-            witness_root: self.witness_root,
-            merkle_root: self.merkle_root,
-            version: self.version,
-            bits: self.bits,
+            reserved_root: parts.reserved_root,
+            witness_root: parts.witness_root,
+            merkle_root: parts.merkle_root,
+            version: parts.version,
+            bits: parts.bits,
             mask: [0; 32],
         })
     }
@@ -104,20 +168,21 @@ impl DeployedJob {
     /// pool sent one: common firmware reads the first nine and is known to work with both forms.
     #[must_use]
     pub fn notify<'a>(&'a self, id: &'a str) -> impl fmt::Display + 'a {
+        let parts = &self.parts;
         fmt::from_fn(move |f| {
             write!(f, "[{}", Quoted(id))?;
             let roots = [
-                &self.prev_block,
-                &self.merkle_root,
-                &self.witness_root,
-                &self.tree_root,
-                &self.reserved_root,
+                &parts.prev_block,
+                &parts.merkle_root,
+                &parts.witness_root,
+                &parts.tree_root,
+                &parts.reserved_root,
             ];
             for root in roots {
                 write!(f, ",\"{}\"", Hex(root))?;
             }
-            write!(f, ",\"{:08x}\",\"{:08x}\",\"{:08x}\"", self.version, self.bits, self.time)?;
-            if let Some(hash) = &self.sent_mask_hash {
+            write!(f, ",\"{:08x}\",\"{:08x}\",\"{:08x}\"", parts.version, parts.bits, parts.time)?;
+            if let Some(hash) = &parts.mask_hash {
                 write!(f, ",\"{}\"", Hex(hash))?;
             }
             f.write_str("]")
@@ -125,10 +190,11 @@ impl DeployedJob {
     }
 
     pub(super) fn work_key(&self) -> WorkKey {
+        let parts = &self.parts;
         WorkKey::of((
-            [self.prev_block, self.merkle_root, self.witness_root, self.tree_root],
-            [self.reserved_root, *self.mask_hash()],
-            [self.version, self.bits],
+            [parts.prev_block, parts.merkle_root, parts.witness_root, parts.tree_root],
+            [parts.reserved_root, *self.mask_hash()],
+            [parts.version, parts.bits],
         ))
     }
 }
@@ -138,5 +204,57 @@ fn sent_mask_hash(value: &RawValue) -> Result<Option<[u8; 32]>, ParseError> {
     match value.get() {
         "null" | "\"\"" => Ok(None),
         _ => Ok(Some(Field::new("maskHash", value).hash()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(prev_block: u8) -> DeployedParts {
+        DeployedParts {
+            id: PoolJobId::from("7").unwrap(),
+            prev_block: [prev_block; 32],
+            merkle_root: [2; 32],
+            witness_root: [3; 32],
+            tree_root: [4; 32],
+            reserved_root: [5; 32],
+            version: 6,
+            bits: 0x1a06_e782,
+            time: 0x5e49_aa25,
+            mask_hash: None,
+        }
+    }
+
+    #[test]
+    fn a_job_of_other_parts_has_another_mask_hash() {
+        let job = DeployedJob::new(parts(1)).unwrap();
+        let other = DeployedJob::new(DeployedParts { prev_block: [9; 32], ..job.parts().clone() });
+        let other = other.unwrap();
+        assert_eq!(*other.mask_hash(), pow::mask_hash(&[9; 32], &[0; 32]));
+        assert!(other.mask_is_zero());
+        // The mask that the former block had is none of zeros for this one.
+        let stale = DeployedParts { mask_hash: Some(*job.mask_hash()), ..other.into_parts() };
+        assert!(!DeployedJob::new(stale).unwrap().mask_is_zero());
+    }
+
+    #[test]
+    fn a_job_that_was_made_is_the_one_that_was_read() {
+        for mask_hash in [None, Some([7; 32])] {
+            let job = DeployedJob::new(DeployedParts { mask_hash, ..parts(1) }).unwrap();
+            let text = job.notify("7").to_string();
+            let read = super::super::Job::parse(&RawValue::from_string(text).unwrap()).unwrap();
+            let super::super::Job::Deployed(read) = read else { panic!("{read:?}") };
+            assert_eq!(read, job);
+            let later = job.clone().with_time(0x5e49_aa26).with_id(PoolJobId::from("8").unwrap());
+            assert_eq!(later.work_key(), job.work_key());
+            assert_eq!((later.parts().time, &*later.parts().id), (0x5e49_aa26, "8"));
+        }
+    }
+
+    #[test]
+    fn bits_that_are_no_target_make_no_job() {
+        let error = DeployedJob::new(DeployedParts { bits: 0x1d80_ffff, ..parts(1) }).unwrap_err();
+        assert_eq!(error.to_string(), "bits is \"1d80ffff\", expected a compact target");
     }
 }

@@ -7,9 +7,10 @@ use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{Hex, Quoted};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
-use super::{PoolJobId, arity, bits, job_id};
-use crate::coinbase::Coinbase;
+use super::{PoolJobId, arity, check_bits, job_id};
+use crate::coinbase::{Coinbase, TransactionError};
 use crate::field::Field;
 use crate::header::SeedHeader;
 use crate::merkle;
@@ -30,9 +31,31 @@ const MAX_BRANCHES: usize = 32;
 /// txids, which the extranonce does not touch: it is one for the whole job, but of the 12
 /// parameters it can be computed only when there is no other transaction, or once
 /// [`learn`](Self::learn) was told their ids.
-#[derive(Debug)]
-#[allow(missing_docs)]
+///
+/// ```
+/// use orepass_hstratum::job::{PoolJobId, SeedJob, SeedParts};
+/// # use orepass_stratum::error::ParseError;
+///
+/// /// A job of a pool that knows its block's other transactions.
+/// fn job(parts: SeedParts, txids: &[[u8; 32]]) -> Result<SeedJob, Box<dyn std::error::Error>> {
+///     let job = SeedJob::new(parts)?.with_id(PoolJobId::from("8")?);
+///     job.set_transactions(txids.into())?;
+///     Ok(job)
+/// }
+/// ```
+#[derive(Debug, Clone)]
 pub struct SeedJob {
+    parts: SeedParts,
+    /// Where the two halves make no transaction, the job can be forwarded, not checked.
+    coinbase: Result<Coinbase, TransactionError>,
+    merkle_root: OnceLock<[u8; 32]>,
+    transactions: OnceLock<Box<[[u8; 32]]>>,
+}
+
+/// What a [`SeedJob`] is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SeedParts {
     pub id: PoolJobId,
     pub prev_block: [u8; 32],
     /// The coinbase before the extranonce.
@@ -47,17 +70,70 @@ pub struct SeedJob {
     pub filter_root: [u8; 32],
     pub reserved_root: [u8; 32],
     pub version: u32,
+    /// The block target's compact form.
     pub bits: u32,
+    /// Unix seconds.
     pub time: u64,
     /// The pool takes no more shares of earlier jobs.
     pub clean: bool,
-    /// `None` when the two halves make no transaction; such a job can be forwarded, not checked.
-    coinbase: Option<Coinbase>,
-    merkle_root: OnceLock<[u8; 32]>,
-    transactions: OnceLock<Box<[[u8; 32]]>>,
+}
+
+/// Why no share of a job can be checked: its header cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Uncheckable {
+    /// The coinbase transaction makes no sense, which is the pool's fault.
+    #[error("the job's coinbase transaction cannot be read: {0}")]
+    Coinbase(TransactionError),
+    /// The pool has not told which transactions the block has, see [`SeedJob::learn`].
+    #[error("the job's transactions are not known")]
+    Transactions,
+}
+
+/// Transactions that are not a job's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WrongTransactions {
+    /// Another number than the depth of the job's tree has room for.
+    #[error("{found} transactions beside the coinbase, whose {branches} branches are for others")]
+    Count {
+        /// How many there are.
+        found: usize,
+        /// How many branches the job has.
+        branches: usize,
+    },
+    /// Their hashes are not those that the job has.
+    #[error("the transactions' hashes are not the job's leaves")]
+    Leaves,
 }
 
 impl SeedJob {
+    /// A job of these parts.
+    ///
+    /// # Errors
+    /// When no target has these bits.
+    pub fn new(parts: SeedParts) -> Result<Self, ParseError> {
+        check_bits(parts.bits)?;
+        let job = Self {
+            coinbase: Coinbase::parse(&parts.coinbase1, &parts.coinbase2),
+            merkle_root: OnceLock::new(),
+            transactions: OnceLock::new(),
+            parts,
+        };
+        let SeedParts { leaves, branches, .. } = &job.parts;
+        match leaves {
+            Some(leaves) => job.set_merkle_root(leaves.iter().copied()),
+            None if branches.is_empty() => job.set_merkle_root([].into_iter()),
+            None => {}
+        }
+        let alone = branches.is_empty() && leaves.as_ref().is_none_or(|leaves| leaves.is_empty());
+        if alone {
+            // It was empty.
+            let _ = job.transactions.set(Box::default());
+        }
+        Ok(job)
+    }
+
     /// Reads the parameters, of which there are 12 or 13.
     pub(super) fn parse(fields: &[&RawValue]) -> Result<Self, ParseError> {
         let (&[id, prev_block, coinbase1, coinbase2], rest) =
@@ -72,7 +148,7 @@ impl SeedJob {
         let leaves = leaves.map(|leaves| {
             Field::new("leaves", leaves).hashes(MAX_TRANSACTIONS, "up to 20000 hashes")
         });
-        let mut job = Self {
+        Self::new(SeedParts {
             id: job_id(Field::new("job id", id))?,
             prev_block: Field::new("prevBlock", prev_block).hash()?,
             coinbase1: Field::new("coinb1", coinbase1).blob()?,
@@ -83,29 +159,62 @@ impl SeedJob {
             filter_root: Field::new("filterRoot", filter).hash()?,
             reserved_root: Field::new("reservedRoot", reserved).hash()?,
             version: Field::new("version", version).hex_u32()?,
-            bits: bits(Field::new("bits", compact))?,
+            bits: Field::new("bits", compact).hex_u32()?,
             time: Field::new("time", time).hex_u64()?,
             clean: Field::new("clean", clean).boolean()?,
-            coinbase: None,
-            merkle_root: OnceLock::new(),
-            transactions: OnceLock::new(),
-        };
-        job.coinbase = Coinbase::parse(&job.coinbase1, &job.coinbase2).ok();
-        match &job.leaves {
-            Some(leaves) => job.set_merkle_root(leaves.iter().copied()),
-            None if job.branches.is_empty() => job.set_merkle_root([].into_iter()),
-            None => {}
-        }
-        if job.alone() {
-            job.transactions = OnceLock::from(Box::default());
-        }
-        Ok(job)
+        })
     }
 
-    /// The coinbase transaction, where its halves make one.
+    /// The same work under another id.
     #[must_use]
-    pub const fn coinbase(&self) -> Option<&Coinbase> {
+    pub fn with_id(mut self, id: PoolJobId) -> Self {
+        self.parts.id = id;
+        self
+    }
+
+    /// The same work from another time on, in Unix seconds.
+    #[must_use]
+    pub fn with_time(mut self, time: u64) -> Self {
+        self.parts.time = time;
+        self
+    }
+
+    /// The same work, which makes earlier jobs' shares worthless or not.
+    #[must_use]
+    pub fn with_clean(mut self, clean: bool) -> Self {
+        self.parts.clean = clean;
+        self
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub const fn parts(&self) -> &SeedParts {
+        &self.parts
+    }
+
+    /// What it is made of, to make another one of it.
+    #[must_use]
+    pub fn into_parts(self) -> SeedParts {
+        self.parts
+    }
+
+    /// The coinbase transaction.
+    ///
+    /// # Errors
+    /// Why its halves make none.
+    pub const fn coinbase(&self) -> Result<&Coinbase, &TransactionError> {
         self.coinbase.as_ref()
+    }
+
+    /// Whether its shares can be checked.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn checkable(&self) -> Result<(), Uncheckable> {
+        if let Err(error) = &self.coinbase {
+            return Err(Uncheckable::Coinbase(error.clone()));
+        }
+        self.merkle_root.get().map(|_| ()).ok_or(Uncheckable::Transactions)
     }
 
     /// The root over the txids, once it can be computed.
@@ -123,27 +232,42 @@ impl SeedJob {
     /// Whether the merkle root takes an answer to `mining.get_transactions`.
     #[must_use]
     pub fn needs_transactions(&self) -> bool {
-        self.leaves.is_none() && self.transactions.get().is_none()
+        self.parts.leaves.is_none() && self.transactions.get().is_none()
     }
 
-    /// Takes the answer to `mining.get_transactions`: the other transactions' txids in order. The
-    /// first answer stays.
-    ///
-    /// The branches are hashes of wtxids, so they cannot prove the txids right; what they do tell
-    /// is the depth of the tree. A 13-parameter job's leaves do prove them.
+    /// Takes the answer to `mining.get_transactions`, as
+    /// [`set_transactions`](Self::set_transactions) takes what it says.
     ///
     /// # Errors
     /// When it is not a list of up to [`MAX_TRANSACTIONS`] hashes, or not this job's list.
     pub fn learn(&self, answer: &RawValue) -> Result<(), ParseError> {
         let field = Field::new("transactions", answer);
         let txids = field.hashes(MAX_TRANSACTIONS, "up to 20000 hashes")?;
-        if merkle::depth(1 + txids.len()) != self.branches.len() {
-            return Err(field.wrong("as many as the branches are for").into());
+        self.set_transactions(txids).map_err(|wrong| {
+            let expected = match wrong {
+                WrongTransactions::Count { .. } => "as many as the branches are for",
+                WrongTransactions::Leaves => "the hashes that the notify has",
+            };
+            field.wrong(expected).into()
+        })
+    }
+
+    /// Takes the txids of the block's other transactions, in their order. The first ones stay.
+    ///
+    /// The branches are hashes of wtxids, so they cannot prove the txids right; what they do tell
+    /// is the depth of the tree. A 13-parameter job's leaves do prove them.
+    ///
+    /// # Errors
+    /// When they are not this job's.
+    pub fn set_transactions(&self, txids: Box<[[u8; 32]]>) -> Result<(), WrongTransactions> {
+        let (found, branches) = (txids.len(), self.parts.branches.len());
+        if merkle::depth(1 + found) != branches {
+            return Err(WrongTransactions::Count { found, branches });
         }
         let hashed = || txids.iter().map(merkle::leaf);
-        match &self.leaves {
+        match &self.parts.leaves {
             Some(leaves) if !leaves.iter().copied().eq(hashed()) => {
-                return Err(field.wrong("the hashes that the notify has").into());
+                return Err(WrongTransactions::Leaves);
             }
             Some(_) => {}
             None => self.set_merkle_root(hashed()),
@@ -158,55 +282,53 @@ impl SeedJob {
     #[must_use]
     pub fn header(&self, extranonce1: &[u8], extranonce2: &[u8], time: u64) -> Option<SeedHeader> {
         let fits = extranonce1.len() + extranonce2.len() == Coinbase::EXTRANONCE;
-        let coinbase = self.coinbase.as_ref().filter(|_| fits)?;
+        let coinbase = self.coinbase.as_ref().ok().filter(|_| fits)?;
         let wtxid = coinbase.wtxid(extranonce1, extranonce2);
+        let parts = &self.parts;
         Some(SeedHeader {
-            version: self.version,
-            prev_block: self.prev_block,
+            version: parts.version,
+            prev_block: parts.prev_block,
             merkle_root: *self.merkle_root.get()?,
-            witness_root: merkle::root_from_branches(&wtxid, &self.branches),
-            tree_root: self.tree_root,
-            filter_root: self.filter_root,
-            reserved_root: self.reserved_root,
+            witness_root: merkle::root_from_branches(&wtxid, &parts.branches),
+            tree_root: parts.tree_root,
+            filter_root: parts.filter_root,
+            reserved_root: parts.reserved_root,
             time,
-            bits: self.bits,
+            bits: parts.bits,
         })
     }
 
     /// Displays as the parameters of a notify under another id, as many as the pool sent.
     #[must_use]
     pub fn notify<'a>(&'a self, id: &'a str, clean: bool) -> impl fmt::Display + 'a {
+        let parts = &self.parts;
         fmt::from_fn(move |f| {
-            write!(f, "[{},\"{}\"", Quoted(id), Hex(&self.prev_block))?;
-            write!(f, ",\"{}\",\"{}\"", Hex(&self.coinbase1), Hex(&self.coinbase2))?;
-            if let Some(leaves) = &self.leaves {
+            write!(f, "[{},\"{}\"", Quoted(id), Hex(&parts.prev_block))?;
+            write!(f, ",\"{}\",\"{}\"", Hex(&parts.coinbase1), Hex(&parts.coinbase2))?;
+            if let Some(leaves) = &parts.leaves {
                 write!(f, ",{}", list(leaves))?;
             }
-            write!(f, ",{}", list(&self.branches))?;
-            for root in [&self.tree_root, &self.filter_root, &self.reserved_root] {
+            write!(f, ",{}", list(&parts.branches))?;
+            for root in [&parts.tree_root, &parts.filter_root, &parts.reserved_root] {
                 write!(f, ",\"{}\"", Hex(root))?;
             }
-            write!(f, ",\"{:08x}\",\"{:08x}\",\"{:08x}\"", self.version, self.bits, self.time)?;
+            write!(f, ",\"{:08x}\",\"{:08x}\",\"{:08x}\"", parts.version, parts.bits, parts.time)?;
             write!(f, ",{clean}]")
         })
     }
 
     pub(super) fn work_key(&self) -> WorkKey {
+        let parts = &self.parts;
         WorkKey::of((
-            [self.prev_block, self.tree_root, self.filter_root, self.reserved_root],
-            [self.version, self.bits],
-            [&self.coinbase1, &self.coinbase2],
-            [self.leaves.as_ref(), Some(&self.branches)],
+            [parts.prev_block, parts.tree_root, parts.filter_root, parts.reserved_root],
+            [parts.version, parts.bits],
+            [&parts.coinbase1, &parts.coinbase2],
+            [parts.leaves.as_ref(), Some(&parts.branches)],
         ))
     }
 
-    /// Whether the coinbase is the block's only transaction.
-    fn alone(&self) -> bool {
-        self.branches.is_empty() && self.leaves.as_ref().is_none_or(|leaves| leaves.is_empty())
-    }
-
     fn set_merkle_root(&self, others: impl Iterator<Item = [u8; 32]>) {
-        if let Some(coinbase) = &self.coinbase {
+        if let Ok(coinbase) = &self.coinbase {
             let leaves = std::iter::once(merkle::leaf(coinbase.txid())).chain(others).collect();
             // Set once: the job's own fields come first, and a second answer adds nothing.
             let _ = self.merkle_root.set(merkle::root(leaves));

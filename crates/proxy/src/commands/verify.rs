@@ -9,11 +9,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Announced, Checked, PoolEvent, ShareTarget};
-use orepass_stratum::error::{ParseError, Reject};
-use orepass_stratum::extranonce::{Extranonce, MAX_EXTRANONCE};
-use orepass_stratum::rpc;
-use orepass_stratum::target::{Difficulty, PowHash, Target};
+use orepass_stratum::dialect::{Announced, Checked, PoolEvent};
+use orepass_stratum::error::{Reject, WrongSize};
+use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::habits::Habits;
+use orepass_stratum::target::{PowHash, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -56,6 +56,9 @@ pub enum VerifyError {
     /// Reading broke off.
     #[error("cannot read the shares: {0}")]
     Read(io::Error),
+    /// It has no line.
+    #[error("there is no share to judge: the input is empty, give one JSON object on each line")]
+    Empty,
     /// Nobody takes the answers.
     #[error("cannot write the answers: {0}")]
     Write(io::Error),
@@ -66,7 +69,7 @@ fn judge_lines(
     mut out: impl Write,
     registry: &Registry,
 ) -> Result<Outcome, VerifyError> {
-    let mut outcome = Outcome::Success;
+    let mut outcome = None;
     let mut line = Vec::new();
     for number in 1_u64.. {
         let Some(whole) = read_line(&mut input, &mut line).map_err(VerifyError::Read)? else {
@@ -80,13 +83,14 @@ fn judge_lines(
             false => Answer::unreadable(format!("the line is longer than {MAX_LINE} bytes")),
         };
         if !answer.ok {
-            outcome = Outcome::Failure;
+            outcome = Some(Outcome::Failure);
         }
+        outcome.get_or_insert(Outcome::Success);
         serde_json::to_writer(&mut out, &Numbered { line: number, answer: &answer })
             .map_err(|error| VerifyError::Write(error.into()))?;
         out.write_all(b"\n").and_then(|()| out.flush()).map_err(VerifyError::Write)?;
     }
-    Ok(outcome)
+    outcome.ok_or(VerifyError::Empty)
 }
 
 /// Reads a line without its newline; `false` for one over the cap, whose rest is skipped, and
@@ -136,12 +140,12 @@ pub struct Request<'a> {
     /// The parameters of the rig's `mining.submit`.
     #[serde(borrow)]
     submit: &'a RawValue,
-    /// What the pool set, on its own scale.
-    #[serde(default)]
-    difficulty: Option<f64>,
-    /// The target itself, in hex, instead of a difficulty.
+    /// What the pool set, on its own scale: the parameter of a `mining.set_difficulty`.
     #[serde(borrow, default)]
-    target: Option<Cow<'a, str>>,
+    difficulty: Option<&'a RawValue>,
+    /// The target itself instead of a difficulty: the parameter of a `mining.set_target`.
+    #[serde(borrow, default)]
+    target: Option<&'a RawValue>,
     /// The ids of the job's transactions, for jobs that do not bring what is needed of them.
     #[serde(borrow, default)]
     transactions: Option<&'a RawValue>,
@@ -207,10 +211,13 @@ fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
     let job = job(&dialect, request)?;
     let extranonce1: Extranonce =
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;
-    let target = target(&dialect, &job, request)?;
+    let announced = announced(&dialect, request)?;
+    let known = dialect.habits().or(Habits::USUAL);
+    let target = dialect.pool_target(&job, &announced).surely(known);
     let share = share(&dialect, &job, request)?;
+    let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
     if !dialect.checkable(&job) {
-        return Err(missing_transactions());
+        return Err(uncheckable());
     }
 
     let mut scratch = D::Scratch::default();
@@ -219,14 +226,14 @@ fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
     let checked =
         dialect.check(&job, &extranonce1, &share, &Target::MAX, Duration::ZERO, &mut scratch)?;
     let Checked::Proven(hash) = checked else {
-        return Err(missing_transactions());
+        return Err(uncheckable());
     };
     let meets_target = dialect.meets(&hash, &target);
     let proof = Proof {
         hash: hash.to_string(),
         difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &Announced::default(), dialect.habits(), &hash),
+        block: dialect.is_block(&job, &announced, known, &hash),
         header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
@@ -247,30 +254,27 @@ fn job<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<D::Job, Reje
     Ok(job)
 }
 
-/// The target that the pool had set; difficulty 1 when nothing is said.
-fn target<D: FromConfig>(
-    dialect: &D,
-    job: &D::Job,
-    request: &Request<'_>,
-) -> Result<Target, Reject> {
-    let announced = match (&request.target, request.difficulty) {
+/// What the pool had set, read as a live session reads it.
+fn announced<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<Announced, Reject> {
+    let set = |method, value: &RawValue| {
+        let unreadable = |error: String| Reject::invalid(error);
+        let params = RawValue::from_string(format!("[{value}]"));
+        let params = params.map_err(|error| unreadable(error.to_string()))?;
+        dialect.parse_event(method, &params).map_err(|error| unreadable(error.to_string()))
+    };
+    let event = match (request.target, request.difficulty) {
         (Some(_), Some(_)) => {
             return Err(Reject::invalid("give the difficulty or the target, not both"));
         }
-        (Some(target), None) => {
-            let error = || ParseError::field("target", "64 hex digits", target).to_string();
-            return Target::from_hex(target).map_err(|_| Reject::invalid(error()));
-        }
-        (None, Some(difficulty)) => {
-            let difficulty = Difficulty::new(difficulty).ok_or_else(|| {
-                Reject::invalid(format!("difficulty is {difficulty}, expected more than zero"))
-            })?;
-            let difficulty = Some(ShareTarget::Difficulty(difficulty));
-            Announced { difficulty, ..Announced::default() }
-        }
-        (None, None) => Announced::default(),
+        (Some(target), None) => set("mining.set_target", target)?,
+        (None, Some(difficulty)) => set("mining.set_difficulty", difficulty)?,
+        (None, None) => return Ok(Announced::default()),
     };
-    Ok(dialect.pool_target(job, &announced).surely(dialect.habits()))
+    match event {
+        PoolEvent::Target(target) => Ok(Announced { target: Some(target), difficulty: None }),
+        PoolEvent::Difficulty(set) => Ok(Announced { target: None, difficulty: Some(set) }),
+        _ => Err(Reject::invalid("pools of this dialect do not set that")),
+    }
 }
 
 fn share<D: FromConfig>(
@@ -279,41 +283,22 @@ fn share<D: FromConfig>(
     request: &Request<'_>,
 ) -> Result<D::Share, Reject> {
     let head = dialect.submit_head(request.submit)?;
-    // Every dialect's notify starts with the job's id.
-    let told = rpc::array::<1>(request.notify);
-    let told = told.and_then(|(elements, _)| rpc::string(elements.first()?));
-    if told.is_some_and(|told| told != head.job) {
+    if head.job != dialect.job_id(job) {
         return Err(Reject::unknown_job(&head.job));
     }
-    if let Some(size) = request.extranonce2_size {
-        return dialect.parse_share(job, size, request.submit);
-    }
     let with = |size| dialect.parse_share(job, size, request.submit);
-    // Dialects take one length and refuse all others, so at most one of these fits.
-    let mut refused = None;
-    for size in 0..=MAX_EXTRANONCE {
-        match with(size) {
-            Ok(share) => return Ok(share),
-            // With the right length it is another field that is wrong.
-            Err(reject) if !reject.reason.starts_with("extranonce2") => {
-                refused.get_or_insert(reject);
-            }
-            Err(_) => {}
-        }
+    match request.extranonce2_size {
+        Some(size) => with(size),
+        // The dialect says which length it has found.
+        None => with(0).or_else(|reject| match reject.wrong_size {
+            Some(WrongSize { found, .. }) => with(found),
+            None => Err(reject),
+        }),
     }
-    const USUAL_SIZE: usize = 4;
-    refused.map_or_else(|| with(USUAL_SIZE), Err)
 }
 
 fn in_field(field: &str, error: impl std::fmt::Display) -> Reject {
     Reject::invalid(format!("{field}: {error}"))
-}
-
-fn missing_transactions() -> Reject {
-    Reject::invalid(
-        "the job's header needs the ids of its transactions: add \"transactions\", the pool's \
-         answer to mining.get_transactions",
-    )
 }
 
 fn missed(hash: &PowHash, target: &Target) -> Reject {

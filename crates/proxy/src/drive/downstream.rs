@@ -70,7 +70,6 @@ pub async fn serve<D, R, W>(
         plan: route.plan(),
         needs: Needs::default(),
         slot: None,
-        expected: None,
         mailbox: sender,
         entry,
         route,
@@ -103,8 +102,6 @@ struct Served<D: Dialect> {
     needs: Needs,
     /// The lease that it had when it was here before.
     slot: Option<u64>,
-    /// What it was taken to need, since a rig of its kind should come back.
-    expected: Option<Needs>,
     mailbox: mpsc::Sender<Mail>,
     entry: Entry,
     route: Arc<Route<D>>,

@@ -1,6 +1,7 @@
 //! What is remembered of workers, of their firmware and of pools, and how it stands in the file.
 
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::{Row, Statement, params};
@@ -37,6 +38,8 @@ impl WorkerState {
 pub struct FirmwareState {
     /// The name that the software gives itself.
     pub agent: Arc<str>,
+    /// Where it connected from last.
+    pub address: Option<IpAddr>,
     /// The word for what it does wrong, such as `ignores_extranonce2_size`, where that keeps it
     /// from sharing a pool connection; empty where nothing does. At most 256 bytes of it.
     pub alone: Arc<str>,
@@ -134,11 +137,12 @@ impl Kept for WorkerState {
 
 impl Kept for FirmwareState {
     type Key = Arc<str>;
-    const READ: &'static str = "SELECT route, worker, agent, alone, set_extranonce, shares, seen \
+    const READ: &'static str = "SELECT \
+         route, worker, agent, address, alone, set_extranonce, shares, seen \
          FROM rig_firmware ORDER BY seen DESC";
     const PUT: &'static str = "INSERT OR REPLACE INTO rig_firmware \
-         (route, worker, agent, alone, set_extranonce, shares, seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+         (route, worker, agent, address, alone, set_extranonce, shares, seen) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     const REMOVE: &'static str = "DELETE FROM rig_firmware WHERE route = ?1 AND worker = ?2";
     const REMOVE_ALL: &'static str = "DELETE FROM rig_firmware WHERE route = ?1";
     const FORGET: &'static str = "DELETE FROM rig_firmware WHERE seen < ?1";
@@ -150,10 +154,11 @@ impl Kept for FirmwareState {
     fn read(row: &Row<'_>, now: u64) -> rusqlite::Result<(Self::Key, Self)> {
         let firmware = Self {
             agent: cut(row.get(2)?),
-            alone: cut(row.get(3)?),
-            set_extranonce: row.get(4)?,
-            shares: row.get(5)?,
-            seen: time(row.get(6)?).min(now),
+            address: row.get_ref(3)?.as_str_or_null()?.and_then(|text| text.parse().ok()),
+            alone: cut(row.get(4)?),
+            set_extranonce: row.get(5)?,
+            shares: row.get(6)?,
+            seen: time(row.get(7)?).min(now),
         };
         Ok((row.get(1)?, firmware))
     }
@@ -164,8 +169,9 @@ impl Kept for FirmwareState {
         route: &str,
         worker: &Self::Key,
     ) -> rusqlite::Result<usize> {
-        let Self { agent, alone, set_extranonce, shares, seen } = self;
-        put.execute(params![route, worker, agent, alone, set_extranonce, shares, column(*seen)])
+        let Self { agent, address, alone, set_extranonce, shares, seen } = self;
+        let (address, seen) = (address.map(|address| address.to_string()), column(*seen));
+        put.execute(params![route, worker, agent, address, alone, set_extranonce, shares, seen])
     }
 
     fn remove(

@@ -54,6 +54,7 @@ const MIGRATIONS: [&str; 2] = [
         route TEXT NOT NULL,
         worker TEXT NOT NULL,
         agent TEXT NOT NULL,
+        address TEXT,
         alone TEXT NOT NULL,
         set_extranonce INTEGER,
         shares INTEGER NOT NULL,

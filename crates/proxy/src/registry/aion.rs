@@ -10,29 +10,40 @@ use crate::config::{OptionError, OptionTable};
 impl FromConfig for Aion {
     const ROUTE_OPTIONS: &'static [&'static str] =
         &["strict_version", "soft_jobs", "open_jobs", "open_seconds"];
-    const POOL_OPTIONS: &'static [&'static str] =
-        &["difficulty_scale", "notify_target", "protocol_version", "solution_prefix"];
+    const POOL_OPTIONS: &'static [&'static str] = &[
+        "difficulty_scale",
+        "notify_target",
+        "protocol_version",
+        "second_solutions",
+        "solution_prefix",
+    ];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();
-        let defaults = Options::default();
-        let open_seconds = route.whole("open_seconds", 0..=3600, &mut errors);
-        let options = Options {
-            strict_version: route
-                .flag("strict_version", &mut errors)
-                .unwrap_or(defaults.strict_version),
-            soft_jobs: route.flag("soft_jobs", &mut errors).unwrap_or(defaults.soft_jobs),
-            open_jobs: route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(defaults.open_jobs),
-            open_for: open_seconds.map(|seconds| Duration::from_secs(seconds as u64)),
-            difficulty_scale: pool.chosen("difficulty_scale", &mut errors),
-            notify_target: pool.chosen("notify_target", &mut errors),
-            protocol_version: pool
-                .parsed("protocol_version", &mut errors)
-                .unwrap_or(defaults.protocol_version),
-            solution_prefix: pool
-                .flag("solution_prefix", &mut errors)
-                .unwrap_or(defaults.solution_prefix),
-        };
+        let mut options = Options::default()
+            .with_difficulty_scale(pool.chosen("difficulty_scale", &mut errors))
+            .with_notify_target(pool.chosen("notify_target", &mut errors));
+        if let Some(strict) = route.flag("strict_version", &mut errors) {
+            options.strict_version = strict;
+        }
+        if let Some(soft) = route.flag("soft_jobs", &mut errors) {
+            options.soft_jobs = soft;
+        }
+        if let Some(open_jobs) = route.whole("open_jobs", 1..=64, &mut errors) {
+            options.open_jobs = open_jobs;
+        }
+        if let Some(seconds) = route.whole("open_seconds", 0..=3600, &mut errors) {
+            options.open_for = Some(Duration::from_secs(seconds as u64));
+        }
+        if let Some(version) = pool.parsed("protocol_version", &mut errors) {
+            options.protocol_version = version;
+        }
+        if let Some(count) = pool.flag("second_solutions", &mut errors) {
+            options.second_solutions = count;
+        }
+        if let Some(prefix) = pool.flag("solution_prefix", &mut errors) {
+            options.solution_prefix = prefix;
+        }
         errors.or(Self::new(options))
     }
 }

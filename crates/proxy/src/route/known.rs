@@ -15,8 +15,10 @@ use wildmatch::WildMatch;
 use crate::clock::unix_seconds;
 use crate::memory::{FirmwareState, RouteMemory, WorkerState};
 
-/// How long a rig that was closed for its worker's profile is expected back.
+/// How long a rig that was closed is expected back…
 const EXPECTED_FOR: Duration = Duration::from_secs(120);
+/// …and how long those that earlier runs knew are expected after the start.
+const EXPECTED_AT_START: Duration = Duration::from_secs(600);
 /// The most rigs that are expected at a time.
 const MAX_EXPECTED: usize = 1024;
 
@@ -52,6 +54,17 @@ pub(crate) struct Needs {
 /// What is told apart of rigs that have not said who they are: software at an address.
 type Kind = (Box<str>, IpAddr);
 
+/// A rig that has said who it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rig<'a> {
+    /// The name that its software gives itself.
+    pub(crate) agent: &'a str,
+    /// Where it connects from.
+    pub(crate) address: IpAddr,
+    /// Its worker.
+    pub(crate) worker: &'a str,
+}
+
 /// Rigs that were closed and should come back.
 #[derive(Debug)]
 struct Expected {
@@ -71,18 +84,20 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory) -> Self {
+    pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory, now: Instant) -> Self {
         let mut kinds = Kinds::default();
-        for (worker, state) in memory.all_firmware() {
-            kinds.failed(&state.agent, &worker, &needs(&state));
+        let remembered = memory.all_firmware();
+        for (worker, state) in &remembered {
+            kinds.failed(&state.agent, worker, &needs(state));
             let merits = [
                 state.shares.then_some(Merit::Shares),
                 state.set_extranonce.filter(|takes| *takes).map(|_| Merit::Follows),
             ];
             merits.into_iter().flatten().for_each(|merit| kinds.did_well(&state.agent, merit));
         }
-        let (penalties, expected) = Default::default();
-        Self { profiles, memory, kinds: Mutex::new(kinds), penalties, expected }
+        let expected = expected_at_start(remembered, now + EXPECTED_AT_START);
+        let (kinds, expected) = (Mutex::new(kinds), Mutex::new(expected));
+        Self { profiles, memory, kinds, penalties: Mutex::default(), expected }
     }
 
     /// What a rig's firmware needs. What is configured goes before what the rig showed itself, and
@@ -104,9 +119,11 @@ impl Known {
     }
 
     /// A rig's shares showed what is wrong with its firmware.
-    pub(crate) fn learn(&self, agent: &str, worker: &str, diagnosis: Diagnosis) {
+    pub(crate) fn learn(&self, rig: &Rig<'_>, diagnosis: Diagnosis) {
         let Some(remedy) = Firmware::remedy(diagnosis) else { return };
+        let Rig { agent, address, worker } = *rig;
         self.memory.remember_firmware((worker, agent), unix_seconds(), |state| {
+            state.address = Some(address);
             if remedy.is_particular() {
                 state.alone = diagnosis.name().into();
                 state.shares = false;
@@ -117,10 +134,14 @@ impl Known {
     }
 
     /// A rig's good share showed what its firmware can do.
-    pub(crate) fn proven(&self, agent: &str, worker: &str, merit: Merit) {
-        self.memory.remember_firmware((worker, agent), unix_seconds(), |state| match merit {
-            Merit::Shares => (state.shares, state.alone) = (true, Arc::default()),
-            Merit::Follows => state.set_extranonce = Some(true),
+    pub(crate) fn proven(&self, rig: &Rig<'_>, merit: Merit) {
+        let Rig { agent, address, worker } = *rig;
+        self.memory.remember_firmware((worker, agent), unix_seconds(), |state| {
+            state.address = Some(address);
+            match merit {
+                Merit::Shares => (state.shares, state.alone) = (true, Arc::default()),
+                Merit::Follows => state.set_extranonce = Some(true),
+            }
         });
         lock(&self.kinds).did_well(agent, merit);
     }
@@ -179,6 +200,28 @@ impl Known {
     }
 }
 
+/// Which rigs should come back after a restart: those that cannot share a pool connection, where all
+/// of their kind at their address were so.
+fn expected_at_start(
+    remembered: Vec<(Arc<str>, FirmwareState)>,
+    until: Instant,
+) -> HashMap<Kind, Expected> {
+    let mut kinds: HashMap<Kind, Option<Expected>> = HashMap::new();
+    for (_, state) in remembered {
+        let Some(address) = state.address else { continue };
+        let firmware = needs(&state);
+        let needs = Needs { firmware, sure: Firmware::default() };
+        let new = || Some(Expected { needs, rigs: 0, until });
+        let expected = kinds.entry((state.agent.as_ref().into(), address)).or_insert_with(new);
+        match expected {
+            Some(expected) if firmware.is_particular() => expected.rigs += 1,
+            _ => *expected = None,
+        }
+    }
+    let expected = kinds.into_iter().filter_map(|(kind, expected)| Some((kind, expected?)));
+    expected.take(MAX_EXPECTED).collect()
+}
+
 /// What a worker's rig needs by what it showed.
 fn needs(state: &FirmwareState) -> Firmware {
     let ignores_size = *state.alone == *Diagnosis::IgnoresExtranonce2Size.name();
@@ -197,12 +240,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
+
+    use crate::clock::now;
     use crate::memory::Memory;
 
     const HOME: &str = "farm.r1";
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+    fn rig(worker: &str) -> Rig<'_> {
+        Rig { agent: "asic/1", address: ADDRESS, worker }
+    }
 
     fn known() -> Known {
-        Known::new(Vec::new(), Memory::fleeting().route("hns"))
+        Known::new(Vec::new(), Memory::fleeting().route("hns"), now())
     }
 
     fn needs_of(known: &Known, worker: &str) -> Needs {
@@ -212,16 +263,16 @@ mod tests {
     #[test]
     fn what_one_rig_does_wrong_is_not_charged_to_the_others_of_its_kind() {
         let known = known();
-        known.learn("asic/1", "farm.bad", Diagnosis::IgnoresExtranonce2Size);
+        known.learn(&rig("farm.bad"), Diagnosis::IgnoresExtranonce2Size);
         assert!(needs_of(&known, "farm.bad").sure.is_particular());
         assert_eq!(needs_of(&known, HOME), Needs::default());
         assert_eq!(known.firmware("asic/1", None, Firmware::default()), Needs::default());
         for worker in ["farm.worse", "farm.worst"] {
-            known.learn("asic/1", worker, Diagnosis::IgnoresExtranonce2Size);
+            known.learn(&rig(worker), Diagnosis::IgnoresExtranonce2Size);
         }
         let needs = needs_of(&known, HOME);
         assert!(needs.firmware.dedicated && !needs.sure.is_particular(), "a guess: {needs:?}");
-        known.proven("asic/1", "farm.good", Merit::Shares);
+        known.proven(&rig("farm.good"), Merit::Shares);
         assert_eq!(needs_of(&known, HOME), Needs::default(), "one of them has shown the contrary");
         assert!(needs_of(&known, "farm.bad").sure.is_particular());
     }
@@ -229,26 +280,46 @@ mod tests {
     #[test]
     fn a_rig_that_shared_well_needs_nothing_else_whatever_is_said_of_its_kind() {
         let known = known();
-        known.proven("asic/1", HOME, Merit::Shares);
+        known.proven(&rig(HOME), Merit::Shares);
         let alone = Firmware { dedicated: true, ..Firmware::default() };
         assert_eq!(known.firmware("asic/1", Some(HOME), alone), Needs::default());
-        known.learn("asic/1", HOME, Diagnosis::TruncatesExtranonce1);
+        known.learn(&rig(HOME), Diagnosis::TruncatesExtranonce1);
         assert!(needs_of(&known, HOME).sure.dedicated, "until it shows otherwise");
-        known.proven("asic/1", HOME, Merit::Shares);
+        known.proven(&rig(HOME), Merit::Shares);
         assert_eq!(needs_of(&known, HOME), Needs::default());
     }
 
     #[test]
     fn kinds_are_known_again_after_a_restart() {
         let memory = Memory::fleeting();
-        let before = Known::new(Vec::new(), memory.route("hns"));
+        let before = Known::new(Vec::new(), memory.route("hns"), now());
         for worker in ["a", "b", "c"] {
-            before.learn("asic/1", worker, Diagnosis::IgnoresSetExtranonce);
+            before.learn(&rig(worker), Diagnosis::IgnoresSetExtranonce);
         }
-        let after = Known::new(Vec::new(), memory.route("hns"));
+        let after = Known::new(Vec::new(), memory.route("hns"), now());
         assert_eq!(needs_of(&after, "d").firmware.set_extranonce, Some(false));
-        after.proven("asic/1", "d", Merit::Follows);
-        let after = Known::new(Vec::new(), memory.route("hns"));
+        after.proven(&rig("d"), Merit::Follows);
+        let after = Known::new(Vec::new(), memory.route("hns"), now());
         assert_eq!(needs_of(&after, "e").firmware.set_extranonce, None);
+    }
+
+    #[test]
+    fn rigs_that_need_a_connection_of_their_own_are_expected_after_a_restart() {
+        let memory = Memory::fleeting();
+        let before = Known::new(Vec::new(), memory.route("hns"), now());
+        before.learn(&rig("a"), Diagnosis::TruncatesExtranonce1);
+        before.learn(&rig("b"), Diagnosis::TruncatesExtranonce1);
+        let after = Known::new(Vec::new(), memory.route("hns"), now());
+        let expected = |agent, at| after.expected(agent, ADDRESS, at);
+        assert_eq!(expected("asic/2", now()), None);
+        for _ in ["a", "b"] {
+            let needs = expected("asic/1", now()).unwrap();
+            assert!(needs.firmware.dedicated && !needs.sure.is_particular());
+        }
+        assert_eq!(expected("asic/1", now()), None, "no more than there were");
+        // One that shares well is taken for no other, and none for it.
+        before.proven(&rig("c"), Merit::Shares);
+        let after = Known::new(Vec::new(), memory.route("hns"), now());
+        assert_eq!(after.expected("asic/1", ADDRESS, now()), None);
     }
 }

@@ -84,6 +84,7 @@ fn logged<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
 fn firmware(agent: &str) -> FirmwareState {
     FirmwareState {
         agent: agent.into(),
+        address: Some([192, 0, 2, 7].into()),
         alone: "ignores_extranonce2_size".into(),
         set_extranonce: Some(false),
         shares: false,

@@ -81,7 +81,10 @@ impl PoolCoin for AionPool {
     }
 
     fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        hash.below(target)
+        match self.family {
+            Family::Node => hash.at_or_below(target),
+            Family::Miningcore => hash.below(target),
+        }
     }
 
     fn manners(&self) -> Manners {
@@ -130,7 +133,10 @@ impl PoolCoin for AionPool {
                 self.put_call("mining.set_difficulty", &params, out);
             }
             (Family::Miningcore, Place::AfterNotify) => {
-                let params = format_args!("[\"{}\"]", terms.target);
+                // The target of difficulty 1 would be 2²⁵⁶, of which these servers write the end.
+                let easiest = terms.target == Target::MAX;
+                let told = if easiest { Target::ZERO } else { terms.target };
+                let params = format_args!("[\"{told}\"]");
                 self.put_call("mining.set_target", &params, out);
             }
             _ => {}

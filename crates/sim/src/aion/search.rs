@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use orepass_aion::pow;
-use orepass_stratum::target::{PowHash, Target};
+use orepass_stratum::target::Target;
 
 use super::solvers::{Seat, Solving};
 use super::{Bytes32, SOLUTION_PREFIX};
@@ -152,7 +152,6 @@ impl Search for NonceSearch {
             };
             step.tried += 1;
             let hash = pow::share_hash(&self.header, &found.nonce, &found.solution);
-            let hash = PowHash::from_be_bytes(hash);
             if hash.below(target) {
                 step.found = Some(self.solution(&found));
             } else if hash.as_be_bytes()[0] >= 0xc0 {

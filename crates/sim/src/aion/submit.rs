@@ -4,7 +4,7 @@ use orepass_aion::equihash::{AION, Scratch};
 use orepass_aion::pow;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc;
-use orepass_stratum::target::{PowHash, Target};
+use orepass_stratum::target::Target;
 use serde_json::value::RawValue;
 
 use super::{Bytes32, Family, SOLUTION_PREFIX, SOLUTION_SIZE};
@@ -35,7 +35,7 @@ pub(super) fn check(
     let solution = read_solution(family, &solution)?;
     AION.verify(header, &nonce, &solution, &mut Scratch::default())
         .map_err(|_| Reason::InvalidSolution)?;
-    let hash = PowHash::from_be_bytes(pow::share_hash(header, &nonce, &solution));
+    let hash = pow::share_hash(header, &nonce, &solution);
     let claim = match family {
         Family::Node => Claim {
             key: [&nonce[..], time.to_ascii_lowercase().as_bytes()].concat().into(),

@@ -381,7 +381,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
             Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
         };
-        let mut reject = Reject { code, reason: format!("pool: {error}").into(), verdict };
+        let mut reject = Reject::new(code, format!("pool: {error}"), verdict);
         let mut weighs = self.weighs(verdict, work, sent);
         let asked = probe.as_ref().map(Probe::habit);
         match (refusal, asked) {

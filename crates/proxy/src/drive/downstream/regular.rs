@@ -13,7 +13,7 @@ use orepass_stratum::target::Difficulty;
 use super::Served;
 use crate::clock::now;
 use crate::roster::Identity;
-use crate::route::Needs;
+use crate::route::{Needs, Rig};
 
 impl<D: Dialect> Served<D> {
     /// The rig has said what software it is.
@@ -23,8 +23,10 @@ impl<D: Dialect> Served<D> {
         let worker = self.session.worker().map(|name| &**name);
         let by_login = route.dialect().known_firmware(&self.session.hello());
         let needs = route.known.firmware(agent, worker, by_login);
-        let expected = route.known.expected(agent, address, at);
-        let expects = expected.unwrap_or_default();
+        let expects = match worker {
+            None => route.known.expected(agent, address, at).unwrap_or_default(),
+            Some(_) => Needs::default(),
+        };
         self.needs = Needs {
             firmware: needs.firmware.or(expects.firmware),
             sure: needs.sure.or(expects.sure),
@@ -32,7 +34,6 @@ impl<D: Dialect> Served<D> {
         // Firmware that authorizes first can have its former lease again.
         let worker = worker.and_then(|worker| route.known.worker(worker));
         self.slot = worker.and_then(|state| state.slot);
-        self.expected = expected;
         self.session.handle_firmware(&self.needs.firmware, at);
     }
 
@@ -48,10 +49,6 @@ impl<D: Dialect> Served<D> {
         }
         let by_login = self.route.dialect().known_firmware(&self.session.hello());
         let needs = known.firmware(self.agent(), Some(worker), by_login);
-        if let Some(expected) = self.expected.take().filter(|expected| *expected != needs) {
-            // It was taken for another rig of its kind, which is still to come.
-            known.expect(self.agent(), address, expected, at);
-        }
         if !self.suits(&needs.sure) {
             known.expect(self.agent(), address, needs, at);
             return self.session.handle_close(CloseReason::OwnConnection);
@@ -108,16 +105,24 @@ impl<D: Dialect> Served<D> {
 
     /// The rig goes, and is to be served otherwise when it comes back.
     pub(super) fn misfit(&self, diagnosis: Diagnosis) {
-        if let Some(worker) = self.session.worker() {
-            self.route.known.learn(self.agent(), worker, diagnosis);
+        if let Some(rig) = self.rig() {
+            let known = &self.route.known;
+            known.learn(&rig, diagnosis);
+            let needs = known.firmware(rig.agent, Some(rig.worker), Firmware::default());
+            known.expect(rig.agent, rig.address, needs, now());
         }
     }
 
     /// The rig's first good share that shows what its firmware can do.
     pub(super) fn proven(&self, merit: Merit) {
-        if let Some(worker) = self.session.worker() {
-            self.route.known.proven(self.agent(), worker, merit);
+        if let Some(rig) = self.rig() {
+            self.route.known.proven(&rig, merit);
         }
+    }
+
+    fn rig(&self) -> Option<Rig<'_>> {
+        let worker = self.session.worker()?;
+        Some(Rig { agent: self.agent(), address: self.address(), worker })
     }
 
     /// Keeps what will be of use when the rig comes back.

@@ -1,0 +1,127 @@
+//! What the documents and the example configs show is true: configs are read by the program's own
+//! reader, and the Rust blocks are compiled (`src/manual.rs`).
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use orepass::config::Config;
+use orepass::registry::Registry;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The files of a folder below the workspace's with this ending, by name.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        paths.filter(|path| path.extension() == Some(ending.as_ref())).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder} has files of .{ending}");
+    files
+}
+
+fn documents() -> Vec<PathBuf> {
+    ["", "docs", "fuzz"].into_iter().flat_map(|folder| files(folder, "md")).collect()
+}
+
+/// A fenced block of a document.
+struct Block {
+    /// What it is in, and where.
+    place: String,
+    /// What stands behind its first fence.
+    language: String,
+    text: String,
+}
+
+fn blocks(path: &Path) -> Vec<Block> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (number, line) in text.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(language)) => {
+                let place = format!("{}:{}", path.display(), number + 1);
+                open = Some(Block { place, language: language.into(), text: String::new() });
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => block.text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{} ends inside of a block", path.display());
+    blocks
+}
+
+#[track_caller]
+fn assert_is_config(place: &str, text: &str) {
+    let config = Config::parse(place, text).and_then(|config| {
+        Registry::default().check(&config)?;
+        Ok(config)
+    });
+    if let Err(error) = config {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn every_block_has_a_language_and_every_document_is_compiled() {
+    let manual = fs::read_to_string(Path::new(ROOT).join("tests/src/manual.rs")).unwrap();
+    for path in documents() {
+        let name = path.strip_prefix(ROOT).unwrap().display().to_string();
+        let included = format!("include_str!(\"../../{name}\")");
+        assert!(manual.contains(&included), "{name} is not in tests/src/manual.rs");
+        for block in blocks(&path) {
+            let known = ["console", "rust", "rust,no_run", "text", "toml"];
+            assert!(known.contains(&&*block.language), "{}: {:?}", block.place, block.language);
+        }
+    }
+}
+
+/// Whole ones, and parts that are shown of one; what else is TOML is of Cargo.
+#[test]
+fn every_config_that_a_document_shows_is_one() {
+    let rest = r#"
+[[route]]
+name = "rest"
+dialect = "hstratum"
+listen = ["127.0.0.1:3333"]
+[[route.pool]]
+url = "stratum+tcp://pool.example:3333"
+user = "account"
+"#;
+    let mut seen = 0;
+    for block in documents().iter().flat_map(|path| blocks(path)) {
+        if block.language != "toml" || block.text.starts_with("[dependencies]") {
+            continue;
+        }
+        let whole = block.text.contains("[[route]]");
+        let text = if whole { block.text } else { format!("{rest}{}", block.text) };
+        // Variables of the environment are not a test's to set.
+        let text = text.replace("\"env:", "\"");
+        assert_is_config(&block.place, &text);
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen} configs");
+}
+
+/// As they are, and with every line in them that is commented out and could be set.
+#[test]
+fn every_example_config_is_one_with_and_without_what_is_commented_out() {
+    let setting = |line: &str| {
+        let key = line.split(" = ").next().filter(|key| key.len() < line.len());
+        let is_key = |key: &str| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        line.starts_with('[') || key.is_some_and(is_key)
+    };
+    for path in files("configs", "toml") {
+        let place = path.display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_is_config(&place, &text);
+        let all: Vec<&str> = text
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|line| setting(line)).unwrap_or(line))
+            .collect();
+        assert_is_config(&format!("{place}, all set"), &all.join("\n"));
+    }
+}
