@@ -111,7 +111,8 @@ impl<D: Dialect> Route<D> {
         for channel in channels.iter().filter(of_kind) {
             open += 1;
             let view = channel.view();
-            if !view.live {
+            // One on which no job has come may be of no use.
+            if !view.live || view.work.is_none() {
                 opening += 1;
                 continue;
             }
@@ -168,7 +169,8 @@ impl<D: Dialect> Route<D> {
         others.into_iter().find_map(|channel| {
             let view = channel.view();
             let fits = |told| channel.dedicated || wish.firmware.shares_with(told);
-            let usable = view.live && view.told_extranonce1().is_some_and(fits);
+            let serves = view.live && view.work.is_some();
+            let usable = serves && view.told_extranonce1().is_some_and(fits);
             let seat = usable.then(|| view.seat(wish.slot).ok()).flatten()?;
             Some((seat, Arc::clone(channel)))
         })

@@ -328,7 +328,6 @@ impl<D: Dialect, T> Upstream<D, T> {
     ) -> Result<(), Reject> {
         if accepted {
             self.accepted += 1;
-            self.served = true;
             return Ok(());
         }
         let error = error
