@@ -45,7 +45,7 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &Pool, found: &Found, route: &Route) {
-    let Found { addresses, connect, login, given, split, rigs, user, target } = found;
+    let Found { addresses, connect, login, given, split, rigs, user, target, difficulty } = found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -74,15 +74,13 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
         route.max_channels
     );
     println!("    authorized   {user}");
-    match target {
-        Some((target, difficulty)) => println!("    difficulty   {difficulty} (target {target})"),
-        None => println!("    difficulty   no job came; rigs would wait"),
-    }
+    println!("    difficulty   {difficulty} (target {target})");
 }
 
 fn remedy(error: &ProbeError) -> &'static str {
     match error {
         ProbeError::Resolve { .. } => "; check the host in `url` and this machine's DNS",
+        ProbeError::SentAway(_) => "; put that into `url` if it is right",
         _ => "",
     }
 }
