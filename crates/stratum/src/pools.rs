@@ -209,11 +209,11 @@ impl Pools {
     /// Draws the consequences of what is known.
     fn decide(&mut self, now: Instant) {
         if !self.pools.iter().any(Pool::serves) {
-            // A pool that does badly is still better than none.
-            for pool in 0..self.pools.len() {
-                if self.pools[pool].is_benched() && self.pools[pool].links.serve() {
-                    self.pardon(pool, now);
-                }
+            // A pool that does badly is still better than none: the one that would be used first.
+            let connected = (0..self.pools.len()).filter(|&pool| self.pools[pool].links.serve());
+            let benched = connected.filter_map(|at| Some((self.pools[at].benched_until()?, at)));
+            if let Some((_, first)) = benched.min() {
+                self.pardon(first, now);
             }
         }
         for pool in 0..self.pools.len() {

@@ -239,3 +239,18 @@ async fn rigs_that_are_held_are_let_go_when_their_time_is_over() {
     assert_eq!(log.lines(&["pool.outage", "let go"]).len(), 1);
     assert!(rigs.iter().all(|rig| rig.stats().disconnects > 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_live_connection_that_ends_is_not_said_to_have_never_been_made() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.route.max_rigs_per_channel = 1;
+    let site = Wired::start(plan, 1, |_, pool| pool.fault(Fault::SameExtranonce1));
+    let rigs = site.rigs(2, slow_rig);
+    log.says(&["pool.down", "connection lost", "extranonce1 of another"]).await;
+    assert!(log.lines(&["cannot connect"]).is_empty());
+    site.pools[0].heal();
+    for rig in &rigs {
+        rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
+    }
+}

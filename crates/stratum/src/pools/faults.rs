@@ -45,11 +45,14 @@ impl Pools {
         self.decide(now);
     }
 
-    /// A pool does badly. It is left if there is another to go to.
+    /// A pool does badly. It is left if there is another to go to: one that serves, or else one
+    /// that was left before, where this one has done well since or has no connection.
     pub(super) fn fail_or_keep(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {
-        let connected = self.pools[pool].links.serve();
+        let Pool { links, sound, .. } = &self.pools[pool];
+        let (connected, sound) = (links.serve(), *sound);
         let elsewhere = |(at, other): (usize, &Pool)| {
-            at != pool && (other.serves() || !connected && other.links.serve())
+            let again = !connected || sound && other.refused();
+            at != pool && (other.serves() || again && other.links.serve())
         };
         if !self.pools.iter().enumerate().any(elsewhere) {
             return self.keep(pool, cause, now);

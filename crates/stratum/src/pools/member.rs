@@ -138,8 +138,16 @@ impl Pool {
         matches!(self.health, Health::Up { .. } | Health::Lost { .. })
     }
 
-    pub(super) const fn is_benched(&self) -> bool {
+    const fn is_benched(&self) -> bool {
         matches!(self.health, Health::Benched { .. })
+    }
+
+    /// Until when it is left alone, if it is.
+    pub(super) const fn benched_until(&self) -> Option<Instant> {
+        match self.health {
+            Health::Benched { until, .. } => Some(until),
+            _ => None,
+        }
     }
 
     /// Whether it refused shares, is left alone for that, and could be mined at.

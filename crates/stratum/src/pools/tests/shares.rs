@@ -102,6 +102,18 @@ fn a_pool_that_has_credited_meanwhile_refuses_for_reasons_of_its_own() {
 }
 
 #[test]
+fn a_pool_that_begins_to_refuse_is_left_also_for_one_that_was_left_before() {
+    let mut night = Night::calm();
+    night.judges(0, JUDGED_SHARES, &refused("no"));
+    night.judges(1, JUDGED_SHARES, &Ok(()));
+    let events = night.judges(1, JUDGED_SHARES, &refused("no"));
+    assert_eq!(bare(events), [down(1, Cause::Rejects), Up(0), switched(1, 0)]);
+    let events = night.judges(0, JUDGED_SHARES, &refused("no"));
+    assert!(matches!(&events[..], [Up(1), Alike { pool: 0, first: 1, .. }]), "{events:?}");
+    assert_eq!(night.judges(0, JUDGED_SHARES, &Ok(())), [], "but not again and again");
+}
+
+#[test]
 fn a_pool_that_refuses_again_after_its_time_is_left_alone_for_longer() {
     let standing = Standing { rank: 0, weight: 1.0 };
     let config = PoolsConfig { pools: vec![standing; 2], ..PoolsConfig::in_order(2) };
