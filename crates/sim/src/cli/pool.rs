@@ -40,7 +40,15 @@ pub(super) struct PoolArgs {
     #[arg(long, value_name = "S", value_parser = super::seconds)]
     block_interval: Option<Duration>,
     /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly
-    #[arg(long = "fault", value_name = "FAULT")]
+    #[arg(
+        long = "fault",
+        value_name = "FAULT",
+        long_help = format!(
+            "Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given \
+             repeatedly. There are: {}",
+            Fault::NAMES
+        )
+    )]
     faults: Vec<TimedFault>,
     /// End after so many seconds
     #[arg(long, value_name = "S")]

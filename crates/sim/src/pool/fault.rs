@@ -61,6 +61,15 @@ pub enum Fault {
     ReconnectAtLogin,
 }
 
+impl Fault {
+    /// All names, with what they take after a colon.
+    pub const NAMES: &str = "drop, refuse-connections, stall, new-extranonce1, restart, \
+        same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, refuse-worker:NAME, \
+        refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, overlong-notify, \
+        repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, close-after-share, \
+        reconnect-at-login";
+}
+
 impl FromStr for Fault {
     type Err = FaultError;
 
@@ -115,13 +124,7 @@ impl FromStr for Fault {
 #[non_exhaustive]
 pub enum FaultError {
     /// No such name.
-    #[error(
-        "there is no fault {0:?}; there are: drop, refuse-connections, stall, new-extranonce1, \
-         restart, same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
-         refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, \
-         overlong-notify, repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, \
-         close-after-share, reconnect-at-login"
-    )]
+    #[error("there is no fault {0:?}; there are: {names}", names = Fault::NAMES)]
     Unknown(String),
     /// The value is missing, wrong or too much.
     #[error("fault {name:?} takes {what} after a colon")]
@@ -187,6 +190,10 @@ mod tests {
         ];
         for (text, fault) in cases {
             assert_eq!(text.parse(), Ok(fault));
+        }
+        for name in Fault::NAMES.split(", ") {
+            let text = name.replace(":D", ":1").replace(":NAME", ":a").replace(":SECONDS", ":1");
+            assert!(text.parse::<Fault>().is_ok(), "{text}");
         }
         for text in ["", "drops", "drop:1", "difficulty", "difficulty:0", "late-verdicts:-1"] {
             let parsed = text.parse::<Fault>();
