@@ -2,7 +2,8 @@
 //! client whose every line is written by the test, a relay that changes lines on their way, and
 //! the checks that every story ends with.
 //!
-//! All sockets are on the loopback address and on ports that the system chooses. Nothing here
+//! All sockets are on the loopback address and on ports that the system chooses; where times are
+//! long there are none, and the clock is stopped ([`wires`]). Nothing here
 //! waits for a time to pass: tests wait for what should happen, and [`PATIENCE`](wait::PATIENCE)
 //! is only reached when something is broken.
 
@@ -19,3 +20,4 @@ pub mod relay;
 pub mod site;
 pub mod storm;
 pub mod wait;
+pub mod wires;

@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_stratum::channel::Ground;
 use orepass_stratum::dialect::{Split, Subscribed};
-use orepass_stratum::habits::Habits;
+use orepass_stratum::error::shown;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
-use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +24,6 @@ use crate::net::connect::{Connection, Connector, Tcp};
 use crate::registry::{Configured, FromConfig, configured};
 use crate::route::channel::AGENT;
 use crate::ticket::Ticket;
-
-/// How long a pool may take from the connection to its first job.
-const FIRST_JOB_WITHIN: Duration = Duration::from_secs(15);
 
 /// What was found out about a pool.
 #[derive(Debug, Clone)]
@@ -46,8 +44,10 @@ pub struct Found {
     pub rigs: u64,
     /// The account that it authorized.
     pub user: String,
-    /// Its share target and the difficulty that rigs would be told, if a job came.
-    pub target: Option<(Target, f64)>,
+    /// Its share target.
+    pub target: Target,
+    /// The difficulty that rigs would be told, before vardiff.
+    pub difficulty: f64,
 }
 
 /// Why a pool is of no use.
@@ -68,19 +68,26 @@ pub enum ProbeError {
     /// The connection failed or ended.
     #[error("{0}")]
     Ended(End),
+    /// It wants us elsewhere.
+    #[error("the pool sends us to {0}")]
+    SentAway(String),
 }
 
 /// A probe of a pool of whatever dialect.
 pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Found, ProbeError>> + Send + 'a>>;
 
-/// Tries a pool out.
+/// Tries a pool out. The session has a time limit for everything that it waits for, so this ends.
 #[must_use]
 pub fn probe<'a, D: FromConfig>(route: &'a Route, pool: &'a Pool) -> Probing<'a> {
-    Box::pin(try_out::<D>(route, pool))
+    Box::pin(try_out::<D>(route, pool, &Tcp))
 }
 
-async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, ProbeError> {
-    let Configured { dialect, .. } =
+async fn try_out<D: FromConfig>(
+    route: &Route,
+    pool: &Pool,
+    connector: &dyn Connector,
+) -> Result<Found, ProbeError> {
+    let Configured { dialect, habits } =
         configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
     let host = (pool.url.host(), pool.url.port());
     let resolved = tokio::net::lookup_host(host).await;
@@ -89,10 +96,10 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
         .collect();
 
     let started = now();
-    let connection = Tcp.connect(&pool.url).await;
+    let connection = connector.connect(&pool.url).await;
     let Connection { reader, writer, peer } =
         connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
-    let connect = started.elapsed();
+    let connected = now();
 
     let config = UpstreamConfig {
         prefix_bytes: route.prefix_bytes,
@@ -103,44 +110,168 @@ async fn try_out<D: FromConfig>(route: &Route, pool: &Pool) -> Result<Found, Pro
     let user = config.user.clone();
     let mut upstream: Upstream<D, Ticket> =
         Upstream::new(Arc::new(dialect), config, Arc::new(JobIds::new(1)));
-    let subscribed = now();
-    upstream.handle_connected(subscribed);
+    upstream.handle_connected(connected);
 
-    let mut ground = None;
-    let mut login = None;
-    let mut failure = None;
-    let mut target = None;
+    let mut logged_in = None;
+    let mut sent_away = None;
     let (_sender, mut inbox) = mpsc::channel(1);
-    let ending = CancellationToken::new();
+    let (signals, ending) = (Signals::default(), CancellationToken::new());
+    // Events lag behind the session, which has taken in all that came with them: it is asked.
     let on_event = |upstream: &Upstream<D, Ticket>, event| {
-        match event {
-            UpstreamEvent::Notice(Notice::Ground { split, capacity }) => {
-                ground = Some((split, capacity));
-            }
-            UpstreamEvent::Notice(Notice::Live) => login = Some(subscribed.elapsed()),
-            UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
-            _ => {}
+        if upstream.is_live() {
+            logged_in.get_or_insert_with(now);
         }
-        let view = upstream.view();
-        if let (true, Some(work)) = (view.live, &view.work) {
-            let pool_target = work.wanted.surely(Habits::default());
-            let difficulty = work.dialect.rig_difficulty(&work.job, &pool_target);
-            target = Some((pool_target, difficulty.get()));
-            return ControlFlow::Break(End::Stopped);
+        match event {
+            _ if upstream.serves() => return ControlFlow::Break(End::Stopped),
+            UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
+            UpstreamEvent::Reconnect { host, port, wait } => {
+                let host = host.unwrap_or_else(|| pool.url.host().to_owned());
+                let port = port.unwrap_or_else(|| pool.url.port());
+                sent_away = Some(format!("{}:{port}", shown(&host)));
+                return ControlFlow::Break(End::Reconnect(wait));
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     };
-    let signals = Signals::default();
-    let pumping = pump(&mut upstream, reader, writer, &mut inbox, &signals, &ending, on_event);
-    match tokio::time::timeout(FIRST_JOB_WITHIN, pumping).await {
-        Ok(End::Stopped) | Err(_) => {}
-        Ok(end) => failure = Some(end),
-    }
-    let given = upstream.subscribed().cloned();
-    match (failure, given, ground, login) {
-        (None, Some(given), Some((split, rigs)), Some(login)) => {
-            Ok(Found { addresses, peer, connect, login, given, split, rigs, user, target })
+    let end = pump(&mut upstream, reader, writer, &mut inbox, &signals, &ending, on_event).await;
+    let view = upstream.view();
+    match (upstream.subscribed(), view.ground, view.work, logged_in) {
+        (Some(given), Some(Ground { split, space, .. }), Some(work), Some(logged_in))
+            if upstream.serves() =>
+        {
+            let target = work.wanted.surely(habits);
+            Ok(Found {
+                addresses,
+                peer,
+                connect: connected - started,
+                login: logged_in - connected,
+                given: given.clone(),
+                split,
+                rigs: space.capacity(),
+                user,
+                target,
+                difficulty: work.dialect.rig_difficulty(&work.job, &target).get(),
+            })
         }
-        (failure, ..) => Err(ProbeError::Ended(failure.unwrap_or(End::Closed))),
+        _ => Err(sent_away.map_or(ProbeError::Ended(end), ProbeError::SentAway)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use orepass_hstratum::Hstratum;
+    use orepass_sim::pool::{Fault, Pool as SimulatedPool, PoolConfig};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
+
+    use super::*;
+    use crate::config::{Config, PoolUrl};
+    use crate::net::connect::ConnectError;
+
+    /// A pool in memory.
+    enum Wire {
+        Simulated(SimulatedPool),
+        /// Says all of this when it has heard something, and then nothing more.
+        Says(&'static [&'static str]),
+    }
+
+    #[async_trait]
+    impl Connector for Wire {
+        async fn connect(&self, _: &PoolUrl) -> Result<Connection, ConnectError> {
+            let near = match self {
+                Self::Simulated(pool) => pool.connect(),
+                Self::Says(lines) => {
+                    let (near, mut far) = duplex(64 * 1024);
+                    let said = lines.join("\n") + "\n";
+                    tokio::spawn(async move {
+                        let mut heard = [0; 1024];
+                        let _ = far.read(&mut heard).await;
+                        let _ = far.write_all(said.as_bytes()).await;
+                        while far.read(&mut heard).await.is_ok_and(|read| read > 0) {}
+                    });
+                    near
+                }
+            };
+            let (reader, writer) = split(near);
+            let peer = ([127, 0, 0, 1], 3008).into();
+            Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        }
+    }
+
+    /// A real pool's.
+    const NOTIFY: &str = concat!(
+        r#"{"id":null,"method":"mining.notify","params":["1795208343:0","#,
+        r#""ae3895cf597eff05b19e02a70ceeeecb9dc72dbfe6504a50e9343a72f06a87c5","#,
+        r#""e5e54d651697330d03265e73f0b2073d3ad1e76437445c31c37da7383d71d005","#,
+        r#""c27447bf21f4cb4a426a7c1050f74a213fd8cee690e30c3c2d22bc5a085d515e","#,
+        r#""0000000000000000000000000000000000000000000000000000000000000000","#,
+        r#""0000000000000000000000000000000000000000000000000000000000000000","#,
+        r#""00000000","207fffff","6b00b497","#,
+        r#""a076a93e45bf3841b48a55c258848001e1c97468785f33b7796b57e4d0431e8e"]}"#,
+    );
+
+    async fn tried(wire: Wire) -> Result<Found, String> {
+        let text = r#"[[route]]
+            name = "hns"
+            dialect = "hstratum"
+            listen = ["127.0.0.1:3008"]
+            [[route.pool]]
+            url = "stratum+tcp://127.0.0.1:3008"
+            user = "account""#;
+        let config = Config::parse("t", text).unwrap();
+        let route = &config.routes[0];
+        let found = try_out::<Hstratum>(route, &route.pools[0], &wire).await;
+        found.map_err(|error| error.to_string())
+    }
+
+    async fn with_fault(fault: Fault) -> Result<Found, String> {
+        let pool = SimulatedPool::new(PoolConfig::default());
+        pool.fault(fault);
+        tried(Wire::Simulated(pool)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sound_pool_is_found_so_however_its_lines_come() {
+        for notify_before_authorize in [false, true] {
+            let config = PoolConfig { notify_before_authorize, ..PoolConfig::default() };
+            let found = tried(Wire::Simulated(SimulatedPool::new(config))).await.unwrap();
+            assert_eq!((found.rigs, &*found.user), (250, "account"));
+            assert!(found.difficulty > 0.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_says_everything_at_once_is_sound() {
+        // A server that answers the authorize before it comes, and all in one packet.
+        let said = &[
+            r#"{"id":1,"result":[[["mining.notify","s"]],"0000000a",4],"error":null}"#,
+            r#"{"id":2,"result":true,"error":null}"#,
+            r#"{"id":null,"method":"mining.set_difficulty","params":[1]}"#,
+            NOTIFY,
+        ];
+        let found = tried(Wire::Says(said)).await.unwrap();
+        assert_eq!(found.split.extranonce1.to_string(), "0000000a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_without_jobs_or_of_another_coin_fails_with_the_reason() {
+        let error = with_fault(Fault::Jobless).await.unwrap_err();
+        assert_eq!(error, "the pool told no job within 30s");
+        let error = with_fault(Fault::UnusableJobs).await.unwrap_err();
+        assert!(error.contains("expected"), "{error}");
+        assert!(error.ends_with("is this a pool of hstratum?"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_failure_has_its_own_reason() {
+        let error = with_fault(Fault::ReconnectAtLogin).await.unwrap_err();
+        assert_eq!(error, "the pool sends us to 127.0.0.1:3008");
+        let error = with_fault(Fault::RefuseConnections).await.unwrap_err();
+        assert_eq!(error, "the pool closed the connection");
+        let error = with_fault(Fault::RefuseWorker("*".into())).await.unwrap_err();
+        assert!(error.contains("check `user` and `password`"), "{error}");
+        let error = with_fault(Fault::Stall).await.unwrap_err();
+        assert!(error.contains("did not answer the subscribe"), "{error}");
     }
 }

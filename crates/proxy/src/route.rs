@@ -184,6 +184,10 @@ pub struct Route<D: Dialect> {
     plan: watch::Sender<u64>,
     /// Something has happened that the director should look at.
     happened: Notify,
+    /// Counts how often a connection has come to serve, in the order of the pools.
+    news: Vec<watch::Sender<u64>>,
+    /// Whether no pool serves at all.
+    urgent: watch::Sender<bool>,
     channels: Mutex<Vec<Arc<Channel<D>>>>,
     next_channel: AtomicU64,
     /// Rigs that wait for a seat; those that may need a connection of their own apart.
@@ -226,6 +230,8 @@ impl<D: Dialect> Route<D> {
             assignment: Mutex::new(Assignment::new(config.pools.len())),
             plan: watch::Sender::new(0),
             happened: Notify::new(),
+            news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
+            urgent: watch::Sender::new(false),
             known: Known::new(config.profiles.clone(), config.memory.clone(), now()),
             downstream: Arc::new(DownstreamConfig {
                 await_welcome: true,
@@ -396,6 +402,21 @@ impl<D: Dialect> Route<D> {
     /// Which rig mines at which pool. Not locked together with the choice.
     fn assignment(&self) -> MutexGuard<'_, Assignment> {
         self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to a pool has come to serve: those to it that wait need not wait any more.
+    pub(crate) fn good_news(&self, pool: PoolIndex) {
+        self.news[pool].send_modify(|count| *count += 1);
+    }
+
+    /// A receiver of a pool's good news.
+    pub(crate) fn news(&self, pool: PoolIndex) -> watch::Receiver<u64> {
+        self.news[pool].subscribe()
+    }
+
+    /// Whether no pool serves at all, which is no time to wait.
+    pub(crate) fn urgent(&self) -> watch::Receiver<bool> {
+        self.urgent.subscribe()
     }
 
     /// A receiver of changes of the choice, and of who mines where.

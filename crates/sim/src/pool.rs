@@ -58,6 +58,7 @@ enum Event {
     Raw(Bytes),
     Repeat,
     RepeatWithDifficulty,
+    Announce,
     SetExtranonce,
 }
 
@@ -190,6 +191,10 @@ impl Pool {
             Fault::DifficultyNow(difficulty) => {
                 ledger.difficulty = difficulty;
                 inner.tell(Event::RepeatWithDifficulty);
+            }
+            Fault::DifficultyAlone(difficulty) => {
+                ledger.difficulty = difficulty;
+                inner.tell(Event::Announce);
             }
             Fault::RefuseWorker(name) => ledger.faults.refuse_worker(name),
             Fault::RefuseShares => ledger.faults.refuse_shares = true,

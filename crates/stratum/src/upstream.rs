@@ -101,8 +101,6 @@ pub struct Upstream<D: Dialect, T> {
     next_extranonce: Option<(Extranonce, Option<usize>)>,
     /// Shares that the pool took in the present generation.
     accepted: u64,
-    /// Whether the pool took a share on the present, or the last, connection.
-    served: bool,
     unanswered: u32,
     bad_lines: Strikes,
     answers: Strikes,
@@ -150,7 +148,6 @@ impl<D: Dialect, T> Upstream<D, T> {
             former: Generation(0),
             next_extranonce: None,
             accepted: 0,
-            served: false,
             unanswered: 0,
             bad_lines: Strikes::new(BAD_LINES),
             answers: Strikes::new(calls::ANSWERS),
@@ -165,7 +162,6 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.phase = Phase::Subscribing;
         self.former = self.generation;
-        self.served = false;
         self.silence.begin();
         self.jobless = Jobless::default();
         self.announced = Announced::default();
@@ -338,12 +334,6 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The bytes to be written to the pool.
     pub fn transmit(&mut self) -> &mut Transmit {
         &mut self.transmit
-    }
-
-    /// Whether the pool took a share on the present connection, or the last one.
-    #[must_use]
-    pub const fn has_served(&self) -> bool {
-        self.served
     }
 
     /// Whether the pool takes shares.

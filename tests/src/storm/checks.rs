@@ -8,6 +8,7 @@ use orepass_stratum::extranonce::Extranonce;
 use super::pool::Pool;
 use super::rig::{Conn, Kind, RECONNECT_WITHIN, Rig};
 use super::sky::{Sky, violation};
+use super::weather::Fault;
 
 /// The works of a pool that are remembered.
 const MAX_WORKS: u64 = 512;
@@ -27,9 +28,12 @@ const JOB_WITHIN: Duration = Duration::from_secs(2);
 /// how much later the proxy may look, and the five minutes for which it leaves a leader alone that it
 /// took for a straggler, since it knows blocks by their hashes alone.
 const BEHIND: Duration = Duration::from_secs(60 + 10 + 300);
-/// How long a pool must have been well to be sure that the proxy trusts it. It looks at the last 20
-/// shares, which take some minutes, and leaves a pool alone for five that rejected most of them.
-const SURELY_TRUSTED: Duration = Duration::from_secs(1800);
+/// How many shares may be refused for no reason before rigs leave for a better pool. The proxy looks
+/// at the last 20, and at stale ones only where they are for a work that was told seconds ago.
+const MAX_WASTED: u64 = 60;
+/// How long rigs stay wherever they are when two pools have refused alike, and how long before that
+/// the first of them may have.
+const SPARED: Duration = Duration::from_secs(1800 + 3600);
 /// How often everything is looked at, and so how much later than it is so it is seen.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -95,6 +99,12 @@ pub(super) fn is_trusted(pool: &Pool, now: Duration) -> bool {
     pool.fault.is_none() && pool.trusted <= now
 }
 
+/// Whether the proxy is connected to a pool and surely trusts it.
+fn is_surely_used(pool: &Pool, now: Duration) -> bool {
+    let in_use = pool.conns.values().any(|conn| conn.live && conn.wire.is_open());
+    is_trusted(pool, now) && pool.sure_from <= now && in_use
+}
+
 /// Looks at everything that must hold at any moment.
 pub(super) fn look(
     sky: &mut Sky,
@@ -104,6 +114,7 @@ pub(super) fn look(
     told: &mut ToldWorks,
 ) {
     note_who_is_behind(pools, sky.now());
+    nobody_stays_where_shares_are_wasted(sky, pools);
     let pools = &*pools;
     for pool in pools {
         pool.look(sky);
@@ -152,11 +163,7 @@ fn extranonces_are_apart(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
 }
 
 fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
-    let leads = |pool: &Pool| {
-        let sure = is_trusted(pool, now) && now.saturating_sub(pool.well_since) > SURELY_TRUSTED;
-        let in_use = pool.conns.values().any(|conn| conn.live && conn.wire.is_open());
-        (sure && in_use).then_some(pool.work.height)
-    };
+    let leads = |pool: &Pool| is_surely_used(pool, now).then_some(pool.work.height);
     let newest = pools.iter().filter_map(leads).max().unwrap_or_default();
     for pool in pools {
         let own = pool.work.height;
@@ -164,6 +171,25 @@ fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
         // Blocks are known by their hashes alone: one that a pool comes with may be an old one, and
         // shows that others are behind only when that pool goes on to the next.
         pool.behind_since = (own + 1 < newest).then(|| before.unwrap_or((now, own)));
+    }
+}
+
+/// A pool that refuses what it should take gets few shares, while another one is good.
+fn nobody_stays_where_shares_are_wasted(sky: &mut Sky, pools: &mut [Pool]) {
+    let now = sky.now();
+    for pool in pools.iter_mut().filter(|pool| pool.fault.is_some_and(Fault::refuses)) {
+        pool.refused = Some(now);
+    }
+    for at in 0..pools.len() {
+        let others = || pools.iter().enumerate().filter(move |(other, _)| *other != at);
+        // The proxy may take the cause for its own.
+        let alone = others().all(|(_, other)| other.refused.is_none_or(|at| now - at > SPARED));
+        let better = others().any(|(_, other)| is_surely_used(other, now));
+        if !alone || !better || pools[at].fault.is_none() {
+            pools[at].wasted = 0;
+        } else if pools[at].wasted > MAX_WASTED {
+            violation!(sky, "pool {at} has refused {} shares and is still used", pools[at].wasted);
+        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! A simulated pool of the test coin. It judges each share by what it told on that connection,
 //! and knows what the proxy had read of it.
 
+mod hear;
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use orepass_stratum::extranonce::Extranonce;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::fates::PoolFates;
 use super::pipe::Wire;
-use super::sky::{Sky, tell, violation};
+use super::sky::{Sky, tell};
 use super::weather::Fault;
 
 /// The size of extranonce2, of which the proxy takes one byte.
@@ -71,8 +72,12 @@ pub(super) struct Pool {
     pub(super) since: Duration,
     /// From when on the proxy must use it again.
     pub(super) trusted: Duration,
-    /// Since when it has had no lasting fault.
-    pub(super) well_since: Duration,
+    /// From when on it is sure that the proxy trusts it, unless something goes wrong.
+    pub(super) sure_from: Duration,
+    /// When it last refused shares for no reason.
+    pub(super) refused: Option<Duration>,
+    /// The shares that it refused for no reason since rigs could have gone to a better pool.
+    pub(super) wasted: u64,
     /// Since when it has stayed at this block while a pool that should be used in its place has
     /// told a newer one.
     pub(super) behind_since: Option<(Duration, u64)>,
@@ -140,7 +145,9 @@ impl Pool {
             fault: None,
             since: Duration::ZERO,
             trusted: Duration::ZERO,
-            well_since: Duration::ZERO,
+            sure_from: Duration::ZERO,
+            refused: None,
+            wasted: 0,
             behind_since: None,
             crowded: Duration::ZERO,
             conns: BTreeMap::new(),
@@ -247,7 +254,7 @@ impl Pool {
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
     /// it has come to.
     pub(super) fn tell_all(&mut self, sky: &mut Sky) {
-        if self.fault == Some(Fault::Stall) {
+        if self.fault.is_some_and(|fault| fault == Fault::Stall || fault.is_jobless()) {
             return;
         }
         let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
@@ -355,10 +362,14 @@ impl Pool {
         if let (Some(Mark::Answer { .. }), false) = (&mark, stalled) {
             conn.waiting.pop_front();
         }
+        let last = self.fault == Some(Fault::Hasty) && matches!(mark, Some(Mark::Answer { .. }));
         if stalled {
             conn.held.push((line.to_owned(), mark));
         } else {
             conn.wire.say(line, mark);
+        }
+        if last {
+            conn.wire.end();
         }
     }
 
@@ -373,47 +384,5 @@ impl Pool {
         let mut bytes = self.next_extranonce1.to_be_bytes();
         bytes[0] = self.index as u8 + 1;
         Extranonce::from_slice(&bytes).unwrap()
-    }
-
-    /// The proxy says a line, which it wrote at `came`.
-    pub(super) fn hear(&mut self, sky: &mut Sky, number: u32, line: &[u8], came: Duration) {
-        let message = serde_json::from_slice::<Value>(line);
-        let Some((id, method)) = message.as_ref().ok().and_then(|message| {
-            Some((message.get("id")?.as_u64()?, message.get("method")?.as_str()?.to_owned()))
-        }) else {
-            let line = String::from_utf8_lossy(line);
-            return violation!(sky, "pool {}.{number} hears {line:?}", self.index);
-        };
-        let params =
-            message.ok().and_then(|mut message| message.get_mut("params").map(Value::take));
-        let params = params.unwrap_or_default();
-        match &*method {
-            "mining.subscribe" => {
-                let extranonce1 = self.extranonce1();
-                let Some(conn) = self.conns.get_mut(&number) else { return };
-                conn.extranonce1 = extranonce1.clone();
-                conn.subscribed = true;
-                tell!(sky, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
-                let result = json!([format!("{:x}", number), extranonce1.to_string(), EXTRANONCE2]);
-                let answer = json!({"id": id, "result": result, "error": null}).to_string();
-                self.say(number, &answer, None);
-            }
-            "mining.authorize" => {
-                let answer = json!({"id": id, "result": true, "error": null}).to_string();
-                self.say(number, &answer, None);
-                if let Some(conn) = self.conns.get_mut(&number) {
-                    conn.live = true;
-                }
-                self.tell_difficulty(sky, number);
-                self.tell_work(sky, number);
-            }
-            "mining.submit" => self.submit(sky, number, id, &params, came),
-            // Asks whether it lives; an answer is due, not a good one.
-            "mining.extranonce.subscribe" => {
-                let answer = json!({"id": id, "result": false, "error": null}).to_string();
-                self.say(number, &answer, None);
-            }
-            other => violation!(sky, "pool {}.{number} is called {other}", self.index),
-        }
     }
 }

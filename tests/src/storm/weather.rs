@@ -8,6 +8,9 @@ use super::sky::{Event, Sky, tell};
 /// How long the proxy may need to come back to a pool that is well again: the longest wait between
 /// attempts, half as much again for jitter, and an attempt that was cut off by its time limit.
 const RECONNECT: Duration = Duration::from_secs(45 + 10 + 5);
+/// How long the proxy may leave a pool alone: an hour, if it has had to again and again, and the last
+/// 20 shares that it looks at take some minutes.
+const BENCHED: Duration = Duration::from_secs(3600 + 1800);
 /// How long a pool that dropped its connections has to be back.
 const BACK: Duration = Duration::from_secs(10);
 
@@ -34,16 +37,42 @@ pub(super) enum Fault {
     Trail,
     /// It gives one extranonce1 to all.
     SameExtranonce,
+    /// It logs us in and tells no job.
+    Jobless,
+    /// It answers logins with `client.reconnect`, and tells no job.
+    Redirect,
+    /// It takes every share for stale.
+    Disown,
+    /// It closes a connection with each share that it answers on it.
+    Hasty,
+}
+
+impl Fault {
+    /// Whether most shares come to nothing, so that the proxy may leave the pool alone for long.
+    pub(super) const fn refuses(self) -> bool {
+        matches!(self, Self::Reject | Self::Disown | Self::Late | Self::Mute)
+    }
+
+    /// Whether the proxy may leave the pool alone for long.
+    const fn benches(self) -> bool {
+        self.refuses() || matches!(self, Self::Hasty | Self::Lag | Self::Trail)
+    }
+
+    /// Whether no job is told.
+    pub(super) const fn is_jobless(self) -> bool {
+        matches!(self, Self::Jobless | Self::Redirect)
+    }
 }
 
 impl Pool {
     /// Something goes wrong, for a moment or for a while.
     pub(super) fn worsen(&mut self, sky: &mut Sky) {
         use Fault::{
-            BlackHole, Hang, Lag, Late, Mute, Refuse, Reject, SameExtranonce, Stall, Trail,
+            BlackHole, Disown, Hang, Hasty, Jobless, Lag, Late, Mute, Redirect, Refuse, Reject,
+            SameExtranonce, Stall, Trail,
         };
         let now = sky.now();
-        let lasting = match sky.rng.u8(..21) {
+        let lasting = match sky.rng.u8(..25) {
             0 => Some((Refuse, 120)),
             1 => Some((Hang, 60)),
             2 | 3 => Some((Stall, 120)),
@@ -54,6 +83,10 @@ impl Pool {
             8 => Some((Lag, 600)),
             9 => Some((SameExtranonce, 120)),
             10 => Some((Trail, 1800)),
+            11 => Some((Jobless, 120)),
+            12 => Some((Redirect, 120)),
+            13 => Some((Disown, 300)),
+            14 => Some((Hasty, 300)),
             _ => None,
         };
         let Some((fault, seconds)) = lasting else {
@@ -68,7 +101,10 @@ impl Pool {
         tell!(sky, "pool {}: {fault:?} for {wait:?}", self.index);
         self.fault = Some(fault);
         self.since = now;
-        if matches!(fault, Refuse | Hang | Stall | BlackHole | SameExtranonce) {
+        self.wasted = 0;
+        if matches!(fault, Refuse | Hang | Stall | BlackHole | SameExtranonce | Hasty)
+            || fault.is_jobless()
+        {
             self.crowded = now + wait + RECONNECT;
         }
         match fault {
@@ -78,7 +114,7 @@ impl Pool {
                 }
             }
             Stall => self.set_deaf(true),
-            BlackHole => self.drop_all(sky),
+            BlackHole | Jobless | Redirect => self.drop_all(sky),
             SameExtranonce => {
                 if sky.chance(0.5) {
                     self.drop_all(sky);
@@ -89,7 +125,7 @@ impl Pool {
                     self.drop_all(sky);
                 }
             }
-            Late | Mute | Reject => {}
+            Late | Mute | Reject | Disown | Hasty => {}
         }
         sky.after(wait, Event::Heal { pool: self.index });
     }
@@ -136,8 +172,9 @@ impl Pool {
         }
         let mistrusted = if fault.is_some() { RECONNECT } else { Duration::ZERO };
         self.trusted = self.trusted.max(now + mistrusted);
-        if fault.is_some() {
-            self.well_since = now;
+        if let Some(fault) = fault {
+            let surely = if fault.benches() { BENCHED } else { RECONNECT };
+            self.sure_from = self.sure_from.max(now + surely);
         }
         match fault {
             Some(Fault::Stall) => {
@@ -145,6 +182,7 @@ impl Pool {
                 self.say_held();
                 self.repeat_work(sky);
             }
+            Some(Fault::Jobless | Fault::Redirect) => self.repeat_work(sky),
             Some(Fault::BlackHole) => {
                 for conn in self.conns.values_mut().filter(|_| sky.chance(0.5)) {
                     conn.wire.end();

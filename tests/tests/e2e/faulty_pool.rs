@@ -1,13 +1,14 @@
 //! A pool that says what makes no sense, or refuses.
 
-use orepass::net::connect::Tcp;
-use orepass_hstratum::Hstratum;
+use std::time::Duration;
+
 use orepass_sim::pool::Fault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::log::Log;
 use orepass_tests::site::Plan;
 use orepass_tests::wait::until;
+use orepass_tests::wires::{Wired, slow_rig};
 
 const RIGS: usize = 4;
 
@@ -81,28 +82,31 @@ async fn refusals_of_either_form_are_passed_on_with_the_pools_words() {
     }
 }
 
-#[tokio::test]
-async fn a_pool_that_refuses_the_account_is_asked_again_while_the_rigs_wait() {
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_refuses_the_account_is_asked_again_after_half_a_minute_while_the_rigs_wait() {
     let (log, _guard) = Log::capture();
     let mut plan = Plan::deployed();
-    plan.route.downstream.park_for = std::time::Duration::from_secs(600);
+    plan.route.hold_for = None;
+    plan.route.downstream.park_for = Duration::from_secs(3600);
     plan.route.pools[0].password = "sesame-97".into();
-    let pool = plan.make_pool();
-    pool.fault(Fault::RefuseWorker("account".into()));
-    let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
-    let site = plan.start_between(pool, &address, Hstratum::default(), Tcp).await;
-    let farm = site.farm(RIGS, |number| site.rig(number));
-    site.pool.wait_for(|stats| stats.authorize_refused >= 2).await.unwrap();
+    let site = Wired::start(plan, 1, |_, pool| pool.fault(Fault::RefuseWorker("account".into())));
+    let rigs = site.rigs(RIGS, slow_rig);
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    let waits = site.waits(0);
+    assert!((3..10).contains(&waits.len()), "{waits:?}");
+    assert!(waits.iter().all(|wait| (30..=300).contains(wait)), "{waits:?}");
     let line = log.says(&["ERROR", "pool.down", "refused user \"account\""]).await;
     assert!(line.contains("check `user` and `password`"), "{line}");
-    assert_eq!(farm.stats().logged_in, 0);
-    site.pool.heal();
-    site.all_in(&farm).await;
-    site.all_earn(&farm, 5).await;
+    assert_eq!(log.lines(&["pool.failed", "cause=\"account\""]).len(), 1);
+    assert!(rigs.iter().all(|rig| rig.stats().logged_in == 0));
+
+    site.pools[0].heal();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    for rig in &rigs {
+        let stats = rig.wait_for(|stats| stats.accepted >= 5).await.unwrap();
+        assert_eq!(stats.disconnects, 0);
+    }
     assert!(log.lines(&["sesame-97"]).is_empty());
-    let accounts = site.finish(farm).await;
-    accounts.faults().assert_none();
-    assert_eq!(accounts.rigs.disconnects, 0);
 }
 
 #[tokio::test]

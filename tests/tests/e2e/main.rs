@@ -21,6 +21,7 @@ mod remembered;
 mod resubmit;
 mod rubbish;
 mod seats;
+mod serving;
 mod stop;
 mod two_pools;
 mod vardiff;

@@ -82,7 +82,8 @@ async fn a_full_route_says_so_and_takes_the_next_rig_when_one_has_left() {
 }
 
 #[tokio::test]
-async fn a_rig_that_comes_back_to_the_last_place_has_what_it_sent_there_refused_until_the_next_job() {
+async fn a_rig_that_comes_back_to_the_last_place_has_what_it_sent_there_refused_until_the_next_job()
+{
     let mut plan = Plan::deployed();
     plan.route.prefix_bytes = Some(0);
     plan.route.max_channels = 1;

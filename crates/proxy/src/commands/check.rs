@@ -68,7 +68,8 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &Pool, found: &Found, route: &Route) {
-    let Found { addresses, peer, connect, login, given, split, rigs, user, target } = found;
+    let Found { addresses, peer, connect, login, given, split, rigs, user, target, difficulty } =
+        found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
     let others: Vec<String> =
@@ -101,15 +102,13 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
         route.max_channels
     );
     println!("    authorized   {user}");
-    match target {
-        Some((target, difficulty)) => println!("    difficulty   {difficulty} (target {target})"),
-        None => println!("    difficulty   no job came; rigs would wait"),
-    }
+    println!("    difficulty   {difficulty} (target {target})");
 }
 
 fn remedy(error: &ProbeError) -> &'static str {
     match error {
         ProbeError::Resolve { .. } => "; check the host in `url` and this machine's DNS",
+        ProbeError::SentAway(_) => "; put that into `url` if it is right",
         _ => "",
     }
 }

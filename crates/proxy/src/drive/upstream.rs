@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -81,6 +82,15 @@ pub struct Signals {
     pub give_way: Notify,
 }
 
+impl Signals {
+    /// Forgets what was meant for a connection that has ended.
+    pub fn forget(&self) {
+        for signal in [&self.doubt, &self.give_way] {
+            pin!(signal.notified()).enable();
+        }
+    }
+}
+
 /// Runs one connection to its end. `on_event` is given each event with the session it comes from.
 pub async fn pump<D, R, W>(
     upstream: &mut Upstream<D, Ticket>,
@@ -150,4 +160,19 @@ fn take_lines<D: Dialect>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_for_a_connection_that_has_ended_is_not_for_the_next() {
+        let signals = Signals::default();
+        signals.doubt.notify_one();
+        signals.forget();
+        assert!(!pin!(signals.doubt.notified()).enable());
+        signals.doubt.notify_one();
+        signals.doubt.notified().await;
+    }
 }

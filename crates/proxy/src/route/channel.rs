@@ -1,18 +1,18 @@
 //! One upstream connection at a time, kept alive, and the space that it was given.
 
 pub(super) mod log;
+mod outlet;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_stratum::backoff::Backoff;
+use orepass_stratum::backoff::{Backoff, Ended};
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::Reject;
-use orepass_stratum::pools::PoolIndex;
-use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamConfig, UpstreamEvent};
-use orepass_stratum::verdict::Verdict;
+use orepass_stratum::pools::{Link, PoolIndex};
+use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,11 +26,13 @@ use crate::net::connect::Connection;
 use crate::ticket::Ticket;
 
 use log::{Log, Lost};
+use outlet::Outlet;
 
 /// The most shares that wait to be taken by a channel's task.
 const MAX_INBOX: usize = 256;
-/// A connection without a share has served when it was there for so long.
+/// A connection has served well when it was there for so long, or took so many shares.
 const SERVED: Duration = Duration::from_secs(10);
+const MANY_SHARES: u32 = 20;
 /// How much longer than others a connection that serves one rig waits after such a clash.
 const GIVE_WAY_FOR: Duration = Duration::from_secs(2);
 /// The name that the proxy gives itself.
@@ -62,17 +64,17 @@ impl<D: Dialect> Channel<D> {
         let (view_sender, view) = watch::channel(ChannelView::unborn());
         let (inbox, receiver) = mpsc::channel(MAX_INBOX);
         let signals = Arc::new(Signals::default());
+        let log = Log::new(route, pool, number);
+        let link = Link { pool, number, dedicated };
         let task = Task {
-            log: Log::new(route, pool, number),
+            outlet: Outlet::new(Arc::clone(route), link, log, view_sender),
             _file: route.config.door.claim(),
-            route: Arc::clone(route),
-            pool,
-            dedicated,
             place: Place::new(route.pool(pool).url.clone()),
             closing: closing.clone(),
-            view: view_sender,
             inbox: receiver,
             signals: Arc::clone(&signals),
+            news: route.news(pool),
+            urgent: route.urgent(),
         };
         route.tasks.spawn(task.run());
         Arc::new(Self { number, pool, dedicated, closing, view, inbox, signals })
@@ -128,130 +130,93 @@ impl<D: Dialect> Channel<D> {
 }
 
 struct Task<D: Dialect> {
-    route: Arc<Route<D>>,
-    pool: PoolIndex,
-    dedicated: bool,
+    outlet: Outlet<D>,
     place: Place,
     closing: CancellationToken,
-    log: Log,
-    view: watch::Sender<ChannelView<D>>,
     inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
     signals: Arc<Signals>,
+    /// Counts how often a connection to this pool has come to serve.
+    news: watch::Receiver<u64>,
+    /// Whether no pool serves at all.
+    urgent: watch::Receiver<bool>,
     /// The place of its connection, also while there is none: it is to come back.
     _file: Pass,
 }
 
 impl<D: Dialect> Task<D> {
-    async fn run(mut self) {
-        self.connections().await;
-        // It was closed since nobody needs it, and perhaps it was the pool's last.
-        let other = |channel: &Arc<Channel<D>>| {
-            channel.pool == self.pool
-                && channel.number != self.log.channel
-                && !channel.closing.is_cancelled()
-        };
-        if !self.route.channels().iter().any(other) {
-            self.route.report(|choice, now| choice.released(self.pool, now));
-        }
-    }
-
     /// One connection after the other, until the channel is closed.
-    async fn connections(&mut self) {
+    async fn run(mut self) {
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
         while !self.closing.is_cancelled() {
             let since = now();
             let end = self.connection(&mut upstream).await;
-            // The session goes offline before its end is told, so the last view tells.
-            let was_live = self.view.borrow().live;
             upstream.handle_disconnected(now());
             self.drain(&mut upstream);
             if self.closing.is_cancelled() {
                 return;
             }
-            self.report(&end, was_live);
+            // Without a connection the session speaks of the one before. What was shown of one may
+            // be behind.
+            let made = !matches!(end, End::Connect(_));
+            let (was_live, serving) = (made && upstream.was_live(), made && upstream.was_serving());
+            let taken = self.outlet.ended(&end, serving);
             let long = now().saturating_duration_since(since) >= SERVED;
-            let clashes = matches!(end, End::SameExtranonce);
-            if was_live && (long || upstream.has_served()) {
-                backoff = Backoff::default();
-                if !clashes {
-                    backoff.served();
-                }
+            let how = how(&end, serving && long, taken);
+            let wait = self.plan(&end, how, &mut backoff);
+            let others_live = self.outlet.others_live();
+            self.outlet.log.lost(Lost { end: &end, was_live, others_live, wait });
+            if !serving
+                && !matches!(end, End::Reconnect(_) | End::SameExtranonce)
+                && let Some(left) = self.place.go_back()
+            {
+                self.outlet.log.went_back(&left, self.place.url());
             }
-            let mut wait = backoff.next_wait(fastrand::f64());
-            if clashes && self.dedicated {
-                // The one that many rigs share comes first.
-                wait += GIVE_WAY_FOR;
-            }
-            if let End::Reconnect(asked) = end {
-                wait = wait.max(asked);
-            }
-            self.log.lost(Lost { end: &end, was_live, others_live: self.others_live(), wait });
-            let served = was_live || matches!(end, End::Reconnect(_) | End::SameExtranonce);
-            if !served && let Some(left) = self.place.go_back() {
-                self.log.went_back(&left, self.place.url());
-            }
-            self.idle(wait, &mut upstream).await;
+            self.idle(&mut backoff, &mut upstream).await;
         }
     }
 
-    /// Tells the choice of pools what a connection's end means, if it was the pool's last. Those
-    /// that are left are asked whether they live.
-    fn report(&self, end: &End, was_live: bool) {
-        let pool = self.pool;
-        match end {
-            // One that wants us to wait is as good as lost: rigs must not wait with us.
-            End::Reconnect(wait) if !wait.is_zero() => {}
-            End::Reconnect(_) | End::SameExtranonce => return,
-            _ => {}
+    /// Decides when the next connection is made; gives how long that is.
+    fn plan(&mut self, end: &End, how: Ended, backoff: &mut Backoff) -> Duration {
+        // What was told before this end is old.
+        self.news.mark_unchanged();
+        let urgent = *self.urgent.borrow_and_update();
+        // Of two that clash the one that many rigs share comes first.
+        let gives_way = matches!(end, End::SameExtranonce) && self.outlet.link.dedicated;
+        let from = now() + if gives_way { GIVE_WAY_FOR } else { Duration::ZERO };
+        let mut due = backoff.ended(how, urgent, from, fastrand::f64());
+        if let End::Reconnect(asked) = end {
+            due = backoff.not_before(now() + *asked);
         }
-        let mut left = self.route.channels().clone();
-        left.retain(|channel| channel.pool == pool && channel.is_live());
-        if !left.is_empty() {
-            left.iter().for_each(|channel| channel.signals.doubt.notify_one());
-            return;
-        }
-        let given_up = matches!(end, End::Down(_));
-        self.route.report(|choice, now| {
-            if was_live && !given_up {
-                choice.lost(pool, now);
-            } else {
-                choice.down(pool, now);
-            }
-        });
-    }
-
-    /// Whether other connections to the same pool take shares.
-    fn others_live(&self) -> bool {
-        let channels = self.route.channels();
-        let mut others = channels.iter().filter(|other| other.number != self.log.channel);
-        others.any(|other| other.pool == self.pool && other.is_live())
+        due.saturating_duration_since(now())
     }
 
     fn upstream(&self) -> Upstream<D, Ticket> {
-        let config = &self.route.config;
-        let pool = self.route.pool(self.pool);
+        let Outlet { route, link, .. } = &self.outlet;
+        let (config, pool) = (&route.config, route.pool(link.pool));
         let upstream = UpstreamConfig {
-            number: self.log.channel,
-            prefix_bytes: if self.dedicated { Some(0) } else { config.prefix_bytes },
+            number: link.number,
+            prefix_bytes: if link.dedicated { Some(0) } else { config.prefix_bytes },
             max_rigs: config.max_rigs_per_channel,
             resubmit: pool.resubmit,
             start_difficulty: pool.start_difficulty,
             max_shares_per_second: config.max_pool_shares_per_second,
             ..UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
         };
-        let dialect = Arc::clone(&self.route.dialects[self.pool]);
-        Upstream::new(dialect, upstream, self.route.shared[self.pool].clone())
+        let dialect = Arc::clone(&route.dialects[link.pool]);
+        Upstream::new(dialect, upstream, route.shared[link.pool].clone())
     }
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let (connector, url) = (Arc::clone(&self.route.connector), self.place.url().clone());
+        let connector = Arc::clone(&self.outlet.route.connector);
+        let url = self.place.url().clone();
         let mut connecting = connector.connect(&url);
         let connection = loop {
             tokio::select! {
                 connection = &mut connecting => break connection,
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
                 () = self.closing.cancelled() => return End::Stopped,
             }
         };
@@ -259,43 +224,46 @@ impl<D: Dialect> Task<D> {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
-        self.log.address = Some(peer);
-        self.route.refresh_habits(self.pool);
+        self.signals.forget();
+        self.outlet.log.address = Some(peer);
+        self.outlet.route.refresh_habits(self.outlet.link.pool);
         upstream.handle_connected(now());
-        let ending = self.closing.clone();
-        let Self { inbox, signals, view, route, log, pool, place, dedicated, .. } = self;
-        let (pool, dedicated) = (*pool, *dedicated);
+        let Self { outlet, place, closing, inbox, signals, .. } = self;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
             UpstreamEvent::Reconnect { host, port, wait } => {
-                redirected(route, place, log, host.as_deref(), port, wait)
+                redirected(outlet, place, host.as_deref(), port, wait)
             }
-            event => take_event(route, (pool, dedicated), log, view, upstream, event),
+            event => outlet.take(upstream, event),
         };
-        pump(upstream, reader, writer, inbox, signals, &ending, on_event).await
+        pump(upstream, reader, writer, inbox, signals, closing, on_event).await
     }
 
     /// Passes on what is left after a connection's end.
-    fn drain(&self, upstream: &mut Upstream<D, Ticket>) {
+    fn drain(&mut self, upstream: &mut Upstream<D, Ticket>) {
         while let Some(event) = upstream.poll_event() {
             // Nothing of it can end the connection any more.
-            let whose = (self.pool, self.dedicated);
-            let _ = take_event(&self.route, whose, &self.log, &self.view, upstream, event);
+            let _ = self.outlet.take(upstream, event);
         }
     }
 
     /// Gives up shares that were held for the next connection, and have been for too long.
-    fn time_out(&self, upstream: &mut Upstream<D, Ticket>) {
+    fn time_out(&mut self, upstream: &mut Upstream<D, Ticket>) {
         upstream.handle_timeout(now());
         self.drain(upstream);
     }
 
-    /// Waits, and answers shares that come meanwhile: no connection can take them.
-    async fn idle(&mut self, wait: Duration, upstream: &mut Upstream<D, Ticket>) {
-        let over = tokio::time::sleep(wait);
-        tokio::pin!(over);
+    /// Waits for the next attempt, and answers shares that come meanwhile: no connection can take
+    /// them. What the pool's other connections and the other pools do may shorten the wait.
+    async fn idle(&mut self, backoff: &mut Backoff, upstream: &mut Upstream<D, Ticket>) {
         loop {
             tokio::select! {
-                () = &mut over => return,
+                () = sleep_until(backoff.due()) => return backoff.begun(),
+                Ok(()) = self.news.changed() => backoff.follow(now(), fastrand::f64()),
+                Ok(()) = self.urgent.changed() => {
+                    if *self.urgent.borrow_and_update() {
+                        backoff.urge(now(), fastrand::f64());
+                    }
+                }
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
                 () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
@@ -304,76 +272,37 @@ impl<D: Dialect> Task<D> {
     }
 }
 
+/// How a connection ended on which the pool took so many shares.
+const fn how(end: &End, was_long: bool, taken: u32) -> Ended {
+    match end {
+        End::Down(DownReason::AuthorizeRefused { .. } | DownReason::NoRoom(_)) => Ended::Refused,
+        // It may be given the same again.
+        End::SameExtranonce if !was_long => Ended::Failed,
+        _ if was_long || taken >= MANY_SHARES => Ended::Served,
+        _ if taken > 0 => Ended::Brief,
+        _ => Ended::Failed,
+    }
+}
+
 /// The pool wants us to connect again, perhaps at another place.
 fn redirected<D: Dialect>(
-    route: &Route<D>,
+    outlet: &Outlet<D>,
     place: &mut Place,
-    log: &Log,
     host: Option<&str>,
     port: Option<u16>,
     wait: Duration,
 ) -> ControlFlow<End> {
-    let pools = route.config.pools.iter().map(|pool| &pool.url);
+    let pools = outlet.route.config.pools.iter().map(|pool| &pool.url);
     match place.follow(host, port, pools, now()) {
         Ok(moves) => {
             if moves {
-                log.redirected(place.url());
+                outlet.log.redirected(place.url());
             }
             ControlFlow::Break(End::Reconnect(wait))
         }
         Err(refused) => {
-            log.elsewhere(host, port, refused);
+            outlet.log.elsewhere(host, port, refused);
             ControlFlow::Continue(())
         }
     }
-}
-
-fn take_event<D: Dialect>(
-    route: &Arc<Route<D>>,
-    (pool, dedicated): (PoolIndex, bool),
-    log: &Log,
-    view: &watch::Sender<ChannelView<D>>,
-    upstream: &Upstream<D, Ticket>,
-    event: UpstreamEvent<Ticket>,
-) -> ControlFlow<End> {
-    match event {
-        UpstreamEvent::View => {
-            let shown = upstream.view();
-            if let Some(work) = &shown.work
-                && let Some(block) = work.dialect.block_key(&work.job)
-            {
-                route.mention(|choice, now| choice.block(pool, block, now));
-            }
-            let live = shown.live;
-            view.send_replace(shown);
-            if live {
-                route.report(|choice, now| choice.up(pool, now));
-            }
-            route.bump();
-        }
-        UpstreamEvent::Verdict { ticket, verdict, after, weighs } => {
-            let stale = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::Stale);
-            if after.is_some() && weighs && !stale {
-                route.mention(|choice, now| choice.verdict(pool, verdict.is_ok(), now));
-            }
-            ticket.resolve(verdict);
-        }
-        UpstreamEvent::LateVerdict => route.book.late_verdict(),
-        UpstreamEvent::Resent => route.book.resent(),
-        UpstreamEvent::ResentDuplicate => route.book.resent_duplicate(),
-        UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
-            route.clashes(clash.connection, !dedicated);
-            return ControlFlow::Break(End::SameExtranonce);
-        }
-        UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
-        // It comes too late to be followed.
-        UpstreamEvent::Reconnect { .. } => {}
-        UpstreamEvent::Notice(notice) => {
-            if let Notice::Learnt { learnt, .. } = &notice {
-                route.remember_habit(pool, *learnt);
-            }
-            log.notice(&notice);
-        }
-    }
-    ControlFlow::Continue(())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use orepass_stratum::assignment::Rebalance;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{PoolIndex, PoolsEvent};
+use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
 use super::{PoolConfig, Route};
@@ -23,6 +23,7 @@ const UNUSED_FOR: Duration = Duration::from_secs(60);
 pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
     let mut unused: HashMap<u64, Instant> = HashMap::new();
     let mut shares = Vec::new();
+    let mut gate = Gate::Hold;
     let mut look_at = now();
     loop {
         // Once in `LOOK_EVERY` at least, which is often: a rig that comes takes one or two ids.
@@ -33,16 +34,31 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
             choice.poll_timeout()
         };
         while let Some(event) = next_event(&route) {
-            log(&route, event);
+            // That connections are closed at the end is no outage.
+            if !route.ending().is_cancelled() {
+                log(&route, event);
+            }
         }
         keep_warm(&route);
-        let wanted = route.choice().shares();
-        if wanted != shares {
+        let (wanted, opened) = {
+            let choice = route.choice();
+            (choice.shares(), choice.gate())
+        };
+        let moved = wanted != shares;
+        if moved {
             shares = wanted;
             let work = proven_work(&route);
             route.assignment().set_shares(&shares, work, now());
+        }
+        // Rigs that are held have to hear of it too when they are let go.
+        if moved || opened != gate {
+            gate = opened;
             replan(&route);
         }
+        route.urgent.send_if_modified(|urgent| {
+            let before = std::mem::replace(urgent, gate != Gate::Open);
+            before != *urgent
+        });
         let rebalance_at = rebalance(&route, &shares);
         for (pool, _) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
             let rigs = route.assignment().rigs_at(pool);
@@ -163,14 +179,48 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
         pools.map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(" + ")
     };
     match event {
-        PoolsEvent::Down(pool, cause) => {
+        PoolsEvent::Down { pool, cause, evidence } => {
             let pool = &route.pool(pool).name;
+            let shares = matches!(cause, Cause::Rejects | Cause::Losses).then_some(&evidence);
             warn!(
                 event = "pool.failed",
                 route = name,
                 pool,
                 cause = cause.name(),
+                refused = shares.map(|shares| shares.refused),
+                lost = shares.map(|shares| shares.lost),
+                of = shares.map(|shares| shares.of),
+                words = shares.map(Evidence::words),
                 "pool is of no use"
+            );
+        }
+        PoolsEvent::Kept { pool, cause, evidence } => {
+            let pool = &route.pool(pool).name;
+            warn!(
+                event = "pool.kept",
+                route = name,
+                pool,
+                cause = cause.name(),
+                refused = evidence.refused,
+                lost = evidence.lost,
+                of = evidence.of,
+                words = evidence.words(),
+                "the pool does badly and is kept: no other one does better"
+            );
+        }
+        PoolsEvent::Alike { pool, first, evidence } => {
+            let (pool, first) = (&route.pool(pool).name, &route.pool(first).name);
+            warn!(
+                event = "pool.alike",
+                route = name,
+                pool,
+                first,
+                refused = evidence.refused,
+                of = evidence.of,
+                words = evidence.words(),
+                "this pool refuses shares too, so the cause is probably here: look at `user`, \
+                 `difficulty_scale` and the rigs; they go back to the first pool, and refusals \
+                 move them no more for half an hour"
             );
         }
         PoolsEvent::Up(pool) => {

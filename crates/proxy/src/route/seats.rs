@@ -112,7 +112,8 @@ impl<D: Dialect> Route<D> {
         for channel in channels.iter().filter(of_kind) {
             open += 1;
             let view = channel.view();
-            if !view.live {
+            // One on which no job has come may be of no use.
+            if !view.live || view.work.is_none() {
                 opening += 1;
                 continue;
             }
@@ -172,7 +173,7 @@ impl<D: Dialect> Route<D> {
         others.into_iter().find_map(|channel| {
             let view = channel.view();
             let fits = channel.dedicated || view.suits(&wish.firmware) == Some(true);
-            let usable = view.live && view.ground.is_some() && fits;
+            let usable = view.live && view.work.is_some() && fits;
             let seat = usable.then(|| view.seat(&wish.lease).ok()).flatten()?;
             Some((seat, Arc::clone(channel)))
         })

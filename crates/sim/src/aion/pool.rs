@@ -30,6 +30,12 @@ pub struct AionPool {
     /// digits, as the public pool of the node family does. Its solo pool has no other target than
     /// the notify's.
     pub string_difficulty: bool,
+    /// A node-based server that announces so many times the difficulty that it judges by, and tells
+    /// that one in its notifies, as its public pool does.
+    pub announce_times: Option<f64>,
+    /// Whether a Miningcore fork announces the share target by `mining.set_target`; otherwise by
+    /// `mining.set_difficulty` alone, also before the first job.
+    pub tells_target: bool,
     /// How hard blocks are.
     pub network_difficulty: f64,
     /// The header hashes of the first jobs; those of all others are random.
@@ -44,14 +50,24 @@ impl AionPool {
             family,
             soft_jobs: false,
             string_difficulty: false,
+            announce_times: None,
+            tells_target: true,
             network_difficulty: MAINNET_DIFFICULTY,
             headers: Vec::new(),
         }
     }
 
+    /// What a node-based server announces beside its notifies.
+    fn announces(&self, terms: &Terms) -> Option<Target> {
+        match self.announce_times {
+            Some(times) => Difficulty::new(terms.difficulty.get() * times).map(|d| self.target(d)),
+            None => self.string_difficulty.then_some(terms.target),
+        }
+    }
+
     /// Whether the notify's target is the one that shares are judged by.
     fn notifies_share_target(&self) -> bool {
-        self.family == Family::Node && !self.string_difficulty
+        self.family == Family::Node && !self.string_difficulty || self.announce_times.is_some()
     }
 }
 
@@ -124,15 +140,20 @@ impl PoolCoin for AionPool {
 
     fn put_terms(&self, terms: &Terms, out: &mut BytesMut) {
         match (self.family, terms.place) {
-            (Family::Node, Place::BeforeNotify) if self.string_difficulty && terms.changed => {
-                let params = format_args!("[\"{}\"]", terms.target);
+            (Family::Node, Place::BeforeNotify)
+                if terms.changed
+                    && let Some(target) = self.announces(terms) =>
+            {
+                let params = format_args!("[\"{target}\"]");
                 self.put_call("mining.set_difficulty", &params, out);
             }
-            (Family::Miningcore, Place::BeforeNotify) if terms.changed && !terms.first => {
+            (Family::Miningcore, Place::BeforeNotify)
+                if terms.changed && !(terms.first && self.tells_target) =>
+            {
                 let params = format_args!("[{}]", terms.difficulty);
                 self.put_call("mining.set_difficulty", &params, out);
             }
-            (Family::Miningcore, Place::AfterNotify) => {
+            (Family::Miningcore, Place::AfterNotify) if self.tells_target => {
                 // The target of difficulty 1 would be 2²⁵⁶, of which these servers write the end.
                 let easiest = terms.target == Target::MAX;
                 let told = if easiest { Target::ZERO } else { terms.target };

@@ -24,9 +24,15 @@ pub(super) struct PoolArgs {
     /// The share difficulty [default: 0.000001; 1 with aion, where every solution is a share]
     #[arg(long, value_name = "D", value_parser = difficulty)]
     difficulty: Option<Difficulty>,
-    /// Judge shares by the difficulty told last, not by the one at their job
+    /// Judge shares by the difficulty at the newest notify, not by the one at their job
     #[arg(long)]
     judge_present: bool,
+    /// Judge shares by the difficulty that was announced last, at once
+    #[arg(long, conflicts_with = "judge_present")]
+    judge_at_once: bool,
+    /// Let a connection's last authorize decide for all its workers
+    #[arg(long)]
+    one_flag: bool,
     /// Draw extranonce1 at random instead of counting connections
     #[arg(long)]
     random_extranonce1: bool,
@@ -40,7 +46,15 @@ pub(super) struct PoolArgs {
     #[arg(long, value_name = "S", value_parser = super::seconds)]
     block_interval: Option<Duration>,
     /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly
-    #[arg(long = "fault", value_name = "FAULT")]
+    #[arg(
+        long = "fault",
+        value_name = "FAULT",
+        long_help = format!(
+            "Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given \
+             repeatedly. There are: {}",
+            Fault::NAMES
+        )
+    )]
     faults: Vec<TimedFault>,
     /// End after so many seconds
     #[arg(long, value_name = "S")]
@@ -89,6 +103,13 @@ struct AionArgs {
     /// Announce the share target by set_difficulty with a string (family node)
     #[arg(long)]
     string_difficulty: bool,
+    /// Announce by set_difficulty so many times the difficulty that shares are judged by, and tell
+    /// that in the notify (family node)
+    #[arg(long, value_name = "FACTOR", value_parser = difficulty)]
+    announce_times: Option<Difficulty>,
+    /// Announce difficulties and no target (family miningcore)
+    #[arg(long)]
+    no_set_target: bool,
     /// The difficulty of blocks
     #[arg(long, value_name = "D", default_value = "11500000", value_parser = difficulty)]
     network_difficulty: Difficulty,
@@ -142,7 +163,12 @@ impl PoolArgs {
             difficulty: self.difficulty.map_or(usual.difficulty, Difficulty::get),
             extranonce1: source,
             resume_sessions: self.resume_sessions,
-            judge: if self.judge_present { Judge::Present } else { Judge::AtJob },
+            judge: match (self.judge_present, self.judge_at_once) {
+                (_, true) => Judge::AtOnce,
+                (true, false) => Judge::Present,
+                (false, false) => Judge::AtJob,
+            },
+            one_flag: self.one_flag,
             job_interval: self.job_interval.or(usual.job_interval),
             block_interval: self.block_interval.or(usual.block_interval),
             seed: fastrand::u64(..),
@@ -172,6 +198,8 @@ impl AionArgs {
         let coin = AionPool {
             soft_jobs: self.soft_jobs,
             string_difficulty: self.string_difficulty,
+            announce_times: self.announce_times.map(Difficulty::get),
+            tells_target: !self.no_set_target,
             network_difficulty: self.network_difficulty.get(),
             ..AionPool::new(self.family)
         };

@@ -30,6 +30,9 @@ pub struct PoolConfig {
     pub judge: Judge,
     /// Whether the difficulty is told again after each share that missed it.
     pub repeat_difficulty: bool,
+    /// Whether a connection's last authorize decides for all its workers, as with both libraries that
+    /// Aion's servers use; otherwise each worker that was welcomed may submit.
+    pub one_flag: bool,
     /// Whether `mining.authorize_admin` and `mining.add_user` are known.
     pub admin_methods: bool,
     /// Whether `mining.extranonce.subscribe` is known.
@@ -64,6 +67,7 @@ impl Default for PoolConfig {
             notify_before_authorize: false,
             judge: Judge::AtJob,
             repeat_difficulty: true,
+            one_flag: false,
             admin_methods: true,
             extranonce_subscribe: false,
             open_jobs: 6,
@@ -126,6 +130,9 @@ pub enum ExtranonceSource {
 pub enum Judge {
     /// The one that its job was told with; where it was told with several, the easiest.
     AtJob,
-    /// The one that was told last.
+    /// The one that stood at the newest notify, also for shares of jobs before it, as HandyStratum
+    /// does.
     Present,
+    /// The one that was announced last, whether with a job or alone.
+    AtOnce,
 }

@@ -33,6 +33,8 @@ pub enum Fault {
     Difficulty(Difficulty),
     /// `difficulty-now:D`: another difficulty, told at once and with the present job again.
     DifficultyNow(Difficulty),
+    /// `difficulty-alone:D`: another difficulty, announced at once and without a job.
+    DifficultyAlone(Difficulty),
     /// `refuse-worker:NAME`: answers this worker's authorize with false; `*` for every worker.
     RefuseWorker(String),
     /// `refuse-shares`: refuses every share, good or bad.
@@ -61,6 +63,15 @@ pub enum Fault {
     ReconnectAtLogin,
 }
 
+impl Fault {
+    /// All names, with what they take after a colon.
+    pub const NAMES: &str = "drop, refuse-connections, stall, new-extranonce1, restart, \
+        same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
+        difficulty-alone:D, refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, overlong-notify, \
+        repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, close-after-share, \
+        reconnect-at-login";
+}
+
 impl FromStr for Fault {
     type Err = FaultError;
 
@@ -79,6 +90,7 @@ impl FromStr for Fault {
         let fault = match name {
             "difficulty" => Self::Difficulty(difficulty()?),
             "difficulty-now" => Self::DifficultyNow(difficulty()?),
+            "difficulty-alone" => Self::DifficultyAlone(difficulty()?),
             "refuse-worker" => Self::RefuseWorker(needed("a worker's name")?.to_owned()),
             "late-verdicts" => {
                 let what = "a number of seconds";
@@ -115,13 +127,7 @@ impl FromStr for Fault {
 #[non_exhaustive]
 pub enum FaultError {
     /// No such name.
-    #[error(
-        "there is no fault {0:?}; there are: drop, refuse-connections, stall, new-extranonce1, \
-         restart, same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
-         refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, \
-         overlong-notify, repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, \
-         close-after-share, reconnect-at-login"
-    )]
+    #[error("there is no fault {0:?}; there are: {names}", names = Fault::NAMES)]
     Unknown(String),
     /// The value is missing, wrong or too much.
     #[error("fault {name:?} takes {what} after a colon")]
@@ -182,11 +188,16 @@ mod tests {
             ("reconnect-at-login", Fault::ReconnectAtLogin),
             ("difficulty:0.5", Fault::Difficulty(half)),
             ("difficulty-now:0.5", Fault::DifficultyNow(half)),
+            ("difficulty-alone:0.5", Fault::DifficultyAlone(half)),
             ("refuse-worker:a:b", Fault::RefuseWorker("a:b".into())),
             ("late-verdicts:1.5", Fault::LateVerdicts(Duration::from_millis(1500))),
         ];
         for (text, fault) in cases {
             assert_eq!(text.parse(), Ok(fault));
+        }
+        for name in Fault::NAMES.split(", ") {
+            let text = name.replace(":D", ":1").replace(":NAME", ":a").replace(":SECONDS", ":1");
+            assert!(text.parse::<Fault>().is_ok(), "{text}");
         }
         for text in ["", "drops", "drop:1", "difficulty", "difficulty:0", "late-verdicts:-1"] {
             let parsed = text.parse::<Fault>();

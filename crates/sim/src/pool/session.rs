@@ -35,7 +35,12 @@ pub(super) struct Session {
     connection: u64,
     extranonce1: Option<Extranonce>,
     workers: HashSet<String>,
+    /// What the last authorize came to.
+    welcome: bool,
+    /// The difficulty at the newest notify.
     difficulty: Option<Difficulty>,
+    /// The one that was announced last.
+    announced: Option<Difficulty>,
     told: VecDeque<Told>,
 }
 
@@ -72,7 +77,9 @@ impl Session {
             connection,
             extranonce1: None,
             workers: HashSet::new(),
+            welcome: false,
             difficulty: None,
+            announced: None,
             told: VecDeque::new(),
         }
     }
@@ -137,6 +144,7 @@ impl Session {
                 self.difficulty = None;
                 self.repeat(out);
             }
+            Event::Announce => self.announce(out),
             Event::SetExtranonce => self.set_extranonce(out),
         }
         Next::Continue
@@ -169,6 +177,7 @@ impl Session {
         let counter = if welcome { &mut stats.authorized } else { &mut stats.authorize_refused };
         *counter += 1;
         drop(ledger);
+        self.welcome = welcome;
         self.workers.extend(name.filter(|_| welcome).map(Cow::into_owned));
         let coin = &self.pool.config.coin;
         coin.put_result(id, &welcome, &mut out.now);
@@ -237,7 +246,7 @@ impl Session {
             return coin.put_call("mining.notify", &coin.unusable_notify(), &mut out.now);
         }
         let changed = self.difficulty != Some(difficulty);
-        self.difficulty = Some(difficulty);
+        (self.difficulty, self.announced) = (Some(difficulty), Some(difficulty));
         let target = coin.target(difficulty);
         let first = self.told.is_empty();
         let terms = |place| Terms { difficulty, target, changed, first, place };
@@ -274,9 +283,15 @@ impl Session {
         self.extranonce1 = Some(new);
     }
 
+    /// Announces another difficulty, without a job.
+    fn announce(&mut self, out: &mut Outbox) {
+        self.announced = Some(self.pool.ledger().difficulty);
+        self.repeat_terms(&mut out.now);
+    }
+
     /// Announces the present target once more, without a job.
     fn repeat_terms(&self, out: &mut BytesMut) {
-        if let Some(difficulty) = self.difficulty {
+        if let Some(difficulty) = self.announced {
             let coin = &self.pool.config.coin;
             let target = coin.target(difficulty);
             let place = Place::BeforeNotify;

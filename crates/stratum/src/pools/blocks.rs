@@ -1,11 +1,17 @@
-//! Which of several blocks is the newer, where they are known by their hashes alone.
+//! Which of several blocks is the newer, where they are known by their hashes alone, and which
+//! pools are behind.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use super::member::Pool;
+use super::{PoolIndex, Pools};
 
 /// The most blocks that are remembered, to tell an old one from a new one; a pool further behind
 /// has long been left for it.
 const MAX_BLOCKS: usize = 64;
+/// A pool that is behind another one's newer block for so long is down.
+const LAG: Duration = Duration::from_secs(60);
 
 /// The blocks that pools have told, in the order in which they were new.
 #[derive(Debug, Default)]
@@ -22,26 +28,74 @@ struct Block {
 }
 
 impl Blocks {
-    pub(super) fn knows(&self, key: u64) -> bool {
+    fn knows(&self, key: u64) -> bool {
         self.told.iter().any(|block| block.key == key)
     }
 
     /// A block that is newer than all others.
-    pub(super) fn push(&mut self, key: u64, now: Instant) {
+    fn push(&mut self, key: u64, now: Instant) {
         if self.told.len() >= MAX_BLOCKS {
             self.told.pop_front();
         }
         self.told.push_back(Block { key, since: now });
     }
 
-    pub(super) fn newest(&self) -> Option<u64> {
+    fn newest(&self) -> Option<u64> {
         self.told.back().map(|block| block.key)
     }
 
     /// Since when there is a newer block than this one, which was known once; none where it is the
     /// newest. The first newer one counts: where blocks come fast, the newest is always new.
-    pub(super) fn overtaken(&self, key: u64) -> Option<Instant> {
+    fn overtaken(&self, key: u64) -> Option<Instant> {
         let at = self.told.iter().position(|block| block.key == key);
         self.told.get(at.map_or(0, |at| at + 1)).map(|block| block.since)
+    }
+}
+
+impl Pools {
+    /// A pool has told a job on this block; `key` stands for the previous block's hash.
+    ///
+    /// A pool that is behind tells blocks that others told long ago, or that nobody told us. So an
+    /// unknown block that a pool comes with counts as new only where another pool tells it too, or
+    /// where no other pool's place is known; one that it goes on to counts as new.
+    pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
+        let Some(state) = self.pools.get_mut(pool) else { return };
+        let before = state.block.replace(key);
+        if before == Some(key) {
+            return;
+        }
+        state.is_placed = true;
+        if self.blocks.knows(key) {
+            return;
+        }
+        let others =
+            self.pools.iter().enumerate().filter(|(at, other)| *at != pool && other.is_up());
+        let told: Vec<&Pool> = others.map(|(_, other)| other).collect();
+        let lone = !told.iter().any(|other| other.is_placed);
+        if before.is_some() || lone || told.iter().any(|other| other.block == Some(key)) {
+            self.blocks.push(key, now);
+        } else {
+            self.pools[pool].is_placed = false;
+        }
+    }
+
+    /// When a pool that serves counts as lagging, unless it catches up.
+    pub(super) fn lags_at(&self, pool: PoolIndex) -> Option<Instant> {
+        let up = self.pools.get(pool).is_some_and(Pool::is_up);
+        self.behind_since(pool).filter(|_| up).map(|since| since + LAG)
+    }
+
+    /// Whether a pool has been behind for so long that it should not be used.
+    pub(super) fn lags(&self, pool: PoolIndex, now: Instant) -> bool {
+        self.behind_since(pool).is_some_and(|since| now >= since + LAG)
+    }
+
+    /// Since when a pool that is up has told a newer block than this one.
+    fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
+        let Pool { block, is_placed, .. } = self.pools.get(pool)?;
+        let own = block.filter(|&block| *is_placed || self.blocks.knows(block))?;
+        let newest = self.blocks.newest();
+        let led = self.pools.iter().any(|other| other.is_up() && other.block == newest);
+        self.blocks.overtaken(own).filter(|_| led)
     }
 }

@@ -2,8 +2,21 @@
 
 use std::time::Duration;
 
+pub use super::tally::Evidence;
+
 /// A pool's place in the route's list.
 pub type PoolIndex = usize;
+
+/// One of the route's connections to pools, whatever has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// The pool that it leads to.
+    pub pool: PoolIndex,
+    /// Its number, different for each of the route.
+    pub number: u64,
+    /// It serves one rig alone, which may be the reason for what happens on it.
+    pub dedicated: bool,
+}
 
 /// One pool's standing in its route.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +62,13 @@ impl PoolsConfig {
 pub enum Cause {
     /// It cannot be reached, or its connection is of no use.
     Connection,
-    /// It rejected most of the last shares.
+    /// It refuses the account, or gives it no room.
+    Account,
+    /// It tells no job that can be mined.
+    Jobs,
+    /// Its connections are lost all the time, or most of the last shares were lost with them.
+    Losses,
+    /// It refused most of the last shares.
     Rejects,
     /// Another pool has had a newer block for a while.
     Lag,
@@ -61,19 +80,54 @@ impl Cause {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connection => "connection",
+            Self::Account => "account",
+            Self::Jobs => "jobs",
+            Self::Losses => "losses",
             Self::Rejects => "rejects",
             Self::Lag => "lag",
         }
     }
+
+    /// Whether the pool is left alone for a while, however well its connections are.
+    pub(super) const fn benches(self) -> bool {
+        matches!(self, Self::Losses | Self::Rejects | Self::Lag)
+    }
 }
 
 /// What the choice of pools has decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolsEvent {
     /// A pool is of no use any more.
-    Down(PoolIndex, Cause),
+    Down {
+        /// That pool.
+        pool: PoolIndex,
+        /// Why.
+        cause: Cause,
+        /// What became of its last shares.
+        evidence: Evidence,
+    },
     /// A pool serves.
     Up(PoolIndex),
+    /// A pool would be down, and is kept for want of a better one, or since the cause is not it.
+    /// Said once in five minutes.
+    Kept {
+        /// That pool.
+        pool: PoolIndex,
+        /// What speaks against it.
+        cause: Cause,
+        /// What became of its last shares.
+        evidence: Evidence,
+    },
+    /// A pool refuses shares as the one did that rigs have left for that, so the cause is probably
+    /// ours: they go back, and refusals move no rigs for half an hour.
+    Alike {
+        /// The pool that refuses them too.
+        pool: PoolIndex,
+        /// The one that they go back to.
+        first: PoolIndex,
+        /// What became of the last shares at the second one.
+        evidence: Evidence,
+    },
     /// Rigs are to move to another rank, from `from` if they had one.
     Switched {
         /// The rank that they leave.

@@ -366,7 +366,6 @@ impl<D: Dialect, T> Upstream<D, T> {
         let Terms { account, forgone, probe, misses_announced, work, is_block } = terms;
         let Err(error) = outcome else {
             self.accepted += 1;
-            self.served = true;
             self.brake.accepted(forgone);
             if let Some(probe) = probe {
                 self.learn(probe.taken(), "it took a share that shows it");

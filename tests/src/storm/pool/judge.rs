@@ -203,10 +203,13 @@ impl Pool {
             self.fates.crossed += 1;
             return Err((23, "low difficulty share"));
         }
-        if self.fault == Some(Fault::Reject) {
-            self.fates.slandered += 1;
-            return Err((20, "rejected"));
-        }
-        Ok(())
+        let slander = match self.fault {
+            Some(Fault::Reject) => (20, "rejected"),
+            Some(Fault::Disown) => (21, "job not found"),
+            _ => return Ok(()),
+        };
+        self.fates.slandered += 1;
+        self.wasted += 1;
+        Err(slander)
     }
 }

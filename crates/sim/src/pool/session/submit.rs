@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use orepass_stratum::rpc::{self, Id};
-use orepass_stratum::target::Target;
+use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -71,16 +71,19 @@ impl Session {
         let id = params.get(1).and_then(|id| rpc::string(id)).ok_or(Reason::InvalidParams)?;
         let extranonce1 = self.extranonce1.as_ref().ok_or(Reason::NotSubscribed)?;
         let manners = self.pool.config.coin.manners();
-        if self.workers.is_empty() || manners.checks_workers && !self.workers.contains(worker) {
+        let stranger = manners.checks_workers && !self.workers.contains(worker);
+        let barred = self.pool.config.one_flag && !self.welcome;
+        if self.workers.is_empty() || stranger || barred {
             return Err(Reason::Unauthorized);
         }
         let made = self.pool.ledger().find_job(&id)?;
         let told = self.told.iter().rev().find(|told| told.serial == made.serial);
         let extranonce1 = told.map_or(extranonce1, |told| &told.extranonce1);
-        let present = self.present_target();
+        let present = self.target(self.difficulty);
         let target = match self.pool.config.judge {
             Judge::AtJob => told.map_or(present, |told| told.target),
             Judge::Present => present,
+            Judge::AtOnce => self.target(self.announced),
         };
         let share = made.job.check(extranonce1, params, now.duration_since(made.made))?;
         self.pool.ledger().judge(
@@ -95,8 +98,8 @@ impl Session {
         )
     }
 
-    fn present_target(&self) -> Target {
-        let difficulty = self.difficulty.unwrap_or_else(|| self.pool.ledger().difficulty);
+    fn target(&self, told: Option<Difficulty>) -> Target {
+        let difficulty = told.unwrap_or_else(|| self.pool.ledger().difficulty);
         self.pool.config.coin.target(difficulty)
     }
 }

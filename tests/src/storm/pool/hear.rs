@@ -1,0 +1,65 @@
+//! What a simulated pool makes of the proxy's calls.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::sky::{Sky, tell, violation};
+use super::super::weather::Fault;
+use super::{EXTRANONCE2, Pool};
+
+impl Pool {
+    /// The proxy says a line, which it wrote at `came`.
+    pub(in crate::storm) fn hear(
+        &mut self,
+        sky: &mut Sky,
+        number: u32,
+        line: &[u8],
+        came: Duration,
+    ) {
+        let message = serde_json::from_slice::<Value>(line);
+        let Some((id, method)) = message.as_ref().ok().and_then(|message| {
+            Some((message.get("id")?.as_u64()?, message.get("method")?.as_str()?.to_owned()))
+        }) else {
+            let line = String::from_utf8_lossy(line);
+            return violation!(sky, "pool {}.{number} hears {line:?}", self.index);
+        };
+        let params =
+            message.ok().and_then(|mut message| message.get_mut("params").map(Value::take));
+        let params = params.unwrap_or_default();
+        match &*method {
+            "mining.subscribe" => {
+                let extranonce1 = self.extranonce1();
+                let Some(conn) = self.conns.get_mut(&number) else { return };
+                conn.extranonce1 = extranonce1.clone();
+                conn.subscribed = true;
+                tell!(sky, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
+                let result = json!([format!("{:x}", number), extranonce1.to_string(), EXTRANONCE2]);
+                let answer = json!({"id": id, "result": result, "error": null}).to_string();
+                self.say(number, &answer, None);
+            }
+            "mining.authorize" => {
+                let answer = json!({"id": id, "result": true, "error": null}).to_string();
+                self.say(number, &answer, None);
+                if let Some(conn) = self.conns.get_mut(&number) {
+                    conn.live = true;
+                }
+                self.tell_difficulty(sky, number);
+                if self.fault == Some(Fault::Redirect) {
+                    let call = r#"{"id":null,"method":"client.reconnect","params":[]}"#;
+                    self.say(number, call, None);
+                }
+                if !self.fault.is_some_and(Fault::is_jobless) {
+                    self.tell_work(sky, number);
+                }
+            }
+            "mining.submit" => self.submit(sky, number, id, &params, came),
+            // Asks whether it lives; an answer is due, not a good one.
+            "mining.extranonce.subscribe" => {
+                let answer = json!({"id": id, "result": false, "error": null}).to_string();
+                self.say(number, &answer, None);
+            }
+            other => violation!(sky, "pool {}.{number} is called {other}", self.index),
+        }
+    }
+}
