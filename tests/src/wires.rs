@@ -42,6 +42,8 @@ struct Wires {
 struct State {
     /// By pool, whether no connection is made.
     cut: Vec<bool>,
+    /// By pool, whether attempts come to no end.
+    hanging: Vec<bool>,
     /// The attempts so far, by pool.
     attempts: Vec<Vec<Instant>>,
 }
@@ -58,7 +60,8 @@ impl Wired {
         };
         let pools: Vec<Pool> = (0..count).map(make).collect();
         pools.iter().enumerate().for_each(|(number, pool)| prepare(number, pool));
-        let state = State { cut: vec![false; count], attempts: vec![Vec::new(); count] };
+        let no = || vec![false; count];
+        let state = State { cut: no(), hanging: no(), attempts: vec![Vec::new(); count] };
         let wires = Wires { pools: pools.clone(), state: Arc::new(Mutex::new(state)) };
         let mut route = plan.route;
         let account = route.pools.remove(0);
@@ -97,6 +100,11 @@ impl Wired {
         self.wires.state().cut[pool] = cut;
     }
 
+    /// Lets attempts to connect to a pool come to no end.
+    pub fn hang(&self, pool: usize) {
+        self.wires.state().hanging[pool] = true;
+    }
+
     /// When connections to a pool were wanted.
     #[must_use]
     pub fn attempts(&self, pool: usize) -> Vec<Instant> {
@@ -128,9 +136,15 @@ impl Wires {
 impl Connector for Wires {
     async fn connect(&self, url: &PoolUrl) -> Result<Connection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
-        let mut state = self.state();
-        state.attempts[pool].push(Instant::now());
-        if state.cut[pool] {
+        let (cut, hangs) = {
+            let mut state = self.state();
+            state.attempts[pool].push(Instant::now());
+            (state.cut[pool], state.hanging[pool])
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        if cut {
             return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
         }
         let (reader, writer) = split(self.pools[pool].connect());

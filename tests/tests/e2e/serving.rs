@@ -254,3 +254,31 @@ async fn a_live_connection_that_ends_is_not_said_to_have_never_been_made() {
         rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn shares_that_come_while_a_connection_is_being_made_are_answered_at_once() {
+    let site = Wired::start(Plan::deployed(), 1, |_, _| {});
+    let rigs = site.rigs(2, slow_rig);
+    for rig in &rigs {
+        rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
+    }
+    site.hang(0);
+    site.pools[0].fault(Fault::DropConnections);
+    until("an attempt", || site.attempts(0).len(), |attempts| *attempts == 2).await;
+    for rig in &rigs {
+        let before = rig.stats().rejected;
+        rig.wait_for(|stats| stats.rejected > before + 3).await.unwrap();
+        rig.stop_mining();
+        assert_eq!(rig.drained().await.unwrap().disconnects, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_no_outage() {
+    let (log, _guard) = Log::capture();
+    let site = Wired::start(Plan::deployed(), 2, |_, _| {});
+    log.says(&["pool.active"]).await;
+    site.route.stop().await;
+    log.says(&["route.stopped"]).await;
+    assert!(log.lines(&["pool.outage"]).is_empty());
+}
