@@ -93,7 +93,7 @@ impl Stage {
         pool.handle_timeout(now);
         let view = pool.view();
 
-        let config = DownstreamConfig { verify, ..DownstreamConfig::default() };
+        let config = DownstreamConfig::default().with_verify(verify);
         let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#, now);
         rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), now);

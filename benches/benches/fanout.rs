@@ -49,7 +49,7 @@ struct Farm {
 impl Farm {
     fn new(case: Case, levels: Levels) -> Self {
         let vardiff = VardiffConfig { enabled: levels != Levels::One, ..VardiffConfig::default() };
-        let config = Arc::new(DownstreamConfig { vardiff, ..DownstreamConfig::default() });
+        let config = Arc::new(DownstreamConfig::default().with_vardiff(vardiff));
         let played = Played::new(case, POOL_DIFFICULTY, 2);
         let rigs = (0..RIGS).map(|number| played.rig(&format!("rig{number}"), &config)).collect();
         let mut farm = Self { played, rigs, levels, round: 0 };

@@ -34,11 +34,9 @@ impl Played {
     #[must_use]
     pub fn new(case: Case, difficulty: f64, prefix_bytes: usize) -> Self {
         let dialect = Arc::new(Hstratum::default());
-        let config = UpstreamConfig {
-            prefix_bytes: Some(prefix_bytes),
-            max_rigs: 1 << (8 * prefix_bytes),
-            ..UpstreamConfig::new("account.farm", "x", "orepass/1")
-        };
+        let config = UpstreamConfig::new("account.farm", "x", "orepass/1")
+            .with_prefix_bytes(prefix_bytes)
+            .with_max_rigs(1 << (8 * prefix_bytes));
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         let pool = Upstream::new(Arc::clone(&dialect), config, ids);
         let mut played = Self { pool, now: Instant::now(), case, dialect };

@@ -62,7 +62,7 @@ impl Story {
         let dialect = Arc::new(Hstratum::default());
         let now = Instant::now();
         let pool = mining(&dialect, notify, now);
-        let config = Arc::new(DownstreamConfig { verify, reply, ..DownstreamConfig::default() });
+        let config = Arc::new(DownstreamConfig::default().with_verify(verify).with_reply(reply));
         let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#, now);
         let view = pool.view();

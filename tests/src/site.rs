@@ -52,10 +52,8 @@ impl Plan {
                 ..PoolConfig::default()
             },
             route: RouteConfig {
-                downstream: DownstreamConfig {
-                    vardiff: VardiffConfig { enabled: false, ..VardiffConfig::default() },
-                    ..DownstreamConfig::default()
-                },
+                downstream: DownstreamConfig::default()
+                    .with_vardiff(VardiffConfig { enabled: false, ..VardiffConfig::default() }),
                 max_channels: 4,
                 // Rigs here find many shares; only a test that is about it slows them down.
                 max_pool_shares_per_second: 10_000,

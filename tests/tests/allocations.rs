@@ -34,11 +34,9 @@ type Pool = Upstream<Hstratum, u32>;
 
 /// A session with a pool that is live and has told a job of this difficulty.
 fn pool(prefix_bytes: usize, difficulty: f64, now: Instant) -> Pool {
-    let config = UpstreamConfig {
-        prefix_bytes: Some(prefix_bytes),
-        max_rigs: 5_000,
-        ..UpstreamConfig::new("account", "x", "test/1")
-    };
+    let config = UpstreamConfig::new("account", "x", "test/1")
+        .with_prefix_bytes(prefix_bytes)
+        .with_max_rigs(5_000);
     let ids = Arc::new(JobIds::new(1));
     let mut pool = Pool::new(Arc::new(Hstratum::default()), config, ids);
     pool.handle_connected(now);
@@ -127,7 +125,7 @@ fn feed(session: &mut Session, job: JobId, now: Instant) -> (AllocationInfo, u32
 
 fn without_vardiff(reply: Reply) -> DownstreamConfig {
     let vardiff = VardiffConfig { enabled: false, ..VardiffConfig::default() };
-    DownstreamConfig { reply, vardiff, ..DownstreamConfig::default() }
+    DownstreamConfig::default().with_reply(reply).with_vardiff(vardiff)
 }
 
 #[test]
@@ -147,7 +145,7 @@ fn a_share_that_stays_here_allocates_nothing_either() {
     let now = Instant::now();
     let pool = pool(1, 1.0, now);
     let vardiff = VardiffConfig { max: Difficulty::new(NOTHING), ..VardiffConfig::default() };
-    let config = DownstreamConfig { vardiff, ..DownstreamConfig::default() };
+    let config = DownstreamConfig::default().with_vardiff(vardiff);
     let (mut session, job) = rig(config, &pool, now);
     let (allocated, forwarded) = feed(&mut session, job, now);
     assert_eq!(forwarded, 0);

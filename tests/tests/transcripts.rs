@@ -52,11 +52,8 @@ impl Replay {
     fn new() -> Self {
         let options = Options::default().with_difficulty_scale(DifficultyScale::Hstratum);
         let dialect = Hstratum::new(options);
-        let config = UpstreamConfig {
-            prefix_bytes: Some(0),
-            max_rigs: 1,
-            ..UpstreamConfig::new("alice", "x", "test/1")
-        };
+        let config =
+            UpstreamConfig::new("alice", "x", "test/1").with_prefix_bytes(0).with_max_rigs(1);
         let ids = Arc::new(JobIds::new(1));
         let mut replay = Self {
             upstream: Upstream::new(Arc::new(dialect), config, ids),

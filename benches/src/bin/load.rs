@@ -93,10 +93,8 @@ async fn route(pool: String, rigs: usize) -> Result<(Arc<Route<Hstratum>>, Strin
     let url = format!("stratum+tcp://{pool}").parse().map_err(|_| "no URL")?;
     let account = Account::new("pool", url, "account".parse().map_err(|_| "no user")?);
     let config = RouteConfig {
-        downstream: DownstreamConfig {
-            vardiff: VardiffConfig { enabled: false, ..VardiffConfig::default() },
-            ..DownstreamConfig::default()
-        },
+        downstream: DownstreamConfig::default()
+            .with_vardiff(VardiffConfig { enabled: false, ..VardiffConfig::default() }),
         max_channels: rigs.div_ceil(RIGS_PER_CHANNEL).max(1),
         max_rigs_per_channel: RIGS_PER_CHANNEL,
         max_pool_shares_per_second: 10_000,

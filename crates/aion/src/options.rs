@@ -203,6 +203,7 @@ pub struct LongVersion {
 
 /// What a pool puts into its notify's third field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NotifyTarget {
     /// The network's target: most pools. A share below it is a block.
     Network,

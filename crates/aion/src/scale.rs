@@ -17,6 +17,7 @@ use thiserror::Error;
 /// # Ok::<(), orepass_aion::scale::UnknownScale>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum DifficultyScale {
     /// `floor(2^256 / difficulty)`: the kernel's block difficulty, and what Miningcore and its
     /// forks announce (they drop a difficulty's fraction first). A share of difficulty D stands

@@ -60,11 +60,8 @@ struct Chain {
 
 impl Chain {
     fn new(now: Instant) -> Self {
-        let config = UpstreamConfig {
-            prefix_bytes: Some(0),
-            max_rigs: 1,
-            ..UpstreamConfig::new(USER, "x", "orepass/1")
-        };
+        let config =
+            UpstreamConfig::new(USER, "x", "orepass/1").with_prefix_bytes(0).with_max_rigs(1);
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self {
             pool: Upstream::new(Arc::new(dialect()), config, ids),

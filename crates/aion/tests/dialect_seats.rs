@@ -238,7 +238,7 @@ fn a_pool_that_leaves_too_little_is_refused_unless_nothing_is_to_be_split_off() 
     ] {
         for prefix_bytes in [None, Some(0)] {
             let config =
-                UpstreamConfig { prefix_bytes, ..UpstreamConfig::new("0xa0", "x", "orepass/1") };
+                UpstreamConfig::new("0xa0", "x", "orepass/1").with_prefix_bytes(prefix_bytes);
             let ids = Arc::new(JobIds::new(1));
             let mut pool: Upstream<Aion, u32> = Upstream::new(Arc::new(dialect()), config, ids);
             let now = start();

@@ -52,6 +52,7 @@ impl Layout {
 
 /// A transaction that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TransactionError {
     /// It needs more bytes than there are.
     #[error("the transaction ends after {0} bytes, amid a field")]

@@ -79,6 +79,7 @@ impl Options {
 
 /// How an extranonce space is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum SplitMode {
     /// As the pool shows. One that announces the size of the whole header field is given the wide
     /// split until it refuses a share for its form; one that announces the usual size of extranonce2

@@ -19,6 +19,7 @@ use thiserror::Error;
 /// # Ok::<(), orepass_hstratum::scale::UnknownScale>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DifficultyScale {
     /// Difficulty 1 is Bitcoin's `00000000ffff0000…`: Miningcore and the large public pools, and
     /// what `getdifficulty` of hsd reports.

@@ -101,12 +101,10 @@ async fn try_out<D: FromConfig>(
         connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
     let connected = now();
 
-    let config = UpstreamConfig {
-        prefix_bytes: route.prefix_bytes,
-        max_rigs: route.max_rigs_per_channel,
-        start_difficulty: pool.start_difficulty,
-        ..UpstreamConfig::new(pool.user.own(), pool.password.reveal().to_owned(), AGENT)
-    };
+    let config = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
+        .with_prefix_bytes(route.prefix_bytes)
+        .with_max_rigs(route.max_rigs_per_channel)
+        .with_start_difficulty(pool.start_difficulty);
     let user = config.user.clone();
     let mut upstream: Upstream<D, Ticket> =
         Upstream::new(Arc::new(dialect), config, Arc::new(JobIds::new(1)));

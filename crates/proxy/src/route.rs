@@ -233,10 +233,7 @@ impl<D: Dialect> Route<D> {
             news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
             urgent: watch::Sender::new(false),
             known: Known::new(config.profiles.clone(), config.memory.clone(), now()),
-            downstream: Arc::new(DownstreamConfig {
-                await_welcome: true,
-                ..config.downstream.clone()
-            }),
+            downstream: Arc::new(config.downstream.clone().with_await_welcome(true)),
             ids,
             config,
             dialects,

@@ -85,19 +85,17 @@ pub fn start<D: FromConfig>(
     let dialects = configured.into_iter().map(|pool| Arc::new(pool.dialect)).collect();
     let config = RouteConfig {
         name: route.name.to_string(),
-        downstream: DownstreamConfig {
-            verify: match route.verify {
+        downstream: DownstreamConfig::default()
+            .with_verify(match route.verify {
                 config::Verify::Full => downstream::Verify::Full,
                 config::Verify::Off => downstream::Verify::Off,
-            },
-            reply: match route.reply {
+            })
+            .with_reply(match route.reply {
                 config::Reply::Pool => downstream::Reply::Pool,
                 config::Reply::Local => downstream::Reply::Local,
-            },
-            quarantine: route.quarantine,
-            vardiff: route.vardiff,
-            ..DownstreamConfig::default()
-        },
+            })
+            .with_quarantine(route.quarantine)
+            .with_vardiff(route.vardiff),
         prefix_bytes: route.prefix_bytes,
         max_channels: route.max_channels,
         max_rigs_per_channel: route.max_rigs_per_channel,

@@ -7,6 +7,7 @@
 //! empty, and [`handle_timeout`](Downstream::handle_timeout) at
 //! [`poll_timeout`](Downstream::poll_timeout).
 
+mod config;
 mod events;
 mod login;
 mod options;
@@ -63,6 +64,7 @@ pub const BAD_LINES: Patience =
 
 /// The wishes of a route for its rigs.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DownstreamConfig {
     /// Whether shares are checked here, or left to the pool.
     pub verify: Verify,

@@ -53,7 +53,7 @@ impl Plan {
             ..VardiffConfig::default()
         };
         let route = RouteConfig {
-            downstream: DownstreamConfig { vardiff, ..DownstreamConfig::default() },
+            downstream: DownstreamConfig::default().with_vardiff(vardiff),
             max_rigs_per_channel: sky.pick(&[250, 250, 6, 3]),
             ..RouteConfig::new("storm", pools.collect())
         };

@@ -194,15 +194,13 @@ impl<D: Dialect> Task<D> {
     fn upstream(&self) -> Upstream<D, Ticket> {
         let Outlet { route, link, .. } = &self.outlet;
         let (config, pool) = (&route.config, route.pool(link.pool));
-        let upstream = UpstreamConfig {
-            number: link.number,
-            prefix_bytes: if link.dedicated { Some(0) } else { config.prefix_bytes },
-            max_rigs: config.max_rigs_per_channel,
-            resubmit: pool.resubmit,
-            start_difficulty: pool.start_difficulty,
-            max_shares_per_second: config.max_pool_shares_per_second,
-            ..UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
-        };
+        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
+            .with_number(link.number)
+            .with_prefix_bytes(if link.dedicated { Some(0) } else { config.prefix_bytes })
+            .with_max_rigs(config.max_rigs_per_channel)
+            .with_resubmit(pool.resubmit)
+            .with_start_difficulty(pool.start_difficulty)
+            .with_max_shares_per_second(config.max_pool_shares_per_second);
         let dialect = Arc::clone(&route.dialects[link.pool]);
         Upstream::new(dialect, upstream, route.shared[link.pool].clone())
     }

@@ -22,6 +22,7 @@ pub struct SubmitHead<'a> {
 
 /// What is done with a rig's subscribe.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SubscribeVerdict {
     /// It is served.
     Serve,
@@ -188,6 +189,7 @@ pub struct NoRoom {
 
 /// A call from the pool.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum PoolEvent<J> {
     /// A job.
     Notify(J),
@@ -291,6 +293,7 @@ impl Wanted {
 
 /// What a pool means by refusing a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The job is over.
     Stale,

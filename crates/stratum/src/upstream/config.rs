@@ -3,7 +3,15 @@
 use crate::target::Difficulty;
 
 /// What an upstream is told about its pool and route.
+///
+/// ```
+/// use orepass_stratum::upstream::UpstreamConfig;
+///
+/// let watch = UpstreamConfig::new("account", "x", "watch/0.1").with_prefix_bytes(0).with_max_rigs(1);
+/// assert_eq!((watch.prefix_bytes, watch.resubmit), (Some(0), false));
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct UpstreamConfig {
     /// The account.
     pub user: String,
@@ -45,5 +53,50 @@ impl UpstreamConfig {
             start_difficulty: None,
             max_shares_per_second: 50,
         }
+    }
+
+    /// With its number among the connections to its pool.
+    #[must_use]
+    pub const fn with_number(mut self, number: u64) -> Self {
+        self.number = number;
+        self
+    }
+
+    /// With so many bytes that tell rigs apart; `None` for the dialect's own choice.
+    #[must_use]
+    pub fn with_prefix_bytes(mut self, prefix_bytes: impl Into<Option<usize>>) -> Self {
+        self.prefix_bytes = prefix_bytes.into();
+        self
+    }
+
+    /// With at most so many rigs on this connection.
+    #[must_use]
+    pub const fn with_max_rigs(mut self, max_rigs: usize) -> Self {
+        self.max_rigs = max_rigs;
+        self
+    }
+
+    /// With shares of a lost connection sent once more, or not.
+    #[must_use]
+    pub const fn with_resubmit(mut self, resubmit: bool) -> Self {
+        self.resubmit = resubmit;
+        self
+    }
+
+    /// With a difficulty that the pool is asked for, on its own scale.
+    #[must_use]
+    pub fn with_start_difficulty(
+        mut self,
+        start_difficulty: impl Into<Option<Difficulty>>,
+    ) -> Self {
+        self.start_difficulty = start_difficulty.into();
+        self
+    }
+
+    /// With so many shares a second before rigs are told a harder target; at least 1.
+    #[must_use]
+    pub const fn with_max_shares_per_second(mut self, max_shares_per_second: u32) -> Self {
+        self.max_shares_per_second = max_shares_per_second;
+        self
     }
 }
