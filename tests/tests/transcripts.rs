@@ -147,6 +147,9 @@ impl Replay {
                 let method = message["method"].as_str().unwrap();
                 calls.insert(id.unwrap(), method);
                 if method == "mining.submit" {
+                    // Refused a share for its worker, the session authorizes again before the next,
+                    // which the client of the record did not.
+                    self.answer("mining.authorize", &json!({"result": true, "error": null}));
                     self.submit();
                 }
                 continue;

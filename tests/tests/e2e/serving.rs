@@ -245,8 +245,14 @@ async fn a_live_connection_that_ends_is_not_said_to_have_never_been_made() {
     let (log, _guard) = Log::capture();
     let mut plan = Plan::deployed();
     plan.route.max_rigs_per_channel = 1;
-    let site = Wired::start(plan, 1, |_, pool| pool.fault(Fault::SameExtranonce1));
+    let site = Wired::start(plan, 1, |_, _| {});
     let rigs = site.rigs(2, slow_rig);
+    for rig in &rigs {
+        rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
+    }
+    // Both are told the same, while they mine.
+    site.pools[0].fault(Fault::SameExtranonce1);
+    site.pools[0].fault(Fault::SetExtranonce);
     log.says(&["pool.down", "connection lost", "extranonce1 of another"]).await;
     assert!(log.lines(&["cannot connect"]).is_empty());
     site.pools[0].heal();

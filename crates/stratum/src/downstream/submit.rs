@@ -139,6 +139,9 @@ impl<D: Dialect> Downstream<D> {
             None if self.late_blocks.contains(&late_block) => Sighting::Duplicate,
             None => Sighting::New,
         };
+        if sighting == Sighting::Duplicate && is_odd {
+            return Err(blame(told.odd(params)));
+        }
         if sighting == Sighting::Duplicate {
             let excused = told.again;
             return Err(blame(Refused { excused, ..Reject::duplicate().into() }));
