@@ -208,17 +208,19 @@ impl Pools {
 
     /// Draws the consequences of what is known.
     fn decide(&mut self, now: Instant) {
-        if !self.pools.iter().any(Pool::serves) {
-            // A pool that does badly is still better than none: the one that would be used first.
-            let connected = (0..self.pools.len()).filter(|&pool| self.pools[pool].links.serve());
-            let benched = connected.filter_map(|at| Some((self.pools[at].benched_until()?, at)));
-            if let Some((_, first)) = benched.min() {
-                self.pardon(first, now);
-            }
-        }
         for pool in 0..self.pools.len() {
             if self.lags_at(pool).is_some_and(|at| now >= at) {
                 self.fail(pool, Cause::Lag, now);
+            }
+        }
+        if !self.pools.iter().any(Pool::serves) {
+            // A pool that does badly is still better than none: one that is not behind, and of those
+            // the one that would be used first.
+            let connected = (0..self.pools.len()).filter(|&pool| self.pools[pool].links.serve());
+            let benched = connected
+                .filter_map(|at| Some((self.lags(at, now), self.pools[at].benched_until()?, at)));
+            if let Some((.., first)) = benched.min() {
+                self.pardon(first, now);
             }
         }
         while self.step(now) {}

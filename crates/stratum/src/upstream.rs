@@ -270,6 +270,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// A share is to be forwarded.
     pub fn handle_submission(&mut self, submission: Submission<D>, ticket: T, now: Instant) {
         if self.phase == Phase::Live {
+            self.follow_habits();
             self.brake.count(submission.hashes, now);
             self.look_at_flow(now);
         }

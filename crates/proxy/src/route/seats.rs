@@ -43,7 +43,7 @@ pub struct Wish<'a> {
 /// What a rig that wants a seat is told.
 pub enum Answer<D: Dialect> {
     /// Here is one.
-    Seat(Seat, Arc<Channel<D>>),
+    Seat(Box<Seat>, Arc<Channel<D>>),
     /// There may be one soon: ask again when the route changes. With what is waited for.
     Wait(Wait),
     /// There is none, and there will be none.
@@ -121,7 +121,7 @@ impl<D: Dialect> Route<D> {
                 continue;
             }
             match view.seat(lease) {
-                Ok(seat) => return Answer::Seat(seat, Arc::clone(channel)),
+                Ok(seat) => return Answer::Seat(Box::new(seat), Arc::clone(channel)),
                 Err(NoLease::Resting) => resting = true,
                 Err(NoLease::Full) => {}
             }

@@ -10,6 +10,7 @@ use super::{CloseReason, Downstream, Event, MAX_IN_FLIGHT, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Checked, Diagnosis, Dialect, Wanted};
 use crate::error::{Reject, RejectCode};
+use crate::filters::Filters;
 use crate::firmware::Firmware;
 use crate::habits::{Answer, Habit, Habits, Probe};
 use crate::job::JobFrames;
@@ -152,7 +153,7 @@ impl<D: Dialect> Downstream<D> {
             Some(replaced(&head.job))
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
-        } else if filters.is_some_and(|filters| filters.is_full()) {
+        } else if filters.is_some_and(Filters::is_full) {
             Some(Reject::overflow("too many shares to remember"))
         } else {
             None

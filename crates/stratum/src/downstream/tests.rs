@@ -130,9 +130,9 @@ impl Story {
     }
 
     /// The next share that is forwarded, and the pool's verdict on it.
-    fn judged(&mut self, verdict: Result<(), Reject>) -> String {
+    fn judged(&mut self, verdict: &Result<(), Reject>) -> String {
         let number = self.rig.poll_submission().unwrap().number;
-        self.rig.handle_verdict(number, &verdict);
+        self.rig.handle_verdict(number, verdict);
         self.hears()
     }
 

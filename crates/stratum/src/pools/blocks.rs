@@ -90,12 +90,15 @@ impl Pools {
         self.behind_since(pool).is_some_and(|since| now >= since + LAG)
     }
 
-    /// Since when a pool that is up has told a newer block than this one.
+    /// Since when a pool that is up has told a newer block than this one, or two have that are
+    /// connected: of those that are left alone, one may be wrong by itself.
     fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
         let Pool { block, is_placed, .. } = self.pools.get(pool)?;
         let own = block.filter(|&block| *is_placed || self.blocks.knows(block))?;
         let newest = self.blocks.newest();
-        let led = self.pools.iter().any(|other| other.is_up() && other.block == newest);
+        let at_newest = || self.pools.iter().filter(|other| other.block == newest);
+        let led = at_newest().any(Pool::is_up)
+            || at_newest().filter(|other| other.links.serve()).count() > 1;
         self.blocks.overtaken(own).filter(|_| led)
     }
 }

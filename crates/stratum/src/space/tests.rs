@@ -50,11 +50,12 @@ fn a_used_prefix_rests_until_other_work() {
 #[test]
 fn a_rig_gets_its_former_prefix_again_if_it_is_free_and_rested() {
     let space = Space::new(1, 250);
-    let work = Some(space.number(key("a")));
+    let a = space.number(key("a"));
+    let work = Some(a);
     let mut former = space.lease(&wish(5), work).unwrap();
     assert_eq!((former.number(), &former.prefix()[..]), (5, &[5][..]));
     assert_ne!(space.lease(&wish(5), work).unwrap().number(), 5, "it is lent");
-    assert!(former.tell(work.unwrap(), OPEN));
+    assert!(former.tell(a, OPEN));
     drop(former);
     assert_ne!(space.lease(&wish(5), work).unwrap().number(), 5, "it rests");
     let next = Some(space.number(key("b")));
@@ -135,18 +136,18 @@ fn rigs_that_come_back_within_a_work_get_their_own_leases_and_filters() {
 #[test]
 fn a_rig_that_has_not_said_who_it_is_gets_a_lease_of_its_address() {
     let space = Space::new(1, 250);
-    let work = Some(space.number(key("a")));
+    let work = space.number(key("a"));
     let elsewhere = Wish { address: "10.0.0.8".parse().ok(), ..ANYONE };
     for _ in 0..250 {
-        let mut lease = space.lease(&ANYONE, work).unwrap();
-        assert!(lease.tell(work.unwrap(), OPEN));
+        let mut lease = space.lease(&ANYONE, Some(work)).unwrap();
+        assert!(lease.tell(work, OPEN));
         lease.belongs_to(HOME, None);
     }
     let there = Wish { address: Some(HOME), ..ANYONE };
-    let lease = space.lease(&there, work).unwrap();
-    assert_eq!(lease.may_tell(work.unwrap()), Permission::Again);
+    let lease = space.lease(&there, Some(work)).unwrap();
+    assert_eq!(lease.may_tell(work), Permission::Again);
     let stranger: Vec<_> =
-        std::iter::from_fn(|| space.lease(&elsewhere, work).ok()).take(300).collect();
+        std::iter::from_fn(|| space.lease(&elsewhere, Some(work)).ok()).take(300).collect();
     assert_eq!(stranger.len(), 6, "a stranger gets what was never lent");
 }
 

@@ -108,7 +108,7 @@ impl<D: Dialect> Served<D> {
             && !matches!(answer, SeatAnswer::Seat(..))
             && let Some((seat, channel)) = self.route.refuge(&wish)
         {
-            answer = SeatAnswer::Seat(seat, channel);
+            answer = SeatAnswer::Seat(Box::new(seat), channel);
         }
         match answer {
             // The rig comes back to that seat, or another, by itself.
@@ -116,7 +116,7 @@ impl<D: Dialect> Served<D> {
                 self.leave_in_turn(at);
                 self.waiting = None;
             }
-            SeatAnswer::Seat(seat, channel) => self.sit(seat, channel, at),
+            SeatAnswer::Seat(seat, channel) => self.sit(*seat, channel, at),
             // Better where it is than nowhere.
             SeatAnswer::Wait(wait) => {
                 self.session.handle_wait(wait);

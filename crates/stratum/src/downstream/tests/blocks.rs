@@ -86,7 +86,7 @@ fn a_block_passes_a_target_that_is_harder_than_a_blocks() {
 fn a_block_that_is_a_second_solution_goes_out() {
     let mut story = mining();
     assert_eq!(story.submit(3, JOB, "5e0001", GOOD), "");
-    story.judged(Ok(()));
+    story.judged(&Ok(()));
     let other = GOOD.replace("00f", "00e");
     assert!(story.submit(4, JOB, "5e0001", &other).contains("one solution per nonce"));
     story.takes_block(JOB, "5e0001");

@@ -33,7 +33,7 @@ fn a_mass_return_gives_each_rig_its_own_lease_with_what_it_sent() {
     }
     drop(others);
     assert_eq!(story.submit(3, "6b000000", "000001", GOOD), "");
-    story.judged(Ok(()));
+    story.judged(&Ok(()));
     story.come_back();
     assert_eq!(story.rig.slot(), Some(0), "its own");
     story.events();
@@ -56,7 +56,7 @@ fn a_work_that_comes_back_moves_a_rig_that_can_be_moved() {
             story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
         }
         assert_eq!(story.submit(3, "6b000000", "000001", GOOD), "");
-        story.judged(Ok(()));
+        story.judged(&Ok(()));
         story.work("p1", "w2", 256.0);
         story.show();
         story.work("p1", "w1", 256.0);
@@ -83,7 +83,7 @@ fn a_rig_that_subscribes_twice_gets_its_job_again() {
             story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
         }
         story.submit(3, "6b000000", "000001", GOOD);
-        story.judged(Ok(()));
+        story.judged(&Ok(()));
         let heard = story.says("{\"id\":5,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
         let lines: Vec<_> = heard.lines().collect();
         assert!(lines[0].starts_with("{\"id\":5,\"result\":[\"2a\",\"aabbccdd00\",3]"), "{heard}");

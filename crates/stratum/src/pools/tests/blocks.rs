@@ -54,6 +54,26 @@ fn a_pool_that_comes_with_an_unknown_block_does_not_lead() {
 }
 
 #[test]
+fn two_pools_that_are_left_alone_and_agree_lead() {
+    let mut night = Night::new(PoolsConfig::in_order(3));
+    for pool in 0..3 {
+        night.up(pool);
+    }
+    for pool in 0..3 {
+        night.pools.block(pool, 1, night.now);
+    }
+    night.pools.block(2, 2, night.now);
+    night.events();
+    let lag = [down(0, Cause::Lag), down(1, Cause::Lag), switched(0, 2)];
+    assert_eq!(night.sleep(60), lag);
+    for pool in 0..2 {
+        night.pools.block(pool, 2, night.now);
+        night.pools.block(pool, 3, night.now);
+    }
+    assert_eq!(night.sleep(60), [down(2, Cause::Lag), Up(0), switched(2, 0)]);
+}
+
+#[test]
 fn a_pool_stays_behind_however_fast_the_blocks_come() {
     let mut night = Night::new(PoolsConfig::in_order(2));
     night.up(0);
