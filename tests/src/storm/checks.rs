@@ -28,9 +28,10 @@ const JOB_WITHIN: Duration = Duration::from_secs(2);
 /// how much later the proxy may look, and the five minutes for which it leaves a leader alone that it
 /// took for a straggler, since it knows blocks by their hashes alone.
 const BEHIND: Duration = Duration::from_secs(60 + 10 + 300);
-/// How many shares may be refused for no reason before rigs leave for a better pool. The proxy looks
-/// at the last 20, and at stale ones only where they are for a work that was told seconds ago.
-const MAX_WASTED: u64 = 60;
+/// How many shares may be refused for no reason while there is a better pool. The proxy leaves after
+/// 20, or as many stale ones for a work that was told seconds ago, for five minutes, ten, and so on
+/// while the longest weather lasts.
+const MAX_WASTED: u64 = 100;
 /// How long rigs stay wherever they are when two pools have refused alike, and how long before that
 /// the first of them may have.
 const SPARED: Duration = Duration::from_secs(1800 + 3600);
@@ -40,7 +41,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Which work was told under which extranonce1.
 #[derive(Debug, Default)]
 pub(super) struct ToldWorks {
-    works: BTreeMap<(usize, u64), BTreeMap<Extranonce, String>>,
+    works: BTreeMap<(usize, u64), BTreeMap<Extranonce, usize>>,
     first_id: Option<u32>,
     /// A pool's connection holds fewer rigs than there are.
     pub(super) scarce: bool,
@@ -55,24 +56,26 @@ impl ToldWorks {
         Self { scarce, ..Self::default() }
     }
 
-    /// Notes that a work was told.
+    /// Notes that a work was told to a rig; whether it was told so before to that same rig, which
+    /// may repeat itself then.
     ///
     /// # Errors
-    /// Whom it was told before.
+    /// Another rig that it was told before.
     pub(super) fn note(
         &mut self,
         pool: usize,
         serial: u64,
         extranonce1: &Extranonce,
-        who: &str,
-    ) -> Result<(), String> {
+        rig: usize,
+    ) -> Result<bool, usize> {
         let oldest = serial.saturating_sub(MAX_WORKS);
         while let Some((&key, _)) = self.works.range((pool, 0)..(pool, oldest)).next() {
             self.works.remove(&key);
         }
         let told = self.works.entry((pool, serial)).or_default();
-        match told.insert(extranonce1.clone(), who.to_owned()) {
-            None => Ok(()),
+        match told.insert(extranonce1.clone(), rig) {
+            None => Ok(false),
+            Some(before) if before == rig => Ok(true),
             Some(other) => Err(other),
         }
     }
@@ -221,7 +224,10 @@ fn rigs_have_jobs(
     told: &ToldWorks,
 ) {
     let now = sky.now();
-    let excused = sky.over || !pools.iter().any(|pool| is_trusted(pool, now));
+    // A pool that closes its connections all the time is kept as long as the others are left alone.
+    let hasty = pools.iter().any(|pool| pool.fault == Some(Fault::Hasty));
+    let good = |pool: &Pool| is_trusted(pool, now) && (!hasty || pool.sure_from <= now);
+    let excused = sky.over || !pools.iter().any(good);
     for (rig, idle) in rigs.iter().zip(idle) {
         let patient = GRACE * pools.len() as u32 + SWITCH + LOOK_EVERY;
         let allowed = match rig.kind {
@@ -268,7 +274,7 @@ fn is_served(rig: &Rig, pools: &[Pool], now: Duration) -> bool {
         let own = job.extranonce1.as_bytes().starts_with(upstream.extranonce1.as_bytes());
         let newest = upstream
             .newest()
-            .is_some_and(|(work, at)| *work == job.work || now.saturating_sub(at) <= JOB_WITHIN);
+            .any(|(work, at)| *work == job.work || now.saturating_sub(at) <= JOB_WITHIN);
         upstream.live && upstream.wire.is_open() && own && newest
     })
 }

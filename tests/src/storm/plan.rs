@@ -8,6 +8,7 @@ use orepass_stratum::pools::Standing;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 
+use super::pool::{NameRule, Rule};
 use super::rig::Kind;
 use super::sky::Sky;
 
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) calm: Duration,
     /// The pools' difficulty, as a power of two.
     pub(super) difficulty: i32,
+    /// By which difficulty each pool judges, and what it thinks of workers' names.
+    pub(super) rules: Vec<(Rule, NameRule)>,
 }
 
 impl Plan {
@@ -39,11 +42,17 @@ impl Plan {
         let equal = sky.chance(0.3);
         let rank = |pool: usize| if equal { pool.saturating_sub(1) } else { pool };
         let weight = if equal { sky.pick(&[1.0, 3.0]) } else { 1.0 };
+        let account = sky.pick(&["account", "account.{worker}"]);
+        let rules = (0..POOLS).map(|_| {
+            let rule = sky.pick(&[Rule::Job, Rule::Notify, Rule::Announced]);
+            (rule, sky.pick(&[NameRule::All, NameRule::Some, NameRule::OneFlag]))
+        });
+        let rules: Vec<_> = rules.collect();
         let pools = (0..POOLS).map(|pool| {
             let url = format!("stratum+tcp://127.0.0.1:{}", pool + 1).parse().unwrap();
             let weight = if pool == 0 { weight } else { 1.0 };
             let standing = Standing { rank: rank(pool), weight };
-            let account = "account".parse().unwrap();
+            let account = account.parse().unwrap();
             PoolConfig { standing, ..PoolConfig::new(format!("pool{pool}"), url, account) }
         });
         let vardiff = VardiffConfig {
@@ -86,6 +95,7 @@ impl Plan {
             rigs: (0..rigs).map(|number| rig(sky, number)).collect(),
             calm: Duration::from_secs(sky.pick(&[240, 600, 1800])),
             difficulty,
+            rules,
         }
     }
 }

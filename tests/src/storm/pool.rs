@@ -3,6 +3,8 @@
 
 mod hear;
 mod judge;
+mod names;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -12,8 +14,13 @@ use serde_json::json;
 
 use super::fates::PoolFates;
 use super::pipe::Wire;
+use super::plan::Plan;
 use super::sky::{Sky, tell};
 use super::weather::Fault;
+pub(super) use names::NameRule;
+use names::Names;
+pub(super) use terms::Rule;
+use terms::Terms;
 
 /// The size of extranonce2, of which the proxy takes one byte.
 const EXTRANONCE2: usize = 4;
@@ -36,15 +43,19 @@ pub(super) enum Mark {
     Job(u64),
     /// A difficulty, as a power of two.
     Difficulty(i32),
-    /// The answer to a share that came then.
-    Answer { came: Duration, taken: bool },
+    /// The answer to a share that came then; a lesson is that it missed the announced difficulty.
+    Answer { came: Duration, taken: bool, lesson: bool },
+    /// A name was refused.
+    NameRefused,
 }
 
 impl Conn {
-    /// The name of the newest work that was told, and when.
-    #[must_use]
-    pub(super) fn newest(&self) -> Option<(&String, Duration)> {
-        self.told.back().map(|told| (&told.work.name, told.at))
+    /// The works that a rig may be at, and since when: the one that was told last, and where that
+    /// came back while a newer one was open, the newer one.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (&String, Duration)> {
+        let comebacks = self.told.iter().rev().take_while(|told| told.returns).count();
+        let told = self.told.iter().rev().take(comebacks + 1);
+        told.map(|told| (&told.work.name, told.at))
     }
 
     /// Whether this work was told on it, not too long ago.
@@ -89,6 +100,12 @@ pub(super) struct Pool {
     pub(super) fates: PoolFates,
     /// How long old jobs are taken all the same.
     pub(super) linger: Option<Duration>,
+    rule: Rule,
+    names: NameRule,
+    /// When the proxy read that announcements are in force at once.
+    taught: Option<Duration>,
+    /// The work before this one.
+    former: Option<Work>,
     next_conn: u32,
     next_job: u64,
     next_work: u64,
@@ -112,9 +129,8 @@ pub(super) struct Conn {
     pub(super) live: bool,
     told: VecDeque<Told>,
     jobs: u64,
-    difficulty: i32,
-    /// What the proxy last read, and since when, and the one before.
-    read_difficulty: (i32, Duration, i32),
+    terms: Terms,
+    names: Names,
     /// When the shares came that are still to be answered.
     waiting: VecDeque<Duration>,
     /// What a stalled pool would have said.
@@ -135,11 +151,13 @@ struct Told {
     closed_read: Option<Duration>,
     /// It did so since the extranonce changed.
     by_extranonce: bool,
+    /// It was told before, and another that came later was still open.
+    returns: bool,
 }
 
 impl Pool {
     #[must_use]
-    pub(super) fn new(index: usize, difficulty: i32, linger: Option<Duration>) -> Self {
+    pub(super) fn new(index: usize, plan: &Plan) -> Self {
         let mut pool = Self {
             index,
             fault: None,
@@ -152,9 +170,13 @@ impl Pool {
             crowded: Duration::ZERO,
             conns: BTreeMap::new(),
             work: Work::default(),
-            difficulty,
+            difficulty: plan.difficulty,
             fates: PoolFates::default(),
-            linger,
+            linger: plan.linger,
+            rule: plan.rules[index].0,
+            names: plan.rules[index].1,
+            taught: None,
+            former: None,
             next_conn: 0,
             next_job: 0,
             next_work: 0,
@@ -178,8 +200,8 @@ impl Pool {
             live: false,
             told: VecDeque::new(),
             jobs: 0,
-            difficulty: self.difficulty,
-            read_difficulty: (0, Duration::ZERO, 0),
+            terms: Terms::default(),
+            names: Names::default(),
             waiting: VecDeque::new(),
             held: Vec::new(),
             last_read: Default::default(),
@@ -235,6 +257,8 @@ impl Pool {
     fn make_work(&mut self, height: u64, clean: bool) {
         self.next_work += 1;
         self.next_job += 1;
+        let former = std::mem::take(&mut self.work);
+        self.former = Some(former).filter(|former| !former.name.is_empty());
         self.work = Work {
             id: format!("{:x}", self.next_job),
             height,
@@ -249,6 +273,27 @@ impl Pool {
         self.work.id = format!("{:x}", self.next_job);
         tell!(sky, "pool {} repeats {}", self.index, self.work.name);
         self.tell_all(sky);
+    }
+
+    /// Goes back to the work before this one, if that is of the same block.
+    pub(super) fn go_back(&mut self, sky: &mut Sky, clean: bool) {
+        let height = self.work.height;
+        let Some(former) = self.former.take().filter(|former| former.height == height) else {
+            return;
+        };
+        self.next_job += 1;
+        let work = Work { id: format!("{:x}", self.next_job), clean, ..former };
+        self.former = Some(std::mem::replace(&mut self.work, work));
+        tell!(sky, "pool {} goes back to {}", self.index, self.work.name);
+        self.tell_all(sky);
+    }
+
+    /// Counts its jobs from the first again, on the connections that it has.
+    pub(super) fn use_ids_again(&mut self, sky: &mut Sky) {
+        self.next_job = 0;
+        tell!(sky, "pool {} uses its job ids again", self.index);
+        let height = self.work.height;
+        self.new_work(sky, height, false);
     }
 
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
@@ -270,6 +315,7 @@ impl Pool {
         sky.tell_block(work.height);
         let moved = conn.next_extranonce1.take().inspect(|next| conn.extranonce1 = next.clone());
         conn.jobs += 1;
+        let difficulty = conn.terms.notify();
         for told in &mut conn.told {
             let replaced =
                 work.clean && told.work.name != work.name || told.work.height != work.height;
@@ -278,6 +324,8 @@ impl Pool {
             }
             told.by_extranonce |= moved.is_some();
         }
+        let mut others = conn.told.iter().filter(|told| told.work.name != work.name);
+        let returns = conn.has_told(&work.name) && others.any(|told| told.closed.is_none());
         if conn.told.len() >= MAX_TOLD {
             conn.told.pop_front();
         }
@@ -286,10 +334,11 @@ impl Pool {
             at: now,
             work: work.clone(),
             extranonce1: conn.extranonce1.clone(),
-            difficulty: conn.difficulty,
+            difficulty,
             closed: None,
             closed_read: None,
             by_extranonce: false,
+            returns,
         });
         let params = json!([work.id, format!("block-{}", work.height), work.name, work.clean]);
         let line = json!({"id": null, "method": "mining.notify", "params": params}).to_string();
@@ -310,7 +359,7 @@ impl Pool {
     fn tell_difficulty(&mut self, sky: &mut Sky, number: u32) {
         let difficulty = self.difficulty;
         let Some(conn) = self.conns.get_mut(&number) else { return };
-        conn.difficulty = difficulty;
+        conn.terms.announce(difficulty);
         let line = format!(
             "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}",
             2_f64.powi(difficulty)

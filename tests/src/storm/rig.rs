@@ -15,6 +15,8 @@ use super::sky::{Event, Sky, tell, violation};
 
 /// The most jobs that a rig remembers.
 const MAX_JOBS: usize = 8;
+/// The most shares that it remembers.
+const MAX_SENT: usize = 32;
 /// How long a share may wait for its answer: the pool's 30 s, and connecting to one before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(36);
 /// How long a rig waits before it connects again, and how much longer at random.
@@ -80,6 +82,8 @@ pub(super) struct Rig {
     ids: Ids,
     counter: u32,
     find: u64,
+    /// The last shares.
+    sent: VecDeque<Sent>,
 }
 
 /// A connection to the proxy.
@@ -105,6 +109,17 @@ pub(super) struct Job {
     pub(super) work: String,
     pub(super) extranonce1: Extranonce,
     difficulty: f64,
+    /// It was told this work under this extranonce before, so that it begins anew.
+    again: bool,
+}
+
+/// A share that was sent.
+#[derive(Debug)]
+struct Sent {
+    work: String,
+    extranonce1: Extranonce,
+    extranonce2: Extranonce,
+    hash: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +153,7 @@ impl Rig {
             ids: Ids::default(),
             counter: 0,
             find: 0,
+            sent: VecDeque::new(),
         }
     }
 
@@ -314,6 +330,14 @@ impl Rig {
         let Some(job) = conn.jobs.get(at).cloned() else { return };
         let difficulty = conn.difficulty.unwrap_or(job.difficulty);
         let size = conn.size;
+        let restarts = job.again && sky.chance(0.5);
+        if let Some(sent) = self.sent.iter().find(|sent| restarts && sent.is_for(&job)) {
+            let worker = format!("rig{}", self.index);
+            let params = json!([worker, job.id, sent.extranonce2.to_string(), sent.hash]);
+            tell!(sky, "rig {} repeats {} of {}", self.index, sent.hash, job.work);
+            self.call("mining.submit", &params, Call::Share { honest: false });
+            return self.plan_find(sky, difficulty);
+        }
         self.counter += 1;
         let counter = self.counter.to_be_bytes();
         let extranonce2 = Extranonce::from_slice(&counter[4_usize.saturating_sub(size)..]).unwrap();
@@ -341,10 +365,21 @@ impl Rig {
         let (number, work) = (self.current.unwrap_or_default(), &job.work);
         tell!(sky, "rig {}.{number} sends {hash} of {work} under {}", self.index, job.extranonce1);
         self.call("mining.submit", &params, Call::Share { honest });
+        if honest {
+            self.sent.truncate(MAX_SENT - 1);
+            let Job { work, extranonce1, .. } = job;
+            self.sent.push_front(Sent { work, extranonce1, extranonce2, hash });
+        }
         if kind == Kind::Repeats && twice {
             self.call("mining.submit", &params, Call::Share { honest: false });
         }
         self.plan_find(sky, difficulty);
+    }
+}
+
+impl Sent {
+    fn is_for(&self, job: &Job) -> bool {
+        self.work == job.work && self.extranonce1 == job.extranonce1
     }
 }
 

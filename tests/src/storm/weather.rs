@@ -53,9 +53,9 @@ impl Fault {
         matches!(self, Self::Reject | Self::Disown | Self::Late | Self::Mute)
     }
 
-    /// Whether the proxy may leave the pool alone for long.
+    /// Whether the proxy may leave the pool alone for long; one that stalls is behind as well.
     const fn benches(self) -> bool {
-        self.refuses() || matches!(self, Self::Hasty | Self::Lag | Self::Trail)
+        self.refuses() || matches!(self, Self::Hasty | Self::Lag | Self::Trail | Self::Stall)
     }
 
     /// Whether no job is told.
@@ -132,7 +132,7 @@ impl Pool {
 
     /// Something that is over as soon as it has happened.
     fn mishap(&mut self, sky: &mut Sky) {
-        match sky.rng.u8(..9) {
+        match sky.rng.u8(..12) {
             0 => self.drop_all(sky),
             1 => self.restart(sky),
             2 | 3 => {
@@ -150,6 +150,16 @@ impl Pool {
             5 => self.repeat_work(sky),
             6 => self.say_all(sky, "some proxy's error page, or half a line"),
             7 => self.say_all(sky, r#"{"id":null,"method":"client.reconnect","params":[]}"#),
+            8 => {
+                let (height, clean) = (self.work.height, sky.chance(0.5));
+                self.new_work(sky, height, clean);
+                self.go_back(sky, clean);
+            }
+            9 => {
+                let clean = sky.chance(0.5);
+                self.go_back(sky, clean);
+            }
+            10 => self.use_ids_again(sky),
             _ => {
                 let garbage = [
                     r#"{"id":null,"method":"mining.notify","params":["1","2"]}"#,

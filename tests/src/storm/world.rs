@@ -52,7 +52,7 @@ impl World {
     /// A world of which everything is still to come.
     #[must_use]
     pub(super) fn new(mut sky: Sky, plan: &Plan) -> Self {
-        let pool = |index| Pool::new(index, plan.difficulty, plan.linger);
+        let pool = |index| Pool::new(index, plan);
         let pools: Vec<Pool> = (0..plan.route.pools.len()).map(pool).collect();
         let rig = |(index, &(kind, speed, at_once))| Rig::new(index, kind, speed, at_once);
         let rigs: Vec<Rig> = plan.rigs.iter().enumerate().map(rig).collect();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::sky::{Sky, tell, violation};
 use super::super::weather::Fault;
-use super::{EXTRANONCE2, Pool};
+use super::{EXTRANONCE2, Mark, Pool};
 
 impl Pool {
     /// The proxy says a line, which it wrote at `came`.
@@ -39,10 +39,15 @@ impl Pool {
                 self.say(number, &answer, None);
             }
             "mining.authorize" => {
-                let answer = json!({"id": id, "result": true, "error": null}).to_string();
-                self.say(number, &answer, None);
-                if let Some(conn) = self.conns.get_mut(&number) {
-                    conn.live = true;
+                let name = params[0].as_str().unwrap_or_default();
+                let Some(conn) = self.conns.get_mut(&number) else { return };
+                let welcome = conn.names.authorize(self.names, name);
+                let again = std::mem::replace(&mut conn.live, true);
+                tell!(sky, "pool {}.{number} welcomes {name}: {welcome}", self.index);
+                let answer = json!({"id": id, "result": welcome, "error": null}).to_string();
+                self.say(number, &answer, (!welcome).then_some(Mark::NameRefused));
+                if again {
+                    return;
                 }
                 self.tell_difficulty(sky, number);
                 if self.fault == Some(Fault::Redirect) {

@@ -10,13 +10,18 @@ use super::super::sky::{Event, Sky, tell, violation};
 use super::super::weather::Fault;
 use super::{EXTRANONCE2, MAX_UNANSWERED, MAX_WORKS, Mark, Pool, SAME_INSTANT, VERDICT_WITHIN};
 
+/// The difficulty of blocks, as a power of two.
+const BLOCK: i32 = 32;
+
 impl Pool {
     /// The proxy has read past a line.
     pub(in crate::storm) fn read(&mut self, sky: &Sky, number: u32, mark: Mark) {
         let now = sky.now();
         let Some(conn) = self.conns.get_mut(&number) else { return };
         match mark {
+            Mark::NameRefused => conn.names.refusal_read(now),
             Mark::Job(job) => {
+                conn.terms.notify_read(now);
                 for told in &mut conn.told {
                     if told.number < job && told.closed.is_some() {
                         told.closed_read.get_or_insert(now);
@@ -24,9 +29,12 @@ impl Pool {
                 }
             }
             Mark::Difficulty(difficulty) => {
-                conn.read_difficulty = (difficulty, now, conn.read_difficulty.0);
+                conn.terms.announcement_read(difficulty, now);
             }
-            Mark::Answer { came, taken } => {
+            Mark::Answer { came, taken, lesson } => {
+                if lesson {
+                    self.taught.get_or_insert(now);
+                }
                 let in_time = now - came < VERDICT_WITHIN;
                 let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
                 if conn.wire.blocked.is_some() || close {
@@ -97,7 +105,7 @@ impl Pool {
             Err((code, reason)) => format!("refused: {reason} ({code})"),
         };
         tell!(sky, "pool {}.{number} share {id} {params} {said}", self.index);
-        let answer = match judgement {
+        let answer = match &judgement {
             Ok(()) => json!({"id": id, "result": true, "error": null}),
             Err((code, reason)) => json!({"id": id, "result": null, "error": [code, reason, null]}),
         };
@@ -114,7 +122,8 @@ impl Pool {
             Some(Fault::Late) => sky.between(Duration::from_secs(2), Duration::from_secs(28)),
             _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
         };
-        let mark = Some(Mark::Answer { came, taken });
+        let lesson = matches!(judgement, Err((23, _)));
+        let mark = Some(Mark::Answer { came, taken, lesson });
         let line = answer.to_string();
         sky.after(wait, Event::Say { pool: self.index, conn: number, line, mark });
     }
@@ -132,11 +141,10 @@ impl Pool {
         let form = fields.and_then(|fields| {
             let [worker, job, extranonce2, hash] = fields[..] else { return None };
             let extranonce2: Extranonce = extranonce2.parse().ok()?;
-            let proper =
-                extranonce2.len() == EXTRANONCE2 && hash.len() == 64 && worker == "account";
-            proper.then_some((job.to_owned(), extranonce2, hash.to_owned()))
+            let proper = extranonce2.len() == EXTRANONCE2 && hash.len() == 64;
+            proper.then_some((worker.to_owned(), job.to_owned(), extranonce2, hash.to_owned()))
         });
-        let Some((job, extranonce2, hash)) = form else {
+        let Some((worker, job, extranonce2, hash)) = form else {
             violation!(sky, "{who} was sent a share of bad form: {params}");
             return Err((20, "invalid params"));
         };
@@ -145,6 +153,13 @@ impl Pool {
             return Err((24, "unauthorized"));
         };
         let blocked = conn.wire.blocked.is_some();
+        if let Err(knew) = conn.names.may_submit(self.names, &worker, came) {
+            if knew && !blocked {
+                violation!(sky, "{who} was sent a share of {worker}, who may not submit");
+            }
+            self.fates.crossed += 1;
+            return Err((24, "unauthorized worker"));
+        }
         let Some(told) = conn.told.iter().rev().find(|told| told.work.id == job) else {
             violation!(sky, "{who} was sent a share of job {job}, which it never told here");
             return Err((21, "job not found"));
@@ -156,23 +171,24 @@ impl Pool {
             violation!(sky, "{who} was sent a share of {} not mined under {whole}", told.work.name);
             return Err((20, "bad proof"));
         }
-        let (present, since, before) = conn.read_difficulty;
-        let known =
-            if came.saturating_sub(since) > SAME_INSTANT { present } else { present.min(before) };
         let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
         let meets = |difficulty: i32| read <= u128::MAX >> difficulty;
-        if !blocked && !meets(known.max(told.difficulty)) {
+        let is_block = meets(BLOCK);
+        let knows = self.taught.is_some_and(|at| came.saturating_sub(at) > SAME_INSTANT);
+        let known = conn.terms.known(knows, told.difficulty, came);
+        if !blocked && !is_block && !meets(known) {
             violation!(
                 sky,
-                "{who} was sent a share below its target: {hash}, 2^{known} now, 2^{} at \
+                "{who} was sent a share below its target: {hash}, 2^{known} is known, 2^{} at \
                 the job",
                 told.difficulty
             );
         }
+        let judged_by = conn.terms.judged_by(self.rule, told.difficulty);
         let linger = self.linger.filter(|_| !told.by_extranonce).unwrap_or_default();
         if let Some(read) = told.closed_read
             && came.saturating_sub(read) > linger + SAME_INSTANT
-            && !blocked
+            && !(blocked || is_block)
         {
             violation!(
                 sky,
@@ -199,7 +215,7 @@ impl Pool {
             self.fates.crossed += 1;
             return Err((21, "job not found"));
         }
-        if !meets(self.difficulty) {
+        if !meets(judged_by) {
             self.fates.crossed += 1;
             return Err((23, "low difficulty share"));
         }

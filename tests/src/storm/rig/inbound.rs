@@ -84,9 +84,13 @@ impl Rig {
                 tell!(sky, "{who} is told {work} as +{id} clean {clean} under {lent}");
             }
         }
-        if let Err(other) = told.note(pool, serial, &lent, &who) {
-            violation!(sky, "{who} is told {work} under {lent}, as {other} was before");
-        }
+        let again = match told.note(pool, serial, &lent, self.index) {
+            Ok(again) => again,
+            Err(other) => {
+                violation!(sky, "{who} is told {work} under {lent}, as rig {other} was before");
+                false
+            }
+        };
         if moved.is_some() && !clean {
             violation!(sky, "{who} is moved to {lent} without a clean job");
         }
@@ -108,7 +112,8 @@ impl Rig {
             conn.jobs.remove(1);
         }
         let rescheduled = conn.jobs.back().is_none_or(|job| job.difficulty != difficulty);
-        let job = Job { id: id.to_owned(), pool, work: work.to_owned(), extranonce1, difficulty };
+        let (id, work) = (id.to_owned(), work.to_owned());
+        let job = Job { id, pool, work, extranonce1, difficulty, again };
         conn.jobs.push_back(job);
         if rescheduled || conn.jobs.len() == 1 {
             self.plan_find(sky, difficulty);

@@ -85,6 +85,18 @@ fn a_pool_that_enforces_at_once_shows_it_by_a_refusal_that_is_nobodys_fault() {
 }
 
 #[test]
+fn what_another_connection_has_learnt_holds_for_the_next_share() {
+    let mut story = Story::mining();
+    let work = story.work().unwrap();
+    story.difficulty(4);
+    story.told();
+    let elsewhere = story.pool.habits.clone();
+    elsewhere.learn(Habit::DifficultyFrom, Answer::Other).unwrap();
+    assert_eq!(story.submit_for(1, &work, POOR), "");
+    assert_eq!(story.news(), ["difficulty 4", "1 below_pool_target"]);
+}
+
+#[test]
 fn shares_that_miss_the_new_target_while_they_wait_are_below_it() {
     let pace = Some(crate::dialect::Pace { bytes: 9_600, submits: 1 });
     let mut story = Story::mining_with(Coin { pace, ..Coin::default() });

@@ -1,0 +1,85 @@
+//! By which difficulty a pool judges, and what the proxy had read of it. Difficulties are powers of
+//! two.
+
+use std::time::Duration;
+
+use super::SAME_INSTANT;
+
+/// By which difficulty a pool judges a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::storm) enum Rule {
+    /// The one at its job.
+    Job,
+    /// The one at the newest notify.
+    Notify,
+    /// The one that was announced last.
+    Announced,
+}
+
+/// What a pool has said of difficulties on a connection.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    announced: i32,
+    /// At the newest notify.
+    in_force: i32,
+    read_announced: Read,
+    read_in_force: Read,
+}
+
+/// What the proxy has read last, since when, and what before.
+#[derive(Debug, Default, Clone, Copy)]
+struct Read {
+    now: i32,
+    since: Duration,
+    before: i32,
+}
+
+impl Terms {
+    pub(super) fn announce(&mut self, difficulty: i32) {
+        self.announced = difficulty;
+    }
+
+    /// A job is told; gives the difficulty that it has.
+    pub(super) const fn notify(&mut self) -> i32 {
+        self.in_force = self.announced;
+        self.in_force
+    }
+
+    pub(super) fn announcement_read(&mut self, difficulty: i32, now: Duration) {
+        self.read_announced.change(difficulty, now);
+    }
+
+    pub(super) fn notify_read(&mut self, now: Duration) {
+        self.read_in_force.change(self.read_announced.now, now);
+    }
+
+    /// What a pool of this rule judges by, where the share's job has this difficulty.
+    pub(super) const fn judged_by(&self, rule: Rule, job: i32) -> i32 {
+        match rule {
+            Rule::Job => job,
+            Rule::Notify => self.in_force,
+            Rule::Announced => self.announced,
+        }
+    }
+
+    /// What the proxy must have kept to when it wrote a share. It `knows` that the pool enforces at
+    /// once, or need not.
+    pub(super) fn known(&self, knows: bool, job: i32, came: Duration) -> i32 {
+        let in_force = self.read_in_force.at(came);
+        let announced = if knows { self.read_announced.at(came) } else { in_force };
+        in_force.max(announced).max(job)
+    }
+}
+
+impl Read {
+    fn change(&mut self, value: i32, now: Duration) {
+        if self.now != value {
+            *self = Self { now: value, since: now, before: self.now };
+        }
+    }
+
+    fn at(&self, came: Duration) -> i32 {
+        let settled = came.saturating_sub(self.since) > SAME_INSTANT;
+        if settled { self.now } else { self.now.min(self.before) }
+    }
+}
