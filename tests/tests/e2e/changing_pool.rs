@@ -1,9 +1,10 @@
 //! A pool that changes its mind while rigs mine: difficulty, extranonce, repeated jobs.
 
-use orepass_sim::pool::{Fault, Judge};
+use orepass_sim::pool::{Fault, Judge, PoolStats};
 use orepass_sim::rig::RigHandle;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
+use orepass_tests::check::bad_submits;
 use orepass_tests::log::Log;
 use orepass_tests::site::{EASY, Plan};
 use orepass_tests::wait::until;
@@ -62,6 +63,40 @@ async fn a_difficulty_that_is_raised_at_once_holds_for_shares_of_the_present_job
         assert!(below > RIGS as u64 * 10, "{judge:?}: {below}");
         assert_eq!(accounts.rigs.accepted, below + accounts.pool.accepted);
     }
+}
+
+/// A share that is worth nothing to the pool may be a block.
+#[tokio::test]
+async fn blocks_go_out_whatever_the_difficulty_is() {
+    let (log, _guard) = Log::capture();
+    let mut plan = Plan::deployed();
+    plan.pool.real_blocks = false;
+    // One block in 4,300 hashes.
+    plan.coin.bits = 0x2000_0f42;
+    let site = plan.start().await;
+    let farm = site.farm(RIGS, |number| site.rig(number));
+    site.all_in(&farm).await;
+    site.all_earn(&farm, 5).await;
+    site.drain(&farm).await;
+
+    let announced = log.lines(&["pool.target"]).len();
+    site.pool.fault(Fault::DifficultyNow(difficulty(EASY * 1e6)));
+    let lines = || log.lines(&["pool.target"]).len();
+    until("the route hears of it", lines, |lines| *lines > announced).await;
+    let before = site.pool.stats();
+    site.start_mining(&farm);
+    let found = |pool: &PoolStats| pool.blocks_found >= before.blocks_found + 20;
+    until("blocks", || site.pool.stats(), found).await;
+    log.says(&["share.block", "the pool took it"]).await;
+
+    let accounts = site.finish(farm).await;
+    accounts.honesty().assert_none();
+    bad_submits(&accounts.pool).assert_none();
+    let pool = accounts.pool;
+    let (blocks, shares) =
+        (pool.blocks_found - before.blocks_found, pool.accepted - before.accepted);
+    assert_eq!(blocks, shares, "nothing else went out");
+    assert!(accounts.route.count(Verdict::BelowPoolTarget) > blocks);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod farm;
 mod faulty_pool;
 mod firmware;
 mod generations;
+mod habits;
 mod jobs;
 mod lost_pool;
 mod options;

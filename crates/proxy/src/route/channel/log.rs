@@ -290,7 +290,7 @@ impl Log {
             (Habit::Split, Answer::Other) => {
                 "it takes a longer extranonce2: the wide split, from the next new job on"
             }
-            (Habit::DifficultyScale, _) => "so it means difficulties",
+            (Habit::DifficultyScale, _) => "its difficulties are on this scale",
         };
         let key = habit.name();
         warn!(
