@@ -14,6 +14,7 @@ use orepass_fuzz::{NOTIFIES, connected, mining, take};
 use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
+use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamEvent};
 
 /// The most shares that the session may hold: those queued and those without an answer.
@@ -127,7 +128,7 @@ impl Story {
         while let Some(event) = rig.poll_event() {
             wants_seat |= event == Event::WantsSeat;
         }
-        if wants_seat && let Ok(seat) = view.seat(None) {
+        if wants_seat && let Ok(seat) = view.seat(&Wish::default()) {
             rig.handle_seat(seat, now);
             rig.handle_view(&view, now);
         }

@@ -18,6 +18,7 @@ use orepass_stratum::downstream::{
 use orepass_stratum::error::Reject;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::rpc::Message;
+use orepass_stratum::space::Wish;
 
 fuzz_target!(|data: &[u8]| {
     let [options, step, stream @ ..] = data else { return };
@@ -66,7 +67,7 @@ impl Story {
         let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
         rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#, now);
         let view = pool.view();
-        rig.handle_seat(view.seat(None).expect("a lease"), now);
+        rig.handle_seat(view.seat(&Wish::default()).expect("a lease"), now);
         rig.handle_line(br#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#, now);
         rig.handle_view(&view, now);
         assert!(rig.difficulty().is_some(), "the rig has a job");

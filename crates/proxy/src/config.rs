@@ -56,7 +56,7 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How the log looks.
     pub log: Log,
-    /// The file in which is kept what is learnt of rigs; none to forget it at the end.
+    /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
     source: Source,
 }

@@ -140,6 +140,21 @@ impl Memory {
         }
     }
 
+    /// What a file remembers, for a program that only looks: nothing is kept, and a file that is
+    /// missing is as good as an empty one. Blocks while it reads.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words. A running Orepass has it to itself.
+    pub fn look(path: &Path) -> Result<Self, String> {
+        let now = unix_seconds();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        if !path.exists() {
+            return Ok(Self::without_file(now));
+        }
+        let contents = store::look(&path, now).map_err(|error| error.to_string())?;
+        Ok(Self(Arc::new(Inner { contents: Arc::new(contents), writer: None })))
+    }
+
     /// One route's part, by the route's name.
     #[must_use]
     pub fn route(&self, route: &str) -> RouteMemory {

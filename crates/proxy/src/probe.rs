@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_stratum::channel::Ground;
+use orepass_stratum::channel::{Ground, PoolShared};
 use orepass_stratum::dialect::{Split, Subscribed};
 use orepass_stratum::error::shown;
+use orepass_stratum::habits::{Habit, HabitBook, Habits};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
@@ -44,10 +45,16 @@ pub struct Found {
     pub rigs: u64,
     /// The account that it authorized.
     pub user: String,
-    /// Its share target.
+    /// Its share target; the harder one where there is a doubt.
     pub target: Target,
-    /// The difficulty that rigs would be told, before vardiff.
+    /// The difficulty that rigs would be told for that, before vardiff.
     pub difficulty: f64,
+    /// The habit that the target depends on and nobody knows, with the easier difficulty.
+    pub doubt: Option<(Habit, f64)>,
+    /// What the operator says of its habits.
+    pub configured: Habits,
+    /// The two scales that difficulties may be on.
+    pub scales: [&'static str; 2],
 }
 
 /// Why a pool is of no use.
@@ -76,19 +83,26 @@ pub enum ProbeError {
 /// A probe of a pool of whatever dialect.
 pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Found, ProbeError>> + Send + 'a>>;
 
-/// Tries a pool out. The session has a time limit for everything that it waits for, so this ends.
+/// Tries a pool out, of which this is remembered. The session has a time limit for everything that it
+/// waits for, so this ends.
 #[must_use]
-pub fn probe<'a, D: FromConfig>(route: &'a Route, pool: &'a Pool) -> Probing<'a> {
-    Box::pin(try_out::<D>(route, pool, &Tcp))
+pub fn probe<'a, D: FromConfig>(
+    route: &'a Route,
+    pool: &'a Pool,
+    remembered: Habits,
+) -> Probing<'a> {
+    Box::pin(try_out::<D>(route, pool, remembered, &Tcp))
 }
 
 async fn try_out<D: FromConfig>(
     route: &Route,
     pool: &Pool,
+    remembered: Habits,
     connector: &dyn Connector,
 ) -> Result<Found, ProbeError> {
-    let Configured { dialect, habits } =
+    let Configured { dialect, habits: configured } =
         configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
+    let habits = HabitBook::new(configured, remembered);
     let host = (pool.url.host(), pool.url.port());
     let resolved = tokio::net::lookup_host(host).await;
     let addresses = resolved
@@ -106,8 +120,9 @@ async fn try_out<D: FromConfig>(
         .with_max_rigs(route.max_rigs_per_channel)
         .with_start_difficulty(pool.start_difficulty);
     let user = config.user.clone();
-    let mut upstream: Upstream<D, Ticket> =
-        Upstream::new(Arc::new(dialect), config, Arc::new(JobIds::new(1)));
+    let shared =
+        PoolShared { habits: habits.clone(), ..PoolShared::from(Arc::new(JobIds::new(1))) };
+    let mut upstream: Upstream<D, Ticket> = Upstream::new(Arc::new(dialect), config, shared);
     upstream.handle_connected(connected);
 
     let mut logged_in = None;
@@ -138,7 +153,10 @@ async fn try_out<D: FromConfig>(
         (Some(given), Some(Ground { split, space, .. }), Some(work), Some(logged_in))
             if upstream.serves() =>
         {
-            let target = work.wanted.surely(habits);
+            let known = habits.known();
+            let difficulty = |target: &Target| work.dialect.rig_difficulty(&work.job, target).get();
+            let target = work.wanted.surely(known);
+            let easier = difficulty(&work.wanted.perhaps(known));
             Ok(Found {
                 addresses,
                 peer,
@@ -149,7 +167,10 @@ async fn try_out<D: FromConfig>(
                 rigs: space.capacity(),
                 user,
                 target,
-                difficulty: work.dialect.rig_difficulty(&work.job, &target).get(),
+                difficulty: difficulty(&target),
+                doubt: work.wanted.doubt(known).map(|(habit, _)| (habit, easier)),
+                configured,
+                scales: D::SCALES,
             })
         }
         _ => Err(sent_away.map_or(ProbeError::Ended(end), ProbeError::SentAway)),
@@ -219,7 +240,7 @@ mod tests {
             user = "account""#;
         let config = Config::parse("t", text).unwrap();
         let route = &config.routes[0];
-        let found = try_out::<Hstratum>(route, &route.pools[0], &wire).await;
+        let found = try_out::<Hstratum>(route, &route.pools[0], Habits::default(), &wire).await;
         found.map_err(|error| error.to_string())
     }
 

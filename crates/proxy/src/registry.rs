@@ -100,8 +100,8 @@ pub struct Entry {
     pub check: fn(&OptionTable, &OptionTable) -> Result<(), OptionError>,
     /// Starts a route on listeners that are bound already.
     pub start: Start,
-    /// Tries a pool out.
-    pub probe: for<'a> fn(&'a config::Route, &'a config::Pool) -> Probing<'a>,
+    /// Tries a pool out of whose habits this is remembered.
+    pub probe: for<'a> fn(&'a config::Route, &'a config::Pool, Habits) -> Probing<'a>,
     /// Judges one share.
     pub verify: fn(&Request<'_>) -> Answer,
 }

@@ -1,10 +1,15 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
+use orepass_stratum::habits::{Answer, Habit};
+
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
+use crate::clock::unix_seconds;
 use crate::config::{Config, Pool, Route};
+use crate::memory::{Memory, RouteMemory};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
+use crate::route::remembered;
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
 /// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
@@ -21,12 +26,23 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
         config.capacity()
     );
     match &config.state {
-        Some(file) => println!("what is learnt of rigs is kept in {}", file.display()),
+        Some(file) => println!("what is learnt of rigs and pools is kept in {}", file.display()),
         None => println!(
-            "what is learnt of rigs is forgotten at every restart; to keep it, name a `file` in \
+            "what is learnt of rigs and pools is forgotten at every restart; to keep it, name a `file` in \
              [state]"
         ),
     }
+    let memory = match config.state.as_deref().map(Memory::look) {
+        None => Memory::fleeting(),
+        Some(Ok(memory)) => memory,
+        Some(Err(error)) => {
+            println!(
+                "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
+                 what it finds out as `pool.habit` in its log"
+            );
+            Memory::fleeting()
+        }
+    };
     let mut outcome = Outcome::Success;
     for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
         let entry = registry
@@ -41,9 +57,14 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
                 println!("  FAILED: {error}");
             }
         }
+        let memory = memory.route(route.name.as_str());
         for pool in &route.pools {
-            match (entry.probe)(route, pool).await {
-                Ok(found) => print_found(pool, &found, route),
+            let known = remembered(&pool.url.authority(), &memory);
+            match (entry.probe)(route, pool, known).await {
+                Ok(found) => {
+                    print_found(pool, &found, route);
+                    print_habits(pool, &found, &memory);
+                }
                 Err(error) => {
                     outcome = Outcome::Failure;
                     println!("  pool {} FAILED: {error}{}", pool.name, remedy(&error));
@@ -68,8 +89,9 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &Pool, found: &Found, route: &Route) {
-    let Found { addresses, peer, connect, login, given, split, rigs, user, target, difficulty } =
-        found;
+    let Found {
+        addresses, peer, connect, login, given, split, rigs, user, target, difficulty, ..
+    } = found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
     let others: Vec<String> =
@@ -102,7 +124,47 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
         route.max_channels
     );
     println!("    authorized   {user}");
-    println!("    difficulty   {difficulty} (target {target})");
+    println!("    difficulty   {} (target {target})", rounded(*difficulty));
+}
+
+/// What is known of a pool's habits, and from where.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_habits(pool: &Pool, found: &Found, memory: &RouteMemory) {
+    let now = unix_seconds();
+    let word = |habit: Habit, answer| match (habit, answer) {
+        (Habit::DifficultyScale, Answer::Usual) => found.scales[0],
+        (Habit::DifficultyScale, Answer::Other) => found.scales[1],
+        _ => habit.word(answer),
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for habit in Habit::ALL {
+        if let Some(answer) = found.configured.get(habit) {
+            lines.push(format!("{habit} = {}, as configured", word(habit, answer)));
+        } else if let Some(state) = memory.habit(&pool.url.authority(), habit.name(), now)
+            && let Some(answer) = habit.of_word(&state.answer)
+        {
+            let days = now.saturating_sub(state.learnt) / 86_400;
+            let ago = match days {
+                0 => "today".to_owned(),
+                days => format!("{days} day{} ago", plural(days as usize)),
+            };
+            lines.push(format!("{habit} = {}, found out {ago}", word(habit, answer)));
+        }
+    }
+    if let Some((habit, easier)) = found.doubt {
+        let [usual, other] = [Answer::Usual, Answer::Other].map(|answer| word(habit, answer));
+        lines.push(format!(
+            "{habit} is not known yet, {usual} or {other}: rigs are told difficulty {}, and one of \
+             their shares shows which",
+            rounded(easier)
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("none known yet; each is found out when it matters".to_owned());
+    }
+    for (line, title) in lines.iter().zip(["habits"].into_iter().chain(std::iter::repeat(""))) {
+        println!("    {title:<12} {line}");
+    }
 }
 
 fn remedy(error: &ProbeError) -> &'static str {
@@ -116,6 +178,11 @@ fn remedy(error: &ProbeError) -> &'static str {
 fn listens(route: &Route) -> String {
     let addresses: Vec<String> = route.listen.iter().map(ToString::to_string).collect();
     addresses.join(", ")
+}
+
+/// With four digits that count.
+fn rounded(difficulty: f64) -> f64 {
+    format!("{difficulty:.3e}").parse().unwrap_or(difficulty)
 }
 
 const fn plural(count: usize) -> &'static str {

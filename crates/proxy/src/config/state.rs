@@ -1,4 +1,4 @@
-//! `[state]`: where is kept what is learnt of rigs.
+//! `[state]`: where is kept what is learnt of rigs and pools.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -138,22 +138,38 @@ pub(super) struct Store {
     mark: u64,
 }
 
+/// Reads a file that is there, and changes nothing in it.
+pub(super) fn look(path: &Path, now: u64) -> Result<Contents, OpenError> {
+    let (mut db, version) = open(path)?;
+    // What brings an older file up to date is not kept.
+    let transaction = db.transaction()?;
+    migrate(&transaction, version)?;
+    let contents = read(&transaction, now, false)?;
+    transaction.rollback()?;
+    Ok(contents)
+}
+
+fn open(path: &Path) -> Result<(Connection, i64), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_FOR)?;
+    // Held as long as the file is open: two processes would overwrite each other's memory.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    let version = checked_version(&db)?;
+    Ok((db, version))
+}
+
 impl Store {
     /// Opens a file or makes it, reads it, and reserves the first job ids of this run in it.
     pub(super) fn open(path: &Path, now: u64) -> Result<(Self, Contents), OpenError> {
         file::create(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut db = Connection::open_with_flags(path, flags)?;
-        db.busy_timeout(BUSY_FOR)?;
-        // Held as long as the file is open: two processes would overwrite each other's memory.
-        db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        let version = checked_version(&db)?;
+        let (mut db, version) = open(path)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // What this run relies on is to survive a power failure too.
         db.pragma_update(None, "synchronous", "FULL")?;
         let transaction = db.transaction()?;
         migrate(&transaction, version)?;
-        let contents = read(&transaction, now)?;
+        let contents = read(&transaction, now, true)?;
         let mark = contents.mark.load(Ordering::Relaxed);
         put_mark(&transaction, mark)?;
         transaction.commit()?;
@@ -207,10 +223,10 @@ fn migrate(transaction: &Transaction<'_>, version: i64) -> rusqlite::Result<()> 
     transaction.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-fn read(db: &Connection, now: u64) -> rusqlite::Result<Contents> {
+fn read(db: &Connection, now: u64, kept: bool) -> rusqlite::Result<Contents> {
     let mark = db.query_row("SELECT mark FROM job_id", [], |row| row.get::<_, i64>(0));
     let mark = mark.optional()?.and_then(|mark| u64::try_from(mark).ok());
-    let contents = Contents::new(true, first_id(mark, now));
+    let contents = Contents::new(kept, first_id(mark, now));
     read_table(db, now, &contents, |part| &part.workers)?;
     read_table(db, now, &contents, |part| &part.firmware)?;
     read_table(db, now, &contents, |part| &part.habits)?;

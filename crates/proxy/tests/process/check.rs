@@ -1,6 +1,9 @@
-//! `orepass check` and the addresses that rigs connect to.
+//! `orepass check`: the addresses that rigs connect to, and the habits of pools.
 
 use std::net::TcpListener;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use orepass::memory::Memory;
 
 use crate::support::{Plan, Rig, pool};
 
@@ -39,4 +42,39 @@ async fn an_address_that_this_machine_does_not_have_fails_and_a_free_port_is_let
     // The pool is tried all the same.
     assert!(said.contains("  pool pool ok\n"), "{said}");
     assert_eq!(code, Some(1));
+}
+
+/// What the operator says of them, what was found out, and nothing while somebody uses the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_habits_of_a_pool_are_shown_with_where_they_are_known_from() {
+    let (_pool, at_pool) = pool().await;
+    let file = std::env::temp_dir().join(format!("orepass-check-{}.db", std::process::id()));
+    let _ = std::fs::remove_file(&file);
+    let plan = async || Plan {
+        more: format!(
+            "[route.pool.options]\nnames = false\n[state]\nfile = \"{}\"\n",
+            file.display()
+        ),
+        ..Plan::new(&at_pool).await
+    };
+    let (code, said) = plan().await.check().await;
+    let own = "    habits       names = false, as configured\n";
+    assert!(code == Some(0) && said.contains(own), "{said}");
+    assert!(!file.exists(), "it only looks");
+
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let memory = Memory::open(&file);
+    let route = memory.route("hns");
+    route.remember_habit(&at_pool, "split", "wide", now - 3 * 86_400 - 60);
+    route.remember_habit(&at_pool, "names", "true", now);
+    let (_, said) = plan().await.check().await;
+    let note = "  note: what it has of the pools' habits cannot be shown: another process uses it";
+    assert!(said.contains(note), "{said}");
+    memory.close().await;
+    let (code, said) = plan().await.check().await;
+    let found = "                 split = wide, found out 3 days ago\n";
+    assert!(code == Some(0) && said.contains(&format!("{own}{found}")), "{said}");
+    // It divides as `run` would.
+    assert!(said.contains("rigs are told 5 + 4 bytes"), "{said}");
+    std::fs::remove_file(file).unwrap();
 }
