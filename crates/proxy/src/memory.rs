@@ -252,6 +252,7 @@ impl RouteMemory {
                 alone: Arc::default(),
                 set_extranonce: None,
                 shares: false,
+                sizes: false,
                 seen: now,
             };
             let mut state = known.cloned().unwrap_or_else(new);
@@ -275,7 +276,14 @@ impl RouteMemory {
     pub fn habit(&self, server: &str, habit: &str, now: u64) -> Option<HabitState> {
         let key = HabitKey { server: server.into(), habit: habit.into() };
         let known = self.habits().get(&key).cloned()?;
-        (now.saturating_sub(known.learnt) < FORGET_AFTER.as_secs()).then_some(known)
+        (!known.is_over(now)).then_some(known)
+    }
+
+    /// Whether it was learnt, and that is too long ago.
+    #[must_use]
+    pub fn habit_is_over(&self, server: &str, habit: &str, now: u64) -> bool {
+        let key = HabitKey { server: server.into(), habit: habit.into() };
+        self.habits().get(&key).is_some_and(|known| known.is_over(now))
     }
 
     /// Notes what a habit of the pool at a server is found to be.

@@ -362,18 +362,12 @@ impl<D: Dialect> Route<D> {
         self.config.memory.remember_habit(&server, habit.name(), word, unix_seconds());
     }
 
-    /// Knows of a pool what is remembered of it, and no more: what was found out too long ago is
-    /// found out again.
+    /// What was found out about a pool too long ago is found out again.
     pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
-        let server = self.pool(pool).url.authority();
-        let remembered = remembered(&server, &self.config.memory);
+        let (server, now) = (self.pool(pool).url.authority(), unix_seconds());
+        let is_over = |habit: &Habit| self.config.memory.habit_is_over(&server, habit.name(), now);
         let habits = &self.shared[pool].habits;
-        for habit in Habit::ALL {
-            match remembered.get(habit) {
-                Some(answer) => drop(habits.learn(habit, answer)),
-                None => habits.forget(habit),
-            }
-        }
+        Habit::ALL.into_iter().filter(is_over).for_each(|habit| habits.forget(habit));
     }
 
     /// Reports something to the choice of pools, and has its consequences drawn.

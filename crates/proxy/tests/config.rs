@@ -367,7 +367,7 @@ fn dialects_and_their_options_are_looked_up() {
         "orepass.toml:7:1: unknown option `splitt`, did you mean `split`?\n \
          7 | splitt = \"wide\"\n   \
          | ^^^^^^\n\
-         orepass.toml:8:13: expected a number from 1 to 64, found 0\n \
+         orepass.toml:8:13: expected a number from 1 to 32, found 0\n \
          8 | open_jobs = 0\n   \
          |             ^\n\
          orepass.toml:9:1: the option `difficulty_scale` belongs into [route.pool.options]\n \

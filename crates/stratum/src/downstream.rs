@@ -138,7 +138,7 @@ pub struct Downstream<D: Dialect> {
     flood: Flood,
     margin: Margin,
     /// What its good shares have shown.
-    merits: ArrayVec<Merit, 2>,
+    merits: ArrayVec<Merit, 3>,
     /// Failed shares that were looked into.
     diagnoses: Strikes,
     bad_lines: Strikes,

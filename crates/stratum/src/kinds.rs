@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use arrayvec::ArrayVec;
 
-use crate::firmware::Firmware;
+use crate::firmware::{Firmware, USUAL_EXTRANONCE2};
 
 /// So many workers have to agree.
 pub const AGREE: usize = 3;
@@ -24,6 +24,8 @@ pub struct Kinds(HashMap<Box<str>, Kind>);
 struct Kind {
     /// That it cannot share a connection.
     alone: Evidence,
+    /// That it sends an extranonce2 of the usual length, whatever it is told.
+    usual_size: Evidence,
     /// That it does not follow `mining.set_extranonce`.
     stubborn: Evidence,
 }
@@ -41,6 +43,8 @@ struct Evidence {
 pub enum Merit {
     /// It had a good share on a connection that it shares.
     Shares,
+    /// It had a good share with an extranonce2 of another length than the usual one, as it was told.
+    Sizes,
     /// It had a good share under an extranonce1 that it was told by `mining.set_extranonce`.
     Follows,
 }
@@ -49,8 +53,11 @@ impl Kinds {
     /// A worker's rig showed that it needs this.
     pub fn failed(&mut self, agent: &str, worker: &str, needs: &Firmware) {
         let Some(kind) = self.kind(agent) else { return };
-        if needs.dedicated || needs.extranonce2.is_some() {
+        if needs.dedicated {
             kind.alone.note(worker);
+        }
+        if needs.extranonce2 == Some(USUAL_EXTRANONCE2) {
+            kind.usual_size.note(worker);
         }
         if needs.set_extranonce == Some(false) {
             kind.stubborn.note(worker);
@@ -62,6 +69,7 @@ impl Kinds {
         let Some(kind) = self.kind(agent) else { return };
         match merit {
             Merit::Shares => kind.alone.refuted = true,
+            Merit::Sizes => kind.usual_size.refuted = true,
             Merit::Follows => kind.stubborn.refuted = true,
         }
     }
@@ -72,6 +80,7 @@ impl Kinds {
         let kind = self.0.get(agent);
         Firmware {
             dedicated: kind.is_some_and(|kind| kind.alone.holds()),
+            extranonce2: kind.filter(|kind| kind.usual_size.holds()).map(|_| USUAL_EXTRANONCE2),
             set_extranonce: kind.filter(|kind| kind.stubborn.holds()).map(|_| false),
             ..Firmware::default()
         }
@@ -129,10 +138,17 @@ mod tests {
         for worker in ["a", "b", "c"] {
             kinds.failed("asic/1", worker, &remedy(Diagnosis::IgnoresSetExtranonce));
             kinds.failed("asic/1", worker, &remedy(Diagnosis::IgnoresExtranonce2Size));
+            kinds.failed("asic/1", worker, &remedy(Diagnosis::TruncatesExtranonce1));
         }
+        let needs = |kinds: &Kinds| {
+            let Firmware { dedicated, extranonce2, set_extranonce, .. } = kinds.firmware("asic/1");
+            (dedicated, extranonce2, set_extranonce)
+        };
+        assert_eq!(needs(&kinds), (true, Some(4), Some(false)));
         kinds.did_well("asic/1", Merit::Shares);
-        let firmware = kinds.firmware("asic/1");
-        assert_eq!((firmware.dedicated, firmware.set_extranonce), (false, Some(false)));
+        assert_eq!(needs(&kinds), (false, Some(4), Some(false)), "it may have been told 4 bytes");
+        kinds.did_well("asic/1", Merit::Sizes);
+        assert_eq!(needs(&kinds), (false, None, Some(false)));
         kinds.did_well("asic/1", Merit::Follows);
         assert_eq!(kinds.firmware("asic/1"), Firmware::default());
     }

@@ -280,7 +280,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             prefix_bytes,
             rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
             wide: may_fall_back,
-            probe: (self.asks_split && !wide).then_some(extranonce2),
+            probe: (self.asks_split && known.is_none()).then_some(extranonce2),
             remark: None,
         })
     }

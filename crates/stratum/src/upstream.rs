@@ -399,8 +399,11 @@ impl<D: Dialect, T> Upstream<D, T> {
                 return false;
             }
         };
-        let same = self.ground.as_ref().is_some_and(|ground| *ground.split == split);
+        let same = self.ground.as_ref().is_some_and(|ground| ground.split.divides_as(&split));
         if same && self.claim.as_ref().is_some_and(Claim::holds) {
+            if let Some(ground) = &mut self.ground {
+                ground.split = Arc::new(split);
+            }
             return true;
         }
         let (number, own) = (self.config.number, self.claim.as_ref());

@@ -125,7 +125,7 @@ async fn a_profile_by_worker_closes_its_rig_once_and_leaves_its_neighbours_alone
     site.all_earn(&old, 10).await;
     site.all_earn(&others, 10).await;
     assert_eq!(site.route.live_channels(), 3);
-    assert_eq!(log.lines(&["rig.down", "its profile gives it"]).len(), 2);
+    assert_eq!(log.lines(&["rig.down", "its worker needs another place"]).len(), 2);
     let old = old.close().await;
     assert_eq!((old.disconnects, old.rejected), (2, 0));
     let accounts = site.finish(others).await;

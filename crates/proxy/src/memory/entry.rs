@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::{Row, Statement, params};
 
+use super::FORGET_AFTER;
+
 /// The most bytes of a text that is remembered.
 pub(super) const MAX_TEXT: usize = 256;
 
@@ -47,6 +49,8 @@ pub struct FirmwareState {
     pub set_extranonce: Option<bool>,
     /// Whether it had a good share on a connection that it shared.
     pub shares: bool,
+    /// Whether it had a good share with an extranonce2 of another length than the usual one.
+    pub sizes: bool,
     /// When it was last seen, in Unix seconds.
     pub seen: u64,
 }
@@ -58,6 +62,12 @@ pub struct HabitState {
     pub answer: Arc<str>,
     /// When, in Unix seconds.
     pub learnt: u64,
+}
+
+impl HabitState {
+    pub(super) const fn is_over(&self, now: u64) -> bool {
+        now.saturating_sub(self.learnt) >= FORGET_AFTER.as_secs()
+    }
 }
 
 /// A habit of a server: its host and port, and the habit's name.
@@ -138,11 +148,11 @@ impl Kept for WorkerState {
 impl Kept for FirmwareState {
     type Key = Arc<str>;
     const READ: &'static str = "SELECT \
-         route, worker, agent, address, alone, set_extranonce, shares, seen \
+         route, worker, agent, address, alone, set_extranonce, shares, sizes, seen \
          FROM rig_firmware ORDER BY seen DESC";
     const PUT: &'static str = "INSERT OR REPLACE INTO rig_firmware \
-         (route, worker, agent, address, alone, set_extranonce, shares, seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+         (route, worker, agent, address, alone, set_extranonce, shares, sizes, seen) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     const REMOVE: &'static str = "DELETE FROM rig_firmware WHERE route = ?1 AND worker = ?2";
     const REMOVE_ALL: &'static str = "DELETE FROM rig_firmware WHERE route = ?1";
     const FORGET: &'static str = "DELETE FROM rig_firmware WHERE seen < ?1";
@@ -158,7 +168,8 @@ impl Kept for FirmwareState {
             alone: cut(row.get(4)?),
             set_extranonce: row.get(5)?,
             shares: row.get(6)?,
-            seen: time(row.get(7)?).min(now),
+            sizes: row.get(7)?,
+            seen: time(row.get(8)?).min(now),
         };
         Ok((row.get(1)?, firmware))
     }
@@ -169,9 +180,19 @@ impl Kept for FirmwareState {
         route: &str,
         worker: &Self::Key,
     ) -> rusqlite::Result<usize> {
-        let Self { agent, address, alone, set_extranonce, shares, seen } = self;
+        let Self { agent, address, alone, set_extranonce, shares, sizes, seen } = self;
         let (address, seen) = (address.map(|address| address.to_string()), column(*seen));
-        put.execute(params![route, worker, agent, address, alone, set_extranonce, shares, seen])
+        put.execute(params![
+            route,
+            worker,
+            agent,
+            address,
+            alone,
+            set_extranonce,
+            shares,
+            sizes,
+            seen
+        ])
     }
 
     fn remove(

@@ -58,6 +58,7 @@ const MIGRATIONS: [&str; 2] = [
         alone TEXT NOT NULL,
         set_extranonce INTEGER,
         shares INTEGER NOT NULL,
+        sizes INTEGER NOT NULL,
         seen INTEGER NOT NULL,
         PRIMARY KEY (route, worker)
     ) STRICT, WITHOUT ROWID;

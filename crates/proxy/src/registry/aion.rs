@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orepass_aion::{Aion, Options};
+use orepass_stratum::space::MAX_WORKS;
 
 use super::FromConfig;
 use crate::config::{OptionError, OptionTable};
@@ -29,7 +30,7 @@ impl FromConfig for Aion {
         if let Some(soft) = route.flag("soft_jobs", &mut errors) {
             options.soft_jobs = soft;
         }
-        if let Some(open_jobs) = route.whole("open_jobs", 1..=64, &mut errors) {
+        if let Some(open_jobs) = route.whole("open_jobs", 1..=MAX_WORKS, &mut errors) {
             options.open_jobs = open_jobs;
         }
         if let Some(seconds) = route.whole("open_seconds", 0..=3600, &mut errors) {

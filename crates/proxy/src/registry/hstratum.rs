@@ -2,6 +2,7 @@
 
 use orepass_hstratum::job::{Job, Uncheckable};
 use orepass_hstratum::{Hstratum, Options};
+use orepass_stratum::space::MAX_WORKS;
 
 use super::FromConfig;
 use crate::config::{OptionError, OptionTable};
@@ -19,7 +20,7 @@ impl FromConfig for Hstratum {
         if let Some(split) = pool.parsed("split", &mut errors).or(split) {
             options.split = split;
         }
-        if let Some(open_jobs) = route.whole("open_jobs", 1..=64, &mut errors) {
+        if let Some(open_jobs) = route.whole("open_jobs", 1..=MAX_WORKS, &mut errors) {
             options.open_jobs = open_jobs;
         }
         errors.or(Self::new(options))

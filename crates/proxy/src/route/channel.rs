@@ -28,8 +28,10 @@ use crate::ticket::Ticket;
 use log::{Log, Lost};
 use outlet::Outlet;
 
-/// The most shares that wait to be taken by a channel's task.
+/// The most shares that wait to be taken by a channel's task, and how many more where blocks are
+/// among them.
 const MAX_INBOX: usize = 256;
+const MAX_BLOCKS: usize = 16;
 /// A connection has served well when it was there for so long, or took so many shares.
 const SERVED: Duration = Duration::from_secs(10);
 const MANY_SHARES: u32 = 20;
@@ -62,7 +64,7 @@ impl<D: Dialect> Channel<D> {
     ) -> Arc<Self> {
         let closing = route.ending().child_token();
         let (view_sender, view) = watch::channel(ChannelView::unborn());
-        let (inbox, receiver) = mpsc::channel(MAX_INBOX);
+        let (inbox, receiver) = mpsc::channel(MAX_INBOX + MAX_BLOCKS);
         let signals = Arc::new(Signals::default());
         let log = Log::new(route, pool, number);
         let link = Link { pool, number, dedicated };
@@ -122,6 +124,9 @@ impl<D: Dialect> Channel<D> {
     /// The ticket, to be resolved as overflow; `None` where the task has ended, which resolves it
     /// as lost.
     pub fn submit(&self, submission: Submission<D>, ticket: Ticket) -> Result<(), Option<Ticket>> {
+        if !submission.is_block && self.inbox.capacity() <= MAX_BLOCKS {
+            return Err(Some(ticket));
+        }
         self.inbox.try_send((submission, ticket)).map_err(|error| match error {
             mpsc::error::TrySendError::Full((_, ticket)) => Some(ticket),
             mpsc::error::TrySendError::Closed(_) => None,

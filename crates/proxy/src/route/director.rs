@@ -235,12 +235,12 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             warn!(event = "pool.switch", route = name, from, to, rigs, "rigs move to another pool");
         }
         PoolsEvent::Trial { to } => {
-            let to = of_rank(to);
+            let (to, part) = (of_rank(to), 100.0 * route.config.failover.trial_share);
             info!(
                 event = "pool.trial",
                 route = name,
                 to,
-                "the better pool gets a tenth of the work back, the rest follows"
+                "the better pool gets {part:.0} % of the work back, the rest follows"
             );
         }
         PoolsEvent::TrialFailed { rank } => {

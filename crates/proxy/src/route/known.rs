@@ -91,6 +91,7 @@ impl Known {
             kinds.failed(&state.agent, worker, &needs(state));
             let merits = [
                 state.shares.then_some(Merit::Shares),
+                state.sizes.then_some(Merit::Sizes),
                 state.set_extranonce.filter(|takes| *takes).map(|_| Merit::Follows),
             ];
             merits.into_iter().flatten().for_each(|merit| kinds.did_well(&state.agent, merit));
@@ -109,11 +110,11 @@ impl Known {
             profiles.fold(Firmware::default(), |firmware, profile| firmware.or(profile.firmware));
         let own = worker.and_then(|worker| self.memory.firmware(worker, unix_seconds()));
         let sure = configured.or(own.as_ref().map(needs).unwrap_or_default());
-        let shares = own.is_some_and(|own| own.shares);
         let mut kind = known.or(lock(&self.kinds).firmware(agent));
-        if shares {
-            // It has shown that it is not as others of its kind.
-            (kind.dedicated, kind.extranonce2) = (false, None);
+        if let Some(own) = own {
+            // It may have shown that it is not as others of its kind.
+            kind.dedicated &= !own.shares;
+            kind.extranonce2 = kind.extranonce2.filter(|_| !own.sizes);
         }
         Needs { firmware: sure.or(kind), sure }
     }
@@ -126,7 +127,8 @@ impl Known {
             state.address = Some(address);
             if remedy.is_particular() {
                 state.alone = diagnosis.name().into();
-                state.shares = false;
+                state.shares &= !remedy.dedicated;
+                state.sizes &= remedy.extranonce2.is_none();
             }
             state.set_extranonce = remedy.set_extranonce.or(state.set_extranonce);
         });
@@ -138,9 +140,23 @@ impl Known {
         let Rig { agent, address, worker } = *rig;
         self.memory.remember_firmware((worker, agent), unix_seconds(), |state| {
             state.address = Some(address);
-            match merit {
-                Merit::Shares => (state.shares, state.alone) = (true, Arc::default()),
-                Merit::Follows => state.set_extranonce = Some(true),
+            let needs = needs(state);
+            let refuted = match merit {
+                Merit::Shares => {
+                    state.shares = true;
+                    needs.dedicated
+                }
+                Merit::Sizes => {
+                    state.sizes = true;
+                    needs.extranonce2.is_some()
+                }
+                Merit::Follows => {
+                    state.set_extranonce = Some(true);
+                    false
+                }
+            };
+            if refuted {
+                state.alone = Arc::default();
             }
         });
         lock(&self.kinds).did_well(agent, merit);
@@ -271,8 +287,11 @@ mod tests {
             known.learn(&rig(worker), Diagnosis::IgnoresExtranonce2Size);
         }
         let needs = needs_of(&known, HOME);
-        assert!(needs.firmware.dedicated && !needs.sure.is_particular(), "a guess: {needs:?}");
+        let usual = Firmware { extranonce2: Some(USUAL_EXTRANONCE2), ..Firmware::default() };
+        assert_eq!(needs, Needs { firmware: usual, sure: Firmware::default() }, "a guess");
         known.proven(&rig("farm.good"), Merit::Shares);
+        assert_eq!(needs_of(&known, HOME), needs, "it may have been told 4 bytes");
+        known.proven(&rig("farm.good"), Merit::Sizes);
         assert_eq!(needs_of(&known, HOME), Needs::default(), "one of them has shown the contrary");
         assert!(needs_of(&known, "farm.bad").sure.is_particular());
     }
@@ -287,6 +306,19 @@ mod tests {
         assert!(needs_of(&known, HOME).sure.dedicated, "until it shows otherwise");
         known.proven(&rig(HOME), Merit::Shares);
         assert_eq!(needs_of(&known, HOME), Needs::default());
+    }
+
+    #[test]
+    fn a_rig_that_always_sends_4_bytes_is_known_as_such_after_it_did_well_where_4_are_told() {
+        let known = known();
+        known.learn(&rig(HOME), Diagnosis::IgnoresExtranonce2Size);
+        known.proven(&rig(HOME), Merit::Shares);
+        assert_eq!(needs_of(&known, HOME).sure.extranonce2, Some(USUAL_EXTRANONCE2));
+        let by_login = Firmware { extranonce2: Some(USUAL_EXTRANONCE2), ..Firmware::default() };
+        let others = known.firmware("asic/1", Some("farm.r2"), by_login);
+        assert_eq!(others.firmware, by_login);
+        known.proven(&rig(HOME), Merit::Sizes);
+        assert_eq!(known.firmware("asic/1", Some(HOME), by_login), Needs::default());
     }
 
     #[test]

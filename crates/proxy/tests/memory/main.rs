@@ -88,6 +88,7 @@ fn firmware(agent: &str) -> FirmwareState {
         alone: "ignores_extranonce2_size".into(),
         set_extranonce: Some(false),
         shares: false,
+        sizes: true,
         seen: NOW,
     }
 }

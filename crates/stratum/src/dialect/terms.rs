@@ -170,6 +170,15 @@ pub struct Split {
     pub remark: Option<Cow<'static, str>>,
 }
 
+impl Split {
+    /// Whether the other one gives each rig the same part of the same extranonce.
+    #[must_use]
+    pub fn divides_as(&self, other: &Self) -> bool {
+        let parts = |split: &Self| (split.prefix_bytes, split.rig_extranonce2);
+        self.extranonce1 == other.extranonce1 && parts(self) == parts(other)
+    }
+}
+
 /// A pool's extranonce that cannot be divided as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(

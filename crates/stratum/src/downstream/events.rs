@@ -104,8 +104,8 @@ pub enum CloseReason {
     /// Another kind of service helps against what its firmware does wrong.
     #[error("{0}: it is closed and gets what it needs when it comes back")]
     Misfit(Diagnosis),
-    /// Its worker's profile wants it elsewhere.
-    #[error("its profile gives it a pool connection of its own, from its next connection on")]
+    /// What is known of its worker, by a profile or by what it showed, wants it elsewhere.
+    #[error("its worker needs another place, which it gets when it comes back")]
     OwnConnection,
     /// It was silent, also with an easier difficulty.
     #[error("no share for {0:?}, also with an easier difficulty where one could be offered")]

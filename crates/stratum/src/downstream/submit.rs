@@ -11,7 +11,7 @@ use crate::channel::Submission;
 use crate::dialect::{Checked, Diagnosis, Dialect, Wanted};
 use crate::error::{Reject, RejectCode};
 use crate::filters::Filters;
-use crate::firmware::Firmware;
+use crate::firmware::{Firmware, USUAL_EXTRANONCE2};
 use crate::habits::{Answer, Habit, Habits, Probe};
 use crate::job::JobFrames;
 use crate::kinds::Merit;
@@ -199,7 +199,7 @@ impl<D: Dialect> Downstream<D> {
         } else {
             None
         };
-        let merits = weight.hash.map_or([None; 2], |_| told.merits(is_odd));
+        let merits = weight.hash.map_or([None; 3], |_| told.merits(is_odd));
         for merit in merits.into_iter().flatten() {
             if !self.merits.contains(&merit) {
                 // There is room for each kind.
@@ -377,10 +377,11 @@ impl<D: Dialect> Told<D> {
     }
 
     /// What a good share of it shows of its rig; a target that any hash meets shows nothing.
-    fn merits(&self, is_odd: bool) -> [Option<Merit>; 2] {
+    fn merits(&self, is_odd: bool) -> [Option<Merit>; 3] {
         let tells = !is_odd && self.easiest.hashes_lossy() >= MIN_EVIDENCE;
         [
             (tells && !self.prefix.is_empty()).then_some(Merit::Shares),
+            (tells && self.extranonce2_size != USUAL_EXTRANONCE2).then_some(Merit::Sizes),
             (tells && self.before.is_some()).then_some(Merit::Follows),
         ]
     }

@@ -284,9 +284,7 @@ impl Log {
                 "an announced difficulty is in force from the next notify on"
             }
             (Habit::DifficultyFrom, Answer::Other) => "an announced difficulty is in force at once",
-            (Habit::Split, Answer::Usual) => {
-                "it takes an extranonce2 of the announced size alone: the narrow split, with new leases"
-            }
+            (Habit::Split, Answer::Usual) => "it takes no longer extranonce2: the narrow split",
             (Habit::Split, Answer::Other) => {
                 "it takes a longer extranonce2: the wide split, from the next new job on"
             }

@@ -46,7 +46,7 @@ fn good_shares_show_what_a_rig_does_well_once() {
     };
     story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
     story.submit(3, JOB, "000001", GOOD);
-    assert_eq!(proven(&mut story), [Merit::Shares]);
+    assert_eq!(proven(&mut story), [Merit::Shares, Merit::Sizes]);
     story.ground("11223344");
     story.work("p1", "w9", 256.0);
     story.show();

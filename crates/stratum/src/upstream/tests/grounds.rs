@@ -68,3 +68,18 @@ fn what_one_connection_learns_the_other_acts_on() {
     other.notify("k3", "p1", "w2");
     assert_eq!((size(&other), other.work().unwrap().job.work.as_str()), (4, "w2"));
 }
+
+#[test]
+fn a_pool_that_refuses_the_wide_split_keeps_its_rigs_where_they_are() {
+    let mut story = Story::with(Coin::<false> { asks_split: true, ..Coin::default() });
+    story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
+    let before = story.pool.view();
+    story.pool.habits.learn(Habit::Split, Answer::Usual);
+    story.told();
+    story.notify("j2", "p1", "w2");
+    assert_eq!(story.told(), ["view"]);
+    let after = story.pool.view();
+    assert_eq!(after.generation, before.generation);
+    assert_eq!(after.ground.unwrap().split.probe, None, "nor is it asked again");
+}
