@@ -12,6 +12,7 @@ mod brake;
 mod calls;
 mod config;
 mod events;
+mod ground;
 mod jobless;
 mod jobs;
 mod names;
@@ -28,14 +29,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::{ChannelView, Ground, PoolShared, Submission};
-use crate::dialect::{Announced, Dialect, PoolEvent, Split, Subscribed};
+use crate::dialect::{Announced, Dialect, PoolEvent, Subscribed};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::grounds::{Claim, Grounds};
-use crate::habits::{Answer, Habit, HabitBook, Habits, Learnt};
+use crate::habits::{HabitBook, Habits};
 use crate::job::Generation;
-use crate::rpc::{Id, Message, PoolError};
-use crate::space::Space;
+use crate::rpc::{Id, Message};
 use crate::strikes::{Patience, Strikes};
 use crate::transmit::Transmit;
 
@@ -45,7 +45,7 @@ pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
 pub use jobless::JOB_WITHIN;
 use jobless::Jobless;
-use jobs::{Jobs, Place};
+use jobs::Jobs;
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
@@ -383,114 +383,6 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             PoolEvent::Message(text) => self.notice(Notice::Message(text)),
             PoolEvent::Unknown => {}
-        }
-    }
-
-    /// Makes what the pool gave the present ground; a new generation unless it is the same.
-    /// `false` when there is no room in it: the connection is down then.
-    fn settle_on(&mut self, given: Subscribed, now: Instant) -> bool {
-        let known = self.habits.known().get(Habit::Split);
-        let split = self.dialect.split(&given, self.config.prefix_bytes, known);
-        self.subscribed = Some(given);
-        let split = match split {
-            Ok(split) => split,
-            Err(error) => {
-                self.down(DownReason::NoRoom(error), now);
-                return false;
-            }
-        };
-        let same = self.ground.as_ref().is_some_and(|ground| ground.split.divides_as(&split));
-        if same && self.claim.as_ref().is_some_and(Claim::holds) {
-            if let Some(ground) = &mut self.ground {
-                ground.split = Arc::new(split);
-            }
-            return true;
-        }
-        let (number, own) = (self.config.number, self.claim.as_ref());
-        match self.grounds.claim(&split, self.config.max_rigs, number, own) {
-            Ok((claim, space)) => {
-                claim.set_live(self.phase == Phase::Live);
-                self.claim = Some(claim);
-                // A space that was left and claimed again is the same, with all that was told in it.
-                if !same || self.ground.as_ref().is_none_or(|g| !g.space.is_same(&space)) {
-                    self.jobless.begin(now);
-                    self.new_ground(split, space);
-                }
-                true
-            }
-            Err(clash) => {
-                self.down(DownReason::SameExtranonce(clash), now);
-                false
-            }
-        }
-    }
-
-    fn new_ground(&mut self, split: Split, space: Space) {
-        let capacity = space.capacity();
-        self.generation = self.jobs.ids().next_generation();
-        self.accepted = 0;
-        self.jobs.forget();
-        let split = Arc::new(split);
-        let (ids, habits) = (Arc::clone(self.jobs.ids()), self.habits.clone());
-        self.ground = Some(Ground { split: Arc::clone(&split), space, ids, habits });
-        self.notice(Notice::Ground { split, capacity });
-        self.events.push_back(UpstreamEvent::View);
-    }
-
-    /// The pool refused a share for its form. If the split is one that stricter pools do not take,
-    /// and none was taken so far, the stricter one is used from now on; `true` then.
-    fn fall_back(&mut self, error: &PoolError, now: Instant) -> bool {
-        let wide = self.ground.as_ref().is_some_and(|ground| ground.split.wide);
-        if !wide || self.accepted > 0 {
-            return false;
-        }
-        let Some(given) = self.subscribed.clone() else { return false };
-        let learnt = self.habits.learn(Habit::Split, Answer::Usual);
-        if learnt.is_none() && self.habits.known().get(Habit::Split) != Some(Answer::Usual) {
-            // The operator insists.
-            return false;
-        }
-        self.learn(learnt, &error.to_string());
-        self.divides_anew = false;
-        // The work goes on under the new leases: its shares were worth nothing under the old.
-        let before = self.generation;
-        let work = self.jobs.latest();
-        // The same ground again would have the same leases, to which the work was told already.
-        if self.settle_on(given, now)
-            && self.generation != before
-            && let (Some(work), Some(ground)) = (work, &self.ground)
-        {
-            let known = self.habits.known();
-            let place = Place { known, space: &ground.space, generation: self.generation };
-            self.jobs.readopt(work, &place);
-        }
-        true
-    }
-
-    /// Says what was found out about the pool, and acts on it.
-    fn learn(&mut self, learnt: Option<Learnt>, why: &str) {
-        if let Some(learnt) = learnt {
-            self.notice(Notice::Learnt { learnt, why: why.to_owned() });
-        }
-        self.follow_habits();
-    }
-
-    /// Acts on what has been found out about the pool, here or on another connection to it.
-    fn follow_habits(&mut self) {
-        let known = self.habits.known();
-        let before = std::mem::replace(&mut self.followed, known);
-        if known == before {
-            return;
-        }
-        let news = |habit| known.get(habit) != before.get(habit);
-        if news(Habit::Names) {
-            self.follow_names();
-        }
-        self.divides_anew |= news(Habit::Split);
-        let at_once = known.get(Habit::DifficultyFrom) == Some(Answer::Other);
-        let enforced = at_once && self.jobs.enforce();
-        if enforced || news(Habit::NotifyTarget) || news(Habit::DifficultyScale) {
-            self.target_changed();
         }
     }
 
