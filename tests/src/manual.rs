@@ -25,6 +25,8 @@ mod firmware {}
 mod handshake {}
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
+#[doc = include_str!("../../docs/reliability.md")]
+mod reliability {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
 #[doc = include_str!("../../fuzz/README.md")]

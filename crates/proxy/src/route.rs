@@ -362,12 +362,14 @@ impl<D: Dialect> Route<D> {
         self.config.memory.remember_habit(&server, habit.name(), word, unix_seconds());
     }
 
-    /// What was found out about a pool too long ago is found out again.
+    /// What was found out about a pool too long ago is found out again; how its extranonce is divided
+    /// only after a restart, since every change of that moves all rigs.
     pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
         let (server, now) = (self.pool(pool).url.authority(), unix_seconds());
         let is_over = |habit: &Habit| self.config.memory.habit_is_over(&server, habit.name(), now);
         let habits = &self.shared[pool].habits;
-        Habit::ALL.into_iter().filter(is_over).for_each(|habit| habits.forget(habit));
+        let others = Habit::ALL.into_iter().filter(|habit| *habit != Habit::Split);
+        others.filter(is_over).for_each(|habit| habits.forget(habit));
     }
 
     /// Reports something to the choice of pools, and has its consequences drawn.

@@ -207,6 +207,7 @@ impl<D: Dialect> Downstream<D> {
             method if Some(method) == D::JOB_QUERY => self.job_query(&id, message.params),
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
+                self.flood.nuisance(now);
                 let reason = format!("unknown method {}", crate::error::shown(method));
                 self.refuse(&id, &Reject::invalid(reason));
             }

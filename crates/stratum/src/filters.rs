@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use crate::seen::{Packed, Seen};
 use crate::space::WorkNumber;
 
-/// The most shares and nonces remembered of one lease, over all its works. At the cap a share is
-/// refused, never let through.
+/// The most shares and nonces remembered of one lease, over all its works. At the cap the oldest works
+/// are forgotten; a share for which there is still no room is refused, never let through.
 pub const MAX_PER_LEASE: usize = 16_384;
+
 /// The filters of one lease.
 #[derive(Debug, Default)]
 pub struct Filters {
@@ -58,6 +59,23 @@ impl Filters {
     #[must_use]
     pub(crate) fn of_mut(&mut self, work: WorkNumber) -> Option<&mut Seen> {
         self.ready.iter_mut().rev().find(|(of, _)| *of == work).map(|(_, seen)| seen)
+    }
+
+    /// Forgets the oldest works, but for the one told last, until there is room for another share;
+    /// gives the newest that it forgot.
+    pub(crate) fn make_room(&mut self) -> Option<WorkNumber> {
+        let mut forgotten = None;
+        while self.is_full() {
+            let former = self.ready.len().saturating_sub(1);
+            let ready = self.ready.iter().take(former).map(|(of, _)| *of);
+            let Some(oldest) = self.packed.iter().map(|(of, _)| *of).chain(ready).min() else {
+                break;
+            };
+            self.ready.retain(|(of, _)| *of != oldest);
+            self.forget_before(oldest.next());
+            forgotten = forgotten.max(Some(oldest));
+        }
+        forgotten
     }
 
     /// Whether there is no room for another share.
@@ -178,7 +196,10 @@ mod tests {
             share += 1;
         }
         assert_eq!(share, MAX_PER_LEASE as u64 - 1);
+        assert_eq!(filters.make_room(), None, "not of the present work");
         filters.begin(WorkNumber::new(1), 8, FIRST);
         assert!(filters.is_full(), "they count over all works");
+        assert_eq!(filters.make_room(), Some(FIRST));
+        assert_eq!((filters.len(), filters.of(FIRST).is_some()), (0, false));
     }
 }

@@ -1,5 +1,5 @@
-//! Sessions that send nothing but refused shares: each costs an answer, and a flood of them costs
-//! other rigs their time.
+//! Sessions that send nothing but refused shares, or calls without end: each costs an answer, and a
+//! flood of them costs other rigs their time.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const ONE_IN: Duration = Duration::from_millis(100);
 /// …and with so many the session is over.
 pub const TOO_MANY: u16 = 250;
 
-/// Counts refused shares in a row.
+/// Counts refused shares, and calls that bring nothing, in a row.
 #[derive(Debug, Default)]
 pub struct Flood {
     in_a_row: u16,
@@ -35,6 +35,13 @@ impl Flood {
             self.reads_at = (self.in_a_row > BORNE).then(|| now + ONE_IN);
         }
         self.in_a_row >= TOO_MANY
+    }
+
+    /// It called for something that brings nothing, or repeats what it may repeat. That is no reason
+    /// to end the session.
+    pub fn nuisance(&mut self, now: Instant) {
+        self.in_a_row = (self.in_a_row + 1).min(TOO_MANY - 1);
+        self.reads_at = (self.in_a_row > BORNE).then(|| now + ONE_IN);
     }
 
     /// A share was good.

@@ -146,10 +146,22 @@ impl Claim {
         self.grounds.state().held_by(self.claim).is_some()
     }
 
-    /// Its connection takes shares, or does not any more.
-    pub fn set_live(&self, live: bool) {
+    /// Its connection takes shares.
+    ///
+    /// # Errors
+    /// [`Clash`] where another connection has taken it over meanwhile.
+    pub fn go_live(&self) -> Result<(), Clash> {
+        match self.grounds.state().held_by(self.claim) {
+            Some(holder) => holder.live = true,
+            None => return Err(Clash { connection: None }),
+        }
+        Ok(())
+    }
+
+    /// Its connection takes no shares any more.
+    pub fn rest(&self) {
         if let Some(holder) = self.grounds.state().held_by(self.claim) {
-            holder.live = live;
+            holder.live = false;
         }
     }
 }
@@ -186,10 +198,10 @@ mod tests {
     fn one_extranonce1_is_one_connections() {
         let grounds = Grounds::default();
         let (one, _) = grounds.claim(&split(7), 250, 1, None).unwrap();
-        one.set_live(true);
+        one.go_live().unwrap();
         assert_eq!(grounds.claim(&split(7), 250, 2, None).unwrap_err().connection, Some(1));
         assert!(grounds.claim(&split(8), 250, 2, None).is_ok());
-        one.set_live(false);
+        one.rest();
         let (other, _) = grounds.claim(&split(7), 250, 2, None).unwrap();
         assert!(other.holds() && !one.holds(), "it was not live, and had no rigs");
         drop(one);
@@ -229,7 +241,7 @@ mod tests {
     fn a_connection_may_divide_its_own_extranonce1_anew() {
         let grounds = Grounds::default();
         let (narrow, space) = grounds.claim(&split(7), 250, 1, None).unwrap();
-        narrow.set_live(true);
+        narrow.go_live().unwrap();
         let _rig = space.lease(&Wish::default(), None).unwrap();
         let wide = Split { rig_extranonce2: 4, ..split(7) };
         let (_claim, space) = grounds.claim(&wide, 250, 1, Some(&narrow)).unwrap();

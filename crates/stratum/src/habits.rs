@@ -3,11 +3,17 @@
 //!
 //! All connections to a pool share one [`HabitBook`]. A habit that nobody knows is found out by a
 //! [`Probe`]: something that the pool takes under one answer and refuses under the other. One probe
-//! at most is under way at a pool, so that a wrong guess costs one share.
+//! at most is under way at a pool, so that a wrong guess costs one share. Where questions get no clear
+//! answer, or cost the connection, the [third](UNDECIDED) is the last: the answer is then the one
+//! that the pool would have shown by a refusal, with which nothing doubtful is sent.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// So many probes that the pool neither took nor refused for the reason that tells decide for a
+/// refusal.
+pub const UNDECIDED: u8 = 3;
 
 /// A question about a pool to which servers give two answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,6 +178,8 @@ struct Shared {
 struct State {
     configured: Habits,
     asked: Option<Habit>,
+    /// How many probes of each habit in a row decided nothing.
+    undecided: [u8; Habit::ALL.len()],
 }
 
 impl HabitBook {
@@ -180,7 +188,8 @@ impl HabitBook {
     #[must_use]
     pub fn new(configured: Habits, remembered: Habits) -> Self {
         let known = AtomicU16::new(configured.or(remembered).0);
-        Self(Arc::new(Shared { known, state: Mutex::new(State { configured, asked: None }) }))
+        let state = State { configured, ..State::default() };
+        Self(Arc::new(Shared { known, state: Mutex::new(state) }))
     }
 
     /// What is known at present.
@@ -206,7 +215,8 @@ impl HabitBook {
 
     /// The pool has shown a habit. `None` where that is no news, or the operator says otherwise.
     pub fn learn(&self, habit: Habit, answer: Answer) -> Option<Learnt> {
-        let state = self.state();
+        let mut state = self.state();
+        state.undecided[habit as usize] = 0;
         let known = self.known();
         if state.configured.get(habit).is_some() || known.get(habit) == Some(answer) {
             return None;
@@ -228,8 +238,8 @@ impl HabitBook {
     }
 }
 
-/// A question on its way to a pool. Where it is dropped, nothing was learnt, and another may be
-/// asked.
+/// A question on its way to a pool. Where it is dropped, it did not come to be asked, and another
+/// may be.
 #[derive(Debug)]
 pub struct Probe {
     book: HabitBook,
@@ -252,6 +262,17 @@ impl Probe {
     /// The pool has refused it, for the reason that tells the habit.
     pub fn refused(self) -> Option<Learnt> {
         self.book.learn(self.habit, self.if_taken.opposite())
+    }
+
+    /// The pool has answered it beside the point, or not at all, or the connection was lost with it.
+    pub fn undecided(self) -> Option<Learnt> {
+        let count = {
+            let mut state = self.book.state();
+            let count = &mut state.undecided[self.habit as usize];
+            *count += 1;
+            *count
+        };
+        if count < UNDECIDED { None } else { self.refused() }
     }
 }
 

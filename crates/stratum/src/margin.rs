@@ -1,7 +1,7 @@
 //! How much better a rig's shares are than it was asked: whether it reads difficulties too hard.
 //!
 //! The hashes of an honest rig are spread evenly below its target, so that one share in
-//! [`FACTOR`] is better by that factor. A rig all of whose shares are has withheld the others.
+//! `FACTOR` is better by that factor. A rig all of whose shares are has withheld the others.
 
 use crate::target::{PowHash, Target};
 

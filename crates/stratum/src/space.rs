@@ -41,6 +41,12 @@ pub type Prefix = ArrayVec<u8, MAX_PREFIX>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkNumber(u64);
 
+impl WorkNumber {
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 #[cfg(test)]
 impl WorkNumber {
     pub(crate) const fn new(number: u64) -> Self {
@@ -216,6 +222,13 @@ impl Lease {
     pub(crate) fn belongs_to_worker(&mut self, worker: &Arc<str>) {
         if let Some(tenant) = &mut self.tenant {
             tenant.worker.get_or_insert_with(|| Arc::clone(worker));
+        }
+    }
+
+    /// Makes room to remember another share, by forgetting the oldest works.
+    pub(crate) fn make_room(&mut self) {
+        if let Some(forgotten) = self.filters.make_room() {
+            self.told = self.told.map(|span| span.forgotten_to(forgotten));
         }
     }
 

@@ -190,21 +190,29 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.note_what_was_reached();
         self.phase = Phase::Offline;
         if let Some(claim) = &self.claim {
-            claim.set_live(false);
+            claim.rest();
         }
         self.transmit.clear();
-        self.names.forget();
         if let Some(notice) = self.brake.release() {
             self.notice(notice);
         }
         self.jobs.close_all();
         let resubmit = &mut self.resubmit;
-        let written = self.requests.drain_shares();
-        let mut lost: Vec<T> =
-            written.filter_map(|(id, ticket)| resubmit.hold_written(id, ticket, now)).collect();
-        lost.extend(self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now)));
-        for ticket in lost {
-            self.give_verdict(ticket, Err(Reject::lost()), true);
+        let mut asked = None;
+        let mut lost: Vec<(T, bool)> = Vec::new();
+        for (id, ticket, probe) in self.requests.drain_shares() {
+            let weighs = probe.is_none();
+            asked = probe.or(asked);
+            lost.extend(resubmit.hold_written(id, ticket, now).map(|ticket| (ticket, weighs)));
+        }
+        let queued = self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now));
+        lost.extend(queued.map(|ticket| (ticket, false)));
+        for (ticket, weighs) in lost {
+            self.give_verdict(ticket, Err(Reject::lost()), weighs);
+        }
+        let name = self.names.lose();
+        if let Some(probe) = asked.or(name) {
+            self.learn(probe.undecided(), "it closes the connection instead of an answer");
         }
         self.resubmit(now);
         self.events.push_back(UpstreamEvent::View);

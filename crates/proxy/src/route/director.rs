@@ -153,7 +153,8 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
     unused.retain(|number, _| channels.iter().any(|channel| channel.number == *number));
     for channel in channels.iter() {
         let rigs = channel.view().ground.map_or(0, |ground| ground.space.lent());
-        if rigs > 0 || !channel.is_live() {
+        // A shared one that is away is to come back; the next rig that needs its own opens its own.
+        if rigs > 0 || !channel.is_live() && !channel.dedicated {
             unused.remove(&channel.number);
             continue;
         }

@@ -185,10 +185,12 @@ impl<D: Dialect> Downstream<D> {
         }
         if self.login.is_subscribed() {
             // Its extranonce is still its own.
+            self.flood.nuisance(now);
             self.answer_subscribe(&id);
             return self.tell_again(now);
         }
         if let Some(former) = self.login.pending_subscribe.replace(id) {
+            self.flood.nuisance(now);
             return self.refuse(&former, &Reject::invalid("subscribed again"));
         }
         self.login.parked = Some(now);
@@ -205,6 +207,7 @@ impl<D: Dialect> Downstream<D> {
             let reason = format!(
                 "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
             );
+            self.flood.nuisance(now);
             return self.refuse(id, &Reject::invalid(reason));
         };
         if self.login.worker(&name).is_none() {
@@ -217,6 +220,7 @@ impl<D: Dialect> Downstream<D> {
             };
             let known = Arc::clone(&worker.name);
             if self.login.workers.try_push(worker).is_err() {
+                self.flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.refuse(id, &Reject::invalid(reason));
             }

@@ -80,7 +80,7 @@ impl<D: Dialect> Downstream<D> {
         let reason = Some(reject.reason);
         self.events.push_back(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
-            return;
+            return self.flood.nuisance(now);
         }
         if matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty) {
             self.conduct.failed(diagnosis, curable, now);
@@ -128,6 +128,7 @@ impl<D: Dialect> Downstream<D> {
         let blame = |refused: Refused| Refused { worker: Some(Arc::clone(&worker)), ..refused };
 
         let found = self.bench.find_job(&head.job, now).map_err(|reject| blame(reject.into()))?;
+        self.bench.make_room(found);
         let told = self.bench.told(found);
         let Read { share, is_odd } = told.read(params, self.odd_size(told)).map_err(blame)?;
         let frames = Arc::clone(&told.frames);
@@ -154,6 +155,7 @@ impl<D: Dialect> Downstream<D> {
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
         } else if filters.is_some_and(Filters::is_full) {
+            self.flood.nuisance(now);
             Some(Reject::overflow("too many shares to remember"))
         } else {
             None

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
-use super::{Downstream, Event, Verify};
+use super::{CloseReason, Downstream, Event, Verify};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, OpenJobs, Telling, Wanted};
 use crate::error::Reject;
@@ -244,6 +244,16 @@ impl<D: Dialect> Bench<D> {
         there.next().map(|sitting| sitting.seat.lease.filters())
     }
 
+    /// Makes room to remember a share of a job.
+    pub(super) fn make_room(&mut self, found: Found) {
+        let told = &self.told[found.at];
+        let former = self.former.as_mut().map(|former| &mut former.sitting);
+        let mut places = self.seat.as_mut().into_iter().chain(former);
+        if let Some(sitting) = places.find(|sitting| sitting.is_of(told)) {
+            sitting.seat.lease.make_room();
+        }
+    }
+
     /// The filter of a job, to remember a share.
     pub(super) fn seen_mut(&mut self, found: Found) -> Option<&mut Seen> {
         let told = &self.told[found.at];
@@ -311,7 +321,9 @@ impl<D: Dialect> Downstream<D> {
         let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
         let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
         let known = bench.seat.as_ref().map(|sitting| sitting.seat.habits.known());
-        let pool = frames.wanted.perhaps(known.unwrap_or_default());
+        let known = known.unwrap_or_default();
+        // Where nothing is checked no share can be held back, nor made a question.
+        let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
         let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
         let target = bench.floor.map_or(own, |floor| own.harder(floor));
         (target, bench.vardiff.aims_at().filter(|_| !as_pool && target == own))
@@ -366,7 +378,8 @@ impl<D: Dialect> Downstream<D> {
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
         let open = dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
         if !sitting.seat.lease.tell(frames.work, open) {
-            return;
+            // What was sent for it under this lease is not known any more.
+            return self.close(CloseReason::ExtranonceChanged);
         }
 
         let present = bench.told.back();

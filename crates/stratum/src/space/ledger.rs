@@ -85,6 +85,11 @@ impl Span {
     const fn forgotten(self) -> Self {
         Self { known_from: WorkNumber(self.last.0 + 1), ..self }
     }
+
+    /// What was sent for works up to this one is not known any more.
+    pub(super) fn forgotten_to(self, work: WorkNumber) -> Self {
+        Self { known_from: self.known_from.max(work.next()), ..self }
+    }
 }
 
 impl Ledger {
@@ -127,8 +132,8 @@ impl Ledger {
         if let Some(slot) = wish.slot.filter(|&slot| self.is_free(slot, current)) {
             return self.take(slot);
         }
-        let own = current.and_then(|current| self.own(wish, current));
-        let own = own.filter(|_| current.is_some_and(|current| !self.has_plenty(current)));
+        let scarce = current.filter(|current| !self.has_plenty(*current));
+        let own = scarce.and_then(|current| self.own(wish, current));
         let number = own.or_else(|| self.free_of(current))?;
         self.take(number)
     }

@@ -37,7 +37,12 @@ impl<D: Dialect, T> Upstream<D, T> {
         let (number, own) = (self.config.number, self.claim.as_ref());
         match self.grounds.claim(&split, self.config.max_rigs, number, own) {
             Ok((claim, space)) => {
-                claim.set_live(self.phase == Phase::Live);
+                if self.phase == Phase::Live
+                    && let Err(clash) = claim.go_live()
+                {
+                    self.down(DownReason::SameExtranonce(clash), now);
+                    return false;
+                }
                 self.claim = Some(claim);
                 // A space that was left and claimed again is the same, with all that was told in it.
                 if !same || self.ground.as_ref().is_none_or(|g| !g.space.is_same(&space)) {
@@ -57,7 +62,14 @@ impl<D: Dialect, T> Upstream<D, T> {
         let capacity = space.capacity();
         self.generation = self.jobs.ids().next_generation();
         self.accepted = 0;
-        self.jobs.forget();
+        // What was found under the former leases is the pool's as long as it has the same extranonce1
+        // and takes what is so long.
+        let length = |split: &Split| split.prefix_bytes + split.rig_extranonce2;
+        let counts = |Ground { split: former, .. }: &Ground| {
+            former.extranonce1 == split.extranonce1 && length(former) <= length(&split)
+        };
+        let counts = self.ground.as_ref().is_some_and(counts);
+        self.jobs.leave(counts);
         let split = Arc::new(split);
         let (ids, habits) = (Arc::clone(self.jobs.ids()), self.habits.clone());
         self.ground = Some(Ground { split: Arc::clone(&split), space, ids, habits });

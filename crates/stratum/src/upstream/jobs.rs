@@ -23,6 +23,8 @@ pub(super) struct Jobs<D: Dialect> {
     serial: Serial,
     /// The works of the present generation, each once, the one told last at the end.
     works: VecDeque<Known<D>>,
+    /// Those of the generations before, of this connection, the newest last.
+    former: VecDeque<Former<D>>,
     /// The newest notify that came before the subscribe's answer.
     early: Option<D::Job>,
     /// A notify whose target may follow, and until when it is waited for.
@@ -50,6 +52,13 @@ pub(super) struct Known<D: Dialect> {
     resumable: bool,
 }
 
+/// A work of a former generation.
+struct Former<D: Dialect> {
+    known: Known<D>,
+    /// Whether shares of it are still the pool's; blocks are worth a try anyway.
+    counts: bool,
+}
+
 /// What became of a job that the pool told.
 pub(super) struct Taken<D: Dialect> {
     /// Its work was not known on this connection.
@@ -65,6 +74,7 @@ impl<D: Dialect> Jobs<D> {
             epoch: Epoch(0),
             serial: Serial(0),
             works: VecDeque::new(),
+            former: VecDeque::new(),
             early: None,
             pending: None,
             in_force: Wanted::sure(Target::MAX),
@@ -124,10 +134,10 @@ impl<D: Dialect> Jobs<D> {
     /// Whether the pool still takes shares for a work. Works that are too many newer ones behind,
     /// or of another generation, are not open any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
-        let Some((at, known)) = self.find(frames) else { return false };
+        let Some((newer, known, counts)) = self.find(frames) else { return false };
         let open = frames.dialect.open_jobs();
-        let newer = self.works.len() - 1 - at;
-        known.announced
+        counts
+            && known.announced
             && newer < open.count.clamp(1, MAX_WORKS)
             && match open.linger {
                 None => known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
@@ -138,15 +148,19 @@ impl<D: Dialect> Jobs<D> {
     }
 
     fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
-        self.find(frames).map(|(_, known)| known)
+        self.find(frames).map(|(_, known, _)| known)
     }
 
-    /// By its content: a work that comes back is known by all frames that it ever had. Generations
-    /// are not shared even by channels of one route.
-    fn find(&self, frames: &JobFrames<D>) -> Option<(usize, &Known<D>)> {
+    /// How many newer works there are, what is known of this one, and whether its shares are still the
+    /// pool's. By its content: a work that comes back is known by all frames that it ever had.
+    /// Generations are not shared even by channels of one route.
+    fn find(&self, frames: &JobFrames<D>) -> Option<(usize, &Known<D>, bool)> {
         let work = (frames.generation, frames.work);
-        let is_it = |(_, known): &(usize, &Known<D>)| known.key() == work;
-        self.works.iter().enumerate().find(is_it)
+        let former = self.former.iter().rev().map(|former| (&former.known, former.counts));
+        let newest_first = self.works.iter().rev().map(|known| (known, true)).chain(former);
+        let mut numbered = newest_first.enumerate();
+        let (newer, (known, counts)) = numbered.find(|(_, (known, _))| known.key() == work)?;
+        Some((newer, known, counts))
     }
 
     /// A notify that is still to be published makes all works before it worthless.
@@ -179,6 +193,7 @@ impl<D: Dialect> Jobs<D> {
         let worthless = latest.is_some_and(|dialect| self.epoch_is_ending(&dialect));
         self.early = None;
         self.pending = None;
+        self.former.clear();
         for known in &mut self.works {
             known.resumable |= std::mem::take(&mut known.announced);
             known.resumable &= !worthless;
@@ -207,10 +222,15 @@ impl<D: Dialect> Jobs<D> {
         self.works.iter().map(|known| known.names.len()).sum()
     }
 
-    /// The generation has ended: nothing of it is work any more. A notify that is still to be
-    /// published stays: it will be work of the new one.
-    pub(super) fn forget(&mut self) {
-        self.works.clear();
+    /// The generation has ended: nothing of it is work any more, but what was found of it may still
+    /// be sent; shares only where they still count. A notify that is still to be published stays: it
+    /// will be work of the new one.
+    pub(super) fn leave(&mut self, counts: bool) {
+        self.former.iter_mut().for_each(|former| former.counts &= counts);
+        let works = self.works.drain(..).map(|known| Former { known, counts });
+        self.former.extend(works);
+        let surplus = self.former.len().saturating_sub(MAX_WORKS);
+        self.former.drain(..surplus);
     }
 
     /// The present work and the names under which the pool told it.
@@ -248,7 +268,8 @@ impl<D: Dialect> Jobs<D> {
             let is_new = known.told_again(job, epoch);
             return Taken { is_new, told: Arc::clone(&known.frames.job) };
         }
-        if let Some(latest) = self.works.back() {
+        let former = || self.former.back().map(|former| &former.known);
+        if let Some(latest) = self.works.back().or_else(former) {
             // A pool takes no shares for what it told on a former connection.
             if !latest.announced || dialect.supersedes(&latest.frames.job, &job) {
                 self.epoch.0 += 1;
@@ -262,7 +283,8 @@ impl<D: Dialect> Jobs<D> {
     /// A pool may use an id again: from now on it stands for this job.
     fn take_id_away(&mut self, dialect: &D, job: &D::Job) {
         let id = dialect.job_id(job);
-        for known in &mut self.works {
+        let former = self.former.iter_mut().map(|former| &mut former.known);
+        for known in self.works.iter_mut().chain(former) {
             known.names.retain(|name| dialect.job_id(name) != id);
         }
     }

@@ -33,6 +33,11 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// often than this.
 const AGAIN_EVERY: Duration = Duration::from_secs(60);
 
+/// The most names that are remembered since a connection was lost while they were asked about…
+const MAX_SUSPECTS: usize = 32;
+/// …and how often that may be.
+const LOST_WITH: u8 = 3;
+
 /// What the pool thinks of each name that it was asked about on this connection.
 #[derive(Default)]
 pub(super) struct Names {
@@ -48,6 +53,8 @@ pub(super) struct Names {
     rests_until: Option<Instant>,
     /// When the account was last authorized again.
     again: Option<Instant>,
+    /// Names with which connections were lost, and how many.
+    suspects: ArrayVec<(Box<str>, u8), MAX_SUSPECTS>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +89,22 @@ pub(super) enum Name<'a> {
 }
 
 impl Names {
-    /// A new connection knows no names.
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
+    /// The connection is lost; another one knows no names. Gives what the pool was being asked.
+    pub(super) fn lose(&mut self) -> Option<Probe> {
+        let former = std::mem::take(self);
+        self.suspects = former.suspects;
+        self.rests_until = former.rests_until;
+        for (name, standing) in former.standings {
+            if standing != Standing::Asked {
+                self.suspects.retain(|(suspect, _)| *suspect != name);
+            } else if let Some((_, times)) = self.suspects.iter_mut().find(|(s, _)| *s == name) {
+                *times = times.saturating_add(1);
+            } else {
+                // Past the cap the next name has its three times later.
+                let _ = self.suspects.try_push((name, 1));
+            }
+        }
+        former.probe.filter(|_| matches!(former.gate, Gate::Answer { .. }))
     }
 
     /// When shares stop waiting.
@@ -99,7 +119,10 @@ impl Names {
     fn may_ask(&self, name: &str, now: Instant) -> bool {
         const SECOND: Duration = Duration::from_secs(1);
         let rested = |oldest: &Instant| now.saturating_duration_since(*oldest) >= SECOND;
+        let lost_with =
+            |(suspect, times): &(Box<str>, u8)| **suspect == *name && *times >= LOST_WITH;
         !self.mute
+            && !self.suspects.iter().any(lost_with)
             && !self.standings.contains_key(name)
             && self.standings.len() < MAX_NAMES
             && (!self.recent.is_full() || self.recent.first().is_some_and(rested))
@@ -249,8 +272,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The pool has left the authorize of a worker without an answer.
     pub(super) fn name_unanswered(&mut self, account: &Account) {
         self.names.set(&account.name, Standing::Shelved);
-        self.names.probe = None;
         self.names.mute = true;
+        let learnt = self.names.probe.take().and_then(Probe::undecided);
+        self.learn(learnt, "it never answers a worker's name");
     }
 
     /// The account was authorized again, or not.

@@ -236,14 +236,15 @@ impl<D: Dialect, T> Upstream<D, T> {
         let forgone = self.brake.forgone(queued.submission.hashes);
         let work = ForWork::of(frames);
         let Queued { mut submission, ticket, attempt } = queued;
-        let (probe, is_block) = (submission.probe.take(), submission.is_block);
+        let probe = submission.probe.take().map(|probe| (probe, submission.hash));
+        let (asks, is_block) = (probe.is_some(), submission.is_block);
         let terms = Terms { account: named, forgone, probe, misses_announced, work, is_block };
         self.requests.push(Request::Share(ticket, terms), now);
         if attempt == Attempt::Again {
             self.events.push_back(UpstreamEvent::Resent);
         }
         let account = submission.account.clone();
-        self.resubmit.wrote(id, submission, attempt);
+        self.resubmit.wrote(id, (!asks).then_some(submission), attempt);
         self.pacer.wrote(id, true, now);
         if let Some(account) = account {
             self.introduce(&account, now);
@@ -271,7 +272,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             target(&frames.wanted, known).harder(target(&self.jobs.in_force(), known))
         };
         let wanted = match submission.probe {
-            Some(_) => wanted(Wanted::perhaps),
+            // A refusal shows something only where nothing else explains it.
+            Some(_) => wanted(Wanted::perhaps).harder(self.jobs.announced().perhaps(known)),
             None => wanted(Wanted::surely),
         };
         if submission.hash.is_some_and(|hash| !frames.dialect.meets(&hash, &wanted)) {

@@ -15,8 +15,10 @@ use super::{
 use crate::channel::Account;
 use crate::dialect::{Dialect, Refusal};
 use crate::error::{Reject, RejectCode};
+use crate::grounds::Claim;
 use crate::habits::{Answer, Habit, Probe};
 use crate::rpc::{self, Message, PoolError, Quoted};
+use crate::target::PowHash;
 use crate::verdict::Verdict;
 
 /// The most requests without an answer; shares past it wait in the queue. The last place is a
@@ -44,8 +46,8 @@ pub(super) struct Terms {
     pub(super) account: Option<Arc<Account>>,
     /// What the pool will not credit of it, in hashes.
     pub(super) forgone: f64,
-    /// What the pool is asked by it.
-    pub(super) probe: Option<Probe>,
+    /// What the pool is asked by it, and its hash where one was checked.
+    pub(super) probe: Option<(Probe, Option<PowHash>)>,
     /// It misses a target that the pool has announced, and that is not in force yet.
     pub(super) misses_announced: bool,
     /// What it is for.
@@ -114,12 +116,16 @@ impl<D: Dialect, T> Requests<D, T> {
 
     /// Forgets all requests and gives back the ids of the shares among them and what came with
     /// them.
-    pub(super) fn drain_shares(&mut self) -> impl Iterator<Item = (u64, T)> + use<'_, D, T> {
+    pub(super) fn drain_shares(
+        &mut self,
+    ) -> impl Iterator<Item = (u64, T, Option<Probe>)> + use<'_, D, T> {
         self.shares = 0;
         self.hurried = 0;
         self.expired.clear();
         self.open.drain(..).filter_map(|open| match open.request {
-            Request::Share(ticket, _) => Some((open.id, ticket)),
+            Request::Share(ticket, terms) => {
+                Some((open.id, ticket, terms.probe.map(|(probe, _)| probe)))
+            }
             _ => None,
         })
     }
@@ -265,13 +271,21 @@ impl<D: Dialect, T> Upstream<D, T> {
                     self.pacer.answered(open.id, None);
                     self.name_unanswered(&account);
                 }
-                Request::Share(ticket, _) => {
+                Request::Share(ticket, terms) => {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
                     let verdict = Err(Reject::unanswered());
-                    self.give_verdict(ticket, verdict, true);
+                    let asked = terms.probe.is_some();
+                    self.give_verdict(ticket, verdict, !asked);
+                    if let Some((probe, _)) = terms.probe {
+                        self.learn(
+                            probe.undecided(),
+                            "it never answers a share that would show it",
+                        );
+                    }
                     // Some servers have no answer to a share that they know already.
-                    self.unanswered += u32::from(!self.resubmit.done(open.id));
+                    let again = self.resubmit.done(open.id);
+                    self.unanswered += u32::from(!again && !asked);
                     if self.unanswered >= MAX_UNANSWERED {
                         reason = Some(DownReason::Unanswered);
                     }
@@ -342,10 +356,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.phase == Phase::Live {
             return;
         }
-        self.phase = Phase::Live;
-        if let Some(claim) = &self.claim {
-            claim.set_live(true);
+        // Another connection that was given the same may have come first.
+        if let Some(Err(clash)) = self.claim.as_ref().map(Claim::go_live) {
+            return self.down(DownReason::SameExtranonce(clash), now);
         }
+        self.phase = Phase::Live;
         self.jobless.begin(now);
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
@@ -367,7 +382,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let Err(error) = outcome else {
             self.accepted += 1;
             self.brake.accepted(forgone);
-            if let Some(probe) = probe {
+            if let Some((probe, _)) = probe {
                 self.learn(probe.taken(), "it took a share that shows it");
             }
             return Judgement { verdict: Ok(()), weighs: true };
@@ -382,36 +397,59 @@ impl<D: Dialect, T> Upstream<D, T> {
         };
         let mut reject = Reject::new(code, format!("pool: {error}"), verdict);
         let mut weighs = self.weighs(verdict, work, sent);
-        let asked = probe.as_ref().map(Probe::habit);
-        match (refusal, asked) {
-            (Refusal::Form, Some(Habit::Split)) => {
-                self.learn(probe.and_then(Probe::refused), &reject.reason);
-                weighs = false;
+        if let Some((probe, hash)) = probe {
+            weighs = false;
+            if probe.habit() == Habit::Split && refusal == Refusal::Form {
                 // It was not what its rig was told to send.
                 reject.verdict = Verdict::Invalid;
             }
-            (Refusal::LowDifficulty, Some(_)) => {
-                self.learn(probe.and_then(Probe::refused), &reject.reason);
-                weighs = false;
-            }
-            (_, Some(_)) => weighs = false,
-            (Refusal::Duplicate | Refusal::LowDifficulty, None) if is_block => weighs = false,
-            (Refusal::Form, None) => weighs &= !self.fall_back(&error, now),
-            (Refusal::LowDifficulty, None) if misses_announced => {
+            self.probe_refused(probe, hash, refusal, &reject.reason);
+            return Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs };
+        }
+        match refusal {
+            Refusal::Duplicate | Refusal::LowDifficulty if is_block => weighs = false,
+            Refusal::Form => weighs &= !self.fall_back(&error, now),
+            Refusal::LowDifficulty if misses_announced => {
                 let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);
                 self.learn(learnt, &reject.reason);
                 weighs = false;
             }
-            (Refusal::Unauthorized, None) => {
+            Refusal::Unauthorized => {
                 weighs &= !self.share_unauthorized(account.as_deref(), &reject.reason, now);
             }
             _ => {}
         }
-        // It met what its rig was told: good work, if not for the pool.
-        if refusal == Refusal::LowDifficulty && !weighs {
-            reject.verdict = Verdict::BelowPoolTarget;
-        }
-        Judgement { verdict: Err(reject), weighs }
+        Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs }
+    }
+
+    /// What the refusal of a share shows by which the pool was asked something.
+    fn probe_refused(
+        &mut self,
+        probe: Probe,
+        hash: Option<PowHash>,
+        refusal: Refusal,
+        reason: &str,
+    ) {
+        let known = self.habits.known();
+        let wanted = self.jobs.announced().perhaps(known);
+        let missed = hash.is_some_and(|hash| !self.dialect.meets(&hash, &wanted));
+        let learnt = match (refusal, probe.habit()) {
+            // It missed what was announced meanwhile, its job is over, or its worker is nobody there.
+            (Refusal::LowDifficulty, _) if missed => None,
+            (Refusal::Stale | Refusal::Unauthorized, _) => None,
+            (Refusal::LowDifficulty, _) | (Refusal::Form, Habit::Split) => probe.refused(),
+            _ => probe.undecided(),
+        };
+        self.learn(learnt, reason);
+    }
+}
+
+/// A share that met what its rig was told is good work, if not for the pool.
+fn as_told(reject: Reject, refusal: Refusal, weighs: bool) -> Reject {
+    if refusal == Refusal::LowDifficulty && !weighs {
+        Reject { verdict: Verdict::BelowPoolTarget, ..reject }
+    } else {
+        reject
     }
 }
 

@@ -53,10 +53,10 @@ impl<D: Dialect, T> Resubmit<D, T> {
         Self { enabled, written: VecDeque::new(), held: VecDeque::new() }
     }
 
-    /// A share was written under this id.
-    pub(super) fn wrote(&mut self, id: u64, submission: Submission<D>, attempt: Attempt) {
+    /// A share was written under this id; none where it was a question.
+    pub(super) fn wrote(&mut self, id: u64, submission: Option<Submission<D>>, attempt: Attempt) {
         if self.enabled {
-            let submission = (attempt == Attempt::First).then_some(submission);
+            let submission = submission.filter(|_| attempt == Attempt::First);
             let again = attempt == Attempt::Again;
             self.written.push_back(Written { id, submission, again });
         }

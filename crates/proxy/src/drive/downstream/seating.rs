@@ -96,7 +96,12 @@ impl<D: Dialect> Served<D> {
         };
         let mut wish = Wish { pool, patient, not, lease, firmware: self.needs.firmware };
         let mut answer = self.route.seat(&wish);
-        if matches!(answer, SeatAnswer::Full(_)) && self.needs.firmware != self.needs.sure {
+        let shut = match &answer {
+            SeatAnswer::Full(_) => true,
+            SeatAnswer::Wait(_) => !patient,
+            SeatAnswer::Seat(..) => false,
+        };
+        if shut && self.needs.firmware != self.needs.sure {
             // What others of its kind did wrong is no reason to turn it away.
             wish.firmware = self.needs.sure;
             answer = self.route.seat(&wish);

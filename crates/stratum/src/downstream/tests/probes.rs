@@ -97,3 +97,30 @@ fn a_share_of_the_other_length_must_be_good_to_ask() {
     assert_eq!(story.submit(6, JOB, "00000003", block), "", "a block goes out all the same");
     assert!(story.rig.poll_submission().unwrap().is_block);
 }
+
+#[test]
+fn where_nothing_is_checked_rigs_are_told_the_sure_target() {
+    let coin = TestCoin { asks_scale: true, ..TestCoin::default() };
+    let config = DownstreamConfig { verify: Verify::Off, ..DownstreamConfig::default() };
+    let mut story = Story::mining_with(coin, config);
+    let mut forwarded = 0;
+    for at in 0..40_u64 {
+        story.submit(at, JOB, &format!("{at:06x}"), ONE);
+        if let Some(submission) = story.rig.poll_submission() {
+            assert!(submission.probe.is_none());
+            forwarded += 1;
+            let low = Reject::new(
+                crate::error::RejectCode::LowDifficulty,
+                "pool: high-hash",
+                Verdict::RejectedByPool,
+            );
+            story.rig.handle_verdict(submission.number, &Err(low));
+        }
+    }
+    assert_eq!(
+        story.rig.difficulty(),
+        Difficulty::new(256.0),
+        "{forwarded} bad shares went out, quarantined: {}",
+        story.rig.is_quarantined()
+    );
+}

@@ -75,3 +75,40 @@ fn a_block_does_not_wait_for_a_name_that_was_not_asked_for_yet() {
     let heard = story.hand_over(3, block);
     assert!(heard.contains(OWN) && heard.contains("2a000003"), "{heard}");
 }
+
+#[test]
+fn a_block_of_the_former_extranonce_goes_out() {
+    let mut story = Story::mining();
+    let work = story.work().unwrap();
+    story.calls("mining.set_extranonce", "[\"11223344\"]");
+    story.notify("j2", "p1", "w2");
+    story.told();
+    let heard = story.submit_block(1, &work);
+    assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
+}
+
+#[test]
+fn a_block_found_under_the_former_division_goes_out() {
+    let mut story = Story::with(Coin { asks_split: true, ..Coin::default() });
+    story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
+    let work = story.work().unwrap();
+    story.pool.habits.learn(Habit::Split, Answer::Other);
+    story.notify("j2", "p1", "w2");
+    story.told();
+    let heard = story.submit_block(1, &work);
+    assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
+}
+
+#[test]
+fn a_share_found_under_the_former_division_goes_out() {
+    let mut story = Story::with(Coin { asks_split: true, ..Coin::default() });
+    story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
+    let work = story.work().unwrap();
+    story.pool.habits.learn(Habit::Split, Answer::Other);
+    story.notify("j2", "p1", "w2");
+    story.told();
+    let heard = story.submit_for(1, &work, GOOD);
+    assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
+}

@@ -83,3 +83,26 @@ fn a_pool_that_refuses_the_wide_split_keeps_its_rigs_where_they_are() {
     assert_eq!(after.generation, before.generation);
     assert_eq!(after.ground.unwrap().split.probe, None, "nor is it asked again");
 }
+
+#[test]
+fn two_that_log_in_at_the_same_time_do_not_both_have_one_extranonce1() {
+    let (mut one, mut other) = pair();
+    // The one serves a single rig, the other many.
+    one.pool.config.prefix_bytes = Some(0);
+    one.connect();
+    one.answers(GIVEN);
+    other.connect();
+    other.answers(GIVEN);
+    one.answers("true");
+    other.answers("true");
+    one.notify("j1", "p1", "w1");
+    other.notify("j1", "p1", "w1");
+    let prefix = |story: &Story| {
+        let view = story.pool.view();
+        let ground = view.ground?;
+        let lease = ground.space.lease(&Wish::default(), view.work.map(|w| w.work)).ok()?;
+        Some((ground.split.extranonce1.to_string(), lease.prefix().to_vec(), view.live))
+    };
+    let both = (prefix(&one), prefix(&other));
+    assert!(!(one.pool.is_live() && other.pool.is_live()), "both are live: {both:?}");
+}

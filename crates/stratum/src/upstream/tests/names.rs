@@ -362,3 +362,22 @@ fn the_line_of_a_longer_name_is_measured() {
     assert_eq!(calls(&story.submit_as(2, &long)), [submit(&long)]);
     assert_eq!(story.submit_as(3, &long), "", "two of them are too long");
 }
+
+#[test]
+fn a_pool_that_closes_on_a_strange_name_is_not_asked_for_ever() {
+    let mut story = Story::mining();
+    let mut asked_times = 0;
+    for round in 0..20 {
+        let heard = story.submit_as(round, "acct.r1");
+        if asked(&heard) > 0 {
+            asked_times += 1;
+        }
+        // The pool closes at once, without an answer.
+        story.lose();
+        story.later(seconds(60));
+        story.log_in(GIVEN);
+        story.notify(&format!("k{round}"), "p1", "w1");
+        story.told();
+    }
+    assert!(asked_times <= 3, "the farm lost {asked_times} connections of 20 to the same question");
+}

@@ -353,8 +353,7 @@ impl<const LATE: bool> Books<LATE> {
         written.push(self.connections);
         assert!(written.len() <= 1 + usize::from(self.resubmits), "once too often: {line}");
         let (frames, extranonce) = &self.frames[self.waiting[&ticket]];
-        assert_eq!(*extranonce, self.extranonce, "another generation's share: {line}");
-        assert_eq!(frames.generation, self.story.pool.view().generation);
+        assert_eq!(*extranonce, self.extranonce, "another extranonce's share: {line}");
         let job = self.open.get(params[1].as_str().unwrap());
         let work = Some((&frames.job.previous, &frames.job.work));
         assert_eq!(job.map(|(previous, work)| (previous, work)), work, "{line}: {:?}", self.open);

@@ -296,3 +296,83 @@ fn a_question_that_is_answered_beside_the_point_or_lost_may_be_asked_again() {
     assert!(story.pool.habits.ask(Habit::DifficultyScale, Answer::Other).is_some());
     assert_eq!(story.pool.habits.known().get(Habit::DifficultyScale), None);
 }
+
+#[test]
+fn a_probe_that_misses_what_was_announced_since_shows_nothing() {
+    let mut story = doubtful();
+    // The pool means the easier scale, and enforces at once: 512 on that scale.
+    story.difficulty(256 * 512);
+    story.told();
+    assert_eq!(ask(&mut story, 1), "", "a refusal would show nothing");
+    assert_eq!(story.news(), ["1 below_pool_target"]);
+    // On its way it may be overtaken.
+    story.difficulty(256);
+    assert_eq!(job_of(&ask(&mut story, 2)), "j2");
+    let asked = story.asked;
+    story.difficulty(256 * 512);
+    story.refuses_id(asked, "[23,\"low difficulty share\"]");
+    let told = story.told();
+    assert_eq!(story.pool.habits.known().get(Habit::DifficultyScale), None, "{told:?}");
+}
+
+#[test]
+fn a_probe_that_is_refused_in_unknown_words_is_not_repeated_without_bound() {
+    let mut story = doubtful();
+    let mut sent = 0;
+    for ticket in 0..200 {
+        let work = story.work().unwrap();
+        let probe = story.pool.habits.ask(Habit::DifficultyScale, Answer::Other);
+        let heard = story.hand_over(ticket, Submission { probe, ..share(ticket, &work, POOR) });
+        if !heard.is_empty() {
+            sent += 1;
+            story.refuses("[20,\"Share above target\"]");
+        }
+    }
+    assert!(sent < 20, "{sent} bad shares of 200 reached the pool");
+}
+
+#[test]
+fn a_pool_that_closes_at_a_probe_is_not_probed_for_ever() {
+    let mut story = doubtful();
+    let mut sent = 0;
+    for round in 0..20 {
+        let heard = ask(&mut story, round);
+        sent += usize::from(heard.contains("mining.submit"));
+        story.lose();
+        story.later(seconds(60));
+        story.log_in(GIVEN);
+        story.difficulty(256);
+        story.notify(&format!("k{round}"), "p1", "w2");
+        story.told();
+    }
+    assert!(sent <= 3, "{sent} connections of 20 were lost to the same probe");
+}
+
+#[test]
+fn an_unanswered_probe_counts_against_nobody() {
+    let mut story = doubtful();
+    ask(&mut story, 1);
+    story.told();
+    story.now += seconds(30);
+    story.pool.handle_timeout(story.now);
+    let weighs = std::iter::from_fn(|| story.pool.poll_event()).find_map(|event| match event {
+        UpstreamEvent::Verdict { weighs, .. } => Some(weighs),
+        _ => None,
+    });
+    assert_eq!(weighs, Some(false));
+}
+
+#[test]
+fn three_unanswered_probes_do_not_end_the_connection() {
+    let mut story = doubtful();
+    for ticket in 0..3 {
+        ask(&mut story, ticket);
+        for _ in 0..3 {
+            story.now += seconds(10);
+            story.notify(&format!("n{ticket}"), "p1", "w2");
+            story.pool.handle_timeout(story.now);
+        }
+    }
+    let told = story.told();
+    assert!(story.pool.is_live(), "{told:?}");
+}

@@ -117,3 +117,39 @@ fn a_block_that_is_worth_nothing_as_a_share_does_not_weigh() {
     }
     assert_eq!(weights(&mut story), [(1, false), (2, false)]);
 }
+
+#[test]
+fn a_share_that_was_never_written_does_not_weigh() {
+    let pace = Some(crate::dialect::Pace { bytes: 9_600, submits: 1 });
+    let mut story = Story::mining_with(Coin { pace, ..Coin::default() });
+    story.submit(1);
+    story.submit(2);
+    story.lose();
+    assert_eq!(weights(&mut story), [(1, true), (2, false)]);
+}
+
+#[test]
+fn a_probe_of_the_split_is_not_sent_again_as_an_ordinary_share() {
+    let mut story = Story::with(Coin::<false> { asks_split: true, ..Coin::default() });
+    story.resubmit(true);
+    story.log_in(GIVEN);
+    story.notify("j1", "p1", "w1");
+    let probe = story.pool.habits.ask(Habit::Split, Answer::Other);
+    assert!(probe.is_some());
+    let mut odd = share(1, &story.work().unwrap(), GOOD);
+    odd.share.extranonce2 = "00000001".parse().unwrap();
+    odd.probe = probe;
+    story.hand_over(1, odd);
+    story.lose();
+    story.log_in(GIVEN);
+    let heard = story.notify("k1", "p1", "w1");
+    if heard.contains("mining.submit") {
+        story.told();
+        story.refuses("[20,\"incorrect size of extranonce2\"]");
+        let events: Vec<_> = std::iter::from_fn(|| story.pool.poll_event()).collect();
+        panic!(
+            "sent again: {heard} -> {events:?}, known {:?}",
+            story.pool.habits.known().get(Habit::Split)
+        );
+    }
+}
