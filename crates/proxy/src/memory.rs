@@ -1,4 +1,4 @@
-//! What the proxy remembers of rigs from one run to the next.
+//! What the proxy remembers of rigs and pools from one run to the next.
 //!
 //! Everything is kept in memory, and written behind to one SQLite file by a thread of its own: who
 //! asks or tells something never waits for a disk. A file that is missing, broken or in use costs

@@ -44,9 +44,9 @@ pub struct Conduct {
 /// A rig enters or leaves quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Its shares are not forwarded from now on.
+    /// From now on only those of its shares are forwarded that were checked.
     Quarantined,
-    /// Its shares count again.
+    /// All its shares are forwarded again.
     Released,
 }
 
@@ -150,7 +150,7 @@ impl Conduct {
         waits.then(|| suspicion.since + SUSPECT_FOR)
     }
 
-    /// Whether the rig's shares are held back.
+    /// Whether shares of the rig that nobody checked are held back.
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {
         self.quarantined

@@ -398,7 +398,7 @@ impl<D: Dialect> Downstream<D> {
         self.conduct.diagnosis()
     }
 
-    /// Whether the rig's shares are held back.
+    /// Whether shares of the rig that nobody checked are held back.
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {
         self.conduct.is_quarantined()

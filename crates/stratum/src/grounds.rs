@@ -3,7 +3,8 @@
 //! Two connections with one extranonce1 would have their rigs do the same work, and some servers
 //! count their extranonces from zero again when they start. So a connection claims what it was given
 //! before anything of it is shown to rigs, under one lock for all connections to the pool. A claim
-//! holds as long as the connection is live, and as long as rigs still hash under it.
+//! holds as long as the connection is live, and as long as rigs still hash under it; until the
+//! connection is live another may take it over, which it notices then.
 //!
 //! An extranonce1 that comes back has its former [`Space`], so that what was told in it is not told
 //! again as if it were new.

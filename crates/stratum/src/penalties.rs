@@ -1,4 +1,5 @@
-//! Rigs that were quarantined again and again are refused for a while.
+//! Rigs that were quarantined again and again, or sent a flood of refused shares, are refused for a
+//! while.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

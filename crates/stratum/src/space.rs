@@ -7,7 +7,8 @@
 //! * A lease is lent for a work that was never told under it.
 //! * While more than a quarter of the leases are free of the present work, that is what every rig
 //!   gets. Below that a rig that had a lease gets its own again, with its duplicate filters: what it
-//!   repeats is refused before it reaches the pool. With no lease of its own it gets one of the rest.
+//!   repeats is refused before it reaches the pool. A rig is known by its worker or its address; with no
+//!   lease of its own, or where its filters were forgotten, it gets one of the rest.
 //! * A lease that was told the present work, and whose filters could not be kept, rests until the
 //!   next.
 
@@ -25,7 +26,8 @@ use ledger::{Ledger, Span, Tenant};
 
 /// The most bytes that tell rigs apart; four serve four thousand million.
 pub const MAX_PREFIX: usize = 4;
-/// The most works that a space remembers; one that comes back after so many others counts as new.
+/// The most works that a space remembers; one that comes back when so many others have come since it
+/// came first counts as new.
 pub const MAX_WORKS: usize = 32;
 /// The most fingerprints that are kept of leases that nobody has.
 pub const MAX_KEPT: usize = 65_536;

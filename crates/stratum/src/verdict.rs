@@ -38,7 +38,7 @@ pub enum Verdict {
     Invalid,
     /// Its worker did not authorize on this connection.
     Unauthorized,
-    /// Checked and answered but held back, since its rig sends too much rubbish.
+    /// Held back unchecked, since its rig sends too much rubbish.
     Quarantined,
     /// A queue was full.
     Overflow,

@@ -15,7 +15,7 @@ use crate::target::Target;
 /// So many times longer than usual the first target of a connection is waited for.
 const FIRST_TARGET: u32 = 20;
 /// The most ids remembered under which the pool told one work.
-const MAX_NAMES: usize = 8;
+const MAX_IDS: usize = 8;
 
 pub(super) struct Jobs<D: Dialect> {
     ids: Arc<JobIds>,
@@ -335,7 +335,7 @@ impl<D: Dialect> Jobs<D> {
         let former = former.and_then(|at| self.works.remove(at));
         let mut names =
             former.filter(|former| former.announced).map_or_else(VecDeque::new, |f| f.names);
-        names.truncate(MAX_NAMES - 1);
+        names.truncate(MAX_IDS - 1);
         names.push_back(job);
         let epoch = self.epoch;
         let (ended_at, announced, resumable) = (None, true, false);
@@ -365,7 +365,7 @@ impl<D: Dialect> Known<D> {
             // On this connection the pool may have given the former names to other jobs.
             self.names.clear();
         }
-        if self.names.len() >= MAX_NAMES {
+        if self.names.len() >= MAX_IDS {
             self.names.remove(1);
         }
         self.names.push_back(name);
