@@ -97,6 +97,10 @@ async fn a_pool_that_refuses_the_account_is_asked_again_after_half_a_minute_whil
     assert!(waits.iter().all(|wait| (30..=300).contains(wait)), "{waits:?}");
     let line = log.says(&["ERROR", "pool.down", "refused user \"account\""]).await;
     assert!(line.contains("check `user` and `password`"), "{line}");
+    assert!(
+        line.contains("only after it was added there, by a miner's `mining.add_user`"),
+        "{line}"
+    );
     assert_eq!(log.lines(&["pool.failed", "cause=\"account\""]).len(), 1);
     assert!(rigs.iter().all(|rig| rig.stats().logged_in == 0));
 

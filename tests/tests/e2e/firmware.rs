@@ -1,7 +1,10 @@
 //! Rigs whose firmware does not do what it is told.
 
+use std::time::Duration;
+
 use orepass::route::Profile;
 use orepass_hstratum::SplitMode;
+use orepass_sim::farm::Farm;
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
 use orepass_sim::pool::{Fault, PoolStats};
 use orepass_sim::rig::{RigConfig, RigStats, Rubbish};
@@ -9,6 +12,7 @@ use orepass_stratum::firmware::Firmware;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
 use orepass_tests::log::Log;
+use orepass_tests::relay::{self, Way};
 use orepass_tests::site::Plan;
 use orepass_tests::wait::until;
 use wildmatch::WildMatch;
@@ -88,6 +92,40 @@ async fn a_rig_that_cuts_extranonce1_earns() {
 }
 
 /// A strict pool, and profiles that give the rigs of an agent or a worker a connection each.
+/// By its name, as with Goldshell's machines, and by what it calls before it subscribes, as in solo
+/// mode.
+#[tokio::test]
+async fn handyminer_is_served_as_it_needs_from_its_first_seat() {
+    for by_name in [true, false] {
+        let mut plan = whole_field(true);
+        plan.coin.extranonce2_size = 4;
+        let site = plan.start().await;
+        let others = site.farm(2, |number| site.rig(number));
+        site.all_in(&others).await;
+        let wire = relay::start(site.address.clone(), move |way, line| match way {
+            Way::Up if !by_name && line.contains("mining.subscribe") => {
+                let call = |method| {
+                    format!("{{\"id\":\"x\",\"method\":\"{method}\",\"params\":[\"a\",\"b\"]}}")
+                };
+                vec![call("mining.authorize_admin"), call("mining.add_user"), line]
+            }
+            Way::Down if line.contains("\"id\":\"x\"") => vec![],
+            _ => vec![line],
+        });
+        let wire = wire.await.to_string();
+        let agent = if by_name { "HandyMiner/0.0.5" } else { "" };
+        let rig = |_| RigConfig { agent: agent.into(), ..site.rig_with(99, AlwaysFour) };
+        let handyminer = Farm::start(1, &wire, Duration::ZERO, rig);
+        site.all_earn(&handyminer, 20).await;
+        site.all_earn(&others, 10).await;
+        let told = handyminer.close().await;
+        assert_eq!((told.rejected, told.disconnects), (0, 0), "by name: {by_name}");
+        let accounts = site.finish(others).await;
+        bad_submits(&accounts.pool).assert_none();
+        assert_eq!(accounts.pool.connections_total, 2);
+    }
+}
+
 fn profiled(agent: Option<&str>, worker: Option<&str>) -> Plan {
     let mut plan = whole_field(true);
     plan.coin.extranonce2_size = 4;

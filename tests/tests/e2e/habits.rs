@@ -18,6 +18,7 @@ use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::bad_submits;
 use orepass_tests::log::Log;
+use orepass_tests::relay::{self, Way};
 use orepass_tests::site::{EASY, Plan, Site};
 use orepass_tests::wait::until;
 
@@ -179,19 +180,42 @@ async fn a_difficulty_that_is_in_force_at_once_costs_one_refusal() {
 }
 
 async fn aion(coin: AionPool, difficulty: f64) -> (Site<Aion>, Farm) {
+    aion_as(coin, difficulty, "rig0").await
+}
+
+/// Its rig submits under this name, whatever it authorized as.
+async fn aion_as(coin: AionPool, difficulty: f64, name: &'static str) -> (Site<Aion>, Farm) {
     let pool = Pool::new(PoolConfig {
         coin: Arc::new(coin.clone()),
         ..PoolConfig::aion(coin.family, difficulty)
     });
     let at = pool.listen("127.0.0.1:0").await.unwrap().to_string();
     let site = Plan::deployed().start_between(pool, &at, Aion::default(), Tcp).await;
-    let farm = Farm::start(1, &site.address, Duration::ZERO, |number| RigConfig {
+    let wire = relay::start(site.address.clone(), move |way, line| {
+        let renamed = way == Way::Up && line.contains("mining.submit");
+        vec![if renamed { line.replace("rig0", name) } else { line }]
+    });
+    let wire = wire.await.to_string();
+    let farm = Farm::start(1, &wire, Duration::ZERO, |number| RigConfig {
         coin: Arc::new(AionRig::default()),
         worker: format!("rig{number}"),
         hashrate: 50.0,
         ..RigConfig::default()
     });
     (site, farm)
+}
+
+/// Aion's miners may name another worker in a submit than in their authorize.
+#[tokio::test]
+async fn an_aion_submit_that_names_another_worker_counts_for_its_rig() {
+    let (site, farm) = aion_as(AionPool::new(Family::Miningcore), 1.0, "somebody").await;
+    site.all_earn(&farm, 2).await;
+    let route = Arc::clone(&site.route);
+    let accounts = site.finish(farm).await;
+    bad_submits(&accounts.pool).assert_none();
+    assert_eq!(accounts.rigs.rejected, accounts.count(Verdict::SecondSolution));
+    let workers: Vec<_> = route.roster().workers().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(workers.iter().map(|name| &**name).collect::<Vec<_>>(), ["rig0"]);
 }
 
 /// The notify of a node-based server has its share target, and that of a Miningcore fork the

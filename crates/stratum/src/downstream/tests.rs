@@ -444,6 +444,16 @@ fn each_step_of_the_login_has_its_time() {
 
     let mut story = Story::new(DownstreamConfig::default());
     story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
+    story.rig.handle_wait(Wait::Lease);
+    story.events();
+    story.later(15);
+    story.rig.handle_timeout(story.now);
+    let parked = CloseReason::Parked(Duration::from_secs(15), Wait::Lease);
+    assert!(parked.to_string().starts_with("no lease came free"), "not that no pool was there");
+    assert_eq!(story.events(), [Event::Closed(parked)]);
+
+    let mut story = Story::new(DownstreamConfig::default());
+    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
     story.seat();
     story.later(60);
     story.rig.handle_timeout(story.now);
