@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use bytes::Buf;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
@@ -28,6 +29,8 @@ use crate::ticket::{Mail, Ticket, mailbox};
 
 use seating::{Place, Wait, seats_changed, shown};
 
+/// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
+const MAX_FORMER: usize = 4;
 /// How much is read at once.
 const READ_SIZE: usize = 1024;
 /// With more than this unwritten, nothing more is read from the rig or told to it.
@@ -63,7 +66,7 @@ pub async fn serve<D, R, W>(
         accounts: Accounts::new(peer.ip(), port),
         books: HeldBooks::default(),
         place: None,
-        former: None,
+        former: ArrayVec::new(),
         waiting: None,
         held: false,
         leave_at: None,
@@ -90,8 +93,9 @@ struct Served<D: Dialect> {
     /// The books of its workers.
     books: HeldBooks,
     place: Option<Place<D>>,
-    /// The channel that the rig sat on before, for shares of the jobs that it was told there.
-    former: Option<(Generation, Arc<Channel<D>>)>,
+    /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
+    /// the last one last.
+    former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
     waiting: Option<Wait<D>>,
     /// Lines have come that are not taken in yet.
     held: bool,
@@ -212,8 +216,8 @@ impl<D: Dialect> Served<D> {
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
-        let former = self.former.as_ref().map(|(generation, channel)| (*generation, channel));
-        let issuer = [present, former].into_iter().flatten().find(|(of, _)| *of == generation);
+        let former = self.former.iter().map(|(generation, channel)| (*generation, channel));
+        let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
         let pool = (channel.pool, self.route.pool(channel.pool));
         submission.account =

@@ -178,7 +178,10 @@ impl<D: Dialect> Served<D> {
             gone: false,
         };
         if let Some(former) = self.place.replace(place) {
-            self.former = Some((former.generation, former.channel));
+            if self.former.is_full() {
+                self.former.remove(0);
+            }
+            self.former.push((former.generation, former.channel));
         }
         self.waiting = None;
         self.leave_at = None;
