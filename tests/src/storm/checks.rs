@@ -56,11 +56,11 @@ impl ToldWorks {
         Self { scarce, ..Self::default() }
     }
 
-    /// Notes that a work was told to a rig; whether it was told so before to that same rig, which
-    /// may repeat itself then.
+    /// Notes that a work was told to a rig; whether it was told so before, so that the rig may repeat
+    /// what was sent then.
     ///
     /// # Errors
-    /// Another rig that it was told before.
+    /// Another rig that it was told before, where there were leases enough.
     pub(super) fn note(
         &mut self,
         pool: usize,
@@ -76,6 +76,9 @@ impl ToldWorks {
         match told.insert(extranonce1.clone(), rig) {
             None => Ok(false),
             Some(before) if before == rig => Ok(true),
+            // Where leases are scarce, the one that a rig has may have been another's when a work that
+            // comes back was told under it; it has that one's filter, and the pool sees nothing twice.
+            Some(_) if self.scarce => Ok(true),
             Some(other) => Err(other),
         }
     }
