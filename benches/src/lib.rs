@@ -3,6 +3,9 @@
 //! Nothing here has a socket; the sessions are driven as the proxy drives them, with a time that
 //! the benchmark makes up.
 
+#![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+pub mod load;
 pub mod played;
 pub mod vectors;
 pub mod way;
