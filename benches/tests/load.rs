@@ -68,7 +68,7 @@ async fn all_parties_agree_about_every_share_through_the_proxy() {
     let mut report = Report::new(&args());
     report.proxy.push(outcome);
     assert!(report.is_sound());
-    assert!(report.to_string().contains("4 in flight: CPU ms per 1,000 shares"), "{report}");
+    assert!(report.to_string().contains("4 in flight: CPU ms per 1,000 good shares"), "{report}");
     let figures = &report.to_json()["proxy"]["figures"];
     assert!(figures["memory.kib_per_rig_after_jobs"]["median"].is_f64(), "{figures}");
 }

@@ -8,6 +8,8 @@ use super::args::Args;
 
 /// Listeners, pipes, runtimes, the files of `/proc`.
 const OWN_FILES: u64 = 64;
+/// The most of the proxy's `max_channels`, of which one is left free.
+const MAX_CHANNELS: u32 = 1023;
 
 /// The rigs do not fit.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,15 @@ pub enum NoRoom {
     /// The limit is not told, or may not be raised to the hard one.
     #[error("the open-file limit cannot be raised: {0}")]
     Unknown(io::Error),
+    /// The proxy opens fewer pool connections to one pool.
+    #[error(
+        "{channels} pool connections are more than the proxy's {MAX_CHANNELS}: put more rigs on \
+         each with --rigs-per-channel"
+    )]
+    Channels {
+        /// What would be needed.
+        channels: u32,
+    },
     /// The hard limit is too low.
     #[error(
         "{rigs} rigs need an open-file limit of {needed}, the hard limit is {limit}: raise it \
@@ -45,6 +56,9 @@ pub fn make_room(args: &Args) -> Result<(), NoRoom> {
 /// The bench holds the rigs' ends and the pool's; the proxy has the same number of connections in
 /// the `room` that it leaves them.
 fn check(limit: u64, room: u64, args: &Args) -> Result<(), NoRoom> {
+    if args.channels() > MAX_CHANNELS {
+        return Err(NoRoom::Channels { channels: args.channels() });
+    }
     let per_channel = u64::from(args.rigs_per_channel);
     let connections = u64::from(args.rigs) + u64::from(args.channels());
     let room = room.min(limit.saturating_sub(OWN_FILES));

@@ -192,7 +192,11 @@ impl Field<'_> {
         let done = self.load(Load::InFlight(in_flight), until).await?;
         let (key, label) = (format!("in_flight_{in_flight}"), format!("{in_flight} in flight"));
         let rate = done.at_end as f64 / done.load_time.as_secs_f64();
-        figures.add(format!("{key}.shares_per_second"), format!("{label}: shares/s"), rate);
+        figures.add(
+            format!("{key}.shares_per_second"),
+            format!("{label}: accepted shares/s"),
+            rate,
+        );
         done.add_to(figures, &key, &label);
         Ok(())
     }
@@ -220,7 +224,7 @@ impl Field<'_> {
             }
         }
         let load_time = start.elapsed();
-        let at_end = self.herd.tally().answered() - before.answered();
+        let at_end = self.herd.tally().accepted - before.accepted;
         self.herd.load(Load::Idle).await?;
         let settled = Instant::now() + LAST_ANSWERS;
         // What is sent at the last moment is counted first.
@@ -237,7 +241,7 @@ impl Field<'_> {
             at_end,
             used,
             sent: after.sent - before.sent,
-            answered: after.answered() - before.answered(),
+            accepted: after.accepted - before.accepted,
             refused: after.refused - before.refused,
             held: after.held - before.held,
         })
@@ -295,28 +299,29 @@ impl Field<'_> {
 /// What a load came to.
 struct Done {
     load_time: Duration,
-    /// Shares that were answered when the load was over.
+    /// Shares that were accepted when the load was over.
     at_end: u64,
     /// From the first share to the last answer.
     used: Used,
     sent: u64,
-    answered: u64,
+    accepted: u64,
     refused: u64,
     held: u64,
 }
 
 impl Done {
     fn add_to(&self, figures: &mut Figures, key: &str, label: &str) {
-        let cpu = self.used.nanos as f64 / 1e3 / self.answered.max(1) as f64;
+        let cpu = self.used.nanos as f64 / 1e3 / self.accepted.max(1) as f64;
         figures.add(
             format!("{key}.cpu_ms_per_1000_shares"),
-            format!("{label}: CPU ms per 1,000 shares"),
+            format!("{label}: CPU ms per 1,000 good shares"),
             cpu,
         );
+        let unanswered = self.sent.saturating_sub(self.accepted + self.refused);
         let counts = [
-            ("shares", "shares", self.sent),
+            ("shares", "shares sent", self.sent),
             ("refused", "good shares refused", self.refused),
-            ("unanswered", "shares without an answer", self.sent - self.answered),
+            ("unanswered", "shares without an answer", unanswered),
             ("held", "turns left out", self.held),
         ];
         for (name, text, count) in counts {

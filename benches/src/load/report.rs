@@ -1,6 +1,7 @@
 //! What came out, for people and for machines.
 
 use std::fmt::{self, Display, Formatter};
+use std::iter;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +13,9 @@ use super::spread::Spread;
 
 /// So many remarks are shown of each party.
 const REMARKS: usize = 10;
+/// What the rest of the machine did, of which the table has the worst only.
+const OTHERS: &str = ".others";
+const SELDOM: [&str; 2] = [".unanswered", ".held"];
 
 /// All runs of a bench.
 #[derive(Debug)]
@@ -106,7 +110,8 @@ impl Display for Report {
             args.rigs, args.dialect, args.runs
         )?;
         writeln!(f, "{:44} {:>26} {:>26} {:>18}", "", "proxy", "floor", "ratio")?;
-        for row in self.rows() {
+        let rows = self.rows();
+        for row in rows.iter().filter(|row| row.is_shown()) {
             let cell = |spread: &Option<Spread>| spread.as_ref().map_or_else(String::new, shown);
             writeln!(
                 f,
@@ -117,6 +122,10 @@ impl Display for Report {
                 cell(&row.ratio)
             )?;
         }
+        let others = rows.iter().filter(|row| row.key.ends_with(OTHERS));
+        let others = others.flat_map(|row| iter::once(&row.proxy).chain(&row.floor));
+        let most = others.map(Spread::max).fold(0.0, f64::max);
+        writeln!(f, "\nprocessors busy with something else, at most: {}", rounded(most))?;
         for (party, outcomes) in [("proxy", &self.proxy), ("floor", &self.floor)] {
             let Some(sum) = sum(outcomes) else { continue };
             writeln!(
@@ -139,10 +148,18 @@ impl Display for Report {
     }
 }
 
+impl Row {
+    /// Whether it is worth a line: what seldom happens is, once it happens.
+    fn is_shown(&self) -> bool {
+        let happens = self.proxy.max() > 0.0 || self.floor.as_ref().is_some_and(|f| f.max() > 0.0);
+        let seldom = SELDOM.iter().any(|name| self.key.ends_with(name));
+        !self.key.ends_with(OTHERS) && (happens || !seldom)
+    }
+}
+
 fn is_count(key: &str) -> bool {
-    ["shares", "refused", "unanswered", "held", "others"]
-        .iter()
-        .any(|name| key.rsplit_once('.').is_some_and(|(_, last)| last == *name))
+    let counts = [".shares", ".refused", OTHERS];
+    counts.iter().chain(&SELDOM).any(|name| key.ends_with(name))
 }
 
 /// A figure over all runs of a party, if all have it.

@@ -286,7 +286,7 @@ impl Part {
         }
         if answered && let Load::InFlight(count) = self.load.get() {
             // Those of a former load may still be in flight.
-            while rig.in_flight < count {
+            for _ in rig.in_flight..count {
                 one.wire.write(|out| tally.sent += u64::from(rig.submit(&self.roll, out)));
             }
         }
@@ -300,7 +300,8 @@ impl Part {
         for one in self.rigs.borrow().iter() {
             let mut rig = one.rig.borrow_mut();
             rig.in_flight = 0;
-            while rig.is_ready() && rig.in_flight < count {
+            let count = if rig.is_ready() { count } else { 0 };
+            for _ in 0..count {
                 let mut made = false;
                 one.wire.write(|out| made = rig.submit(&self.roll, out));
                 lock(&self.tally).sent += u64::from(made);
