@@ -92,6 +92,17 @@ impl Habit {
         }
     }
 
+    /// The [word](Self::word) for an answer, with what the dialect calls its
+    /// [scales](crate::dialect::Dialect::SCALES).
+    #[must_use]
+    pub const fn word_among(self, answer: Answer, scales: [&'static str; 2]) -> &'static str {
+        match (self, answer) {
+            (Self::DifficultyScale, Answer::Usual) => scales[0],
+            (Self::DifficultyScale, Answer::Other) => scales[1],
+            _ => self.word(answer),
+        }
+    }
+
     /// The answer of a [word](Self::word).
     #[must_use]
     pub fn of_word(self, word: &str) -> Option<Answer> {

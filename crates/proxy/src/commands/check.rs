@@ -131,11 +131,7 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_habits(pool: &Pool, found: &Found, memory: &RouteMemory) {
     let now = unix_seconds();
-    let word = |habit: Habit, answer| match (habit, answer) {
-        (Habit::DifficultyScale, Answer::Usual) => found.scales[0],
-        (Habit::DifficultyScale, Answer::Other) => found.scales[1],
-        _ => habit.word(answer),
-    };
+    let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();
     for habit in Habit::ALL {
         if let Some(answer) = found.configured.get(habit) {

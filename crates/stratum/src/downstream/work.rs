@@ -17,7 +17,7 @@ use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
 use crate::rpc::{self, Id};
 use crate::seen::Seen;
-use crate::space::{Permission, Prefix, WorkNumber};
+use crate::space::{Lease, Permission, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
 
@@ -246,21 +246,23 @@ impl<D: Dialect> Bench<D> {
 
     /// Makes room to remember a share of a job.
     pub(super) fn make_room(&mut self, found: Found) {
-        let told = &self.told[found.at];
-        let former = self.former.as_mut().map(|former| &mut former.sitting);
-        let mut places = self.seat.as_mut().into_iter().chain(former);
-        if let Some(sitting) = places.find(|sitting| sitting.is_of(told)) {
-            sitting.seat.lease.make_room();
+        if let Some(lease) = self.lease_mut(found) {
+            lease.make_room();
         }
     }
 
     /// The filter of a job, to remember a share.
     pub(super) fn seen_mut(&mut self, found: Found) -> Option<&mut Seen> {
+        let work = self.told[found.at].work();
+        self.lease_mut(found)?.filters_mut().of_mut(work)
+    }
+
+    /// The lease under which a job was told; none where the rig has left it too long ago.
+    fn lease_mut(&mut self, found: Found) -> Option<&mut Lease> {
         let told = &self.told[found.at];
         let former = self.former.as_mut().map(|former| &mut former.sitting);
-        let places = self.seat.as_mut().into_iter().chain(former);
-        let sitting = places.into_iter().find(|sitting| sitting.is_of(told))?;
-        sitting.seat.lease.filters_mut().of_mut(told.work())
+        let mut places = self.seat.as_mut().into_iter().chain(former);
+        places.find(|sitting| sitting.is_of(told)).map(|sitting| &mut sitting.seat.lease)
     }
 
     /// The newest work that the rig could know at the place that it has left last.

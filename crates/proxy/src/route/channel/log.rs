@@ -266,11 +266,7 @@ impl Log {
     fn learnt(&self, learnt: Learnt, why: &str) {
         let Self { route, pool, channel, .. } = self;
         let Learnt { habit, answer } = learnt;
-        let value = match (habit, answer) {
-            (Habit::DifficultyScale, Answer::Usual) => self.scales[0],
-            (Habit::DifficultyScale, Answer::Other) => self.scales[1],
-            _ => habit.word(answer),
-        };
+        let value = habit.word_among(answer, self.scales);
         let means = match (habit, answer) {
             (Habit::Names, Answer::Usual) => "it takes workers under names of their own",
             (Habit::Names, Answer::Other) => {

@@ -87,8 +87,8 @@ fn a_block_of_the_former_extranonce_goes_out() {
     assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
 }
 
-#[test]
-fn a_block_found_under_the_former_division_goes_out() {
+/// A session whose ground is divided anew, and the work before that.
+fn divided_anew() -> (Story, Arc<JobFrames<Coin>>) {
     let mut story = Story::with(Coin { asks_split: true, ..Coin::default() });
     story.log_in(GIVEN);
     story.notify("j1", "p1", "w1");
@@ -96,19 +96,19 @@ fn a_block_found_under_the_former_division_goes_out() {
     story.pool.habits.learn(Habit::Split, Answer::Other);
     story.notify("j2", "p1", "w2");
     story.told();
+    (story, work)
+}
+
+#[test]
+fn a_block_found_under_the_former_division_goes_out() {
+    let (mut story, work) = divided_anew();
     let heard = story.submit_block(1, &work);
     assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
 }
 
 #[test]
 fn a_share_found_under_the_former_division_goes_out() {
-    let mut story = Story::with(Coin { asks_split: true, ..Coin::default() });
-    story.log_in(GIVEN);
-    story.notify("j1", "p1", "w1");
-    let work = story.work().unwrap();
-    story.pool.habits.learn(Habit::Split, Answer::Other);
-    story.notify("j2", "p1", "w2");
-    story.told();
+    let (mut story, work) = divided_anew();
     let heard = story.submit_for(1, &work, GOOD);
     assert_eq!(job_of(&heard), "j1", "{:?}", story.told());
 }
