@@ -39,20 +39,18 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod drive;
 pub mod fold;
 pub mod limits;
 pub mod memory;
 pub mod net;
+pub mod pool;
 pub mod probe;
 pub mod registry;
-mod rig_log;
-pub mod roster;
+pub mod rig;
 pub mod route;
 pub mod running;
 pub mod shutdown;
 pub mod telemetry;
-pub mod ticket;
 
 use std::process::ExitCode;
 

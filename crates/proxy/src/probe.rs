@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::config::{OptionError, Pool, Route};
-use crate::drive::upstream::{End, Signals, pump};
 use crate::net::connect::{Connection, Connector, Tcp};
+use crate::pool::AGENT;
+use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
-use crate::route::channel::AGENT;
-use crate::ticket::Ticket;
+use crate::route::channel::Signals;
+use crate::route::ticket::Ticket;
 
 /// What was found out about a pool.
 #[derive(Debug, Clone)]

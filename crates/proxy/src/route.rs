@@ -3,10 +3,9 @@
 pub mod channel;
 mod director;
 mod known;
-mod listener;
-mod reconnect;
 mod seats;
 mod summary;
+pub mod ticket;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,14 +33,15 @@ use crate::limits::Door;
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
-use crate::roster::Roster;
+use crate::pool::log::Said;
+use crate::rig::listener;
+use crate::rig::roster::Roster;
 use channel::Channel;
-use channel::log::Said;
 use seats::Pacer;
 
+pub use crate::rig::listener::Full;
 pub use known::Profile;
 pub(crate) use known::{Needs, Rig};
-pub use listener::Full;
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
 use known::Known;
@@ -172,12 +172,12 @@ pub struct Route<D: Dialect> {
     pub(crate) junk: JunkLog,
     pub(crate) closing: Pacer,
     /// The way in for this route's rigs.
-    door: Arc<Door>,
+    pub(crate) door: Arc<Door>,
     pub(crate) known: Known,
     /// What the log says of each pool, in the order of the pools.
-    said: Vec<Arc<Said>>,
+    pub(crate) said: Vec<Arc<Said>>,
     /// What all connections to one pool share, in the order of the pools.
-    shared: Vec<PoolShared>,
+    pub(crate) shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
     assignment: Mutex<Assignment>,
     /// Counts decisions about pools, after which a rig may belong elsewhere.
@@ -201,7 +201,7 @@ pub struct Route<D: Dialect> {
     ending: CancellationToken,
     /// Told that even the last words have had their time.
     closing_now: CancellationToken,
-    sessions: TaskTracker,
+    pub(crate) sessions: TaskTracker,
     /// Shares on their way to a pool or back, whether or not a rig waits for them.
     shares: TaskTracker,
     tasks: TaskTracker,

@@ -16,7 +16,7 @@ use crate::limits::Door;
 use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
-use crate::roster::Roster;
+use crate::rig::roster::Roster;
 use crate::route::{PoolConfig, Profile, Route, RouteConfig};
 
 /// What can be asked of a route without knowing its dialect.

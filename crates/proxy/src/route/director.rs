@@ -11,8 +11,7 @@ use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
 use super::{PoolConfig, Route};
-use crate::clock::now;
-use crate::drive::downstream::sleep_until;
+use crate::clock::{now, sleep_until};
 
 /// How often unused connections are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

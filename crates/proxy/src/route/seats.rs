@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::Route;
 use super::channel::Channel;
 use crate::clock::now;
-use crate::roster::Rig;
+use crate::rig::roster::Rig;
 
 /// The most connections that are being opened at once.
 const MAX_OPENING: usize = 8;
@@ -228,7 +228,7 @@ impl<D: Dialect> Route<D> {
         self.channels().push(channel);
     }
 
-    pub(super) fn channels(&self) -> MutexGuard<'_, Vec<Arc<Channel<D>>>> {
+    pub(crate) fn channels(&self) -> MutexGuard<'_, Vec<Arc<Channel<D>>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

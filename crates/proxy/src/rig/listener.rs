@@ -12,12 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use super::{Route, RouteConfig};
+use super::task::serve;
 use crate::clock::now;
-use crate::drive::downstream::serve;
 use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
+use crate::route::{Route, RouteConfig};
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -48,7 +48,7 @@ pub enum Full {
 }
 
 /// How many rigs a route with this config takes.
-pub(super) const fn door(config: &RouteConfig) -> Door {
+pub(crate) const fn door(config: &RouteConfig) -> Door {
     let seats = config.max_channels.saturating_mul(config.max_rigs_per_channel);
     Door::new(seats.saturating_add(SPARE_SESSIONS))
 }
@@ -89,7 +89,7 @@ impl<D: Dialect> Route<D> {
 }
 
 /// Takes connections until the route stops.
-pub(super) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
+pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
     let port = listener.local_addr().map_or(0, |address| address.port());
     let (mut full, mut failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
     loop {

@@ -1,8 +1,5 @@
 //! Pumps a session with a rig.
 
-mod regular;
-mod seating;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,15 +16,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tracing::trace;
 
-use super::accounts::Accounts;
-use crate::clock::now;
-use crate::rig_log::RigLog;
-use crate::roster::{Entry, HeldBooks};
+use super::account::Accounts;
+use super::log::RigLog;
+use super::roster::{Entry, HeldBooks};
+use super::seat::{Place, Wait, seats_changed, shown};
+use crate::clock::{now, sleep_until};
 use crate::route::channel::Channel;
+use crate::route::ticket::{Mail, Ticket, mailbox};
 use crate::route::{DRAIN_FOR, Needs, Route};
-use crate::ticket::{Mail, Ticket, mailbox};
-
-use seating::{Place, Wait, seats_changed, shown};
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
@@ -86,29 +82,29 @@ pub async fn serve<D, R, W>(
     served.log.down(&served.route, &reason);
 }
 
-struct Served<D: Dialect> {
-    session: Downstream<D>,
-    log: RigLog,
-    accounts: Accounts,
+pub(super) struct Served<D: Dialect> {
+    pub(super) session: Downstream<D>,
+    pub(super) log: RigLog,
+    pub(super) accounts: Accounts,
     /// The books of its workers.
-    books: HeldBooks,
-    place: Option<Place<D>>,
+    pub(super) books: HeldBooks,
+    pub(super) place: Option<Place<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
     /// the last one last.
-    former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
-    waiting: Option<Wait<D>>,
+    pub(super) former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
+    pub(super) waiting: Option<Wait<D>>,
     /// Lines have come that are not taken in yet.
-    held: bool,
+    pub(super) held: bool,
     /// When the rig is closed, since it belongs elsewhere and cannot be told so.
-    leave_at: Option<Instant>,
-    plan: watch::Receiver<u64>,
+    pub(super) leave_at: Option<Instant>,
+    pub(super) plan: watch::Receiver<u64>,
     /// What is known of the rig's firmware.
-    needs: Needs,
+    pub(super) needs: Needs,
     /// The lease that it had when it was here before.
-    slot: Option<u64>,
-    mailbox: mpsc::Sender<Mail>,
-    entry: Entry,
-    route: Arc<Route<D>>,
+    pub(super) slot: Option<u64>,
+    pub(super) mailbox: mpsc::Sender<Mail>,
+    pub(super) entry: Entry,
+    pub(super) route: Arc<Route<D>>,
 }
 
 impl<D: Dialect> Served<D> {
@@ -336,13 +332,5 @@ impl<D: Dialect> Served<D> {
 impl<D: Dialect> Drop for Served<D> {
     fn drop(&mut self) {
         self.route.forget(self.entry.rig());
-    }
-}
-
-/// Sleeps until an instant, or for ever without one.
-pub(crate) async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -9,8 +9,8 @@ use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::rig_log::Candidate;
-use crate::roster::Rig;
+use crate::rig::log::Candidate;
+use crate::rig::roster::Rig;
 
 /// A verdict on its way to the session whose share it judges.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::roster::Roster;
+    use crate::rig::roster::Roster;
 
     fn rig() -> Arc<Rig> {
         let entry = Arc::new(Roster::default()).enter("10.0.0.1:5".parse().unwrap());

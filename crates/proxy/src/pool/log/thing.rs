@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 
 use orepass_stratum::upstream::{DownReason, Notice};
 
-use crate::drive::upstream::End;
+use crate::pool::pump::End;
 
 /// One thing that may be said of a pool. There are few of each kind, whatever a pool sends: what
 /// it says in its own words is no part of it.

@@ -10,9 +10,9 @@ use orepass_stratum::firmware::Firmware;
 use orepass_stratum::kinds::Merit;
 use orepass_stratum::target::Difficulty;
 
-use super::Served;
+use super::roster::Identity;
+use super::task::Served;
 use crate::clock::now;
-use crate::roster::Identity;
 use crate::route::{Needs, Rig};
 
 impl<D: Dialect> Served<D> {

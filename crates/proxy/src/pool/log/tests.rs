@@ -80,7 +80,7 @@ fn a_flood_from_a_broken_pool_is_a_line_of_each_kind() {
         log.notice(&Notice::Overlong { cap: 9 });
         log.notice(&Notice::Message(format!("hello {number}")));
         log.redirected(&"stratum+tcp://a.example:1".parse().unwrap());
-        log.elsewhere(Some("b.example"), None, Refused::Foreign);
+        log.elsewhere(Some("b.example"), None, RedirectRefused::Foreign);
     };
     let lines = json_lines(|| (0..100).for_each(flood));
     let messages = lines.iter().filter(|line| line["event"] == "pool.message").count();
@@ -133,7 +133,7 @@ fn no_line_has_a_field_of_the_name_of_tracings_own() {
         lost(&log, &End::Down(DownReason::BadLines));
         log.redirected(&url);
         log.went_back(&url, &url);
-        log.elsewhere(Some("b"), Some(1), Refused::Port);
+        log.elsewhere(Some("b"), Some(1), RedirectRefused::Port);
     });
     assert_eq!(lines.len(), notices.len() + 1 + 5, "and a remark on the split");
     let told = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap();
@@ -142,5 +142,5 @@ fn no_line_has_a_field_of_the_name_of_tracings_own() {
     assert_eq!(told("pool.target")["share_target"], Target::MAX.to_string());
     let scale = lines.iter().find(|line| line["value"] == "hstratum").unwrap();
     assert!(message(scale).contains("`difficulty_scale = \"hstratum\"`"), "{scale}");
-    assert_eq!(told("pool.target")["target"], "orepass::route::channel::log");
+    assert_eq!(told("pool.target")["target"], "orepass::pool::log");
 }

@@ -18,12 +18,12 @@ use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{BRAKE_FOR, Notice};
 use tracing::{error, info, warn};
 
-use super::super::Route;
-use super::super::reconnect::Refused;
+use super::address::RedirectRefused;
+use super::pump::End;
 use crate::clock::now;
 use crate::config::PoolUrl;
-use crate::drive::upstream::End;
 use crate::fold::{Folds, nonzero};
+use crate::route::Route;
 
 use thing::Thing;
 
@@ -36,7 +36,7 @@ const NO_WAIT: Duration = Duration::from_millis(100);
 
 /// What was said of one pool lately, by all connections to it.
 #[derive(Debug)]
-pub(in crate::route) struct Said(Mutex<Folds<Thing>>);
+pub(crate) struct Said(Mutex<Folds<Thing>>);
 
 impl Said {
     /// Whether it may be said now, and how often it was not since it was said last.
@@ -53,12 +53,12 @@ impl Default for Said {
 }
 
 /// The operator's view of a channel.
-pub(super) struct Log {
+pub(crate) struct Log {
     route: String,
     pool: String,
-    pub(super) channel: u64,
+    pub(crate) channel: u64,
     /// Where the present connection leads; `None` before the first.
-    pub(super) address: Option<SocketAddr>,
+    pub(crate) address: Option<SocketAddr>,
     /// The dialect's words for its scales of difficulties.
     scales: [&'static str; 2],
     said: Arc<Said>,
@@ -66,20 +66,20 @@ pub(super) struct Log {
 
 /// How a connection ended, as far as the log tells it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lost<'a> {
+pub(crate) struct Lost<'a> {
     /// Why.
-    pub(super) end: &'a End,
+    pub(crate) end: &'a End,
     /// Whether it took shares.
-    pub(super) was_live: bool,
+    pub(crate) was_live: bool,
     /// Whether others to the same pool do.
-    pub(super) others_live: bool,
+    pub(crate) others_live: bool,
     /// When it is tried again.
-    pub(super) wait: Duration,
+    pub(crate) wait: Duration,
 }
 
 impl Log {
     /// The log of the route's connection of this number.
-    pub(super) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
+    pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
         Self {
             route: route.config.name.clone(),
             pool: route.pool(pool).name.clone(),
@@ -91,7 +91,7 @@ impl Log {
     }
 
     /// The connection ended, or was never made.
-    pub(super) fn lost(&self, lost: Lost<'_>) {
+    pub(crate) fn lost(&self, lost: Lost<'_>) {
         let Lost { end, was_live, others_live, wait } = lost;
         let Some(more) = self.said.say(Thing::down(end, was_live)) else { return };
         let Self { route, pool, channel, .. } = self;
@@ -130,7 +130,12 @@ impl Log {
     }
 
     /// The pool wants us on a server that is not followed to.
-    pub(super) fn elsewhere(&self, host: Option<&str>, port: Option<u16>, refused: Refused) {
+    pub(crate) fn elsewhere(
+        &self,
+        host: Option<&str>,
+        port: Option<u16>,
+        refused: RedirectRefused,
+    ) {
         let Some(more) = self.said.say(Thing::Pool("pool.reconnect_refused")) else { return };
         let Self { route, pool, channel, .. } = self;
         let (host, more_since_last) = (host.map(shown), nonzero(more));
@@ -147,7 +152,7 @@ impl Log {
     }
 
     /// The pool sent us to another place, and we go there.
-    pub(super) fn redirected(&self, to: &PoolUrl) {
+    pub(crate) fn redirected(&self, to: &PoolUrl) {
         let Some(more) = self.said.say(Thing::Pool("pool.redirected")) else { return };
         let Self { route, pool, channel, .. } = self;
         info!(
@@ -161,7 +166,7 @@ impl Log {
     }
 
     /// The place where the pool sent us is of no use.
-    pub(super) fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
+    pub(crate) fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
         let Some(more) = self.said.say(Thing::Pool("pool.redirected back")) else { return };
         let Self { route, pool, channel, .. } = self;
         warn!(
@@ -175,7 +180,7 @@ impl Log {
     }
 
     /// Something that the session noticed.
-    pub(super) fn notice(&self, notice: &Notice) {
+    pub(crate) fn notice(&self, notice: &Notice) {
         let more_since_last = match Thing::noticed(notice, self.channel) {
             None => None,
             Some(thing) => match self.said.say(thing) {

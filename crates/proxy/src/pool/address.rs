@@ -20,7 +20,7 @@ const MAX_LABEL: usize = 63;
 
 /// Why a redirect is not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum Refused {
+pub(crate) enum RedirectRefused {
     /// The host is no name and no address.
     #[error("that is no host")]
     Host,
@@ -40,40 +40,40 @@ pub(super) enum Refused {
 
 /// Where a channel connects to.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct PoolAddress {
     configured: PoolUrl,
     /// Where the pool sent us.
     redirected: Option<PoolUrl>,
     followed: Option<Instant>,
 }
 
-impl Place {
-    pub(super) const fn new(configured: PoolUrl) -> Self {
+impl PoolAddress {
+    pub(crate) const fn new(configured: PoolUrl) -> Self {
         Self { configured, redirected: None, followed: None }
     }
 
     /// Where to connect.
-    pub(super) fn url(&self) -> &PoolUrl {
+    pub(crate) fn url(&self) -> &PoolUrl {
         self.redirected.as_ref().unwrap_or(&self.configured)
     }
 
     /// Takes in a redirect; `true` when there is another place to connect to from now on, `false`
     /// when it is the present one. An
     /// absent host or port is the present one.
-    pub(super) fn follow<'a>(
+    pub(crate) fn follow<'a>(
         &mut self,
         host: Option<&str>,
         port: Option<u16>,
         pools: impl Iterator<Item = &'a PoolUrl>,
         now: Instant,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, RedirectRefused> {
         let url = destination(&self.configured, self.url(), host, port, pools)?;
         if url == *self.url() {
             return Ok(false);
         }
         let recent = |at: Instant| now.saturating_duration_since(at) < FOLLOW_EVERY;
         if self.followed.is_some_and(recent) {
-            return Err(Refused::TooSoon);
+            return Err(RedirectRefused::TooSoon);
         }
         self.followed = Some(now);
         self.redirected = Some(url).filter(|url| *url != self.configured);
@@ -82,7 +82,7 @@ impl Place {
 
     /// Nobody serves us here: back to the configured place. Gives the one that is left, if the pool
     /// sent us there.
-    pub(super) const fn go_back(&mut self) -> Option<PoolUrl> {
+    pub(crate) const fn go_back(&mut self) -> Option<PoolUrl> {
         self.redirected.take()
     }
 }
@@ -94,16 +94,16 @@ fn destination<'a>(
     host: Option<&str>,
     port: Option<u16>,
     mut pools: impl Iterator<Item = &'a PoolUrl>,
-) -> Result<PoolUrl, Refused> {
-    let host = Host::read(host.unwrap_or_else(|| present.host())).ok_or(Refused::Host)?;
+) -> Result<PoolUrl, RedirectRefused> {
+    let host = Host::read(host.unwrap_or_else(|| present.host())).ok_or(RedirectRefused::Host)?;
     let port = port.unwrap_or_else(|| present.port());
     if port == 0 {
-        return Err(Refused::Port);
+        return Err(RedirectRefused::Port);
     }
     let of = |url: &PoolUrl| Host::read(url.host());
     let at_home = of(configured).is_some_and(|home| host.belongs_to(&home));
     if !at_home && !pools.any(|pool| pool.port() == port && of(pool).as_ref() == Some(&host)) {
-        return Err(Refused::Foreign);
+        return Err(RedirectRefused::Foreign);
     }
     // A place that is configured keeps the form that it was written in.
     let known = [configured, present]
@@ -154,13 +154,13 @@ impl Host {
             }
     }
 
-    fn at(&self, port: u16) -> Result<PoolUrl, Refused> {
+    fn at(&self, port: u16) -> Result<PoolUrl, RedirectRefused> {
         let authority = match self {
             Self::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
             Self::Address(IpAddr::V4(address)) => format!("{address}:{port}"),
             Self::Name(name) => format!("{name}:{port}"),
         };
-        format!("stratum+tcp://{authority}").parse().map_err(|_| Refused::Host)
+        format!("stratum+tcp://{authority}").parse().map_err(|_| RedirectRefused::Host)
     }
 }
 
@@ -173,17 +173,17 @@ mod tests {
     }
 
     /// The configured place, the redirect's host and port, and where it leads.
-    type Case<'a> = (&'a str, Option<&'a str>, Option<u16>, Result<&'a str, Refused>);
+    type Case<'a> = (&'a str, Option<&'a str>, Option<u16>, Result<&'a str, RedirectRefused>);
 
     /// Where a channel that is configured to, and is at, `home` goes.
-    fn sent(home: &str, host: Option<&str>, port: Option<u16>) -> Result<String, Refused> {
+    fn sent(home: &str, host: Option<&str>, port: Option<u16>) -> Result<String, RedirectRefused> {
         let (home, pools) = (url(home), [url("backup.example:4000"), url("192.0.2.7:4001")]);
         destination(&home, &home, host, port, pools.iter()).map(|url| url.authority())
     }
 
     #[test]
     fn only_the_operators_own_places_are_followed() {
-        use Refused::{Foreign, Host, Port};
+        use RedirectRefused::{Foreign, Host, Port};
         const HOME: &str = "pool.co.uk:3008";
         let long = format!("{}pool.co.uk", "a.".repeat(122));
         let cases: [Case<'_>; 41] = [
@@ -246,7 +246,7 @@ mod tests {
         let now = Instant::now();
         let later = |seconds| now + Duration::from_secs(seconds);
         let pools = [url("backup.example:4000")];
-        let mut place = Place::new(url("pool.example.com:3008"));
+        let mut place = PoolAddress::new(url("pool.example.com:3008"));
         assert_eq!(place.follow(None, None, pools.iter(), now), Ok(false));
         assert_eq!(place.follow(Some("eu.example.com"), None, pools.iter(), now), Ok(true));
         assert_eq!(place.url().authority(), "eu.example.com:3008");
@@ -256,7 +256,7 @@ mod tests {
         let backup = Some("backup.example");
         assert_eq!(place.follow(backup, Some(4000), pools.iter(), later(20)), Ok(true));
         let sub = Some("sub.backup.example");
-        assert_eq!(place.follow(sub, None, pools.iter(), later(30)), Err(Refused::Foreign));
+        assert_eq!(place.follow(sub, None, pools.iter(), later(30)), Err(RedirectRefused::Foreign));
         assert_eq!(place.go_back(), Some(url("backup.example:4000")));
         assert_eq!(place.url().authority(), "pool.example.com:3008");
         assert_eq!(place.go_back(), None);
@@ -265,13 +265,13 @@ mod tests {
     #[test]
     fn two_servers_cannot_toss_us_about() {
         let now = Instant::now();
-        let mut place = Place::new(url("a.example.com:3008"));
+        let mut place = PoolAddress::new(url("a.example.com:3008"));
         let mut follow = |host, at| {
             let at = now + Duration::from_millis(at);
             place.follow(Some(host), None, std::iter::empty(), at)
         };
         assert_eq!(follow("b.example.com", 0), Ok(true));
-        assert_eq!(follow("a.example.com", 9_999), Err(Refused::TooSoon));
+        assert_eq!(follow("a.example.com", 9_999), Err(RedirectRefused::TooSoon));
         assert_eq!(follow("b.example.com", 9_999), Ok(false), "that is where we are");
         assert_eq!(follow("a.example.com", 10_000), Ok(true));
         assert_eq!(place.go_back(), None);

@@ -10,15 +10,15 @@ use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use tokio::sync::watch;
 
 use super::log::Log;
-use crate::drive::upstream::End;
+use super::pump::End;
 use crate::route::Route;
-use crate::ticket::Ticket;
+use crate::route::ticket::Ticket;
 
 /// Where a connection's events go: to its rigs, to the choice of pools, to the books and the log.
-pub(super) struct Outlet<D: Dialect> {
-    pub(super) route: Arc<Route<D>>,
-    pub(super) link: Link,
-    pub(super) log: Log,
+pub(crate) struct Outlet<D: Dialect> {
+    pub(crate) route: Arc<Route<D>>,
+    pub(crate) link: Link,
+    pub(crate) log: Log,
     view: watch::Sender<ChannelView<D>>,
     /// The present connection has been reported as one that serves.
     serves: bool,
@@ -27,7 +27,7 @@ pub(super) struct Outlet<D: Dialect> {
 }
 
 impl<D: Dialect> Outlet<D> {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         route: Arc<Route<D>>,
         link: Link,
         log: Log,
@@ -36,7 +36,7 @@ impl<D: Dialect> Outlet<D> {
         Self { route, link, log, view, serves: false, taken: 0 }
     }
 
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         upstream: &Upstream<D, Ticket>,
         event: UpstreamEvent<Ticket>,
@@ -73,7 +73,7 @@ impl<D: Dialect> Outlet<D> {
 
     /// Tells the choice of pools what a connection's end means, and has those that are left asked
     /// whether they live. Gives how many shares the pool took.
-    pub(super) fn ended(&mut self, end: &End, was_serving: bool) -> u32 {
+    pub(crate) fn ended(&mut self, end: &End, was_serving: bool) -> u32 {
         self.serves = false;
         let link = self.link;
         let sent_away = matches!(end, End::Reconnect(_) | End::SameExtranonce);
@@ -109,7 +109,7 @@ impl<D: Dialect> Outlet<D> {
     }
 
     /// Whether other connections to the same pool take shares.
-    pub(super) fn others_live(&self) -> bool {
+    pub(crate) fn others_live(&self) -> bool {
         let channels = self.route.channels();
         let mut others = channels.iter().filter(|other| other.number != self.link.number);
         others.any(|other| other.pool == self.link.pool && other.is_live())

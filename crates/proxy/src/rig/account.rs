@@ -8,8 +8,8 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Downstream;
 use orepass_stratum::pools::PoolIndex;
 
+use super::log::RigLog;
 use crate::config::{Rendered, RigFacts};
-use crate::rig_log::RigLog;
 use crate::route::PoolConfig;
 
 /// The accounts of one rig's workers, each made with its first share for a pool. There are as many

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -13,14 +12,14 @@ use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
-use super::downstream::sleep_until;
-use crate::clock::now;
+use crate::clock::{now, sleep_until};
 use crate::net::connect::ConnectError;
-use crate::ticket::Ticket;
+use crate::route::channel::Signals;
+use crate::route::ticket::Ticket;
 
 /// How much is read at once.
 const READ_SIZE: usize = 16 * 1024;
@@ -69,24 +68,6 @@ impl End {
             Self::NotStratum(_) => Fault::Operator,
             Self::Stopped => Fault::Us,
             _ => Fault::Pool,
-        }
-    }
-}
-
-/// What other connections to the same pool tell one.
-#[derive(Debug, Default)]
-pub struct Signals {
-    /// One has failed: the pool is to be asked whether it lives.
-    pub doubt: Notify,
-    /// One that many rigs share was given this one's extranonce1, and is to have it.
-    pub give_way: Notify,
-}
-
-impl Signals {
-    /// Forgets what was meant for a connection that has ended.
-    pub fn forget(&self) {
-        for signal in [&self.doubt, &self.give_way] {
-            pin!(signal.notified()).enable();
         }
     }
 }
@@ -160,19 +141,4 @@ fn take_lines<D: Dialect>(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_signal_for_a_connection_that_has_ended_is_not_for_the_next() {
-        let signals = Signals::default();
-        signals.doubt.notify_one();
-        signals.forget();
-        assert!(!pin!(signals.doubt.notified()).enable());
-        signals.doubt.notify_one();
-        signals.doubt.notified().await;
-    }
 }

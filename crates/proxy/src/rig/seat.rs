@@ -11,7 +11,7 @@ use orepass_stratum::pools::{Gate, PoolIndex};
 use orepass_stratum::space::Wish as LeaseWish;
 use tokio::sync::watch;
 
-use super::Served;
+use super::task::Served;
 use crate::clock::now;
 use crate::route::channel::Channel;
 use crate::route::{SeatAnswer, Waiting, Wish};

@@ -1,0 +1,11 @@
+//! A pool as one of its connections knows it: the task that keeps the connection, and what comes
+//! of what the pool says.
+
+pub(crate) mod address;
+pub(crate) mod log;
+pub(crate) mod outlet;
+pub mod pump;
+pub(crate) mod task;
+
+/// The name that the proxy gives itself.
+pub(crate) const AGENT: &str = concat!("orepass/", env!("CARGO_PKG_VERSION"));

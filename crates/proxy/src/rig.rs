@@ -1,0 +1,10 @@
+//! A rig as the proxy knows it: the task that serves its connection, where it sits, and what is
+//! said of it.
+
+pub(crate) mod account;
+pub(crate) mod listener;
+pub(crate) mod log;
+mod recognition;
+pub mod roster;
+mod seat;
+pub mod task;
