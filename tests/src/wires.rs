@@ -86,8 +86,7 @@ impl Wired {
             let peer = ([10, 0, 0, number as u8], 1024).into();
             tokio::spawn(rig.run(move || {
                 let (near, far) = duplex(WIRE);
-                let (reader, writer) = split(far);
-                route.admit(reader, writer, peer, 3333).unwrap();
+                route.admit(far, peer, 3333).unwrap();
                 std::future::ready(Ok(near))
             }));
             handle

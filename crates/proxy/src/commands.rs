@@ -13,9 +13,10 @@ use thiserror::Error;
 
 use crate::cli::{Cli, Command, Log, Run};
 use crate::config::{Config, ConfigError};
-use crate::limits;
+use crate::process::Process;
 use crate::registry::Registry;
 use crate::telemetry::{self, LogGuard, LogLevel, TelemetryError};
+use crate::workers::Workers;
 
 /// Does what the command line says.
 ///
@@ -26,8 +27,9 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
             let (config, _log) = prepared(config.load()?, registry, &log)?;
-            let door = limits::raise_and_report(config.capacity());
-            block_on(run::run(config, registry, door))
+            let process = Process::prepare(config.capacity(), Workers::usual_count());
+            let process = process.map_err(CommandError::Start)?;
+            block_on(run::run(config, registry, &process))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
             let (config, _log) = prepared(config.load()?, registry, &log)?;

@@ -35,6 +35,7 @@
 //! # Ok::<(), orepass::config::ConfigError>(())
 //! ```
 
+mod bell;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -45,12 +46,14 @@ pub mod memory;
 pub mod net;
 pub mod pool;
 pub mod probe;
+pub mod process;
 pub mod registry;
 pub mod rig;
 pub mod route;
 pub mod running;
 pub mod shutdown;
 pub mod telemetry;
+pub mod workers;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,6 @@ use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use thiserror::Error;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
@@ -24,8 +23,8 @@ use crate::net::connect::{Connection, Connector, Tcp};
 use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
-use crate::route::channel::Signals;
 use crate::route::ticket::Ticket;
+use crate::route::window::Window;
 
 /// What was found out about a pool.
 #[derive(Debug, Clone)]
@@ -128,8 +127,7 @@ async fn try_out<D: FromConfig>(
 
     let mut logged_in = None;
     let mut sent_away = None;
-    let (_sender, mut inbox) = mpsc::channel(1);
-    let (signals, ending) = (Signals::default(), CancellationToken::new());
+    let (window, ending) = (Window::default(), CancellationToken::new());
     // Events lag behind the session, which has taken in all that came with them: it is asked.
     let on_event = |upstream: &Upstream<D, Ticket>, event| {
         if upstream.is_live() {
@@ -148,7 +146,7 @@ async fn try_out<D: FromConfig>(
         }
         ControlFlow::Continue(())
     };
-    let end = pump(&mut upstream, reader, writer, &mut inbox, &signals, &ending, on_event).await;
+    let end = pump(&mut upstream, reader, writer, &window, &ending, on_event).await;
     let view = upstream.view();
     match (upstream.subscribed(), view.ground, view.work, logged_in) {
         (Some(given), Some(Ground { split, space, .. }), Some(work), Some(logged_in))

@@ -20,9 +20,9 @@ use crate::commands::verify::{self, Answer, Request};
 use crate::config::{
     self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
 };
-use crate::limits::Door;
 use crate::memory::RouteMemory;
 use crate::probe::{self, Probing};
+use crate::process::Process;
 use crate::running::{self, RunningRoute};
 
 /// A dialect that is made from a config's options.
@@ -86,7 +86,7 @@ pub fn configured<D: FromConfig>(
 pub type Start = fn(
     &config::Route,
     RouteMemory,
-    Arc<Door>,
+    Process,
     Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError>;
 

@@ -3,9 +3,11 @@
 pub mod channel;
 mod director;
 mod known;
+pub(crate) mod mailbox;
 mod seats;
 mod summary;
 pub mod ticket;
+pub(crate) mod window;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,9 +36,12 @@ use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
+use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::workers::{Worker, Workers};
 use channel::Channel;
+use mailbox::{Mailboxes, STOP};
 use seats::Pacer;
 
 pub use crate::rig::listener::Full;
@@ -81,8 +86,8 @@ pub struct RouteConfig {
     pub failover: Failover,
     /// What is known of its rigs from earlier runs.
     pub memory: RouteMemory,
-    /// The way in for the connections of all routes of the process.
-    pub door: Arc<Door>,
+    /// What it shares with the other routes of the process.
+    pub process: Process,
 }
 
 impl RouteConfig {
@@ -103,7 +108,7 @@ impl RouteConfig {
             pools,
             hold_for: Some(config::DEFAULT_HOLD),
             failover: Failover::default(),
-            door: Arc::default(),
+            process: Process::default(),
         }
     }
 }
@@ -180,8 +185,6 @@ pub struct Route<D: Dialect> {
     pub(crate) shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
     assignment: Mutex<Assignment>,
-    /// Counts decisions about pools, after which a rig may belong elsewhere.
-    plan: watch::Sender<u64>,
     /// Something has happened that the director should look at.
     happened: Notify,
     /// Counts how often a connection has come to serve, in the order of the pools.
@@ -193,8 +196,12 @@ pub struct Route<D: Dialect> {
     /// Rigs that wait for a seat; those that may need a connection of their own apart.
     waiting: AtomicUsize,
     waiting_alone: AtomicUsize,
-    /// Counts changes after which a waiting rig may find a seat.
-    changed: watch::Sender<u64>,
+    /// All rigs, and those among them that wait for a seat.
+    rigs: Mailboxes,
+    expectant: Mailboxes,
+    workers: Arc<Workers>,
+    /// Where the rig that comes next will probably sit.
+    filling: Mutex<Worker>,
     /// Told to stop: no new rigs, no new shares.
     stopping: CancellationToken,
     /// Told to end at once.
@@ -223,12 +230,12 @@ impl<D: Dialect> Route<D> {
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
+        let workers = config.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
         let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
         let route = Arc::new(Self {
             shared: config.pools.iter().map(|pool| shared(&ids, pool, &config.memory)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
             assignment: Mutex::new(Assignment::new(config.pools.len())),
-            plan: watch::Sender::new(0),
             happened: Notify::new(),
             news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
             urgent: watch::Sender::new(false),
@@ -248,7 +255,10 @@ impl<D: Dialect> Route<D> {
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
             waiting_alone: AtomicUsize::new(0),
-            changed: watch::Sender::new(0),
+            rigs: Mailboxes::default(),
+            expectant: Mailboxes::default(),
+            filling: Mutex::new(workers.next()),
+            workers,
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
@@ -267,6 +277,7 @@ impl<D: Dialect> Route<D> {
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     pub async fn stop(&self) {
         self.stopping.cancel();
+        self.rigs.ring(STOP);
         self.sessions.close();
         self.shares.close();
         let drained = async {
@@ -289,6 +300,7 @@ impl<D: Dialect> Route<D> {
         self.ending.cancel();
         let _ = tokio::time::timeout(FAREWELL_FOR, self.sessions.wait()).await;
         self.closing_now.cancel();
+        self.rigs.ring(STOP);
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
@@ -412,9 +424,23 @@ impl<D: Dialect> Route<D> {
         self.urgent.subscribe()
     }
 
-    /// A receiver of changes of the choice, and of who mines where.
-    pub(crate) fn plan(&self) -> watch::Receiver<u64> {
-        self.plan.subscribe()
+    /// All rigs, to be called.
+    pub(crate) const fn rigs(&self) -> &Mailboxes {
+        &self.rigs
+    }
+
+    /// Where the rig that comes next should be served: where the last one found its seat.
+    pub(crate) fn next_worker(&self) -> Worker {
+        *self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fills(&self, worker: Worker) {
+        *self.filling.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+    }
+
+    /// Where its tasks run.
+    pub(crate) const fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 }
 

@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 use wildmatch::WildMatch;
 
 use crate::config::{self, OptionError};
-use crate::limits::Door;
 use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
+use crate::process::Process;
 use crate::registry::{FromConfig, configured};
 use crate::rig::roster::Roster;
 use crate::route::{PoolConfig, Profile, Route, RouteConfig};
@@ -63,15 +63,14 @@ impl<D: Dialect> RunningRoute for Route<D> {
     }
 }
 
-/// Starts a configured route on listeners that are bound already. `door` is the way in for the
-/// connections of all routes.
+/// Starts a configured route on listeners that are bound already.
 ///
 /// # Errors
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &config::Route,
     memory: RouteMemory,
-    door: Arc<Door>,
+    process: Process,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {
     let configured = route
@@ -106,7 +105,7 @@ pub fn start<D: FromConfig>(
         hold_for: route.hold_for,
         failover: route.failover,
         memory,
-        door,
+        process,
     };
     Ok(Route::start(config, dialects, Arc::new(Tcp), listeners))
 }

@@ -360,6 +360,13 @@ impl<D: Dialect> Downstream<D> {
         self.in_flight.len()
     }
 
+    /// Whether another share of the rig can be taken: otherwise it is refused as overflow, if the
+    /// driver does not wait with reading until a verdict has come.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.in_flight.len() < MAX_IN_FLIGHT
+    }
+
     /// Whether the rig has subscribed and waits for its first seat.
     #[must_use]
     pub const fn wants_seat(&self) -> bool {

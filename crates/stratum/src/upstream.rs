@@ -288,6 +288,19 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
+    /// Whether one more share, or a block, would be taken now.
+    #[must_use]
+    pub fn has_room(&self, is_block: bool) -> bool {
+        self.pacer.has_room(is_block)
+    }
+
+    /// How many more shares would be taken now: those that may wait to be written, and where the
+    /// pool sets no pace, those that may wait for its verdict.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.pacer.room() + if self.pacer.is_paced() { 0 } else { self.requests.room() }
+    }
+
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.phase == Phase::Offline {

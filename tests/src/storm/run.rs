@@ -109,7 +109,7 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
     for (rig, conn) in comers {
         let (reader, writer) = halves(world, End::Rig { rig, conn });
         let peer = SocketAddr::from(([10, 0, 0, rig as u8], 1024));
-        if let Err(full) = route.admit(reader, writer, peer, PORT) {
+        if let Err(full) = route.admit(tokio::io::join(reader, writer), peer, PORT) {
             violation!(lock(world).sky, "rig {rig} was refused: {full}");
         }
     }

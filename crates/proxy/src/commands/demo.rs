@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::limits;
 use crate::memory::Memory;
 use crate::net::listen::listen;
+use crate::process::Process;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 
@@ -88,7 +89,7 @@ impl Stage {
         let entry =
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let memory = Memory::fleeting().route(&dialect);
-        let route = (entry.start)(&config.routes[0], memory, Arc::default(), vec![listener])
+        let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {

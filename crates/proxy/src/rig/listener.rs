@@ -8,16 +8,17 @@ use std::time::Duration;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::Gate;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use super::task::serve;
+use super::task::Served;
 use crate::clock::now;
 use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
+use crate::net::wire::Wire;
 use crate::route::{Route, RouteConfig};
+use crate::workers::Worker;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -59,33 +60,39 @@ impl<D: Dialect> Route<D> {
     ///
     /// # Errors
     /// When there is no room for it. It is dropped then.
-    pub fn admit<R, W>(
+    pub fn admit(
         self: &Arc<Self>,
-        reader: R,
-        writer: W,
+        wire: impl Wire,
         peer: SocketAddr,
         port: u16,
-    ) -> Result<(), Full>
-    where
-        R: AsyncRead + Send + Unpin + 'static,
-        W: AsyncWrite + Send + Unpin + 'static,
-    {
+    ) -> Result<(), Full> {
         let Some(place) = self.door.enter() else {
             return Err(Full::Route { most: self.door.room() });
         };
-        let Some(file) = self.config.door.enter() else {
-            return Err(Full::Process { most: self.config.door.room() });
+        let Some(file) = self.config.process.door.enter() else {
+            return Err(Full::Process { most: self.config.process.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
         if self.choice().gate() != Gate::Closed {
-            let served = serve(Arc::clone(self), reader, writer, peer, port);
-            self.sessions.spawn(async move {
-                let _inside = (place, file);
-                served.await;
-            });
+            let worker = self.next_worker();
+            let inside = [place, file];
+            let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
+            serve(served, worker);
         }
         Ok(())
     }
+}
+
+/// Serves a rig on a worker, and on the next one where it belongs to that.
+fn serve<D: Dialect>(served: Served<D>, worker: Worker) {
+    let route = Arc::clone(&served.route);
+    let runtime = route.workers().runtime(worker).clone();
+    let task = async move {
+        if let Some((served, worker)) = served.serve().await {
+            serve(served, worker);
+        }
+    };
+    route.sessions.spawn_on(task, &runtime);
 }
 
 /// Takes connections until the route stops.
@@ -103,8 +110,7 @@ pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
                 tune(&stream);
                 // A rig that came by IPv4 is shown so.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                let (reader, writer) = stream.into_split();
-                if let Err(reason) = route.admit(reader, writer, peer, port)
+                if let Err(reason) = route.admit(stream, peer, port)
                     && let Some(more) = full.say(now())
                 {
                     let more_since_last = nonzero(more);

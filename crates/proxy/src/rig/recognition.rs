@@ -70,7 +70,7 @@ impl<D: Dialect> Served<D> {
 
     /// Whether nobody shares the rig's pool connection.
     pub(super) fn has_own_connection(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.channel.is_undivided())
+        self.place.as_ref().is_some_and(|place| place.channel().is_undivided())
     }
 
     /// Puts the rig on the roster and into the log.
@@ -79,13 +79,13 @@ impl<D: Dialect> Served<D> {
             worker: self.session.worker().cloned(),
             agent: self.session.agent().map(str::to_owned),
         });
-        let channel = self.place.as_ref().map(|place| place.channel.number);
+        let channel = self.place.as_ref().map(|place| place.channel().number);
         let own = self.has_own_connection();
         self.log.up(&self.session, channel, own);
     }
 
     /// The rig enters or leaves quarantine.
-    pub(super) fn turn(&mut self, turn: Turn, guess: Option<Diagnosis>) {
+    pub(super) fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
         self.log.turn(turn, guess);
         let Some(worker) = self.session.worker().filter(|_| turn == Turn::Quarantined) else {
             return;

@@ -10,6 +10,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
+use super::mailbox::SEATS;
 use super::{PoolConfig, Route};
 use crate::clock::{now, sleep_until};
 
@@ -115,8 +116,7 @@ fn proven_work<D: Dialect>(route: &Route<D>) -> impl Iterator<Item = (u64, f64)>
 
 /// Has all rigs look whether they belong elsewhere now, those too that wait for a pool.
 fn replan<D: Dialect>(route: &Route<D>) {
-    route.plan.send_modify(|count| *count += 1);
-    route.bump();
+    route.rigs.ring(SEATS);
 }
 
 /// The parts of the pools, by name.
@@ -151,7 +151,7 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
     }
     unused.retain(|number, _| channels.iter().any(|channel| channel.number == *number));
     for channel in channels.iter() {
-        let rigs = channel.view().ground.map_or(0, |ground| ground.space.lent());
+        let rigs = channel.view().ground.as_ref().map_or(0, |ground| ground.space.lent());
         // A shared one that is away is to come back; the next rig that needs its own opens its own.
         if rigs > 0 || !channel.is_live() && !channel.dedicated {
             unused.remove(&channel.number);

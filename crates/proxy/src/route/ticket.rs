@@ -2,31 +2,14 @@
 
 use std::sync::Arc;
 
-use orepass_stratum::downstream::MAX_IN_FLIGHT;
 use orepass_stratum::error::Reject;
 use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
-use tokio::sync::mpsc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::mailbox::{Mail, Mailbox};
 use crate::rig::log::Candidate;
 use crate::rig::roster::Rig;
-
-/// A verdict on its way to the session whose share it judges.
-#[derive(Debug)]
-pub struct Mail {
-    /// The session's own count of its shares.
-    pub number: u64,
-    /// Credited, or why not.
-    pub verdict: Result<(), Reject>,
-}
-
-/// A session's queue of verdicts. It holds as many as the session may have shares in flight, so
-/// that posting never waits and never fails while the session lives.
-#[must_use]
-pub fn mailbox() -> (mpsc::Sender<Mail>, mpsc::Receiver<Mail>) {
-    mpsc::channel(MAX_IN_FLIGHT)
-}
 
 /// Who is to hear of a share's verdict, and where it is booked.
 ///
@@ -48,7 +31,7 @@ struct Pending {
     /// Whose work it is.
     rig: Arc<Rig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
-    mailbox: Option<mpsc::Sender<Mail>>,
+    mailbox: Option<Arc<Mailbox>>,
     /// It is a block, if the pool takes it.
     candidate: Option<Box<Candidate>>,
     /// Counts among the shares that have no verdict yet.
@@ -64,7 +47,7 @@ impl Ticket {
         hashes: f64,
         books: [Arc<Book>; 2],
         rig: Arc<Rig>,
-        mailbox: Option<mpsc::Sender<Mail>>,
+        mailbox: Option<Arc<Mailbox>>,
         open: TaskTrackerToken,
     ) -> Self {
         let candidate = None;
@@ -102,7 +85,7 @@ impl Ticket {
         // Good work that is below the pool's target by now is still good work.
         let verdict = if kind == Verdict::BelowPoolTarget { Ok(()) } else { verdict };
         if let Some(mailbox) = mailbox
-            && mailbox.try_send(Mail { number, verdict }).is_err()
+            && !mailbox.post(Mail { number, verdict })
         {
             for book in &books {
                 book.undeliverable();
@@ -129,20 +112,20 @@ mod tests {
         Arc::clone(entry.rig())
     }
 
-    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
+    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], Arc<Mailbox>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
-        let (sender, receiver) = mailbox();
+        let mailbox = Arc::new(Mailbox::default());
         let open = TaskTracker::new().token();
         let rig = Arc::clone(rig);
-        (Ticket::new(7, 2.0, books.clone(), rig, Some(sender), open), books, receiver)
+        (Ticket::new(7, 2.0, books.clone(), rig, Some(Arc::clone(&mailbox)), open), books, mailbox)
     }
 
     #[test]
     fn a_dropped_ticket_is_a_lost_share() {
         let rig = rig();
-        let (ticket, books, mut mail) = ticket(&rig);
+        let (ticket, books, mail) = ticket(&rig);
         drop(ticket);
-        assert_eq!(mail.try_recv().unwrap().verdict, Err(Reject::lost()));
+        assert_eq!(mail.take().unwrap().verdict, Err(Reject::lost()));
         for book in books {
             assert_eq!(book.totals().count(Verdict::LostOnFailover), 1);
         }
@@ -153,7 +136,7 @@ mod tests {
     fn a_resolved_ticket_is_booked_once_even_if_the_rig_has_left() {
         let rig = rig();
         let (ticket, books, mail) = ticket(&rig);
-        drop(mail);
+        mail.close();
         ticket.resolve(Ok(()));
         for book in books {
             let totals = book.totals();

@@ -70,7 +70,7 @@ impl<D: Dialect, T> Pacer<D, T> {
     /// Queues a share, a block before all others; gives the ticket back when the queue is full.
     pub(super) fn enqueue(&mut self, submission: Submission<D>, ticket: T) -> Result<(), T> {
         let is_block = submission.is_block;
-        if self.queue.len() + usize::from(!is_block) >= MAX_QUEUED {
+        if !self.has_room(is_block) {
             return Err(ticket);
         }
         let queued = Queued { submission, ticket, attempt: Attempt::First };
@@ -80,6 +80,21 @@ impl<D: Dialect, T> Pacer<D, T> {
             self.queue.push_back(queued);
         }
         Ok(())
+    }
+
+    /// Whether one more share may wait to be written; the last place is a block's.
+    pub(super) fn has_room(&self, is_block: bool) -> bool {
+        self.queue.len() + usize::from(!is_block) < MAX_QUEUED
+    }
+
+    /// How many more shares may wait to be written.
+    pub(super) fn room(&self) -> usize {
+        MAX_QUEUED.saturating_sub(self.queue.len() + 1)
+    }
+
+    /// Whether the pool sets a pace.
+    pub(super) const fn is_paced(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// Queues a share that a connection was lost with; it had its place already.

@@ -114,6 +114,11 @@ impl<D: Dialect, T> Requests<D, T> {
         self.open.len() + usize::from(!is_block) < MAX_REQUESTS
     }
 
+    /// How many more shares may wait for their verdicts.
+    pub(super) fn room(&self) -> usize {
+        MAX_REQUESTS.saturating_sub(self.open.len() + 1)
+    }
+
     /// Forgets all requests and gives back the ids of the shares among them and what came with
     /// them.
     pub(super) fn drain_shares(
