@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion};
+use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
 use orepass_benches::drain;
 use orepass_stratum::channel::Submission;
@@ -74,6 +75,7 @@ impl Recorded {
 struct Stage {
     pool: Upstream<Aion, u64>,
     rig: Downstream<Aion>,
+    scratch: Scratch,
     submit: String,
     now: Instant,
 }
@@ -95,20 +97,21 @@ impl Stage {
 
         let config = DownstreamConfig::default().with_verify(verify);
         let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
-        rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#, now);
-        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), now);
-        rig.handle_view(&view, now);
+        let mut scratch = Scratch::default();
+        let subscribe = br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#;
+        rig.handle_line(subscribe, now, &mut scratch);
+        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), &view, now);
         let worker = recorded.submit["params"][0].as_str().expect("a worker");
         let line =
             format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{worker}\"]}}");
-        rig.handle_line(line.as_bytes(), now);
+        rig.handle_line(line.as_bytes(), now, &mut scratch);
         drain(rig.transmit());
         drain(pool.transmit());
         while rig.poll_event().is_some() {}
         while pool.poll_event().is_some() {}
         // The work has the route's first id, and this rig's telling the second.
         let submit = recorded.submit("6b000001");
-        Self { pool, rig, submit, now }
+        Self { pool, rig, scratch, submit, now }
     }
 
     /// The share goes from the rig's line to the pool, and the verdict back.
@@ -128,9 +131,10 @@ impl Stage {
     }
 
     fn submission(&mut self) -> Option<Submission<Aion>> {
-        self.rig.handle_line(self.submit.as_bytes(), self.now);
+        let line = self.submit.as_bytes();
+        let submission = self.rig.handle_line(line, self.now, &mut self.scratch);
         while self.rig.poll_event().is_some() {}
-        self.rig.poll_submission()
+        submission
     }
 }
 

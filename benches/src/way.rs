@@ -45,9 +45,9 @@ impl Way {
         self.new_job();
         // One share shows at which id the session is; ids grow by one.
         let submit = self.good_submit();
-        self.rig.handle_line(submit.as_bytes(), self.played.now);
+        let submission = self.rig.handle_line(submit.as_bytes(), self.played.now, &mut ());
+        let submission = submission.expect("a good share");
         while self.rig.poll_event().is_some() {}
-        let submission = self.rig.poll_submission().expect("a good share");
         let number = submission.number;
         self.played.pool.handle_submission(submission, number, self.played.now);
         let id = self.played.last_id();
@@ -68,9 +68,9 @@ impl Way {
     pub fn walk(&mut self, trip: &Trip) -> (bool, usize) {
         let Self { played, rig, .. } = self;
         played.now += SHARE_EVERY;
-        rig.handle_line(trip.submit.as_bytes(), played.now);
+        let submission = rig.handle_line(trip.submit.as_bytes(), played.now, &mut ());
         while rig.poll_event().is_some() {}
-        let Some(submission) = rig.poll_submission() else { return (false, 0) };
+        let Some(submission) = submission else { return (false, 0) };
         let number = submission.number;
         played.pool.handle_submission(submission, number, played.now);
         let mut written = drain(played.pool.transmit());
@@ -90,7 +90,7 @@ impl Way {
     pub fn refuse(&mut self, submit: &str) -> Option<Verdict> {
         let Self { played, rig, .. } = self;
         played.now += SHARE_EVERY;
-        rig.handle_line(submit.as_bytes(), played.now);
+        rig.handle_line(submit.as_bytes(), played.now, &mut ());
         let mut ended = None;
         while let Some(event) = rig.poll_event() {
             if let Event::Ended { verdict, .. } = event {

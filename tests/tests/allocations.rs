@@ -70,10 +70,13 @@ fn rig(config: DownstreamConfig, pool: &Pool, now: Instant) -> (Session, JobId) 
     let view = pool.view();
     let mut session =
         Session::new(Arc::new(Hstratum::default()), Arc::new(config), "0".into(), now);
-    session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now);
-    session.handle_seat(view.seat(&Wish::default()).unwrap(), now);
-    session.handle_view(&view, now);
-    session.handle_line(br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#, now);
+    session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now, &mut ());
+    session.handle_seat(view.seat(&Wish::default()).unwrap(), &view, now);
+    session.handle_line(
+        br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#,
+        now,
+        &mut (),
+    );
     let mut told = None;
     while let Some(event) = session.poll_event() {
         if let Event::Told(id) = event {
@@ -108,8 +111,7 @@ fn feed(session: &mut Session, job: JobId, now: Instant) -> (AllocationInfo, u32
     let mut forwarded = 0;
     let mut run = |lines: &[String]| {
         for line in lines {
-            session.handle_line(line.as_bytes(), now);
-            if let Some(submission) = session.poll_submission() {
+            if let Some(submission) = session.handle_line(line.as_bytes(), now, &mut ()) {
                 forwarded += 1;
                 session.handle_verdict(submission.number, &Ok(()));
             } else {

@@ -57,7 +57,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     type Job: Send + Sync + fmt::Debug + 'static;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
     type Share: Send + fmt::Debug + 'static;
-    /// Working memory of [`check`](Self::check), kept per session.
+    /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.
     type Scratch: Default + Send;
 
     // --- towards rigs ---

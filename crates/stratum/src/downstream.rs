@@ -2,13 +2,15 @@
 //!
 //! [`Downstream`] takes the rig's lines, the channel's views and verdicts, and the time; it gives
 //! back bytes to write, shares to forward, and events to log and count. Whoever drives it calls,
-//! after each input, [`poll_submission`](Downstream::poll_submission),
-//! [`poll_event`](Downstream::poll_event) and [`transmit`](Downstream::transmit) until they are
-//! empty, and [`handle_timeout`](Downstream::handle_timeout) at
-//! [`poll_timeout`](Downstream::poll_timeout).
+//! after each input, [`poll_event`](Downstream::poll_event) and
+//! [`transmit`](Downstream::transmit) until they are empty, and
+//! [`handle_timeout`](Downstream::handle_timeout) at
+//! [`poll_timeout`](Downstream::poll_timeout). It reads no more lines from a rig that
+//! [has no room](Downstream::has_room).
 
 mod config;
 mod events;
+mod in_flight;
 mod login;
 mod options;
 mod submit;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use serde_json::value::RawValue;
 
 use crate::channel::{ChannelView, Seat, Submission};
 use crate::conduct::Conduct;
@@ -34,6 +37,7 @@ use crate::rpc::{self, Id, Message};
 use crate::space::WorkNumber;
 use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
+use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 use crate::vardiff::VardiffConfig;
 use crate::verdict::Verdict;
@@ -44,13 +48,12 @@ mod tests;
 pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
 
+use in_flight::InFlight;
+pub use in_flight::MAX_IN_FLIGHT;
 use login::Login;
 pub use options::LoginOptions;
-use submit::Pending;
 use work::Bench;
 
-/// The most shares of one rig that may wait for the pool's verdict.
-pub const MAX_IN_FLIGHT: usize = 64;
 /// The most blocks of places that the rig has left that are remembered.
 const MAX_LATE_BLOCKS: usize = 8;
 /// The most worker names on one connection.
@@ -125,14 +128,12 @@ pub struct Downstream<D: Dialect> {
     config: Arc<DownstreamConfig>,
     transmit: Transmit,
     events: VecDeque<Event>,
-    submission: Option<Submission<D>>,
     login: Login,
     bench: Bench<D>,
-    in_flight: ArrayVec<Pending, MAX_IN_FLIGHT>,
+    in_flight: InFlight,
     /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: ArrayVec<(WorkNumber, u64), MAX_LATE_BLOCKS>,
+    late_blocks: VecDeque<(WorkNumber, u64)>,
     shares: u64,
-    scratch: D::Scratch,
     conduct: Conduct,
     quiet: Quiet,
     flood: Flood,
@@ -142,7 +143,32 @@ pub struct Downstream<D: Dialect> {
     /// Failed shares that were looked into.
     diagnoses: Strikes,
     bad_lines: Strikes,
+    timers: TimerTable<Timer, 5>,
     closed: bool,
+}
+
+/// What a session with a rig waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// The next step of its login.
+    Login,
+    /// A look at its difficulty.
+    Vardiff,
+    /// It has been silent for too long.
+    Silence,
+    /// It has shown for long enough that it should be served otherwise.
+    Suspicion,
+    /// Shares of its former place are taken no longer.
+    Former,
+}
+
+impl timer::Timer for Timer {
+    const ALL: &'static [Self] =
+        &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
+
+    fn index(self) -> usize {
+        self as usize
+    }
 }
 
 impl<D: Dialect> Downstream<D> {
@@ -154,57 +180,73 @@ impl<D: Dialect> Downstream<D> {
         session: String,
         now: Instant,
     ) -> Self {
-        Self {
-            bench: Bench::new(config.vardiff, now),
-            login: Login::new(session, !config.await_welcome, now),
+        let mut session = Self {
+            bench: Bench::new(&config.vardiff, now),
+            login: Login::new(session, !config.await_welcome),
             conduct: Conduct::new(config.quarantine),
             dialect,
             config,
-            transmit: Transmit::new(),
+            transmit: Transmit::thrifty(),
             events: VecDeque::new(),
-            submission: None,
-            in_flight: ArrayVec::new(),
-            late_blocks: ArrayVec::new(),
+            in_flight: InFlight::default(),
+            late_blocks: VecDeque::new(),
             shares: 0,
-            scratch: D::Scratch::default(),
             quiet: Quiet::default(),
             flood: Flood::default(),
             margin: Margin::default(),
             merits: ArrayVec::new(),
-            diagnoses: Strikes::new(DIAGNOSES),
-            bad_lines: Strikes::new(BAD_LINES),
+            diagnoses: Strikes::new(&DIAGNOSES),
+            bad_lines: Strikes::new(&BAD_LINES),
+            timers: TimerTable::new(),
             closed: false,
-        }
+        };
+        session.await_login(now);
+        session
     }
 
-    /// A line came from the rig.
-    pub fn handle_line(&mut self, line: &[u8], now: Instant) {
+    /// A line came from the rig. Gives back the share in it that is to be forwarded. `scratch` is any
+    /// memory of its kind; drivers have one for many sessions.
+    pub fn handle_line(
+        &mut self,
+        line: &[u8],
+        now: Instant,
+        scratch: &mut D::Scratch,
+    ) -> Option<Submission<D>> {
         if self.closed {
-            return;
+            return None;
         }
         let Ok(message) = Message::parse(line) else {
-            return self.bad_line("not a JSON object", now);
+            self.bad_line("not a JSON object", now);
+            return None;
         };
         let Some(id) = Id::new(message.id) else {
-            return self.bad_line("an id that is no number, string or null, or is too long", now);
+            self.bad_line("an id that is no number, string or null, or is too long", now);
+            return None;
         };
         let Some(method) = &message.method else {
             // An answer to something we told it; nothing that we send needs one.
             if message.result.is_none() && message.error.is_none() {
                 self.bad_line("no method", now);
             }
-            return;
+            return None;
         };
         self.bad_lines.good_deed();
-        match &**method {
-            "mining.submit" => self.submit(&id, message.params, now),
-            "mining.subscribe" => self.subscribe(id, message.params, now),
-            "mining.authorize" => self.authorize(&id, message.params, now),
+        if method == "mining.submit" {
+            return self.submit(&id, message.params, now, scratch);
+        }
+        self.handle_call(id, method, message.params, now);
+        None
+    }
+
+    fn handle_call(&mut self, id: Id, method: &str, params: Option<&RawValue>, now: Instant) {
+        match method {
+            "mining.subscribe" => self.subscribe(id, params, now),
+            "mining.authorize" => self.authorize(&id, params, now),
             "mining.extranonce.subscribe" => self.extranonce_subscribe(&id),
-            "mining.configure" => self.configure(&id, message.params),
-            "mining.suggest_difficulty" => self.suggest_difficulty(&id, message.params, now),
+            "mining.configure" => self.configure(&id, params),
+            "mining.suggest_difficulty" => self.suggest_difficulty(&id, params, now),
             "mining.ping" => self.transmit.write(|out| rpc::put_result(out, &id, "\"pong\"")),
-            method if Some(method) == D::JOB_QUERY => self.job_query(&id, message.params),
+            method if Some(method) == D::JOB_QUERY => self.job_query(&id, params),
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
                 self.flood.nuisance(now);
@@ -219,16 +261,23 @@ impl<D: Dialect> Downstream<D> {
         self.close(CloseReason::Line(error));
     }
 
-    /// What is known of the rig's firmware. To be told when it subscribes, before its seat.
+    /// What is known of the rig's firmware by its subscribe, on which depends which seat it can have.
     pub fn handle_firmware(&mut self, firmware: &Firmware, now: Instant) {
-        self.login.firmware = *firmware;
+        self.login.honours_set_extranonce = firmware.set_extranonce;
         if let Some(difficulty) = firmware.difficulty {
             self.start_at(difficulty, StartSource::Profile, now);
         }
     }
 
-    /// The driver knows the rig's worker now, and which difficulty it had last; work may be told.
-    pub fn handle_welcome(&mut self, remembered: Option<Difficulty>, now: Instant) {
+    /// The driver knows the rig's worker now: what is known of its firmware, and which difficulty it
+    /// had last; work may be told.
+    pub fn handle_welcome(
+        &mut self,
+        firmware: &Firmware,
+        remembered: Option<Difficulty>,
+        now: Instant,
+    ) {
+        self.handle_firmware(firmware, now);
         if let Some(difficulty) = remembered {
             self.start_at(difficulty, StartSource::Remembered, now);
         }
@@ -236,7 +285,7 @@ impl<D: Dialect> Downstream<D> {
         self.tell_work(now);
     }
 
-    /// The channel shows something new. Call it also right after [`handle_seat`](Self::handle_seat).
+    /// The channel on which the rig sits shows something new.
     pub fn handle_view(&mut self, view: &ChannelView<D>, now: Instant) {
         if self.closed {
             return;
@@ -244,16 +293,17 @@ impl<D: Dialect> Downstream<D> {
         if !view.live {
             self.quiet.excused();
         }
+        self.await_share();
         if self.bench.notice(view) {
-            self.events.push_back(Event::WantsSeat);
+            self.events.push_back(Event::LostSeat);
             return;
         }
         self.tell_work(now);
         self.answer_questions();
     }
 
-    /// The rig gets a place on a channel: its first, or another one.
-    pub fn handle_seat(&mut self, seat: Seat, now: Instant) {
+    /// The rig gets a place, its first or another one, on the channel that shows `view`.
+    pub fn handle_seat(&mut self, seat: Seat, view: &ChannelView<D>, now: Instant) {
         if self.closed {
             return;
         }
@@ -261,16 +311,17 @@ impl<D: Dialect> Downstream<D> {
             Ok(extranonce1) => self.sit_down(seat, extranonce1, now),
             Err(error) => self.close(CloseReason::Refused(error.to_string().into())),
         }
+        self.handle_view(view, now);
     }
 
     /// The rig waits for a seat; for what, as far as the driver knows.
     pub const fn handle_wait(&mut self, wait: Wait) {
-        self.login.waits_for = wait;
+        self.login.waits(wait);
     }
 
     /// No channel will ever serve this rig; the reason is told to it.
     pub fn handle_no_seat(&mut self, reason: String) {
-        if let Some(id) = self.login.pending_subscribe.take() {
+        if let Some(id) = self.login.unpark() {
             self.refuse(&id, &Reject::invalid(reason.clone()));
         }
         self.close(CloseReason::NoRoom(reason.into()));
@@ -278,10 +329,7 @@ impl<D: Dialect> Downstream<D> {
 
     /// The pool, or whoever stands between, has judged a share that was forwarded.
     pub fn handle_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
-        let Some(at) = self.in_flight.iter().position(|pending| pending.number == number) else {
-            return;
-        };
-        let pending = self.in_flight.remove(at);
+        let Some(pending) = self.in_flight.take(number) else { return };
         if pending.unchecked {
             self.judged_by_pool(verdict);
         }
@@ -304,11 +352,14 @@ impl<D: Dialect> Downstream<D> {
         if self.closed {
             return;
         }
-        if let Some(reason) = self.login.overdue(&self.config, now) {
+        if let Some(reason) = self.overdue(now) {
             return self.close(reason);
         }
-        self.bench.leave_former(now);
-        self.bench.check_vardiff(now);
+        if self.timers.is_due(Timer::Former, now) {
+            self.bench.leave_former();
+            self.timers.set(Timer::Former, None);
+        }
+        self.check_vardiff(now);
         if self.is_silent(now) {
             return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
         }
@@ -318,18 +369,7 @@ impl<D: Dialect> Downstream<D> {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.closed {
-            return None;
-        }
-        let login = self.login.deadline(&self.config);
-        let vardiff = self.bench.has_work().then(|| self.bench.vardiff.poll_timeout()).flatten();
-        let rig = [self.silent_at(), self.conduct.poll_timeout(), self.bench.former_until()];
-        rig.into_iter().flatten().chain(login).chain(vardiff).min()
-    }
-
-    /// A share to be forwarded. At most one per line.
-    pub fn poll_submission(&mut self) -> Option<Submission<D>> {
-        self.submission.take()
+        self.timers.next().filter(|_| !self.closed)
     }
 
     /// Something to log, count or do.
@@ -354,6 +394,13 @@ impl<D: Dialect> Downstream<D> {
         self.flood.reads_at()
     }
 
+    /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
+    /// it is a block.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.in_flight.has_room(false)
+    }
+
     /// How many shares wait for the pool's verdict.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -363,7 +410,7 @@ impl<D: Dialect> Downstream<D> {
     /// Whether the rig has subscribed and waits for its first seat.
     #[must_use]
     pub const fn wants_seat(&self) -> bool {
-        self.login.pending_subscribe.is_some()
+        self.login.is_parked()
     }
 
     /// Whether the rig can move to another extranonce without being closed.

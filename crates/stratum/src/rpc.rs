@@ -20,6 +20,8 @@ pub use pool_error::PoolError;
 
 /// The longest id that is echoed, in bytes of JSON text.
 pub const MAX_ID: usize = 64;
+/// The longest id that is kept without memory of its own, in bytes.
+const SHORT_ID: usize = 16;
 
 /// A line as it came, borrowed from the reader's buffer.
 #[derive(Debug, Deserialize)]
@@ -84,7 +86,14 @@ impl<'a> Message<'a> {
 
 /// An id to be echoed: its JSON text, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Id(ArrayString<MAX_ID>);
+pub struct Id(IdText);
+
+/// Nearly all ids are numbers of a few digits; a session keeps many ids, so only long ones cost more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum IdText {
+    Short(ArrayString<SHORT_ID>),
+    Long(Box<str>),
+}
 
 impl Id {
     /// Keeps an id's JSON text; `None` for one longer than [`MAX_ID`] bytes, or one that is
@@ -95,7 +104,11 @@ impl Id {
         if text.starts_with(['{', '[']) {
             return None;
         }
-        ArrayString::from(text).ok().map(Self)
+        if text.len() > MAX_ID {
+            return None;
+        }
+        let short = ArrayString::from(text).map(IdText::Short);
+        Some(Self(short.unwrap_or_else(|_| IdText::Long(text.into()))))
     }
 
     /// The id `null`.
@@ -103,13 +116,16 @@ impl Id {
     pub fn null() -> Self {
         let mut text = ArrayString::new();
         text.push_str("null");
-        Self(text)
+        Self(IdText::Short(text))
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(match &self.0 {
+            IdText::Short(text) => text,
+            IdText::Long(text) => text,
+        })
     }
 }
 
@@ -290,7 +306,18 @@ mod tests {
 
     #[test]
     fn ids_are_echoed_as_they_came() {
-        for id in ["1", "\"abc\"", "null", "1.50", "-3", "\"\\u00e9\""] {
+        let long = format!("\"{}\"", "x".repeat(MAX_ID - 2));
+        for id in [
+            "1",
+            "\"abc\"",
+            "null",
+            "1.50",
+            "-3",
+            "\"\\u00e9\"",
+            "\"15 to 16 bytes\"",
+            "\"more than 16 bytes\"",
+            &long,
+        ] {
             let line = format!("{{\"id\":{id},\"method\":\"m\",\"params\":[]}}");
             let message = Message::parse(line.as_bytes()).unwrap();
             let mut out = BytesMut::new();

@@ -149,8 +149,8 @@ impl<D: Dialect, T> Upstream<D, T> {
             next_extranonce: None,
             accepted: 0,
             unanswered: 0,
-            bad_lines: Strikes::new(BAD_LINES),
-            answers: Strikes::new(calls::ANSWERS),
+            bad_lines: Strikes::new(&BAD_LINES),
+            answers: Strikes::new(&calls::ANSWERS),
             overlong: None,
         }
     }
@@ -169,7 +169,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.late_authorize = None;
         self.divides_anew = false;
         self.followed = self.habits.known();
-        self.bad_lines = Strikes::new(BAD_LINES);
+        self.bad_lines = Strikes::new(&BAD_LINES);
         self.unanswered = 0;
         self.overlong = None;
         let id = self.requests.push(Request::Subscribe, now);
@@ -349,6 +349,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Live
+    }
+
+    /// Whether [`handle_submission`](Self::handle_submission) would take one more share now. Shares
+    /// wait in one window: 256 in the queue, and behind it as many as have no answer, up to 1,024;
+    /// its last place is a block's.
+    #[must_use]
+    pub fn has_room(&self, is_block: bool) -> bool {
+        self.pacer.has_room(is_block)
     }
 
     /// How many shares are written, queued or held and have no verdict yet.

@@ -169,6 +169,7 @@ impl<D: Dialect> Served<D> {
     fn sit(&mut self, mut seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
         seat.lease.belongs_to(self.address(), self.session.worker());
         let view = channel.watch();
+        let shown = view.borrow().clone();
         let place = Place {
             channel,
             view,
@@ -185,7 +186,7 @@ impl<D: Dialect> Served<D> {
         }
         self.waiting = None;
         self.leave_at = None;
-        self.session.handle_seat(seat, at);
+        self.session.handle_seat(seat, &shown, at);
         self.look();
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use bytes::Buf;
+use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
 use orepass_stratum::error::Reject;
@@ -68,6 +69,7 @@ pub async fn serve<D, R, W>(
         leave_at: None,
         plan: route.plan(),
         needs: Needs::default(),
+        scratch: D::Scratch::default(),
         slot: None,
         mailbox: sender,
         entry,
@@ -100,6 +102,7 @@ pub(super) struct Served<D: Dialect> {
     pub(super) plan: watch::Receiver<u64>,
     /// What is known of the rig's firmware.
     pub(super) needs: Needs,
+    scratch: D::Scratch,
     /// The lease that it had when it was here before.
     pub(super) slot: Option<u64>,
     pub(super) mailbox: mpsc::Sender<Mail>,
@@ -180,11 +183,12 @@ impl<D: Dialect> Served<D> {
                 Ok(line) => {
                     // Not the line itself: an authorize has the rig's password in it.
                     trace!(bytes = line.len(), "a line from the rig");
-                    self.session.handle_line(line, at);
+                    if let Some(share) = self.session.handle_line(line, at, &mut self.scratch) {
+                        self.forward(share);
+                    }
                 }
                 Err(error) => self.session.handle_line_error(error),
             }
-            self.forward();
             self.held = self.session.reads_at().is_some_and(|next| next > at);
             if self.held || self.session.is_closed() {
                 return;
@@ -193,8 +197,7 @@ impl<D: Dialect> Served<D> {
     }
 
     /// Hands a share to the channel, which never makes us wait.
-    fn forward(&mut self) {
-        let Some(mut submission) = self.session.poll_submission() else { return };
+    fn forward(&mut self, mut submission: Submission<D>) {
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| self.mailbox.clone());
         let worker = self.route.roster.worker(&submission.worker, &mut self.books);
@@ -229,11 +232,10 @@ impl<D: Dialect> Served<D> {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::WantsSeat => {
-                    if self.session.wants_seat() {
-                        self.recognise();
-                    }
+                    self.recognise();
                     self.settle();
                 }
+                Event::LostSeat => self.settle(),
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);

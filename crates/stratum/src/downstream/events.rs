@@ -18,10 +18,11 @@ use crate::verdict::Verdict;
 /// What happened in a session with a rig.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The rig subscribed, or its channel changed its extranonce: it needs a seat. At a subscribe
-    /// its agent is known, and what is known of its firmware should be told first
-    /// ([`handle_firmware`](super::Downstream::handle_firmware)).
+    /// The rig subscribed: it needs a seat. Its agent is known, and what is known of its firmware
+    /// should be told first ([`handle_firmware`](super::Downstream::handle_firmware)).
     WantsSeat,
+    /// Its channel has another extranonce: it needs a seat there, or elsewhere.
+    LostSeat,
     /// The rig's subscribe was answered.
     Subscribed,
     /// A worker authorized. The first one may have to be welcomed

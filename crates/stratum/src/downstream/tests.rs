@@ -24,6 +24,8 @@ use crate::verdict::Verdict;
 /// A rig's session and a hand-made channel.
 struct Story {
     rig: Downstream<TestCoin>,
+    /// The share of the last line, if it is to be forwarded.
+    forwarded: Option<Submission<TestCoin>>,
     dialect: Arc<TestCoin>,
     view: ChannelView<TestCoin>,
     ids: Arc<JobIds>,
@@ -48,7 +50,8 @@ impl Story {
         let rig = Downstream::new(Arc::clone(&dialect), Arc::new(config), "2a".into(), now);
         let ids = Arc::new(JobIds::new(0x6aff_ffff));
         let (view, habits) = (ChannelView::unborn(), HabitBook::default());
-        let mut story = Self { rig, dialect, view, ids, habits, now };
+        let forwarded = None;
+        let mut story = Self { rig, forwarded, dialect, view, ids, habits, now };
         story.ground("aabbccdd");
         story
     }
@@ -125,13 +128,13 @@ impl Story {
     fn seat(&mut self) -> String {
         let mut seat = self.view.seat(&HERE).unwrap();
         seat.lease.belongs_to(HERE.address.unwrap(), self.rig.worker());
-        self.rig.handle_seat(seat, self.now);
-        self.show()
+        self.rig.handle_seat(seat, &self.view, self.now);
+        self.hears()
     }
 
     /// The next share that is forwarded, and the pool's verdict on it.
     fn judged(&mut self, verdict: &Result<(), Reject>) -> String {
-        let number = self.rig.poll_submission().unwrap().number;
+        let number = self.forwarded.take().unwrap().number;
         self.rig.handle_verdict(number, verdict);
         self.hears()
     }
@@ -142,7 +145,7 @@ impl Story {
     }
 
     fn says(&mut self, line: &str) -> String {
-        self.rig.handle_line(line.as_bytes(), self.now);
+        self.forwarded = self.rig.handle_line(line.as_bytes(), self.now, &mut ());
         self.hears()
     }
 
@@ -254,12 +257,12 @@ fn shares_end_in_one_verdict_each() {
         story.submit(10, job, "000001", ONE),
         "{\"id\":10,\"result\":true,\"error\":null}\n"
     );
-    assert!(story.rig.poll_submission().is_none());
+    assert!(story.forwarded.take().is_none());
     // The same again.
     assert!(story.submit(11, job, "000001", ONE).contains("[22,\"duplicate\",null]"));
     // Meets the pool's.
     assert_eq!(story.submit(12, job, "000002", GOOD), "");
-    let submission = story.rig.poll_submission().unwrap();
+    let submission = story.forwarded.take().unwrap();
     assert_eq!((submission.number, &*submission.worker), (3, "farm.r1"));
     assert_eq!(submission.prefix[..], [0]);
     story.rig.handle_verdict(3, &Ok(()));
@@ -340,7 +343,7 @@ fn a_changed_pool_target_is_judged_by_the_harder_of_the_two() {
     story.show();
     let hash = "\"00ff000000000000000000000000000000000000000000000000000000000000\"";
     assert!(story.submit(9, "6b000000", "000001", hash).contains("true"));
-    assert!(story.rig.poll_submission().is_none());
+    assert!(story.forwarded.take().is_none());
     assert_eq!(story.verdicts().last(), Some(&Verdict::BelowPoolTarget));
 }
 
@@ -355,13 +358,13 @@ fn a_new_extranonce_is_set_or_the_rig_is_closed() {
         story.ground("11223344");
         story.work("p1", "w9", 256.0);
         assert_eq!(story.show(), "");
-        assert_eq!(story.events(), [Event::WantsSeat]);
+        assert_eq!(story.events(), [Event::LostSeat]);
         let heard = story.seat();
         if subscribed {
             assert!(heard.contains("\"mining.set_extranonce\",\"params\":[\"1122334400\",3]"));
             assert!(heard.contains("\"p1\",\"w9\",true"), "{heard}");
             assert_eq!(story.submit(8, "6b000000", "000001", GOOD), "");
-            let former = story.rig.poll_submission().unwrap();
+            let former = story.forwarded.take().unwrap();
             assert_eq!(former.frames.generation, Generation(1), "it goes where it belongs");
             story.later(11);
             assert!(story.submit(8, "6b000000", "000002", GOOD).contains("[21,"), "too late");
@@ -378,7 +381,7 @@ fn local_replies_are_given_at_once_and_the_verdict_is_not_told_twice() {
     let config = DownstreamConfig { reply: Reply::Local, ..DownstreamConfig::default() };
     let mut story = Story::mining(config);
     assert!(story.submit(7, "6b000000", "000001", GOOD).contains("true"));
-    let submission = story.rig.poll_submission().unwrap();
+    let submission = story.forwarded.take().unwrap();
     story.rig.handle_verdict(submission.number, &Err(Reject::lost()));
     assert_eq!(story.hears(), "");
 }
@@ -389,7 +392,7 @@ fn an_unchecked_route_gives_the_pools_target_and_forwards() {
     let mut story = Story::mining(config);
     let bad = format!("\"{}\"", "e".repeat(64));
     assert_eq!(story.submit(7, "6b000000", "000001", &bad), "");
-    assert_eq!(story.rig.poll_submission().unwrap().hash, None);
+    assert_eq!(story.forwarded.take().unwrap().hash, None);
     assert!(story.submit(8, "6b000000", "000001", &bad).contains("[22,"));
 }
 
@@ -399,7 +402,7 @@ fn at_most_so_many_shares_wait() {
     // The last place is a block's.
     for at in 0..MAX_IN_FLIGHT - 1 {
         assert_eq!(story.submit(at as u64, "6b000000", &format!("{at:06x}"), GOOD), "");
-        assert!(story.rig.poll_submission().is_some());
+        assert!(story.forwarded.take().is_some());
     }
     let heard = story.submit(99, "6b000000", "ffffff", GOOD);
     assert!(heard.contains("[20,\"too many shares wait"), "{heard}");
@@ -414,7 +417,7 @@ fn lines_without_sense_end_the_session_at_the_fifth() {
         [b"{bad json", b"[]", b"{\"id\":1}", b"{\"id\":[],\"method\":\"x\"}", b"\xff"];
     for (count, line) in lines.into_iter().enumerate() {
         assert!(!story.rig.is_closed(), "after {count}");
-        story.rig.handle_line(line, story.now);
+        story.rig.handle_line(line, story.now, &mut ());
     }
     assert!(matches!(story.events().last(), Some(Event::Closed(CloseReason::BadLines(_)))));
     assert_eq!(
@@ -482,7 +485,7 @@ fn several_workers_share_a_connection() {
         "{{\"id\":5,\"method\":\"mining.submit\",\"params\":[\"farm.r2\",\"6b000000\",\"000001\",{GOOD}]}}"
     );
     assert_eq!(story.says(&line), "");
-    assert_eq!(&*story.rig.poll_submission().unwrap().worker, "farm.r2");
+    assert_eq!(&*story.forwarded.take().unwrap().worker, "farm.r2");
     for extra in 2..MAX_WORKERS {
         let line =
             format!("{{\"id\":6,\"method\":\"mining.authorize\",\"params\":[\"w{extra}\"]}}");
@@ -516,7 +519,7 @@ fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
     story.view.floor = Some(target(1024.0));
     assert_eq!(story.show(), "", "no work is told twice");
     assert!(story.submit(3, "6b000000", "000001", GOOD).is_empty());
-    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 256.0);
+    assert_eq!(story.forwarded.take().unwrap().hashes.round(), 256.0);
 
     story.work("p1", "w2", 256.0);
     let heard = story.show();
@@ -525,7 +528,7 @@ fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
     assert!(refused.contains("high-hash"), "{refused}");
     let better = GOOD.replace("00f", "000");
     assert!(story.submit(5, "6b000001", "000003", &better).is_empty());
-    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 1024.0);
+    assert_eq!(story.forwarded.take().unwrap().hashes.round(), 1024.0);
     assert!(story.submit(6, "6b000000", "000004", GOOD).is_empty(), "as that job was told");
 
     // A harder pool's own target is the pool's; without a floor everything is as before.
@@ -550,8 +553,7 @@ proptest::proptest! {
     fn any_line_is_borne(lines in proptest::collection::vec(line(), 1..20)) {
         let mut story = Story::mining(DownstreamConfig::default());
         for line in lines {
-            story.rig.handle_line(&line, story.now);
-            story.rig.poll_submission();
+            story.rig.handle_line(&line, story.now, &mut ());
         }
     }
 }

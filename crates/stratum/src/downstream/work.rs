@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
-use super::{CloseReason, Downstream, Event, Verify};
+use super::{CloseReason, Downstream, Event, Timer, Verify};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, OpenJobs, Telling, Wanted};
 use crate::error::Reject;
@@ -35,10 +34,10 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
-    seat: Option<Sitting>,
+    seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
-    former: Option<Former<D>>,
+    former: Option<Box<Former<D>>>,
     /// The pool's target in force that the channel has shown last.
     pub(super) in_force: Wanted,
     /// The target that the channel wants rigs to meet at least.
@@ -50,28 +49,39 @@ pub(super) struct Bench<D: Dialect> {
     /// The newest work that was told from the present seat.
     last_told: Option<Serial>,
     /// What the rig has asked about jobs and cannot be answered yet.
-    questions: ArrayVec<(Id, JobId), MAX_QUESTIONS>,
+    questions: Vec<(Id, JobId)>,
 }
 
 /// A place that the rig has left: the newest work that it could know there, and until when its
 /// shares are taken. The lease is nobody else's until then.
 struct Former<D: Dialect> {
-    sitting: Sitting,
+    sitting: Box<Sitting>,
     latest: Arc<JobFrames<D>>,
     until: Instant,
 }
 
 pub(super) struct Sitting {
     pub(super) seat: Seat,
-    extranonce1: Extranonce,
-    /// What the rig was told before it was moved here.
-    before: Option<Extranonce>,
+    nonces: Arc<Nonces>,
+}
+
+/// What a rig knows of its seat; all jobs that it is told there share it.
+pub(super) struct Nonces {
+    /// The rig's own: the pool's and the prefix.
+    pub(super) extranonce1: Extranonce,
+    /// The extranonce1 that `mining.set_extranonce` replaced by it.
+    pub(super) before: Option<Extranonce>,
+    /// The length of the pool's part.
+    pub(super) pool_extranonce1: usize,
+    pub(super) prefix: Prefix,
+    pub(super) extranonce2_size: usize,
 }
 
 impl Sitting {
     /// Whether a job was told here.
     fn is_of<D: Dialect>(&self, told: &Told<D>) -> bool {
-        self.seat.generation == told.frames.generation && *self.seat.lease.prefix() == told.prefix
+        self.seat.generation == told.frames.generation
+            && *self.seat.lease.prefix() == told.nonces.prefix
     }
 }
 
@@ -80,13 +90,7 @@ pub(super) struct Told<D: Dialect> {
     /// The id that this rig was told.
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
-    /// The rig's own: the pool's and the prefix.
-    pub(super) extranonce1: Extranonce,
-    /// The extranonce1 that `mining.set_extranonce` replaced by it.
-    pub(super) before: Option<Extranonce>,
-    pub(super) pool_extranonce1: usize,
-    pub(super) prefix: Prefix,
-    pub(super) extranonce2_size: usize,
+    pub(super) nonces: Arc<Nonces>,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
@@ -107,7 +111,7 @@ pub(super) struct Found {
 }
 
 impl<D: Dialect> Bench<D> {
-    pub(super) fn new(vardiff: VardiffConfig, now: Instant) -> Self {
+    pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
             seat: None,
@@ -118,7 +122,7 @@ impl<D: Dialect> Bench<D> {
             last_clean: None,
             told: VecDeque::new(),
             last_told: None,
-            questions: ArrayVec::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -139,19 +143,24 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         let former = self.seat.take();
-        let before = former.as_ref().map(|sitting| sitting.extranonce1.clone());
-        self.seat = Some(Sitting { seat, extranonce1, before });
+        let nonces = Arc::new(Nonces {
+            extranonce1,
+            before: former.as_ref().map(|sitting| sitting.nonces.extranonce1.clone()),
+            pool_extranonce1: seat.split.extranonce1.len(),
+            prefix: seat.lease.prefix().clone(),
+            extranonce2_size: seat.split.rig_extranonce2,
+        });
+        self.seat = Some(Box::new(Sitting { seat, nonces }));
         self.last_told = None;
         if let (Some(latest), Some(sitting)) = (self.latest.take(), former) {
-            self.former = Some(Former { sitting, latest, until: now + FORMER_OPEN_FOR });
+            let until = now + FORMER_OPEN_FOR;
+            self.former = Some(Box::new(Former { sitting, latest, until }));
         }
     }
 
-    /// Gives up the place that the rig has left, when its time is over.
-    pub(super) fn leave_former(&mut self, now: Instant) {
-        if self.former_until().is_some_and(|until| until <= now) {
-            self.former = None;
-        }
+    /// Gives up the place that the rig has left: its time is over.
+    pub(super) fn leave_former(&mut self) {
+        self.former = None;
     }
 
     /// Until when the place that the rig has left is kept.
@@ -160,8 +169,8 @@ impl<D: Dialect> Bench<D> {
     }
 
     /// Where the rig sits.
-    pub(super) const fn seat(&self) -> Option<&Sitting> {
-        self.seat.as_ref()
+    pub(super) fn seat(&self) -> Option<&Sitting> {
+        self.seat.as_deref()
     }
 
     /// The same, if a job was told there.
@@ -181,8 +190,8 @@ impl<D: Dialect> Bench<D> {
     }
 
     pub(super) fn told_extranonce(&self) -> Option<(&Extranonce, usize)> {
-        let sitting = self.seat.as_ref()?;
-        Some((&sitting.extranonce1, sitting.seat.split.rig_extranonce2))
+        let Nonces { extranonce1, extranonce2_size, .. } = &*self.seat.as_ref()?.nonces;
+        Some((extranonce1, *extranonce2_size))
     }
 
     /// The difficulty of the rig's level, where that is not the pool's target.
@@ -197,12 +206,6 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
         Some(told.difficulty)
-    }
-
-    pub(super) fn check_vardiff(&mut self, now: Instant) {
-        if let Some(difficulty) = self.told_difficulty() {
-            self.vardiff.on_timeout(difficulty, now);
-        }
     }
 
     /// The told job of an id.
@@ -297,10 +300,13 @@ impl<D: Dialect> Bench<D> {
             }
         }
         self.last_told = Some(told.frames.serial);
-        self.told.push_back(told);
-        while self.told.len() > keep {
+        while self.told.len() >= keep {
             self.told.pop_front();
         }
+        if self.told.len() == self.told.capacity() {
+            self.told.reserve_exact(2);
+        }
+        self.told.push_back(told);
     }
 }
 
@@ -328,23 +334,43 @@ impl<D: Dialect> Downstream<D> {
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
         let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
         let target = bench.floor.map_or(own, |floor| own.harder(floor));
-        (target, bench.vardiff.aims_at().filter(|_| !as_pool && target == own))
+        (target, bench.vardiff.aims_at(&self.config.vardiff).filter(|_| !as_pool && target == own))
+    }
+
+    /// Looks at a rig's difficulty when it is time to.
+    pub(super) fn check_vardiff(&mut self, now: Instant) {
+        if let Some(difficulty) = self.bench.told_difficulty() {
+            self.bench.vardiff.on_timeout(&self.config.vardiff, difficulty, now);
+            self.await_vardiff();
+        }
+    }
+
+    /// The time of the next look has changed; there is none before the first work.
+    pub(super) fn await_vardiff(&mut self) {
+        let next = self.bench.vardiff.poll_timeout(&self.config.vardiff);
+        self.timers.set(Timer::Vardiff, next.filter(|_| self.bench.has_work()));
+    }
+
+    /// How long the rig may be silent has changed.
+    pub(super) fn await_share(&mut self) {
+        self.timers.set(Timer::Silence, self.quiet.over_at());
     }
 
     /// Whether the rig has been silent for too long. Not while an easier difficulty waits for the
-    /// next work, which the rig has not been offered yet.
-    pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.silent_at().is_some_and(|at| now >= at)
-    }
-
-    /// When it has been, if nothing happens before.
-    pub(super) fn silent_at(&self) -> Option<Instant> {
+    /// next work, which the rig has not been offered yet: the channel's next view may end that.
+    pub(super) fn is_silent(&mut self, now: Instant) -> bool {
+        if !self.timers.is_due(Timer::Silence, now) {
+            return false;
+        }
         let eased = |told: &Told<D>| {
             let latest = self.bench.latest.as_ref();
             latest.is_some_and(|frames| self.aim(frames).0 > told.easiest)
         };
         let waits = !self.quiet.was_offered() && self.bench.told.back().is_some_and(eased);
-        self.quiet.over_at().filter(|_| !waits)
+        if waits {
+            self.timers.set(Timer::Silence, None);
+        }
+        !waits
     }
 
     /// Tells the rig the channel's latest work, unless it has it or cannot take it.
@@ -368,7 +394,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let Some(frames) = self.bench.latest.clone() else { return };
         let sits_there = |sitting: &Sitting| sitting.seat.generation == frames.generation;
-        if !self.bench.seat.as_ref().is_some_and(sits_there) {
+        if !self.bench.seat.as_deref().is_some_and(sits_there) {
             return;
         }
         let forgotten = self.bench.last_told >= Some(frames.serial);
@@ -398,6 +424,7 @@ impl<D: Dialect> Downstream<D> {
         };
         let easier = present.is_some_and(|told| told.easiest < target);
         self.quiet.told(aims_at, easier, now);
+        self.timers.set(Timer::Silence, self.quiet.over_at());
         if telling.new_target {
             self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
@@ -424,11 +451,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let told = Told {
             id,
-            extranonce1: sitting.extranonce1.clone(),
-            before: sitting.before.clone(),
-            pool_extranonce1: sitting.seat.split.extranonce1.len(),
-            prefix: sitting.seat.lease.prefix().clone(),
-            extranonce2_size: sitting.seat.split.rig_extranonce2,
+            nonces: Arc::clone(&sitting.nonces),
             easiest: target,
             difficulty: dialect.rig_difficulty(&frames.job, &target),
             again,
@@ -436,6 +459,7 @@ impl<D: Dialect> Downstream<D> {
             frames,
         };
         bench.remember(told, now);
+        self.await_vardiff();
     }
 
     /// A work has come back that was told under the rig's lease: it does not repeat itself under
@@ -492,7 +516,8 @@ impl<D: Dialect> Downstream<D> {
         if known {
             return;
         }
-        let may_come = !frames.dialect.checkable(&frames.job) && !self.bench.questions.is_full();
+        let may_come =
+            !frames.dialect.checkable(&frames.job) && self.bench.questions.len() < MAX_QUESTIONS;
         if may_come {
             self.bench.questions.push((id, job));
         } else {

@@ -67,10 +67,15 @@ impl<D: Dialect, T> Pacer<D, T> {
         }
     }
 
+    /// Whether one more share finds a place in the queue.
+    pub(super) fn has_room(&self, is_block: bool) -> bool {
+        self.queue.len() + usize::from(!is_block) < MAX_QUEUED
+    }
+
     /// Queues a share, a block before all others; gives the ticket back when the queue is full.
     pub(super) fn enqueue(&mut self, submission: Submission<D>, ticket: T) -> Result<(), T> {
         let is_block = submission.is_block;
-        if self.queue.len() + usize::from(!is_block) >= MAX_QUEUED {
+        if !self.has_room(is_block) {
             return Err(ticket);
         }
         let queued = Queued { submission, ticket, attempt: Attempt::First };
