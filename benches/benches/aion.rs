@@ -12,6 +12,7 @@ use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};
 use orepass_stratum::job::JobIds;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
@@ -122,9 +123,9 @@ impl Stage {
         drain(self.pool.transmit());
         self.pool.handle_line(br#"{"id":3,"result":true,"error":null}"#, self.now);
         while let Some(event) = self.pool.poll_event() {
-            if let UpstreamEvent::Verdict { ticket, verdict, .. } = event {
-                self.rig.handle_verdict(ticket, &verdict);
-                return drain(self.rig.transmit()) > 0 && verdict.is_ok();
+            if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                self.rig.handle_verdict(ticket, &outcome.told);
+                return drain(self.rig.transmit()) > 0 && outcome.told.is_ok();
             }
         }
         false
@@ -148,7 +149,11 @@ fn windowed_rate(round_trip: Duration) -> String {
     let job = Arc::clone(&first.frames);
     let raw = serde_json::from_str::<Value>(&stage.submit).expect("JSON")["params"].to_string();
     let params = serde_json::value::RawValue::from_string(raw).expect("JSON");
-    let share = || job.dialect.parse_share(&job.job, 28, &params).expect("a good share");
+    let share = || {
+        job.dialect
+            .parse_share(&job.job, 28, &Params::read(&params).expect("an array"))
+            .expect("a good share")
+    };
     let start = stage.now;
     let processor = Instant::now();
     let mut answers = std::collections::VecDeque::new();

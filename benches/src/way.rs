@@ -7,7 +7,7 @@ use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{self, Share};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Message;
+use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::upstream::UpstreamEvent;
 use orepass_stratum::verdict::Verdict;
 
@@ -77,9 +77,9 @@ impl Way {
         played.pool.handle_line(trip.answer.as_bytes(), played.now);
         let mut taken = false;
         while let Some(event) = played.pool.poll_event() {
-            if let UpstreamEvent::Verdict { ticket, verdict, .. } = event {
-                rig.handle_verdict(ticket, &verdict);
-                taken = verdict.is_ok();
+            if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                rig.handle_verdict(ticket, &outcome.told);
+                taken = outcome.told.is_ok();
             }
         }
         written += drain(rig.transmit());
@@ -113,11 +113,13 @@ impl Way {
     fn good_submit(&mut self) -> String {
         loop {
             let submit = self.submit();
-            let message = Message::parse(submit.as_bytes()).expect("a line");
-            let params = message.params.expect("parameters");
             let work = self.played.pool.view().work.expect("a job");
             let (extranonce1, size) = self.rig.told_extranonce().expect("a seat");
-            let share = Share::parse(&work.job, size, params).expect("a share");
+            let share = {
+                let message = Message::parse(submit.as_bytes()).expect("a line");
+                let params = Params::read(message.params.expect("parameters")).expect("an array");
+                Share::parse(&work.job, size, &params).expect("a share")
+            };
             let hash = share::hash(&work.job, extranonce1.as_bytes(), &share).expect("a hash");
             if hash.at_or_below(&work.wanted.surely(Habits::default())) {
                 return submit;

@@ -74,10 +74,10 @@ impl Story {
     fn settle(&mut self) {
         while let Some(event) = self.pool.poll_event() {
             match event {
-                UpstreamEvent::Verdict { ticket, verdict, .. } => {
+                UpstreamEvent::Verdict { ticket, outcome, .. } => {
                     let number = self.take_ticket(ticket);
                     if let Some(rig) = &mut self.rig {
-                        rig.handle_verdict(number, &verdict);
+                        rig.handle_verdict(number, &outcome.told);
                     }
                 }
                 UpstreamEvent::Down(_) => {

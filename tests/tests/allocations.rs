@@ -10,7 +10,7 @@ use allocation_counter::{AllocationInfo, measure};
 use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{Nonce, Share};
-use orepass_stratum::channel::{Account, Submission};
+use orepass_stratum::channel::{Account, ShareOutcome, Submission};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
 use orepass_stratum::space::Wish;
@@ -196,7 +196,8 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
             for number in start..start + 16 {
                 upstream.handle_line(answers[number as usize].as_bytes(), now);
                 while let Some(event) = upstream.poll_event() {
-                    if let UpstreamEvent::Verdict { ticket, verdict: Ok(()), .. } = event {
+                    if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                        assert_eq!(outcome, ShareOutcome::accepted());
                         assert_eq!(ticket, number);
                         verdicts += 1;
                     }

@@ -220,8 +220,8 @@ impl Chain {
                 }
                 self.rig.handle_view(&view, self.now);
             }
-            UpstreamEvent::Verdict { ticket, verdict, .. } => {
-                self.rig.handle_verdict(self.numbers[&ticket], &verdict);
+            UpstreamEvent::Verdict { ticket, outcome, .. } => {
+                self.rig.handle_verdict(self.numbers[&ticket], &outcome.told);
             }
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
             resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {

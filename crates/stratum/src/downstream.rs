@@ -40,7 +40,6 @@ use crate::target::Difficulty;
 use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 use crate::vardiff::VardiffConfig;
-use crate::verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
@@ -334,11 +333,8 @@ impl<D: Dialect> Downstream<D> {
             self.judged_by_pool(verdict);
         }
         match verdict {
-            Err(reject) if reject.verdict != Verdict::BelowPoolTarget => {
-                self.refuse(&pending.id, reject);
-            }
-            // It did what it was told.
-            _ => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
+            Ok(()) => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
+            Err(reject) => self.refuse(&pending.id, reject),
         }
     }
 

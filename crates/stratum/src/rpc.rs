@@ -14,12 +14,14 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::Reject;
+use crate::error::{Reject, shown};
 
 pub use pool_error::PoolError;
 
 /// The longest id that is echoed, in bytes of JSON text.
 pub const MAX_ID: usize = 64;
+/// The most elements of a submit that anybody looks at.
+pub const MAX_PARAMS: usize = 8;
 /// The longest id that is kept without memory of its own, in bytes.
 const SHORT_ID: usize = 16;
 
@@ -129,6 +131,38 @@ impl fmt::Display for Id {
     }
 }
 
+/// The parameters of a submit: an array that is taken apart once, whoever reads what of it.
+#[derive(Debug, Clone)]
+pub struct Params<'a> {
+    elements: ArrayVec<&'a RawValue, MAX_PARAMS>,
+    count: usize,
+}
+
+impl<'a> Params<'a> {
+    /// Takes an array apart; its elements are still JSON text.
+    ///
+    /// # Errors
+    /// [`Reject::invalid`] with the value, for anything else.
+    pub fn read(params: &'a RawValue) -> Result<Self, Reject> {
+        let no_array =
+            || Reject::invalid(format!("params is {}, expected an array", shown(params.get())));
+        let (elements, count) = array(params).ok_or_else(no_array)?;
+        Ok(Self { elements, count })
+    }
+
+    /// The first [`MAX_PARAMS`] elements.
+    #[must_use]
+    pub fn elements(&self) -> &[&'a RawValue] {
+        &self.elements
+    }
+
+    /// How many elements there are in all.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+}
+
 /// The elements of a JSON array, still as JSON text, the first `N` of them, and how many there
 /// were in all. `None` when `params` is no array.
 #[must_use]
@@ -179,16 +213,16 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
             f.write_str("a string")
         }
 
-        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-            Ok(Cow::Borrowed(text))
-        }
-
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
             Ok(Cow::Owned(text.to_owned()))
         }
     }
-    // Serde's complaint about another type would be allocated only to be dropped.
-    value.get().strip_prefix('"')?;
+    // Serde's complaint about another type would be allocated only to be dropped, and its search for
+    // escapes is slow.
+    let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !text.contains('\\') {
+        return Some(Cow::Borrowed(text));
+    }
     serde_json::Deserializer::from_str(value.get()).deserialize_str(Text).ok()
 }
 

@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::{ChannelView, Ground, PoolShared, Submission};
+use crate::channel::{ChannelView, Ground, PoolShared, ShareOutcome, Submission};
 use crate::dialect::{Announced, Dialect, PoolEvent, Subscribed};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
@@ -208,7 +208,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let queued = self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now));
         lost.extend(queued.map(|ticket| (ticket, false)));
         for (ticket, weighs) in lost {
-            self.give_verdict(ticket, Err(Reject::lost()), weighs);
+            self.give_verdict(ticket, Reject::lost(), weighs);
         }
         let name = self.names.lose();
         if let Some(probe) = asked.or(name) {
@@ -284,7 +284,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         match self.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
-            Err(ticket) => self.give_verdict(ticket, Err(Reject::saturated()), false),
+            Err(ticket) => self.give_verdict(ticket, Reject::saturated(), false),
         }
     }
 
@@ -403,9 +403,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// A share has a verdict that the pool did not give; whether that counts against the pool.
-    fn give_verdict(&mut self, ticket: T, verdict: Result<(), Reject>, weighs: bool) {
-        let after = None;
-        self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
+    fn give_verdict(&mut self, ticket: T, outcome: impl Into<ShareOutcome>, weighs: bool) {
+        let (outcome, after) = (outcome.into(), None);
+        self.events.push_back(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
     }
 
     /// Gives the connection up, once: from here on the session is as good as disconnected.

@@ -114,7 +114,7 @@ impl<D: Dialect> ChannelTask<D> {
             tokio::select! {
                 connection = &mut connecting => break connection,
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
+                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Reject::lost().into()),
                 () = self.closing.cancelled() => return End::Stopped,
             }
         };
@@ -164,7 +164,7 @@ impl<D: Dialect> ChannelTask<D> {
                 }
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
                 () = self.closing.cancelled() => return,
-                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
+                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Reject::lost().into()),
             }
         }
     }

@@ -222,7 +222,7 @@ impl<D: Dialect> Served<D> {
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
         if let Err(Some(ticket)) = channel.submit(submission, ticket) {
-            ticket.resolve(Err(Reject::saturated()));
+            ticket.resolve(Reject::saturated().into());
             self.relieve();
         }
     }

@@ -16,7 +16,7 @@ use crate::firmware::{Firmware, USUAL_EXTRANONCE2};
 use crate::habits::{Answer, Habit, Habits, Probe};
 use crate::job::JobFrames;
 use crate::kinds::Merit;
-use crate::rpc::{self, Id};
+use crate::rpc::{self, Id, Params};
 use crate::seen::Sighting;
 use crate::target::{PowHash, Target};
 use crate::verdict::Verdict;
@@ -143,6 +143,7 @@ impl<D: Dialect> Downstream<D> {
             return Err(Reject::not_subscribed().into());
         }
         let params = params.ok_or_else(|| Reject::invalid("submit without parameters"))?;
+        let params = &Params::read(params)?;
         let head = self.dialect.submit_head(params)?;
         let worker = self.login.worker_of_share(&head.worker, D::CHECKS_WORKERS);
         let worker = Arc::clone(worker.ok_or_else(|| Reject::unauthorized(&head.worker))?);
@@ -330,7 +331,7 @@ impl<D: Dialect> Downstream<D> {
 
 impl<D: Dialect> Told<D> {
     /// Reads a submit; with an extranonce2 of the `odd` length too.
-    fn read(&self, params: &RawValue, odd: Option<usize>) -> Result<Read<D::Share>, Refused> {
+    fn read(&self, params: &Params<'_>, odd: Option<usize>) -> Result<Read<D::Share>, Refused> {
         let (dialect, job) = (&self.frames.dialect, &*self.frames.job);
         let read = |size| dialect.parse_share(job, size, params);
         match read(self.nonces.extranonce2_size) {
@@ -343,7 +344,7 @@ impl<D: Dialect> Told<D> {
     }
 
     /// The refusal of a share whose extranonce2 has the odd length.
-    fn odd(&self, params: &RawValue) -> Refused {
+    fn odd(&self, params: &Params<'_>) -> Refused {
         let (dialect, size) = (&self.frames.dialect, self.nonces.extranonce2_size);
         let reject = dialect.parse_share(&self.frames.job, size, params).err();
         let unreadable =
@@ -351,7 +352,7 @@ impl<D: Dialect> Told<D> {
         self.malformed(reject.unwrap_or_else(unreadable), params)
     }
 
-    fn malformed(&self, reject: Reject, params: &RawValue) -> Refused {
+    fn malformed(&self, reject: Reject, params: &Params<'_>) -> Refused {
         let size = self.nonces.extranonce2_size;
         let diagnosis = self.frames.dialect.diagnose_form(&self.frames.job, size, params);
         Refused { diagnosis, curable: self.is_curable(diagnosis), ..reject.into() }

@@ -11,7 +11,7 @@ use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
 use super::weight::ForWork;
 use super::{Phase, Upstream, UpstreamEvent};
-use crate::channel::Submission;
+use crate::channel::{ShareOutcome, Submission};
 use crate::dialect::{Dialect, Pace, Wanted};
 use crate::error::Reject;
 use crate::habits::Habits;
@@ -209,8 +209,8 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn write_submission(&mut self, queued: Queued<D, T>, now: Instant) -> Written<D, T> {
         let job = match self.still_worth(&queued.submission, now) {
             Ok(job) => job,
-            Err(reject) => {
-                self.give_verdict(queued.ticket, Err(reject), false);
+            Err(outcome) => {
+                self.give_verdict(queued.ticket, outcome, false);
                 return Written::Done;
             }
         };
@@ -259,13 +259,17 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The pool's job under which a share is worth submitting. A block is, as long as the pool knows
     /// its work on this connection.
-    fn still_worth(&self, submission: &Submission<D>, now: Instant) -> Result<Arc<D::Job>, Reject> {
+    fn still_worth(
+        &self,
+        submission: &Submission<D>,
+        now: Instant,
+    ) -> Result<Arc<D::Job>, ShareOutcome> {
         let Submission { frames, share, .. } = submission;
         let former = frames.generation <= self.former && frames.generation != self.generation;
         if self.phase != Phase::Live || former {
-            return Err(Reject::lost());
+            return Err(Reject::lost().into());
         }
-        let replaced = || Reject::stale(format!("job {} has been replaced", frames.id));
+        let replaced = || Reject::stale(format!("job {} has been replaced", frames.id)).into();
         if submission.is_block {
             return self.jobs.perhaps_serving(frames, share).cloned().ok_or_else(replaced);
         }
@@ -282,7 +286,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             None => wanted(Wanted::surely),
         };
         if submission.hash.is_some_and(|hash| !frames.dialect.meets(&hash, &wanted)) {
-            return Err(Reject::below_pool_target());
+            return Err(ShareOutcome::below_pool_target("the pool's target became harder"));
         }
         self.jobs.serving(frames, share).cloned().ok_or_else(replaced)
     }

@@ -12,7 +12,7 @@ use super::{
     AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, Phase, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent, VERDICT_WITHIN,
 };
-use crate::channel::Account;
+use crate::channel::{Account, ShareOutcome};
 use crate::dialect::{Dialect, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::grounds::Claim;
@@ -241,8 +241,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
-                let Judgement { verdict, weighs } = self.judged(outcome, terms, open.sent, now);
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
+                let (outcome, weighs) = self.judged(outcome, terms, open.sent, now);
+                self.events.push_back(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
                 self.write_submissions(now);
             }
         }
@@ -274,9 +274,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 Request::Share(ticket, terms) => {
                     self.requests.remember_expired(open.id);
                     self.pacer.answered(open.id, None);
-                    let verdict = Err(Reject::unanswered());
                     let asked = terms.probe.is_some();
-                    self.give_verdict(ticket, verdict, !asked);
+                    self.give_verdict(ticket, Reject::unanswered(), !asked);
                     if let Some((probe, _)) = terms.probe {
                         self.learn(
                             probe.undecided(),
@@ -370,14 +369,15 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.dialect.classify_refusal(error) == Refusal::Duplicate
     }
 
-    /// What the pool's answer to a share means for it, for the pool, and for what is known of it.
+    /// What the pool's answer to a share means for it, and for what is known of the pool; and whether
+    /// it tells anything about the pool's health.
     fn judged(
         &mut self,
         outcome: Result<(), PoolError>,
         terms: Terms,
         sent: Instant,
         now: Instant,
-    ) -> Judgement {
+    ) -> (ShareOutcome, bool) {
         let Terms { account, forgone, probe, misses_announced, work, is_block } = terms;
         let Err(error) = outcome else {
             self.accepted += 1;
@@ -385,7 +385,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             if let Some((probe, _)) = probe {
                 self.learn(probe.taken(), "it took a share that shows it");
             }
-            return Judgement { verdict: Ok(()), weighs: true };
+            return (ShareOutcome::accepted(), true);
         };
         let refusal = self.dialect.classify_refusal(&error);
         let (code, verdict) = match refusal {
@@ -395,31 +395,29 @@ impl<D: Dialect, T> Upstream<D, T> {
             Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
             Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
         };
-        let mut reject = Reject::new(code, format!("pool: {error}"), verdict);
+        let reason = format!("pool: {error}");
         let mut weighs = self.weighs(verdict, work, sent);
         if let Some((probe, hash)) = probe {
-            weighs = false;
-            if probe.habit() == Habit::Split && refusal == Refusal::Form {
-                // It was not what its rig was told to send.
-                reject.verdict = Verdict::Invalid;
-            }
-            self.probe_refused(probe, hash, refusal, &reject.reason);
-            return Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs };
+            // One that asks about the split is not what its rig was told to send.
+            let odd = probe.habit() == Habit::Split && refusal == Refusal::Form;
+            let verdict = if odd { Verdict::Invalid } else { verdict };
+            self.probe_refused(probe, hash, refusal, &reason);
+            return (refused(refusal, code, reason, verdict, false), false);
         }
         match refusal {
             Refusal::Duplicate | Refusal::LowDifficulty if is_block => weighs = false,
             Refusal::Form => weighs &= !self.fall_back(&error, now),
             Refusal::LowDifficulty if misses_announced => {
                 let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);
-                self.learn(learnt, &reject.reason);
+                self.learn(learnt, &reason);
                 weighs = false;
             }
             Refusal::Unauthorized => {
-                weighs &= !self.share_unauthorized(account.as_deref(), &reject.reason, now);
+                weighs &= !self.share_unauthorized(account.as_deref(), &reason, now);
             }
             _ => {}
         }
-        Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs }
+        (refused(refusal, code, reason, verdict, weighs), weighs)
     }
 
     /// What the refusal of a share shows by which the pool was asked something.
@@ -444,20 +442,20 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 }
 
-/// A share that met what its rig was told is good work, if not for the pool.
-fn as_told(reject: Reject, refusal: Refusal, weighs: bool) -> Reject {
-    if refusal == Refusal::LowDifficulty && !weighs {
-        Reject { verdict: Verdict::BelowPoolTarget, ..reject }
-    } else {
-        reject
-    }
-}
-
-/// What a pool's answer to a share means.
-struct Judgement {
-    verdict: Result<(), Reject>,
-    /// Whether it tells anything about the pool's health.
+/// What a refusal makes of a share. One that met what its rig was told, and that the pool finds too
+/// easy for a reason that is not against the pool, is good work, if not for the pool.
+fn refused(
+    refusal: Refusal,
+    code: RejectCode,
+    reason: String,
+    verdict: Verdict,
     weighs: bool,
+) -> ShareOutcome {
+    if refusal == Refusal::LowDifficulty && !weighs {
+        ShareOutcome::below_pool_target(reason)
+    } else {
+        Reject::new(code, reason, verdict).into()
+    }
 }
 
 /// The login of a worker, the same on all pools.

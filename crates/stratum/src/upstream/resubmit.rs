@@ -123,7 +123,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             let lost = frames.generation != self.generation || held.until <= now;
             let open = || self.jobs.is_open(frames, now) && self.jobs.serves(frames, share);
             if lost || decided && !open() {
-                self.give_verdict(held.queued.ticket, Err(Reject::lost()), true);
+                self.give_verdict(held.queued.ticket, Reject::lost(), true);
             } else if decided {
                 self.pacer.requeue(held.queued);
             } else {
