@@ -25,7 +25,7 @@ const MAX_SESSION: usize = 1024;
 /// …and what it holds on the heap when its rig has logged in and has its first job.
 const MAX_HEAP: usize = 1024;
 /// The same when it has had ten jobs, of which it remembers those that may still be mined.
-const MAX_HEAP_OF_TEN: usize = 2048;
+const MAX_HEAP_OF_TEN: usize = 1536;
 /// How many rigs are measured, and what so many more may take in all, in bytes.
 const RIGS: usize = 1_000;
 const MANY: usize = 100_000;

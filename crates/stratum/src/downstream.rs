@@ -44,6 +44,7 @@ use crate::vardiff::VardiffConfig;
 #[cfg(test)]
 mod tests;
 
+use events::Events;
 pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
 
@@ -126,7 +127,7 @@ pub struct Downstream<D: Dialect> {
     dialect: Arc<D>,
     config: Arc<DownstreamConfig>,
     transmit: Transmit,
-    events: VecDeque<Event>,
+    events: Events,
     login: Login,
     bench: Bench<D>,
     in_flight: InFlight,
@@ -186,7 +187,7 @@ impl<D: Dialect> Downstream<D> {
             dialect,
             config,
             transmit: Transmit::thrifty(),
-            events: VecDeque::new(),
+            events: Events::default(),
             in_flight: InFlight::default(),
             late_blocks: VecDeque::new(),
             shares: 0,
@@ -294,7 +295,7 @@ impl<D: Dialect> Downstream<D> {
         }
         self.await_share();
         if self.bench.notice(view) {
-            self.events.push_back(Event::LostSeat);
+            self.events.push(Event::LostSeat);
             return;
         }
         self.tell_work(now);
@@ -370,7 +371,7 @@ impl<D: Dialect> Downstream<D> {
 
     /// Something to log, count or do.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// The bytes to be written to the rig.
@@ -488,7 +489,7 @@ impl<D: Dialect> Downstream<D> {
     }
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
-        self.events.push_back(Event::BadLine(what));
+        self.events.push(Event::BadLine(what));
         if self.bad_lines.strike(now) {
             self.close(CloseReason::BadLines(what));
         }
@@ -501,7 +502,7 @@ impl<D: Dialect> Downstream<D> {
     fn close(&mut self, reason: CloseReason) {
         if !self.closed {
             self.closed = true;
-            self.events.push_back(Event::Closed(reason));
+            self.events.push(Event::Closed(reason));
         }
     }
 }

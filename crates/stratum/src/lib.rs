@@ -77,6 +77,7 @@ pub mod transmit;
 pub mod upstream;
 pub mod vardiff;
 pub mod verdict;
+mod window;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -214,7 +214,7 @@ impl<D: Dialect> Downstream<D> {
         self.login.agent = agent.map(|agent| shown(&agent).into());
         match self.dialect.judge_subscribe(params) {
             SubscribeVerdict::Serve => {}
-            SubscribeVerdict::ServeAndLog(remark) => self.events.push_back(Event::Remark(remark)),
+            SubscribeVerdict::ServeAndLog(remark) => self.events.push(Event::Remark(remark)),
             SubscribeVerdict::Refuse(reason) => {
                 self.refuse(&id, &Reject::invalid(reason.clone()));
                 return self.close(CloseReason::Refused(reason.into()));
@@ -231,7 +231,7 @@ impl<D: Dialect> Downstream<D> {
             return self.refuse(&former, &Reject::invalid("subscribed again"));
         }
         self.await_login(now);
-        self.events.push_back(Event::WantsSeat);
+        self.events.push(Event::WantsSeat);
     }
 
     pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
@@ -276,7 +276,7 @@ impl<D: Dialect> Downstream<D> {
                 }
                 self.bench.belongs_to(&known);
             }
-            self.events.push_back(Event::Authorized(known));
+            self.events.push(Event::Authorized(known));
         }
         self.transmit.write(|out| rpc::put_result(out, id, true));
         self.tell_work(now);
@@ -332,7 +332,7 @@ impl<D: Dialect> Downstream<D> {
             self.bench.sit(seat, extranonce1, now);
             self.await_login(now);
             self.answer_subscribe(&id);
-            self.events.push_back(Event::Subscribed);
+            self.events.push(Event::Subscribed);
             return;
         }
         if self.can_move(&seat) {

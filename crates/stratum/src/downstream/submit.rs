@@ -73,7 +73,7 @@ impl<D: Dialect> Downstream<D> {
         self.shares += 1;
         self.quiet.share(now);
         self.await_share();
-        self.events.push_back(Event::Sent);
+        self.events.push(Event::Sent);
         match self.judge(id, params, now, scratch) {
             Ok(submission) => {
                 self.flood.good();
@@ -91,7 +91,7 @@ impl<D: Dialect> Downstream<D> {
         self.refuse(id, &reject);
         let verdict = reject.verdict;
         let reason = Some(reject.reason);
-        self.events.push_back(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+        self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
             return self.flood.nuisance(now);
         }
@@ -118,7 +118,7 @@ impl<D: Dialect> Downstream<D> {
 
     fn note(&mut self, verdict: Verdict) {
         if let Some(turn) = self.conduct.share(verdict) {
-            self.events.push_back(Event::Conduct(turn, self.conduct.diagnosis()));
+            self.events.push(Event::Conduct(turn, self.conduct.diagnosis()));
         }
         self.timers.set(Timer::Suspicion, self.conduct.poll_timeout());
     }
@@ -127,7 +127,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn conclude(&mut self, now: Instant) {
         if let Some(diagnosis) = self.conduct.conclude(now) {
             self.timers.set(Timer::Suspicion, None);
-            self.events.push_back(Event::Misfit(diagnosis));
+            self.events.push(Event::Misfit(diagnosis));
             self.close(CloseReason::Misfit(diagnosis));
         }
     }
@@ -184,7 +184,7 @@ impl<D: Dialect> Downstream<D> {
         };
 
         let age = now.saturating_duration_since(frames.arrived);
-        let limit = if bar.is_some() { frames.block } else { Some(told.easiest) };
+        let limit = if bar.is_some() { frames.block } else { Some(told.asked.easiest) };
         let weight = match (self.config.verify, limit) {
             (Verify::Off, _) => Ok(Weight::default()),
             (Verify::Full, Some(limit)) => told.prove(&share, limit, age, scratch),
@@ -228,16 +228,16 @@ impl<D: Dialect> Downstream<D> {
             if !self.merits.contains(&merit) {
                 // There is room for each kind.
                 let _ = self.merits.try_push(merit);
-                self.events.push_back(Event::Proven(merit));
+                self.events.push(Event::Proven(merit));
             }
         }
-        let (difficulty, easiest) = (told.difficulty, told.easiest);
+        let (difficulty, easiest) = (told.asked.difficulty, told.asked.easiest);
         let prefix = told.nonces.prefix.clone();
         let hashes = easiest.hashes_lossy();
         self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
         self.await_vardiff();
         if weight.hash.is_some_and(|hash| self.margin.share(&hash, &easiest)) {
-            self.events.push_back(Event::Diagnosed(Diagnosis::ReadsTooHard));
+            self.events.push(Event::Diagnosed(Diagnosis::ReadsTooHard));
         }
         let forwarded = weight.is_block || probe.is_some() || counts;
         let second = forwarded && !weight.is_block && sighting == Sighting::SecondSolution;
@@ -259,7 +259,7 @@ impl<D: Dialect> Downstream<D> {
             self.transmit.write(|out| rpc::put_result(out, id, true));
             let verdict = Verdict::BelowPoolTarget;
             let (reason, diagnosis, worker) = (None, None, Some(worker));
-            self.events.push_back(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+            self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
             self.note(verdict);
             return Ok(None);
         }
@@ -389,7 +389,8 @@ impl<D: Dialect> Told<D> {
         job_age: Duration,
         scratch: &mut D::Scratch,
     ) -> Option<Diagnosis> {
-        let (dialect, job, easiest) = (&self.frames.dialect, &*self.frames.job, &self.easiest);
+        let (dialect, job, easiest) =
+            (&self.frames.dialect, &*self.frames.job, &self.asked.easiest);
         let before = self.nonces.before.as_ref().filter(|_| easiest.hashes_lossy() >= MIN_EVIDENCE);
         let stubborn = before.is_some_and(|before| {
             let checked = dialect.check(job, before, share, easiest, job_age, scratch);
@@ -404,7 +405,7 @@ impl<D: Dialect> Told<D> {
 
     /// What a good share of it shows of its rig; a target that any hash meets shows nothing.
     fn merits(&self, is_odd: bool) -> [Option<Merit>; 3] {
-        let tells = !is_odd && self.easiest.hashes_lossy() >= MIN_EVIDENCE;
+        let tells = !is_odd && self.asked.easiest.hashes_lossy() >= MIN_EVIDENCE;
         let Nonces { prefix, extranonce2_size, before, .. } = &*self.nonces;
         [
             (tells && !prefix.is_empty()).then_some(Merit::Shares),

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{CloseReason, Downstream, Event, Timer, Verify};
 use crate::channel::{ChannelView, Seat};
-use crate::dialect::{Dialect, OpenJobs, Telling, Wanted};
+use crate::dialect::{Dialect, Telling, Wanted};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::filters::Filters;
@@ -19,13 +19,10 @@ use crate::seen::Seen;
 use crate::space::{Lease, Permission, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
+use crate::window::{Standing, Window};
 
 /// The most questions of a rig that wait until the pool has told what they ask for.
 const MAX_QUESTIONS: usize = 4;
-/// The most told jobs that are remembered, whatever a dialect says is open…
-const MAX_TOLD: usize = 32;
-/// …and the fewest: a late share may be a block.
-const MIN_TOLD: usize = 8;
 
 /// How long shares of a place that the rig had before are still taken: miners go on with a job
 /// for a moment.
@@ -91,15 +88,22 @@ pub(super) struct Told<D: Dialect> {
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
     pub(super) nonces: Arc<Nonces>,
-    /// The easiest target that was told while this was the rig's present job.
-    pub(super) easiest: Target,
-    /// What that means on the rigs' scale.
-    pub(super) difficulty: Difficulty,
+    /// Mostly the same as of the job before.
+    pub(super) asked: Arc<Asked>,
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
     /// fault of its own.
     pub(super) again: bool,
     /// When its epoch ended.
     ended_at: Option<Instant>,
+}
+
+/// What is asked of a job's shares.
+#[derive(PartialEq)]
+pub(super) struct Asked {
+    /// The easiest target that was told while this was the rig's present job.
+    pub(super) easiest: Target,
+    /// What that means on the rigs' scale.
+    pub(super) difficulty: Difficulty,
 }
 
 /// A told job that a submit names.
@@ -205,7 +209,7 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
-        Some(told.difficulty)
+        Some(told.asked.difficulty)
     }
 
     /// The told job of an id.
@@ -275,25 +279,20 @@ impl<D: Dialect> Bench<D> {
 
     /// Whether shares of a job still count, where the newest work is `current`.
     fn counts(&self, told: &Told<D>, current: &JobFrames<D>, now: Instant) -> bool {
-        let OpenJobs { count, linger } = told.frames.dialect.open_jobs();
         // A work that came back is as new as it was told last.
         let key = (told.frames.generation, told.work());
         let last = self.told.iter().rev().find(|t| (t.frames.generation, t.work()) == key);
         let last = last.unwrap_or(told);
-        let newer = current.serial.0.saturating_sub(last.frames.serial.0);
-        if newer >= count as u64 {
-            return false;
-        }
-        match linger {
-            None => last.frames.epoch == current.epoch,
-            Some(limit) => {
-                last.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
-            }
-        }
+        let standing = Standing {
+            newer: current.serial.0.saturating_sub(last.frames.serial.0),
+            is_of_epoch: last.frames.epoch == current.epoch,
+            ended_at: last.ended_at,
+        };
+        Window::of(&*told.frames.dialect).is_open(&standing, now)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
-        let keep = told.frames.dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
+        let keep = Window::of(&*told.frames.dialect).remembered();
         for former in &mut self.told {
             if former.frames.epoch != told.frames.epoch {
                 former.ended_at.get_or_insert(now);
@@ -364,7 +363,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let eased = |told: &Told<D>| {
             let latest = self.bench.latest.as_ref();
-            latest.is_some_and(|frames| self.aim(frames).0 > told.easiest)
+            latest.is_some_and(|frames| self.aim(frames).0 > told.asked.easiest)
         };
         let waits = !self.quiet.was_offered() && self.bench.told.back().is_some_and(eased);
         if waits {
@@ -404,7 +403,7 @@ impl<D: Dialect> Downstream<D> {
         let Some(sitting) = &mut bench.seat else { return };
         let dialect = &frames.dialect;
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
-        let open = dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
+        let open = Window::of(&**dialect).remembered();
         if !sitting.seat.lease.tell(frames.work, open) {
             // What was sent for it under this lease is not known any more.
             return self.close(CloseReason::ExtranonceChanged);
@@ -414,7 +413,7 @@ impl<D: Dialect> Downstream<D> {
         let telling = Telling {
             first: forgotten || bench.last_told.is_none(),
             new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
-            new_target: forgotten || present.is_none_or(|told| told.easiest != target),
+            new_target: forgotten || present.is_none_or(|told| told.asked.easiest != target),
             clean_job_age: bench
                 .last_clean
                 .map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at)),
@@ -422,7 +421,7 @@ impl<D: Dialect> Downstream<D> {
                 .last_clean
                 .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
         };
-        let easier = present.is_some_and(|told| told.easiest < target);
+        let easier = present.is_some_and(|told| told.asked.easiest < target);
         self.quiet.told(aims_at, easier, now);
         self.timers.set(Timer::Silence, self.quiet.over_at());
         if telling.new_target {
@@ -441,23 +440,21 @@ impl<D: Dialect> Downstream<D> {
         } else {
             frames.frame(target, clean)
         });
-        self.events.push_back(Event::Told(id));
+        self.events.push(Event::Told(id));
 
-        // Some miners apply a new target to the job they have.
-        if let Some(present) = bench.told.back_mut().filter(|present| present.easiest < target) {
-            present.easiest = target;
-            present.difficulty =
-                present.frames.dialect.rig_difficulty(&present.frames.job, &target);
-        }
-        let told = Told {
-            id,
-            nonces: Arc::clone(&sitting.nonces),
+        let asks = |frames: &JobFrames<D>| Asked {
             easiest: target,
-            difficulty: dialect.rig_difficulty(&frames.job, &target),
-            again,
-            ended_at: None,
-            frames,
+            difficulty: frames.dialect.rig_difficulty(&frames.job, &target),
         };
+        // Some miners apply a new target to the job they have.
+        if let Some(present) = bench.told.back_mut().filter(|told| told.asked.easiest < target) {
+            present.asked = Arc::new(asks(&present.frames));
+        }
+        let asked = asks(&frames);
+        let same = bench.told.back().filter(|present| *present.asked == asked);
+        let asked = same.map_or_else(|| Arc::new(asked), |present| Arc::clone(&present.asked));
+        let told =
+            Told { id, nonces: Arc::clone(&sitting.nonces), asked, again, ended_at: None, frames };
         bench.remember(told, now);
         self.await_vardiff();
     }

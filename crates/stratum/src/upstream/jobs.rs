@@ -11,6 +11,7 @@ use crate::habits::{Answer, Habit, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
 use crate::target::Target;
+use crate::window::{Standing, Window};
 
 /// So many times longer than usual the first target of a connection is waited for.
 const FIRST_TARGET: u32 = 20;
@@ -135,16 +136,12 @@ impl<D: Dialect> Jobs<D> {
     /// or of another generation, are not open any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
         let Some((newer, known, counts)) = self.find(frames) else { return false };
-        let open = frames.dialect.open_jobs();
-        counts
-            && known.announced
-            && newer < open.count.clamp(1, MAX_WORKS)
-            && match open.linger {
-                None => known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
-                Some(limit) => {
-                    known.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
-                }
-            }
+        let standing = Standing {
+            newer: newer as u64,
+            is_of_epoch: known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
+            ended_at: known.ended_at,
+        };
+        counts && known.announced && Window::of(&*frames.dialect).is_open(&standing, now)
     }
 
     fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
