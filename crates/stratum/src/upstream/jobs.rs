@@ -26,8 +26,6 @@ pub(super) struct Jobs<D: Dialect> {
     works: VecDeque<Known<D>>,
     /// Those of the generations before, of this connection, the newest last.
     former: VecDeque<Former<D>>,
-    /// The newest notify that came before the subscribe's answer.
-    early: Option<D::Job>,
     /// A notify whose target may follow, and until when it is waited for.
     pending: Option<(Arc<D::Job>, Instant)>,
     /// The target by which the pool judges.
@@ -76,7 +74,6 @@ impl<D: Dialect> Jobs<D> {
             serial: Serial(0),
             works: VecDeque::new(),
             former: VecDeque::new(),
-            early: None,
             pending: None,
             in_force: Wanted::sure(Target::MAX),
             announced: Wanted::sure(Target::MAX),
@@ -188,7 +185,6 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn close_all(&mut self) {
         let latest = self.works.back().map(|latest| Arc::clone(&latest.frames.dialect));
         let worthless = latest.is_some_and(|dialect| self.epoch_is_ending(&dialect));
-        self.early = None;
         self.pending = None;
         self.former.clear();
         for known in &mut self.works {
@@ -202,15 +198,6 @@ impl<D: Dialect> Jobs<D> {
         for known in &mut self.works {
             known.announced |= std::mem::take(&mut known.resumable) && resumed;
         }
-    }
-
-    /// Keeps a notify until the subscribe is answered.
-    pub(super) fn hold(&mut self, job: D::Job) {
-        self.early = Some(job);
-    }
-
-    pub(super) fn take_early(&mut self) -> Option<D::Job> {
-        self.early.take()
     }
 
     /// How many of the pool's jobs are remembered.
@@ -397,15 +384,17 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Takes up another extranonce, or another division of the present one, with a job that is new
     /// work: rigs must not do the same under both. `false` when the connection is down by it.
     fn settle_before(&mut self, job: &D::Job, now: Instant) -> bool {
-        let Some(given) = &self.subscribed else { return true };
-        if let Some((extranonce1, size)) = self.next_extranonce.take() {
+        let (Some(given), Some(connection)) = (&self.subscribed, self.link.connection_mut()) else {
+            return true;
+        };
+        if let Some((extranonce1, size)) = connection.next_extranonce.take() {
             let announced_size = size.or(given.announced_size);
             let given = Subscribed { extranonce1, announced_size, ..given.clone() };
             return self.settle_on(given, now);
         }
         let repeats = self.jobs.works.iter().any(|k| self.dialect.same_work(&k.frames.job, job));
-        if self.divides_anew && !repeats {
-            self.divides_anew = false;
+        if connection.divides_anew && !repeats {
+            connection.divides_anew = false;
             let given = given.clone();
             return self.settle_on(given, now);
         }
@@ -422,13 +411,15 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Publishes a job that waits for its target.
     pub(super) fn publish_pending(&mut self, now: Instant) {
         let Some((job, _)) = self.jobs.pending.take() else { return };
-        let Some(ground) = &self.ground else { return };
+        let (Some(ground), Some(connection)) = (&self.ground, self.link.connection()) else {
+            return;
+        };
         let known = self.habits.known();
         let place = Place { known, space: &ground.space, generation: self.generation };
         let before = self.jobs.in_force;
         let name = Arc::clone(&job);
         let Taken { is_new, told } =
-            self.jobs.take(&self.dialect, job, &self.announced, &place, now);
+            self.jobs.take(&self.dialect, job, &connection.announced, &place, now);
         if self.jobs.in_force != before {
             self.say_target();
         }
@@ -444,7 +435,8 @@ impl<D: Dialect, T> Upstream<D, T> {
     pub(super) fn target_announced(&mut self, behind_notify: bool) {
         let known = self.habits.known().get(Habit::DifficultyFrom);
         let at_once = behind_notify || known == Some(Answer::Other);
-        if self.jobs.announce(&self.dialect, &self.announced, at_once) {
+        let Some(connection) = self.link.connection() else { return };
+        if self.jobs.announce(&self.dialect, &connection.announced, at_once) {
             self.target_changed();
         }
     }
@@ -464,7 +456,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// so always; before the first one there is no telling, and a job without it would cost more
     /// than the wait.
     fn target_wait(&self, usual: Duration) -> Duration {
-        if self.announced.target.is_some() {
+        if self.link.connection().is_some_and(|there| there.announced.target.is_some()) {
             return usual;
         }
         let first = self.jobs.works.back().is_none_or(|latest| !latest.announced);

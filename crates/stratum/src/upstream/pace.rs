@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::link::Link;
 use super::names::Name;
 use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
 use super::weight::ForWork;
-use super::{Phase, Upstream, UpstreamEvent};
+use super::{Upstream, UpstreamEvent};
 use crate::channel::{ShareOutcome, Submission};
 use crate::dialect::{Dialect, Pace, Wanted};
 use crate::error::Reject;
@@ -265,8 +266,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         now: Instant,
     ) -> Result<Arc<D::Job>, ShareOutcome> {
         let Submission { frames, share, .. } = submission;
-        let former = frames.generation <= self.former && frames.generation != self.generation;
-        if self.phase != Phase::Live || former {
+        let Link::Live(connection) = &self.link else { return Err(Reject::lost().into()) };
+        let generation = frames.generation;
+        if generation <= connection.former && generation != self.generation {
             return Err(Reject::lost().into());
         }
         let replaced = || Reject::stale(format!("job {} has been replaced", frames.id)).into();

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
 use super::{
-    AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, Phase, SUBSCRIBE_WITHIN, Upstream,
+    AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent, VERDICT_WITHIN,
 };
 use crate::channel::{Account, ShareOutcome};
@@ -198,8 +198,10 @@ impl<D: Dialect, T> Upstream<D, T> {
         let Some(id) = message.own_id() else { return };
         let outcome = message.outcome(line);
         let Some(open) = self.requests.take(id) else {
-            if self.late_authorize == Some(id) {
-                self.late_authorize = None;
+            let connection = self.link.connection_mut();
+            if connection
+                .is_some_and(|there| there.late_authorize.take_if(|late| *late == id).is_some())
+            {
                 return self.authorize_answered(message, outcome, now);
             }
             if self.requests.was_expired(id) {
@@ -238,7 +240,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                     }
                     outcome => outcome,
                 };
-                self.unanswered = 0;
+                if let Some(connection) = self.link.connection_mut() {
+                    connection.unanswered = 0;
+                }
                 let after = Some(now.saturating_duration_since(open.sent));
                 self.pacer.answered(id, after);
                 let (outcome, weighs) = self.judged(outcome, terms, open.sent, now);
@@ -257,7 +261,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                 }
                 // Some servers never answer it, and take shares all the same.
                 Request::Authorize if self.jobs.has_told() => {
-                    self.late_authorize = Some(open.id);
+                    if let Some(connection) = self.link.connection_mut() {
+                        connection.late_authorize = Some(open.id);
+                    }
                     self.notice(Notice::AuthorizeUnanswered);
                     self.go_live(now);
                 }
@@ -284,8 +290,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                     }
                     // Some servers have no answer to a share that they know already.
                     let again = self.resubmit.done(open.id);
-                    self.unanswered += u32::from(!again && !asked);
-                    if self.unanswered >= MAX_UNANSWERED {
+                    let Some(connection) = self.link.connection_mut() else { continue };
+                    connection.unanswered += u32::from(!again && !asked);
+                    if connection.unanswered >= MAX_UNANSWERED {
                         reason = Some(DownReason::Unanswered);
                     }
                 }
@@ -314,9 +321,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             return;
         }
         self.jobs.resume(resumed);
-        // What came before the answer is older than it.
-        self.next_extranonce = None;
-        self.phase = Phase::Authorizing;
+        let early = self.link.subscribed();
         let id = self.requests.push(Request::Authorize, now);
         let UpstreamConfig { user, password, .. } = &self.config;
         self.transmit.write(|out| put_authorize(id, user, password, out));
@@ -325,7 +330,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             let id = self.requests.skip_id();
             self.transmit.write(|out| self.dialect.put_suggest_difficulty(id, difficulty, out));
         }
-        if let Some(job) = self.jobs.take_early() {
+        if let Some(job) = early {
             self.take_job(job, now);
         }
     }
@@ -352,15 +357,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     fn go_live(&mut self, now: Instant) {
-        if self.phase == Phase::Live {
+        if self.is_live() {
             return;
         }
         // Another connection that was given the same may have come first.
         if let Some(Err(clash)) = self.claim.as_ref().map(Claim::go_live) {
             return self.down(DownReason::SameExtranonce(clash), now);
         }
-        self.phase = Phase::Live;
-        self.jobless.begin(now);
+        self.link.authorized(now);
         self.notice(Notice::Live);
         self.events.push_back(UpstreamEvent::View);
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::pace::{MAX_QUEUED, Queued};
 use super::requests::MAX_REQUESTS;
-use super::{Phase, Upstream, VERDICT_WITHIN};
+use super::{Upstream, VERDICT_WITHIN};
 use crate::channel::Submission;
 use crate::dialect::Dialect;
 use crate::error::Reject;
@@ -116,7 +116,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.resubmit.held.is_empty() {
             return;
         }
-        let decided = self.phase == Phase::Live && self.jobs.has_told();
+        let decided = self.is_live() && self.jobs.has_told();
         for _ in 0..self.resubmit.held() {
             let Some(held) = self.resubmit.held.pop_front() else { break };
             let Submission { frames, share, .. } = &held.queued.submission;

@@ -26,6 +26,7 @@ use bytes::Buf;
 use serde_json::Value;
 
 use super::*;
+use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit};
 use crate::job::{JobFrames, JobIds, Serial};
 use crate::target::{PowHash, Target};
