@@ -13,6 +13,7 @@ mod events;
 mod in_flight;
 mod login;
 mod options;
+mod shown;
 mod submit;
 mod work;
 
@@ -27,7 +28,7 @@ use crate::channel::{ChannelView, Seat, Submission};
 use crate::conduct::Conduct;
 use crate::dialect::Dialect;
 use crate::error::Reject;
-use crate::firmware::{Firmware, Hello};
+use crate::firmware::Firmware;
 use crate::flood::Flood;
 use crate::kinds::Merit;
 use crate::line::LineError;
@@ -39,11 +40,11 @@ use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
 use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
-use crate::vardiff::VardiffConfig;
 
 #[cfg(test)]
 mod tests;
 
+pub use config::{DownstreamConfig, Reply, Verify};
 use events::Events;
 pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
@@ -64,63 +65,6 @@ const DIAGNOSES: Patience =
 /// How many lines without sense are borne; the last of them ends the session.
 pub const BAD_LINES: Patience =
     Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
-
-/// The wishes of a route for its rigs.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct DownstreamConfig {
-    /// Whether shares are checked here, or left to the pool.
-    pub verify: Verify,
-    /// Whose verdict a rig is told.
-    pub reply: Reply,
-    /// The difficulty of the rigs.
-    pub vardiff: VardiffConfig,
-    /// Whether a rig that sends too many bad shares is quarantined.
-    pub quarantine: bool,
-    /// Whether a rig that has authorized is told no work before its driver has welcomed it
-    /// ([`Downstream::handle_welcome`]), for drivers that remember rigs.
-    pub await_welcome: bool,
-    /// How long a rig may take to subscribe.
-    pub subscribe_within: Duration,
-    /// How long it may then take to authorize.
-    pub authorize_within: Duration,
-    /// How long a rig waits for a channel before it is let go.
-    pub park_for: Duration,
-}
-
-impl Default for DownstreamConfig {
-    fn default() -> Self {
-        Self {
-            verify: Verify::Full,
-            reply: Reply::Pool,
-            vardiff: VardiffConfig::default(),
-            quarantine: true,
-            await_welcome: false,
-            subscribe_within: Duration::from_secs(10),
-            authorize_within: Duration::from_secs(60),
-            park_for: Duration::from_secs(15),
-        }
-    }
-}
-
-/// Whether shares are checked here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verify {
-    /// Each share's proof of work is checked, and only good ones are forwarded.
-    Full,
-    /// The proof is left to the pool; rigs then get the pool's own target, since shares below it
-    /// could not be told apart.
-    Off,
-}
-
-/// Whose verdict a rig is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// The pool's, when it comes.
-    Pool,
-    /// Our own, at once.
-    Local,
-}
 
 /// A session with a rig.
 pub struct Downstream<D: Dialect> {
@@ -396,96 +340,6 @@ impl<D: Dialect> Downstream<D> {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.in_flight.has_room(false)
-    }
-
-    /// How many shares wait for the pool's verdict.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// Whether the rig has subscribed and waits for its first seat.
-    #[must_use]
-    pub const fn wants_seat(&self) -> bool {
-        self.login.is_parked()
-    }
-
-    /// Whether the rig can move to another extranonce without being closed.
-    #[must_use]
-    pub const fn takes_set_extranonce(&self) -> bool {
-        self.login.takes_set_extranonce()
-    }
-
-    /// Whether the rig can take this seat without being closed.
-    #[must_use]
-    pub fn can_move(&self, seat: &Seat) -> bool {
-        let told = self.bench.told_extranonce();
-        let fits = told.is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
-        fits && self.login.takes_set_extranonce()
-    }
-
-    /// The name that the rig's software gives itself.
-    #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        self.login.agent.as_deref()
-    }
-
-    /// What it has shown of itself so far.
-    #[must_use]
-    pub fn hello(&self) -> Hello<'_> {
-        Hello { agent: self.agent(), calls: self.login.calls }
-    }
-
-    /// What is wrong with the rig, as far as its shares showed.
-    #[must_use]
-    pub const fn diagnosis(&self) -> Option<crate::dialect::Diagnosis> {
-        self.conduct.diagnosis()
-    }
-
-    /// Whether shares of the rig that nobody checked are held back.
-    #[must_use]
-    pub const fn is_quarantined(&self) -> bool {
-        self.conduct.is_quarantined()
-    }
-
-    /// The rig's first worker name.
-    #[must_use]
-    pub fn worker(&self) -> Option<&Arc<str>> {
-        self.login.first_worker()
-    }
-
-    /// What a worker of this rig gave as its password; none where it gave none, or one that is too
-    /// long to be kept.
-    #[must_use]
-    pub fn password(&self, worker: &str) -> Option<&crate::secret::Secret> {
-        self.login.password(worker)
-    }
-
-    /// What the rig was told: its extranonce1 and the size of its extranonce2.
-    #[must_use]
-    pub fn told_extranonce(&self) -> Option<(&crate::extranonce::Extranonce, usize)> {
-        self.bench.told_extranonce()
-    }
-
-    /// The difficulty to start with when the rig comes back: that of its level, or what it was told
-    /// if that is easier. None before it has sent a good share.
-    #[must_use]
-    pub fn proven_difficulty(&self) -> Option<Difficulty> {
-        let told = self.bench.told_difficulty().filter(|_| self.conduct.is_proven())?;
-        let level = self.bench.level_difficulty().unwrap_or(told);
-        Some(if level.get() < told.get() { level } else { told })
-    }
-
-    /// The number of the rig's lease.
-    #[must_use]
-    pub fn slot(&self) -> Option<u64> {
-        self.bench.slot()
-    }
-
-    /// The difficulty of the rig's present target, on the scale that it is told.
-    #[must_use]
-    pub fn difficulty(&self) -> Option<Difficulty> {
-        self.bench.told_difficulty()
     }
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
