@@ -200,6 +200,8 @@ pub struct Route<D: Dialect> {
     rigs: Mailboxes,
     expectant: Mailboxes,
     workers: Arc<Workers>,
+    /// Working memory for checking shares, as much as is in use at a time: one for each worker.
+    scratch: Mutex<Vec<D::Scratch>>,
     /// Where the rig that comes next will probably sit.
     filling: Mutex<Worker>,
     /// Told to stop: no new rigs, no new shares.
@@ -258,6 +260,7 @@ impl<D: Dialect> Route<D> {
             rigs: Mailboxes::default(),
             expectant: Mailboxes::default(),
             filling: Mutex::new(workers.next()),
+            scratch: Mutex::default(),
             workers,
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -432,6 +435,16 @@ impl<D: Dialect> Route<D> {
     /// Where the rig that comes next should be served: where the last one found its seat.
     pub(crate) fn next_worker(&self) -> Worker {
         *self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Working memory for checking shares, to be given back.
+    pub(crate) fn take_scratch(&self) -> D::Scratch {
+        let mut free = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        free.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn return_scratch(&self, scratch: D::Scratch) {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
     fn fills(&self, worker: Worker) {

@@ -1,8 +1,10 @@
 //! What a channel and its sessions pass each other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::dialect::{Dialect, Split, Wanted};
+use crate::error::Reject;
 use crate::extranonce::{Extranonce, ExtranonceError};
 use crate::firmware::Firmware;
 use crate::grounds::Grounds;
@@ -11,6 +13,7 @@ use crate::job::{Generation, JobFrames, JobIds};
 use crate::secret::Secret;
 use crate::space::{Lease, NoLease, Prefix, Space, Wish};
 use crate::target::{PowHash, Target};
+use crate::verdict::Verdict;
 
 /// What a channel shows its sessions: state, never events. Sessions compare it with what they last
 /// told their rig, so a view that is overtaken by the next loses nothing.
@@ -179,4 +182,43 @@ pub struct Submission<D: Dialect> {
     pub account: Option<Arc<Account>>,
     /// The work that it stands for, in hashes: that of the target that the rig was told.
     pub hashes: f64,
+}
+
+/// What became of a share that was forwarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareOutcome {
+    /// Where it is counted.
+    pub booked: Verdict,
+    /// What its rig is told.
+    pub told: Result<(), Reject>,
+    /// Why the pool does not credit what its rig is told is good.
+    uncredited: Option<Cow<'static, str>>,
+}
+
+impl ShareOutcome {
+    /// The pool credited it.
+    #[must_use]
+    pub const fn accepted() -> Self {
+        Self { booked: Verdict::AcceptedByPool, told: Ok(()), uncredited: None }
+    }
+
+    /// Good work that its rig was asked for, and that the pool does not credit.
+    pub fn below_pool_target(why: impl Into<Cow<'static, str>>) -> Self {
+        let uncredited = Some(why.into());
+        Self { booked: Verdict::BelowPoolTarget, told: Ok(()), uncredited }
+    }
+
+    /// Why it is not credited.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let refused = || Some(&*self.told.as_ref().err()?.reason);
+        self.uncredited.as_deref().or_else(refused)
+    }
+}
+
+/// It was refused, or lost, and is counted as the refusal says.
+impl From<Reject> for ShareOutcome {
+    fn from(reject: Reject) -> Self {
+        Self { booked: reject.verdict, told: Err(reject), uncredited: None }
+    }
 }

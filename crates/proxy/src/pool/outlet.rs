@@ -6,6 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{Cause, Link};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
+use orepass_stratum::verdict::Verdict;
 
 use super::log::Log;
 use super::pump::End;
@@ -41,13 +42,14 @@ impl<D: Dialect> Outlet<D> {
     ) -> ControlFlow<End> {
         match event {
             UpstreamEvent::View => self.show(upstream),
-            UpstreamEvent::Verdict { ticket, verdict, weighs, .. } => {
+            UpstreamEvent::Verdict { ticket, outcome, weighs, .. } => {
                 if weighs {
                     let link = self.link();
-                    self.route.mention(|choice, now| choice.verdict(link, &verdict, now));
+                    self.route.mention(|choice, now| choice.verdict(link, &outcome.told, now));
                 }
-                self.taken = self.taken.saturating_add(u32::from(verdict.is_ok()));
-                ticket.resolve(verdict);
+                self.taken =
+                    self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
+                ticket.resolve(outcome);
             }
             UpstreamEvent::LateVerdict => self.route.book.late_verdict(),
             UpstreamEvent::Resent => self.route.book.resent(),

@@ -54,9 +54,9 @@ impl<D: Dialect> Served<D> {
             return self.session.handle_close(CloseReason::OwnConnection);
         }
         self.needs = needs;
-        self.session.handle_firmware(&needs.firmware, at);
         let remembered = known.worker(worker).and_then(|state| state.difficulty);
-        self.session.handle_welcome(remembered.and_then(Difficulty::new), at);
+        let remembered = remembered.and_then(Difficulty::new);
+        self.session.handle_welcome(&needs.firmware, remembered, at);
         self.remember();
     }
 

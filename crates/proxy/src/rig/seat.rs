@@ -171,12 +171,13 @@ impl<D: Dialect> Served<D> {
         if let Some(former) = self.place.take() {
             self.leave_behind(former.generation, Arc::clone(former.channel()));
         }
+        let shown = channel.view();
         let membership = channel.join(self.entry.rig().serial, &self.mailbox);
         let generation = seat.generation;
         self.place = Some(Place { membership, generation, overloaded: false, lost_since: None });
         self.waiting = None;
         self.leave_at = None;
-        self.session.handle_seat(seat, at);
+        self.session.handle_seat(seat, &shown, at);
         self.look();
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use bytes::Buf;
+use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
 use orepass_stratum::job::Generation;
@@ -272,6 +273,7 @@ impl<D: Dialect> Served<D> {
     /// Takes the lines that have come, as far as that may be now.
     fn take_lines(&mut self) -> bool {
         let (at, mut any) = (now(), false);
+        let mut scratch = self.route.take_scratch();
         while self.may_read() {
             let Some(line) = self.lines.next() else { break };
             any = true;
@@ -279,19 +281,20 @@ impl<D: Dialect> Served<D> {
                 Ok(line) => {
                     // Not the line itself: an authorize has the rig's password in it.
                     trace!(bytes = line.len(), "a line from the rig");
-                    self.session.handle_line(line, at);
+                    if let Some(share) = self.session.handle_line(line, at, &mut scratch) {
+                        self.forward(share, at);
+                    }
                 }
                 Err(error) => self.session.handle_line_error(error),
             }
-            self.forward(at);
         }
+        self.route.return_scratch(scratch);
         self.lines.put_away();
         any
     }
 
     /// Hands a share to the channel. Where that has no room, the rig waits with it.
-    fn forward(&mut self, at: Instant) {
-        let Some(mut submission) = self.session.poll_submission() else { return };
+    fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
         let answered = self.route.downstream.reply == Reply::Local;
         let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
         let worker = self.route.roster.worker(&submission.worker, &mut self.books);
@@ -349,11 +352,10 @@ impl<D: Dialect> Served<D> {
             any = true;
             match event {
                 Event::WantsSeat => {
-                    if self.session.wants_seat() {
-                        self.recognise();
-                    }
+                    self.recognise();
                     self.settle();
                 }
+                Event::LostSeat => self.settle(),
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::error::Reject;
 use orepass_stratum::stats::Book;
-use orepass_stratum::verdict::Verdict;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::mailbox::{Mail, Mailbox};
@@ -64,26 +64,23 @@ impl Ticket {
     }
 
     /// The share has its verdict.
-    pub fn resolve(mut self, verdict: Result<(), Reject>) {
-        self.settle(verdict);
+    pub fn resolve(mut self, outcome: ShareOutcome) {
+        self.settle(outcome);
     }
 
-    fn settle(&mut self, verdict: Result<(), Reject>) {
+    fn settle(&mut self, outcome: ShareOutcome) {
         let Some(pending) = self.pending.take() else { return };
         let Pending { number, hashes, books, rig, mailbox, candidate, _open } = pending;
         if let Some(candidate) = candidate {
-            candidate.judged(&verdict);
+            candidate.judged(&outcome);
         }
-        let kind =
-            verdict.as_ref().map_or_else(|reject| reject.verdict, |()| Verdict::AcceptedByPool);
+        let ShareOutcome { booked, told: verdict, .. } = outcome;
         for book in &books {
-            book.ended(kind, hashes);
+            book.ended(booked, hashes);
         }
-        if kind.proves_work() {
+        if booked.proves_work() {
             rig.work.add(hashes);
         }
-        // Good work that is below the pool's target by now is still good work.
-        let verdict = if kind == Verdict::BelowPoolTarget { Ok(()) } else { verdict };
         if let Some(mailbox) = mailbox
             && !mailbox.post(Mail { number, verdict })
         {
@@ -96,12 +93,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Err(Reject::lost()));
+        self.settle(Reject::lost().into());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::verdict::Verdict;
     use tokio_util::task::TaskTracker;
 
     use super::*;
@@ -137,7 +135,7 @@ mod tests {
         let rig = rig();
         let (ticket, books, mail) = ticket(&rig);
         mail.close();
-        ticket.resolve(Ok(()));
+        ticket.resolve(ShareOutcome::accepted());
         for book in books {
             let totals = book.totals();
             assert_eq!((totals.ended(), totals.undeliverable), (1, 1));

@@ -119,7 +119,7 @@ impl<D: Dialect> Window<D> {
             let parcel = shares.waiting.remove(at);
             drop(shares);
             if let Some(Parcel { ticket, .. }) = parcel {
-                ticket.resolve(Err(Reject::saturated()));
+                ticket.resolve(Reject::saturated().into());
             }
         }
     }
