@@ -94,7 +94,7 @@ impl<D: Dialect> ChannelTask<D> {
     fn upstream(&self) -> Upstream<D, Ticket> {
         let Outlet { route, link, .. } = &self.outlet;
         let (config, pool) = (&route.config, route.pool(link.pool));
-        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
+        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
             .with_number(link.number)
             .with_prefix_bytes(if link.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
@@ -107,7 +107,7 @@ impl<D: Dialect> ChannelTask<D> {
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connector = Arc::clone(&self.outlet.route.connector);
+        let connector = Arc::clone(&self.outlet.route.around.connector);
         let url = self.address.url().clone();
         let mut connecting = connector.connect(&url);
         let connection = loop {

@@ -14,10 +14,11 @@ use tracing::warn;
 
 use super::task::serve;
 use crate::clock::now;
+use crate::config::RouteConfig;
 use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
-use crate::route::{Route, RouteConfig};
+use crate::route::Route;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -49,8 +50,7 @@ pub enum Full {
 
 /// How many rigs a route with this config takes.
 pub(crate) const fn door(config: &RouteConfig) -> Door {
-    let seats = config.max_channels.saturating_mul(config.max_rigs_per_channel);
-    Door::new(seats.saturating_add(SPARE_SESSIONS))
+    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
 }
 
 impl<D: Dialect> Route<D> {
@@ -73,8 +73,8 @@ impl<D: Dialect> Route<D> {
         let Some(place) = self.door.enter() else {
             return Err(Full::Route { most: self.door.room() });
         };
-        let Some(file) = self.config.door.enter() else {
-            return Err(Full::Process { most: self.config.door.room() });
+        let Some(file) = self.around.door.enter() else {
+            return Err(Full::Process { most: self.around.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
         if self.choice().gate() != Gate::Closed {
@@ -97,7 +97,7 @@ pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
             accepted = listener.accept() => accepted,
             () = route.stopping().cancelled() => return,
         };
-        let name = &route.config.name;
+        let name = route.name();
         match accepted {
             Ok((stream, peer)) => {
                 tune(&stream);

@@ -50,7 +50,7 @@ impl<D: Dialect> Channel<D> {
         let link = Link { pool, number, dedicated };
         let task = ChannelTask {
             outlet: Outlet::new(Arc::clone(route), link, log, view_sender),
-            _file: route.config.door.claim(),
+            _file: route.around.door.claim(),
             address: PoolAddress::new(route.pool(pool).url.clone()),
             closing: closing.clone(),
             inbox: receiver,
