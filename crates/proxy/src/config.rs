@@ -37,7 +37,7 @@ pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, Poo
 use crate::telemetry::{LogFormat, LogLevel};
 use notes::Notes;
 use route::Reading;
-use table::Table;
+use table::TableReader;
 
 /// A whole config, checked.
 #[derive(Debug, Clone)]
@@ -115,17 +115,19 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (log, state, routes) = Table::read_document(&mut notes, document.get_ref(), |table| {
-            let routes = table.tables("[[route]]", |table| RouteConfig::read(table, &mut reading));
-            if table.is_absent("route") {
-                let add = "there is no route: add a [[route]] with its [[route.pool]]";
-                table.lacks("route", add);
-            }
-            let log = table.table("[log]", Log::read);
-            let file = Path::new(source.name());
-            let state = table.table("[state]", |table| state::read(table, folder, file));
-            (log, state, routes)
-        });
+        let (log, state, routes) =
+            TableReader::read_document(&mut notes, document.get_ref(), |table| {
+                let routes =
+                    table.tables("[[route]]", |table| RouteConfig::read(table, &mut reading));
+                if table.is_absent("route") {
+                    let add = "there is no route: add a [[route]] with its [[route.pool]]";
+                    table.lacks("route", add);
+                }
+                let log = table.table("[log]", Log::read);
+                let file = Path::new(source.name());
+                let state = table.table("[state]", |table| state::read(table, folder, file));
+                (log, state, routes)
+            });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
@@ -149,7 +151,7 @@ impl Config {
 }
 
 impl Log {
-    fn read(table: &mut Table<'_, '_>) -> Self {
+    fn read(table: &mut TableReader<'_, '_>) -> Self {
         Self {
             level: table.variant("level").unwrap_or_default(),
             format: table.variant("format").unwrap_or_default(),

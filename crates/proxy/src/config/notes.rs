@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::error::{Problem, Source, Span};
 use super::nearest;
 
+/// So many problems are noted; a text with more is no config.
+const MOST_NOTED: usize = 1000;
+
 /// What was found wrong with a text, and which keys its tables may have.
 pub(super) struct Notes<'s> {
     source: &'s Source,
     problems: Vec<Problem>,
     missing: Vec<Problem>,
     mistyped: HashSet<usize>,
-    unknown: Vec<Unknown>,
+    unknown: Vec<UnknownKey>,
     /// Options, by where they stand.
     options: HashMap<usize, (&'static str, String)>,
     /// Tables by their headers, with their keys, in the order in which they are read.
@@ -19,7 +22,7 @@ pub(super) struct Notes<'s> {
 }
 
 /// A key that its table does not have.
-struct Unknown {
+struct UnknownKey {
     header: &'static str,
     key: String,
     span: Span,
@@ -59,9 +62,14 @@ impl<'s> Notes<'s> {
         self.problems.len()
     }
 
+    /// Whether no more are noted.
+    pub(super) const fn is_full(&self) -> bool {
+        self.problems.len() >= MOST_NOTED
+    }
+
     /// Something at a place is wrong.
     pub(super) fn note(&mut self, span: Span, message: impl Into<String>) {
-        self.problems.push(Problem::new(Some(span), message));
+        self.extend([Problem::new(Some(span), message)]);
     }
 
     /// A value at a place is of the wrong type.
@@ -77,7 +85,7 @@ impl<'s> Notes<'s> {
 
     /// A table does not have this key; what to write instead is known at the end.
     pub(super) fn note_unknown(&mut self, header: &'static str, key: &str, span: Span) {
-        self.unknown.push(Unknown { header, key: key.to_owned(), span });
+        self.unknown.push(UnknownKey { header, key: key.to_owned(), span });
     }
 
     /// An option that its dialect may not know.
@@ -88,7 +96,7 @@ impl<'s> Notes<'s> {
     /// Problems that somebody else has found; those that were noted before are left out.
     pub(super) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {
-            if !self.problems.contains(&problem) {
+            if !self.is_full() && !self.problems.contains(&problem) {
                 self.problems.push(problem);
             }
         }
@@ -121,7 +129,7 @@ impl<'s> Notes<'s> {
 
     /// All that was noted.
     pub(super) fn finish(mut self) -> Noted {
-        for Unknown { header, key, span } in std::mem::take(&mut self.unknown) {
+        for UnknownKey { header, key, span } in std::mem::take(&mut self.unknown) {
             let here = self.known.iter().find(|(known, _)| *known == header);
             let message = self.elsewhere(header, &key).unwrap_or_else(|| {
                 nearest::unknown("key", &key, here.map_or(&[][..], |(_, keys)| keys))

@@ -215,7 +215,7 @@ mod tests {
 
     use super::super::error::Source;
     use super::super::notes::Notes;
-    use super::super::table::Table;
+    use super::super::table::TableReader;
     use super::*;
 
     fn table(text: &str) -> OptionTable {
@@ -224,7 +224,7 @@ mod tests {
         let key = Spanned::new(0..0, "options".into());
         let document = DeTable::from_iter([(key, Spanned::new(0..0, DeValue::Table(options)))]);
         let mut notes = Notes::new(&source);
-        Table::read_document(&mut notes, &document, |table| table.options("[options]"))
+        TableReader::read_document(&mut notes, &document, |table| table.options("[options]"))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use orepass_stratum::target::Difficulty;
 
 use super::options::OptionTable;
 use super::secret::{Secret, SecretRef};
-use super::table::Table;
+use super::table::TableReader;
 use super::user::UserTemplate;
 use super::value::{Name, PoolUrl};
 
@@ -64,9 +64,9 @@ impl PoolAccount {
 /// share a rank. `habits` reads and notes what a pool's options say; it is called even if there is
 /// no pool, for the route's own.
 pub(super) fn read_all<'s>(
-    table: &mut Table<'_, 's>,
+    table: &mut TableReader<'_, 's>,
     folder: &Path,
-    habits: impl Fn(&mut Table<'_, 's>, &OptionTable) -> Option<Habits>,
+    habits: impl Fn(&mut TableReader<'_, 's>, &OptionTable) -> Option<Habits>,
 ) -> Vec<PoolAccount> {
     let mut names = HashSet::new();
     let mut former: Option<(usize, bool)> = None;
@@ -92,7 +92,7 @@ pub(super) fn read_all<'s>(
 
 /// Reads a `[[route.pool]]`, as if it stood alone; `None` when it lacks what it cannot do without.
 fn read(
-    table: &mut Table<'_, '_>,
+    table: &mut TableReader<'_, '_>,
     folder: &Path,
     names: &mut HashSet<Name>,
 ) -> Option<PoolAccount> {
@@ -116,7 +116,7 @@ fn read(
     Some(PoolAccount { password, pass_password, start_difficulty, resubmit, ..pool })
 }
 
-fn password(table: &mut Table<'_, '_>, folder: &Path) -> Secret {
+fn password(table: &mut TableReader<'_, '_>, folder: &Path) -> Secret {
     let text = table.text("password").unwrap_or(NO_PASSWORD);
     match SecretRef::from(text).resolve(folder) {
         Ok(password) => password,

@@ -3,7 +3,7 @@
 use orepass_stratum::firmware::Firmware;
 use wildmatch::WildMatch;
 
-use super::table::Table;
+use super::table::TableReader;
 
 /// What rigs of one kind need.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ impl Profile {
         by_agent && by_worker.is_none_or(|pattern| worker.is_some_and(|name| pattern.matches(name)))
     }
 
-    pub(super) fn read(table: &mut Table<'_, '_>) -> Self {
+    pub(super) fn read(table: &mut TableReader<'_, '_>) -> Self {
         let mut pattern = |key| table.text(key).map(WildMatch::new);
         let (agent, worker) = (pattern("agent"), pattern("worker"));
         if table.is_absent("agent") && table.is_absent("worker") {

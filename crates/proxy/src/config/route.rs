@@ -13,7 +13,7 @@ use super::dialect::{Dialects, ReadOptions};
 use super::options::OptionTable;
 use super::pool::{self, PoolAccount};
 use super::profile::Profile;
-use super::table::Table;
+use super::table::TableReader;
 use super::value::{ListenAddr, Name};
 
 /// A route, as it is run.
@@ -84,7 +84,7 @@ impl RouteConfig {
     }
 
     /// Reads a `[[route]]`; `None` when it lacks what it cannot do without.
-    pub(super) fn read(table: &mut Table<'_, '_>, reading: &mut Reading<'_>) -> Option<Self> {
+    pub(super) fn read(table: &mut TableReader<'_, '_>, reading: &mut Reading<'_>) -> Option<Self> {
         table.needs(&[
             ("name", "\"farm\""),
             ("dialect", &reading.dialect_names()),
@@ -129,7 +129,7 @@ fn usual_hold() -> Option<Duration> {
     PoolsConfig::in_order(0).hold_for
 }
 
-fn downstream(table: &mut Table<'_, '_>) -> DownstreamConfig {
+fn downstream(table: &mut TableReader<'_, '_>) -> DownstreamConfig {
     let mut rigs = DownstreamConfig::default();
     let verify = table.word("verify", &[("full", Verify::Full), ("off", Verify::Off)]);
     rigs.verify = verify.unwrap_or(rigs.verify);
@@ -140,7 +140,7 @@ fn downstream(table: &mut Table<'_, '_>) -> DownstreamConfig {
     rigs
 }
 
-fn vardiff(table: &mut Table<'_, '_>, usual: VardiffConfig) -> VardiffConfig {
+fn vardiff(table: &mut TableReader<'_, '_>, usual: VardiffConfig) -> VardiffConfig {
     let made = VardiffConfig {
         enabled: table.flag("enabled").unwrap_or(usual.enabled),
         shares_per_minute: table.positive("shares_per_minute").unwrap_or(usual.shares_per_minute),
@@ -157,14 +157,14 @@ fn vardiff(table: &mut Table<'_, '_>, usual: VardiffConfig) -> VardiffConfig {
 }
 
 /// `on_outage`, and `hold_seconds` with it.
-fn hold_for(table: &mut Table<'_, '_>) -> Option<Duration> {
+fn hold_for(table: &mut TableReader<'_, '_>) -> Option<Duration> {
     let holds = table.word("on_outage", &[("hold", true), ("close", false)]);
     let seconds = table.seconds("hold_seconds", 1..=604_800);
     if holds == Some(false) { Some(Duration::ZERO) } else { seconds.or_else(usual_hold) }
 }
 
 /// As many rigs as the prefix can tell apart, where that is configured.
-fn max_rigs(table: &mut Table<'_, '_>, prefix_bytes: Option<usize>) -> usize {
+fn max_rigs(table: &mut TableReader<'_, '_>, prefix_bytes: Option<usize>) -> usize {
     let distinct = prefix_bytes.map_or(usize::MAX, |bytes| 1 << (8 * bytes));
     let max = table.whole("max_rigs_per_channel", 1..=65_536);
     if let Some(max) = max.filter(|max| *max > distinct) {
@@ -196,7 +196,7 @@ impl Default for Failover {
 }
 
 impl Failover {
-    fn read(table: &mut Table<'_, '_>) -> Self {
+    fn read(table: &mut TableReader<'_, '_>) -> Self {
         let usual = Self::default();
         let healthy_for = table.seconds("healthy_seconds", 1..=3600);
         let percent: Option<u8> = table.whole("trial_percent", 1..=100);
@@ -224,7 +224,7 @@ impl<'a> Reading<'a> {
     }
 
     /// No two routes have the same name.
-    fn name(&mut self, table: &mut Table<'_, '_>) -> Option<Name> {
+    fn name(&mut self, table: &mut TableReader<'_, '_>) -> Option<Name> {
         let name: Name = table.parsed("name")?;
         if !self.names.insert(name.clone()) {
             table.note_at("name", format!("two routes are named `{name}`"));
@@ -240,7 +240,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The dialect's name, and how its options are read.
-    fn dialect(&self, table: &mut Table<'_, '_>) -> Option<(String, ReadOptions)> {
+    fn dialect(&self, table: &mut TableReader<'_, '_>) -> Option<(String, ReadOptions)> {
         let name = table.text("dialect")?;
         match self.dialects.find(name) {
             Ok(read) => Some((name.to_owned(), read)),
@@ -252,7 +252,7 @@ impl<'a> Reading<'a> {
     }
 
     /// No two addresses of a config clash.
-    fn listen(&mut self, table: &mut Table<'_, '_>) -> Vec<ListenAddr> {
+    fn listen(&mut self, table: &mut TableReader<'_, '_>) -> Vec<ListenAddr> {
         let texts = table.texts("listen", LISTEN);
         if texts.as_ref().is_some_and(Vec::is_empty) && table.is_clean() {
             table.note_at("listen", "a route needs an address to listen on");

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::table::Table;
+use super::table::TableReader;
 
 /// The name of the file, unless configured.
 const FILE_NAME: &str = "orepass.db";
 
 /// Reads a `[state]` in the config `config`, which is in `folder`.
-pub(super) fn read(table: &mut Table<'_, '_>, folder: &Path, config: &Path) -> Option<PathBuf> {
+pub(super) fn read(
+    table: &mut TableReader<'_, '_>,
+    folder: &Path,
+    config: &Path,
+) -> Option<PathBuf> {
     let Some(name) = table.text("file") else { return default_file() };
     file(name, folder, config).map_err(|error| table.note_at("file", error.to_string())).ok()
 }

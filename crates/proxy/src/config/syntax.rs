@@ -12,13 +12,16 @@ const MOST_SLIPS: usize = 100;
 /// is known. After one that may swallow lines, such as a list without its `]`, nothing is.
 pub(super) fn all(source: &Source, errors: &[toml::de::Error], noted: Noted) -> Vec<Problem> {
     let line_of = |at: usize| line_start(source.text(), at);
-    let mut slips: Vec<Slip> = errors.iter().map(|error| Slip::of(error, source)).collect();
+    let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    let is_cut = errors.len() > MOST_SLIPS;
+    errors.truncate(MOST_SLIPS);
+    let mut slips: Vec<Slip> = errors.into_iter().map(|error| Slip::of(error, source)).collect();
     slips.sort_by_key(|slip| (line_of(slip.span.start), !slip.swallows, slip.span.start));
     slips.dedup_by_key(|slip| line_of(slip.span.start));
-    let last = slips.iter().take(MOST_SLIPS).position(|slip| slip.swallows);
-    let last = last.or_else(|| (slips.len() > MOST_SLIPS).then_some(MOST_SLIPS));
+    let last = slips.iter().position(|slip| slip.swallows);
     let mut problems = noted.problems;
-    match last {
+    match last.or_else(|| is_cut.then(|| slips.len() - 1)) {
         None => problems.extend(noted.missing),
         Some(last) => {
             slips.truncate(last + 1);
@@ -105,19 +108,12 @@ impl Slip {
 
 /// What to say of a value that is no value, and so should probably be a text.
 fn unquoted(source: &Source, span: &Span) -> String {
-    let value = match source
-        .text()
-        .get(..span.start)
-        .and_then(|above| above.trim_end().chars().next_back())
-    {
-        // All that is left of the line, if nothing else can follow.
-        Some('=') if !in_braces(source.text(), span.start) => {
-            let rest = line_from(source.text(), span.start).split('#').next().unwrap_or_default();
-            let rest = rest.trim_end();
-            span.start..span.start + rest.len()
-        }
-        _ => span.clone(),
-    };
+    let (text, start) = (source.text(), span.start);
+    let above = text.get(..start).unwrap_or_default();
+    let ends_line = above.trim_end().ends_with('=') && !in_braces(text, start);
+    let rest = line_from(text, start).split('#').next().unwrap_or_default().trim_end();
+    // Where nothing else can follow, all that is left of the line.
+    let value = if ends_line { start..start + rest.len() } else { span.clone() };
     match source.shown(&value).map(|word| word.trim_matches(is_quote)) {
         Some(word) if !word.is_empty() && !word.contains(['"', '\\']) => {
             format!("a text needs quotes: write \"{word}\"")
