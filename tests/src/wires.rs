@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orepass::config::PoolUrl;
+use orepass::config::{PoolAccount, PoolUrl};
 use orepass::net::connect::{ConnectError, Connection, Connector};
-use orepass::route::{PoolConfig as PoolAccount, Route};
+use orepass::route::{Route, Surroundings};
 use orepass_hstratum::Hstratum;
 use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{Rig, RigConfig, RigHandle};
@@ -66,7 +66,7 @@ impl Wired {
         let mut route = plan.route;
         let account = route.pools.remove(0);
         let account = |rank: usize| PoolAccount {
-            name: format!("pool{rank}"),
+            name: format!("pool{rank}").parse().unwrap(),
             url: format!("stratum+tcp://127.0.0.1:{}", rank + 1).parse().unwrap(),
             standing: Standing { rank, weight: 1.0 },
             ..account.clone()
@@ -74,7 +74,8 @@ impl Wired {
         route.pools = (0..count).map(account).collect();
         let dialect = Arc::new(Hstratum::new(plan.options));
         let dialects = vec![dialect; count];
-        let route = Route::start(route, dialects, Arc::new(wires.clone()), Vec::new());
+        let around = Surroundings::new(Arc::new(wires.clone()));
+        let route = Route::start(route, dialects, around, Vec::new());
         Self { pools, route, wires }
     }
 

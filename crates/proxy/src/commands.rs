@@ -26,13 +26,13 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     let Cli { command, log, run } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
-            let (config, _log) = prepared(config.load()?, registry, &log)?;
+            let (config, _log) = prepared(config.load(registry)?, &log)?;
             let process = Process::prepare(config.capacity(), Workers::usual_count());
             let process = process.map_err(CommandError::Start)?;
             block_on(run::run(config, registry, &process))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
-            let (config, _log) = prepared(config.load()?, registry, &log)?;
+            let (config, _log) = prepared(config.load(registry)?, &log)?;
             block_on(check::check(config, registry))
         }
         Command::Demo(demo) => {
@@ -115,13 +115,8 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// The config with its dialects looked up, and the log started as it says.
-fn prepared(
-    config: Config,
-    registry: &Registry,
-    log: &Log,
-) -> Result<(Config, LogGuard), CommandError> {
-    registry.check(&config)?;
+/// The config, with the log started as it says.
+fn prepared(config: Config, log: &Log) -> Result<(Config, LogGuard), CommandError> {
     let log = started(log, config.log)?;
     Ok((config, log))
 }

@@ -29,8 +29,7 @@
 //!     url = "stratum+tcp://pool.example:3008"
 //!     user = "account.{worker}"
 //! "#;
-//! let config = Config::parse("orepass.toml", text)?;
-//! Registry::default().check(&config)?;
+//! let config = Config::parse("orepass.toml", text, &Registry::default())?;
 //! assert_eq!(config.capacity(), 4000);
 //! # Ok::<(), orepass::config::ConfigError>(())
 //! ```

@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
-use crate::config::{OptionError, Pool, Route};
+use crate::config::{OptionError, PoolAccount, RouteConfig};
 use crate::net::connect::{Connection, Connector, Tcp};
 use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
@@ -87,16 +87,16 @@ pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Found, ProbeError>> + 
 /// waits for, so this ends.
 #[must_use]
 pub fn probe<'a, D: FromConfig>(
-    route: &'a Route,
-    pool: &'a Pool,
+    route: &'a RouteConfig,
+    pool: &'a PoolAccount,
     remembered: Habits,
 ) -> Probing<'a> {
     Box::pin(try_out::<D>(route, pool, remembered, &Tcp))
 }
 
 async fn try_out<D: FromConfig>(
-    route: &Route,
-    pool: &Pool,
+    route: &RouteConfig,
+    pool: &PoolAccount,
     remembered: Habits,
     connector: &dyn Connector,
 ) -> Result<Found, ProbeError> {
@@ -186,6 +186,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, PoolUrl};
     use crate::net::connect::ConnectError;
+    use crate::registry::Registry;
 
     /// A pool in memory.
     enum Wire {
@@ -237,7 +238,7 @@ mod tests {
             [[route.pool]]
             url = "stratum+tcp://127.0.0.1:3008"
             user = "account""#;
-        let config = Config::parse("t", text).unwrap();
+        let config = Config::parse("t", text, &Registry::default()).unwrap();
         let route = &config.routes[0];
         let found = try_out::<Hstratum>(route, &route.pools[0], Habits::default(), &wire).await;
         found.map_err(|error| error.to_string())

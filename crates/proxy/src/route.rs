@@ -19,9 +19,8 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
 use orepass_stratum::job::JobIds;
-use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
+use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig};
 use orepass_stratum::stats::{Book, Totals};
-use orepass_stratum::target::Difficulty;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
 use crate::clock::{now, unix_seconds};
-use crate::config::{self, Failover, PoolUrl, UserTemplate};
+use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
 use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
@@ -45,7 +44,6 @@ use mailbox::{Mailboxes, STOP};
 use seats::Pacer;
 
 pub use crate::rig::listener::Full;
-pub use known::Profile;
 pub(crate) use known::{Needs, Rig};
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
@@ -58,109 +56,21 @@ pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);
 
-/// What a route needs to know.
-#[derive(Debug, Clone)]
-pub struct RouteConfig {
-    /// Its name, in logs and figures.
-    pub name: String,
-    /// The wishes for its rigs.
-    pub downstream: DownstreamConfig,
-    /// How many bytes tell rigs apart; the dialect's own choice when absent.
-    pub prefix_bytes: Option<usize>,
-    /// The most connections to each pool.
-    pub max_channels: usize,
-    /// The most rigs on one of them.
-    pub max_rigs_per_channel: usize,
-    /// The most connections to each pool that serve one rig alone.
-    pub max_dedicated: usize,
-    /// What rigs of certain kinds need; the first that says something decides.
-    pub profiles: Vec<Profile>,
-    /// So many shares a second on one of them, and rigs get a harder target than the pool's until
-    /// the pool has retargeted.
-    pub max_pool_shares_per_second: u32,
-    /// The pools, in order of preference; at least one.
-    pub pools: Vec<PoolConfig>,
-    /// How long rigs are held while no pool serves; for ever when absent.
-    pub hold_for: Option<Duration>,
-    /// How rigs go back to a better pool.
-    pub failover: Failover,
-    /// What is known of its rigs from earlier runs.
+/// What a route is given beside its config.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// How connections to its pools are made.
+    pub connector: Arc<dyn Connector>,
+    /// What is known of its rigs and pools from earlier runs.
     pub memory: RouteMemory,
     /// What it shares with the other routes of the process.
     pub process: Process,
 }
 
-impl RouteConfig {
-    /// A route with the usual limits, which forgets at its end.
-    #[must_use]
-    pub fn new(name: impl Into<String>, pools: Vec<PoolConfig>) -> Self {
-        let name = name.into();
-        Self {
-            memory: Memory::fleeting().route(&name),
-            name,
-            downstream: DownstreamConfig::default(),
-            prefix_bytes: None,
-            max_channels: config::DEFAULT_MAX_CHANNELS,
-            max_rigs_per_channel: config::DEFAULT_MAX_RIGS,
-            max_dedicated: config::DEFAULT_MAX_DEDICATED,
-            profiles: Vec::new(),
-            max_pool_shares_per_second: config::DEFAULT_MAX_SHARES,
-            pools,
-            hold_for: Some(config::DEFAULT_HOLD),
-            failover: Failover::default(),
-            process: Process::default(),
-        }
-    }
-}
-
-/// A server and the account there.
-#[derive(Clone)]
-pub struct PoolConfig {
-    /// Its label.
-    pub name: String,
-    /// Where it is.
-    pub url: PoolUrl,
-    /// The account, and the names of workers.
-    pub user: UserTemplate,
-    /// Its password.
-    pub password: String,
-    /// Whether a worker authorizes with the password that its rig gave.
-    pub pass_password: bool,
-    /// The difficulty that it is asked for, on its own scale.
-    pub start_difficulty: Option<Difficulty>,
-    /// Whether shares that a connection is lost with are sent once more on the next.
-    pub resubmit: bool,
-    /// What the operator says of its habits.
-    pub habits: Habits,
-    /// Its rank and weight among the route's pools.
-    pub standing: Standing,
-}
-
-impl PoolConfig {
-    /// A pool that stands alone, with the usual password for none.
-    #[must_use]
-    pub fn new(name: impl Into<String>, url: PoolUrl, user: UserTemplate) -> Self {
-        Self {
-            name: name.into(),
-            url,
-            user,
-            password: config::DEFAULT_PASSWORD.into(),
-            pass_password: false,
-            start_difficulty: None,
-            resubmit: false,
-            habits: Habits::default(),
-            standing: Standing { rank: 0, weight: 1.0 },
-        }
-    }
-}
-
-impl std::fmt::Debug for PoolConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PoolConfig")
-            .field("name", &self.name)
-            .field("url", &self.url)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+impl Surroundings {
+    /// For a route that is alone in its process, and forgets at its end.
+    pub fn new(connector: Arc<dyn Connector>) -> Self {
+        Self { connector, memory: Memory::fleeting().route(""), process: Process::default() }
     }
 }
 
@@ -169,7 +79,7 @@ pub struct Route<D: Dialect> {
     pub(crate) config: RouteConfig,
     /// The dialect with each pool's options, in the order of the pools.
     pub(crate) dialects: Vec<Arc<D>>,
-    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) around: Surroundings,
     pub(crate) downstream: Arc<DownstreamConfig>,
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<Book>,
@@ -223,7 +133,7 @@ impl<D: Dialect> Route<D> {
     pub fn start(
         config: RouteConfig,
         dialects: Vec<Arc<D>>,
-        connector: Arc<dyn Connector>,
+        around: Surroundings,
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
         let standings = config.pools.iter().map(|pool| pool.standing).collect();
@@ -232,21 +142,21 @@ impl<D: Dialect> Route<D> {
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
-        let workers = config.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
-        let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
+        let workers = around.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
+        let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
         let route = Arc::new(Self {
-            shared: config.pools.iter().map(|pool| shared(&ids, pool, &config.memory)).collect(),
+            shared: config.pools.iter().map(|pool| shared(&ids, pool, &around.memory)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
             assignment: Mutex::new(Assignment::new(config.pools.len())),
             happened: Notify::new(),
             news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
             urgent: watch::Sender::new(false),
-            known: Known::new(config.profiles.clone(), config.memory.clone(), now()),
+            known: Known::new(config.profiles.clone(), around.memory.clone(), now()),
             downstream: Arc::new(config.downstream.clone().with_await_welcome(true)),
             ids,
             config,
             dialects,
-            connector,
+            around,
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
@@ -292,7 +202,7 @@ impl<D: Dialect> Route<D> {
             let (shares, sessions) = (self.shares.len(), self.sessions.len());
             warn!(
                 event = "route.drain",
-                route = self.config.name,
+                route = self.name(),
                 shares,
                 sessions,
                 "{shares} shares got no verdict within {DRAIN_FOR:?}"
@@ -308,18 +218,13 @@ impl<D: Dialect> Route<D> {
         self.tasks.close();
         self.tasks.wait().await;
         let totals = self.totals();
-        info!(
-            event = "route.stopped",
-            route = self.config.name,
-            "stopped after {} shares",
-            totals.sent
-        );
+        info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }
 
     /// The route's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.config.name
+        self.config.name.as_str()
     }
 
     /// The figures of all shares so far.
@@ -365,7 +270,7 @@ impl<D: Dialect> Route<D> {
         &self.dialects[0]
     }
 
-    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolConfig {
+    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolAccount {
         &self.config.pools[pool]
     }
 
@@ -374,14 +279,14 @@ impl<D: Dialect> Route<D> {
         let server = self.pool(pool).url.authority();
         let Learnt { habit, answer } = learnt;
         let word = habit.word(answer);
-        self.config.memory.remember_habit(&server, habit.name(), word, unix_seconds());
+        self.around.memory.remember_habit(&server, habit.name(), word, unix_seconds());
     }
 
     /// What was found out about a pool too long ago is found out again; how its extranonce is divided
     /// only after a restart, since every change of that moves all rigs.
     pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
         let (server, now) = (self.pool(pool).url.authority(), unix_seconds());
-        let is_over = |habit: &Habit| self.config.memory.habit_is_over(&server, habit.name(), now);
+        let is_over = |habit: &Habit| self.around.memory.habit_is_over(&server, habit.name(), now);
         let habits = &self.shared[pool].habits;
         let others = Habit::ALL.into_iter().filter(|habit| *habit != Habit::Split);
         others.filter(is_over).for_each(|habit| habits.forget(habit));
@@ -458,7 +363,7 @@ impl<D: Dialect> Route<D> {
 }
 
 /// What all connections to a pool share, with what is remembered of the pool.
-fn shared(ids: &Arc<JobIds>, pool: &PoolConfig, memory: &RouteMemory) -> PoolShared {
+fn shared(ids: &Arc<JobIds>, pool: &PoolAccount, memory: &RouteMemory) -> PoolShared {
     let remembered = remembered(&pool.url.authority(), memory);
     let habits = HabitBook::new(pool.habits, remembered);
     PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }

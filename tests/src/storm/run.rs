@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
 use orepass::net::connect::{ConnectError, Connection, Connector};
-use orepass::route::Route;
+use orepass::route::{Route, Surroundings};
 use orepass_stratum::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
 use tokio::runtime::Builder;
@@ -69,7 +69,7 @@ async fn story(seed: u64, span: Duration, mut progress: impl FnMut(u64)) -> Repo
     let coin = || Arc::new(Coin { linger: plan.linger, ..TestCoin::default() });
     let dialects = plan.route.pools.iter().map(|_| coin()).collect();
     let sea = Arc::new(Sea { world: Arc::clone(&world) });
-    let route = Route::start(plan.route.clone(), dialects, sea, Vec::new());
+    let route = Route::start(plan.route.clone(), dialects, Surroundings::new(sea), Vec::new());
 
     let mut days = 0;
     while let Some(now) = step(&world, &route, span).await {

@@ -93,7 +93,7 @@ async fn listening(plan: &Plan) -> (Pool, String) {
 /// A route to a pool, with what earlier ones learnt.
 async fn remembering(plan: &Plan, memory: &Memory, pool: &Pool, at: &str) -> Site {
     let mut plan = plan.clone();
-    plan.route.memory = memory.route("test");
+    plan.memory = Some(memory.route("test"));
     plan.start_between(pool.clone(), at, Hstratum::default(), Tcp).await
 }
 

@@ -20,7 +20,7 @@ fn state_file(name: &str) -> PathBuf {
 
 async fn site(memory: &Memory, vardiff: bool) -> Site {
     let mut plan = Plan::deployed();
-    plan.route.memory = memory.route("test");
+    plan.memory = Some(memory.route("test"));
     if vardiff {
         plan.route.downstream.vardiff = VardiffConfig::default();
         plan.pool.difficulty = 1.0;

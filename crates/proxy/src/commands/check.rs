@@ -5,7 +5,7 @@ use orepass_stratum::habits::{Answer, Habit};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::clock::unix_seconds;
-use crate::config::{Config, Pool, Route};
+use crate::config::{Config, PoolAccount, RouteConfig};
 use crate::memory::{Memory, RouteMemory};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
@@ -46,7 +46,7 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
     let mut outcome = Outcome::Success;
     for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
         let entry = registry
-            .get(&route.dialect.value)
+            .get(&route.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
         for error in &unbound {
@@ -88,7 +88,7 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_found(pool: &Pool, found: &Found, route: &Route) {
+fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
     let Found {
         addresses, peer, connect, login, given, split, rigs, user, target, difficulty, ..
     } = found;
@@ -129,7 +129,7 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
 
 /// What is known of a pool's habits, and from where.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_habits(pool: &Pool, found: &Found, memory: &RouteMemory) {
+fn print_habits(pool: &PoolAccount, found: &Found, memory: &RouteMemory) {
     let now = unix_seconds();
     let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();
@@ -171,7 +171,7 @@ fn remedy(error: &ProbeError) -> &'static str {
     }
 }
 
-fn listens(route: &Route) -> String {
+fn listens(route: &RouteConfig) -> String {
     let addresses: Vec<String> = route.listen.iter().map(ToString::to_string).collect();
     addresses.join(", ")
 }

@@ -85,7 +85,7 @@ impl Stage {
             "[[route]]\nname = \"{dialect}\"\ndialect = \"{dialect}\"\nlisten = [\"{address}\"]\n\
              {route}\n[[route.pool]]\nurl = \"stratum+tcp://{pool_address}\"\nuser = \"demo\"\n"
         );
-        let config = Config::parse("demo", &text)?;
+        let config = Config::parse("demo", &text, registry)?;
         let entry =
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let memory = Memory::fleeting().route(&dialect);

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::bind::bind;
 use super::{CommandError, Outcome};
-use crate::config::{Config, Route};
+use crate::config::{Config, RouteConfig};
 use crate::memory::Memory;
 use crate::process::Process;
 use crate::registry::Registry;
@@ -62,14 +62,14 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
 
 fn start(
     config: &Config,
-    route: &Route,
+    route: &RouteConfig,
     memory: &Memory,
     process: &Process,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
 ) -> Result<Arc<dyn RunningRoute>, CommandError> {
     let entry = registry
-        .get(&route.dialect.value)
+        .get(&route.dialect)
         .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
     for (address, _) in &listeners {
         let pool = &route.pools[0];

@@ -81,8 +81,8 @@ impl Log {
     /// The log of the route's connection of this number.
     pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
         Self {
-            route: route.config.name.clone(),
-            pool: route.pool(pool).name.clone(),
+            route: route.name().to_owned(),
+            pool: route.pool(pool).name.to_string(),
             channel,
             address: None,
             scales: D::SCALES,

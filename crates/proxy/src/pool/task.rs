@@ -48,7 +48,7 @@ impl<D: Dialect> ChannelTask<D> {
             address: PoolAddress::new(route.pool(channel.pool).url.clone()),
             news: route.news(channel.pool),
             urgent: route.urgent(),
-            _file: route.config.process.door.claim(),
+            _file: route.around.process.door.claim(),
             outlet: Outlet::new(route, channel),
         }
     }
@@ -104,7 +104,7 @@ impl<D: Dialect> ChannelTask<D> {
     fn upstream(&self) -> Upstream<D, Ticket> {
         let Outlet { route, channel, .. } = &self.outlet;
         let (config, pool) = (&route.config, route.pool(channel.pool));
-        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
+        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
             .with_number(channel.number)
             .with_prefix_bytes(if channel.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
@@ -117,7 +117,7 @@ impl<D: Dialect> ChannelTask<D> {
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connector = Arc::clone(&self.outlet.route.connector);
+        let connector = Arc::clone(&self.outlet.route.around.connector);
         let url = self.address.url().clone();
         let channel = Arc::clone(&self.outlet.channel);
         let mut connecting = connector.connect(&url);

@@ -13,11 +13,12 @@ use tracing::warn;
 
 use super::task::Served;
 use crate::clock::now;
+use crate::config::RouteConfig;
 use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
-use crate::route::{Route, RouteConfig};
+use crate::route::Route;
 use crate::workers::Worker;
 
 /// The wait after an accept that failed, for want of files most of the time.
@@ -50,8 +51,7 @@ pub enum Full {
 
 /// How many rigs a route with this config takes.
 pub(crate) const fn door(config: &RouteConfig) -> Door {
-    let seats = config.max_channels.saturating_mul(config.max_rigs_per_channel);
-    Door::new(seats.saturating_add(SPARE_SESSIONS))
+    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
 }
 
 impl<D: Dialect> Route<D> {
@@ -69,8 +69,8 @@ impl<D: Dialect> Route<D> {
         let Some(place) = self.door.enter() else {
             return Err(Full::Route { most: self.door.room() });
         };
-        let Some(file) = self.config.process.door.enter() else {
-            return Err(Full::Process { most: self.config.process.door.room() });
+        let Some(file) = self.around.process.door.enter() else {
+            return Err(Full::Process { most: self.around.process.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
         if self.choice().gate() != Gate::Closed {
@@ -104,7 +104,7 @@ pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
             accepted = listener.accept() => accepted,
             () = route.stopping().cancelled() => return,
         };
-        let name = &route.config.name;
+        let name = route.name();
         match accepted {
             Ok((stream, peer)) => {
                 tune(&stream);

@@ -10,9 +10,10 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
+use super::Route;
 use super::mailbox::SEATS;
-use super::{PoolConfig, Route};
 use crate::clock::{now, sleep_until};
+use crate::config::PoolAccount;
 
 /// How often unused connections are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
     let mut look_at = now();
     loop {
         // Once in `LOOK_EVERY` at least, which is often: a rig that comes takes one or two ids.
-        route.config.memory.reserve(route.ids.peek().get());
+        route.around.memory.reserve(route.ids.peek().get());
         let wake = {
             let mut choice = route.choice();
             choice.handle_timeout(now());
@@ -95,7 +96,7 @@ fn rebalance<D: Dialect>(route: &Route<D>, shares: &[f64]) -> Option<Instant> {
     };
     if let Some(Rebalance { rigs, parts }) = rebalance {
         let (name, before, wanted) =
-            (&route.config.name, percents(route, &parts), percents(route, shares));
+            (route.name(), percents(route, &parts), percents(route, shares));
         info!(
             event = "pool.rebalance",
             route = name,
@@ -123,7 +124,7 @@ fn replan<D: Dialect>(route: &Route<D>) {
 fn percents<D: Dialect>(route: &Route<D>, parts: &[f64]) -> String {
     let named = route.config.pools.iter().zip(parts);
     let percent =
-        |(pool, part): (&PoolConfig, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
+        |(pool, part): (&PoolAccount, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
     named.map(percent).collect::<Vec<_>>().join(", ")
 }
 
@@ -165,14 +166,14 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
             *left -= usize::from(!channel.dedicated);
             channel.close();
             let (name, pool, channel) =
-                (&route.config.name, &route.pool(channel.pool).name, channel.number);
+                (route.name(), route.pool(channel.pool).name.as_str(), channel.number);
             info!(event = "pool.unused", route = name, pool, channel, "closed: no rig uses it");
         }
     }
 }
 
 fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
-    let name = &route.config.name;
+    let name = route.name();
     let rigs = route.roster.online();
     let of_rank = |rank: usize| {
         let pools = route.config.pools.iter().filter(|pool| pool.standing.rank == rank);
@@ -180,7 +181,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
     };
     match event {
         PoolsEvent::Down { pool, cause, evidence } => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             let shares = matches!(cause, Cause::Rejects | Cause::Losses).then_some(&evidence);
             warn!(
                 event = "pool.failed",
@@ -195,7 +196,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Kept { pool, cause, evidence } => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             warn!(
                 event = "pool.kept",
                 route = name,
@@ -209,7 +210,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Alike { pool, first, evidence } => {
-            let (pool, first) = (&route.pool(pool).name, &route.pool(first).name);
+            let (pool, first) = (route.pool(pool).name.as_str(), route.pool(first).name.as_str());
             warn!(
                 event = "pool.alike",
                 route = name,
@@ -224,7 +225,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Up(pool) => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             info!(event = "pool.serves", route = name, pool, "pool serves");
         }
         PoolsEvent::Switched { from: None, to } => {
@@ -264,31 +265,22 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
 #[cfg(test)]
 mod tests {
     use orepass_hstratum::{Hstratum, Options};
-    use orepass_stratum::habits::Habits;
-    use orepass_stratum::pools::Standing;
 
     use super::*;
+    use crate::config::RouteConfig;
     use crate::memory::{Memory, RESERVED_IDS};
     use crate::net::connect::Tcp;
-    use crate::route::{PoolConfig, RouteConfig};
+    use crate::route::Surroundings;
 
     /// A route without rigs, whose pool is dead.
     fn start(memory: &Memory) -> Arc<Route<Hstratum>> {
-        let pool = PoolConfig {
-            name: "pool".to_owned(),
-            url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
-            user: "account".parse().unwrap(),
-            password: "x".into(),
-            pass_password: false,
-            start_difficulty: None,
-            resubmit: false,
-            habits: Habits::default(),
-            standing: Standing { rank: 0, weight: 1.0 },
-        };
-        let memory = memory.route("hns");
-        let config = RouteConfig { memory, ..RouteConfig::new("hns", vec![pool]) };
+        let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
+        let pool = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
+        let config = RouteConfig::new("hns".parse().unwrap(), Hstratum::NAME, vec![pool]);
+        let around =
+            Surroundings { memory: memory.route("hns"), ..Surroundings::new(Arc::new(Tcp)) };
         let dialects = vec![Arc::new(Hstratum::new(Options::default()))];
-        Route::start(config, dialects, Arc::new(Tcp), vec![])
+        Route::start(config, dialects, around, vec![])
     }
 
     #[tokio::test]

@@ -10,9 +10,9 @@ use orepass_stratum::firmware::{Firmware, USUAL_EXTRANONCE2};
 use orepass_stratum::kinds::{Kinds, Merit};
 use orepass_stratum::penalties::Penalties;
 use orepass_stratum::target::Difficulty;
-use wildmatch::WildMatch;
 
 use crate::clock::unix_seconds;
+use crate::config::Profile;
 use crate::memory::{FirmwareState, RouteMemory, WorkerState};
 
 /// How long a rig that was closed is expected back…
@@ -21,26 +21,6 @@ const EXPECTED_FOR: Duration = Duration::from_secs(120);
 const EXPECTED_AT_START: Duration = Duration::from_secs(600);
 /// The most rigs that are expected at a time.
 const MAX_EXPECTED: usize = 1024;
-
-/// `[[route.profile]]`: what rigs of one kind need.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// Their software, `*` for any text and `?` for any character; all when absent.
-    pub agent: Option<WildMatch>,
-    /// Their worker's name, in the same way.
-    pub worker: Option<WildMatch>,
-    /// What they need.
-    pub firmware: Firmware,
-}
-
-impl Profile {
-    /// Whether it is about this rig. A profile by worker is not, before the worker is known.
-    fn covers(&self, agent: &str, worker: Option<&str>) -> bool {
-        let by_agent = self.agent.as_ref().is_none_or(|pattern| pattern.matches(agent));
-        let by_worker = self.worker.as_ref();
-        by_agent && by_worker.is_none_or(|pattern| worker.is_some_and(|name| pattern.matches(name)))
-    }
-}
 
 /// What is known of a rig's firmware.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -45,7 +45,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let [rate, ..] = rates.per_second(at);
         info!(
             event = "summary",
-            route = route.config.name,
+            route = route.name(),
             "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
             hashrate(rate),
             route.live_channels()
