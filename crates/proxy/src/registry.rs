@@ -21,9 +21,9 @@ use crate::config::{
     self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
 };
 use crate::limits::Door;
-use crate::memory::RouteMemory;
 use crate::probe::{self, Probing};
 use crate::running::{self, RunningRoute};
+use crate::store::RouteStore;
 
 /// A dialect that is made from a config's options.
 pub trait FromConfig: Dialect {
@@ -85,7 +85,7 @@ pub fn configured<D: FromConfig>(
 /// Starts a route.
 pub type Start = fn(
     &config::Route,
-    RouteMemory,
+    RouteStore,
     Arc<Door>,
     Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError>;

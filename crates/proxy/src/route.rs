@@ -30,12 +30,12 @@ use tracing::{info, warn};
 use crate::clock::{now, unix_seconds};
 use crate::config::{self, Failover, PoolUrl, UserTemplate};
 use crate::limits::Door;
-use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::store::{RouteStore, Store};
 use channel::Channel;
 use seats::Pacer;
 
@@ -80,7 +80,7 @@ pub struct RouteConfig {
     /// How rigs go back to a better pool.
     pub failover: Failover,
     /// What is known of its rigs from earlier runs.
-    pub memory: RouteMemory,
+    pub memory: RouteStore,
     /// The way in for the connections of all routes of the process.
     pub door: Arc<Door>,
 }
@@ -91,7 +91,7 @@ impl RouteConfig {
     pub fn new(name: impl Into<String>, pools: Vec<PoolConfig>) -> Self {
         let name = name.into();
         Self {
-            memory: Memory::fleeting().route(&name),
+            memory: Store::fleeting().route(&name),
             name,
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
@@ -419,14 +419,14 @@ impl<D: Dialect> Route<D> {
 }
 
 /// What all connections to a pool share, with what is remembered of the pool.
-fn shared(ids: &Arc<JobIds>, pool: &PoolConfig, memory: &RouteMemory) -> PoolShared {
+fn shared(ids: &Arc<JobIds>, pool: &PoolConfig, memory: &RouteStore) -> PoolShared {
     let remembered = remembered(&pool.url.authority(), memory);
     let habits = HabitBook::new(pool.habits, remembered);
     PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }
 }
 
 /// What was found out about the pool at a server, and not too long ago.
-pub(crate) fn remembered(server: &str, memory: &RouteMemory) -> Habits {
+pub(crate) fn remembered(server: &str, memory: &RouteStore) -> Habits {
     Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
         let known = memory.habit(server, habit.name(), unix_seconds());
         habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))

@@ -13,11 +13,11 @@ use wildmatch::WildMatch;
 
 use crate::config::{self, OptionError};
 use crate::limits::Door;
-use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::registry::{FromConfig, configured};
 use crate::rig::roster::Roster;
 use crate::route::{PoolConfig, Profile, Route, RouteConfig};
+use crate::store::RouteStore;
 
 /// What can be asked of a route without knowing its dialect.
 #[async_trait]
@@ -70,7 +70,7 @@ impl<D: Dialect> RunningRoute for Route<D> {
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &config::Route,
-    memory: RouteMemory,
+    memory: RouteStore,
     door: Arc<Door>,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {

@@ -10,10 +10,10 @@ use super::bind::bind;
 use super::{CommandError, Outcome};
 use crate::config::{Config, Route};
 use crate::limits::Door;
-use crate::memory::Memory;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
+use crate::store::Store;
 
 /// Serves every route of a config until a signal stops it. `door` is the way in for the connections
 /// of all routes.
@@ -32,7 +32,7 @@ pub async fn run(
         .iter()
         .map(|route| Ok((route, bind(route).collect::<Result<Vec<_>, _>>()?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
-    let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
+    let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
         routes.push(start(&config, route, &memory, &door, listeners, registry)?);
@@ -64,7 +64,7 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
 fn start(
     config: &Config,
     route: &Route,
-    memory: &Memory,
+    memory: &Store,
     door: &Arc<Door>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
