@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass::config::{PoolAccount, RouteConfig};
-use orepass::memory::RouteMemory;
 use orepass::net::connect::{Connector, Tcp};
 use orepass::route::{Route, Surroundings};
+use orepass::store::RouteStore;
 use orepass_hstratum::{Hstratum, Options};
 use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
@@ -39,7 +39,7 @@ pub struct Plan {
     /// The dialect's options.
     pub options: Options,
     /// What the route knows from earlier runs; nothing, and it forgets at its end, when absent.
-    pub memory: Option<RouteMemory>,
+    pub memory: Option<RouteStore>,
 }
 
 impl Plan {

@@ -41,7 +41,6 @@ pub mod commands;
 pub mod config;
 pub mod fold;
 pub mod limits;
-pub mod memory;
 pub mod net;
 pub mod pool;
 pub mod probe;
@@ -51,6 +50,7 @@ pub mod rig;
 pub mod route;
 pub mod running;
 pub mod shutdown;
+pub mod store;
 pub mod telemetry;
 pub mod workers;
 

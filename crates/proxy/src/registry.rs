@@ -21,10 +21,10 @@ use crate::config::{
     Dialects, OptionError, OptionTable, PoolAccount, ReadOptions, RouteConfig, UnknownDialect,
     nearest,
 };
-use crate::memory::RouteMemory;
 use crate::probe::{self, Probing};
 use crate::process::Process;
 use crate::running::{self, RunningRoute};
+use crate::store::RouteStore;
 
 /// A dialect that is made from a config's options.
 pub trait FromConfig: Dialect {
@@ -88,7 +88,7 @@ pub fn configured<D: FromConfig>(
 /// Starts a route.
 pub type Start = fn(
     &RouteConfig,
-    RouteMemory,
+    RouteStore,
     Process,
     Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError>;

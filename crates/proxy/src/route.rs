@@ -31,13 +31,13 @@ use tracing::{info, warn};
 use crate::clock::{now, unix_seconds};
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
-use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
 use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::store::{RouteStore, Store};
 use crate::workers::{Worker, Workers};
 use channel::Channel;
 use mailbox::{Mailboxes, STOP};
@@ -62,7 +62,7 @@ pub struct Surroundings {
     /// How connections to its pools are made.
     pub connector: Arc<dyn Connector>,
     /// What is known of its rigs and pools from earlier runs.
-    pub memory: RouteMemory,
+    pub memory: RouteStore,
     /// What it shares with the other routes of the process.
     pub process: Process,
 }
@@ -70,7 +70,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// For a route that is alone in its process, and forgets at its end.
     pub fn new(connector: Arc<dyn Connector>) -> Self {
-        Self { connector, memory: Memory::fleeting().route(""), process: Process::default() }
+        Self { connector, memory: Store::fleeting().route(""), process: Process::default() }
     }
 }
 
@@ -363,14 +363,14 @@ impl<D: Dialect> Route<D> {
 }
 
 /// What all connections to a pool share, with what is remembered of the pool.
-fn shared(ids: &Arc<JobIds>, pool: &PoolAccount, memory: &RouteMemory) -> PoolShared {
+fn shared(ids: &Arc<JobIds>, pool: &PoolAccount, memory: &RouteStore) -> PoolShared {
     let remembered = remembered(&pool.url.authority(), memory);
     let habits = HabitBook::new(pool.habits, remembered);
     PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }
 }
 
 /// What was found out about the pool at a server, and not too long ago.
-pub(crate) fn remembered(server: &str, memory: &RouteMemory) -> Habits {
+pub(crate) fn remembered(server: &str, memory: &RouteStore) -> Habits {
     Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
         let known = memory.habit(server, habit.name(), unix_seconds());
         habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))

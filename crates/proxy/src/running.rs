@@ -8,12 +8,12 @@ use orepass_stratum::stats::Totals;
 use tokio::net::TcpListener;
 
 use crate::config::{OptionError, PoolAccount, RouteConfig};
-use crate::memory::RouteMemory;
 use crate::net::connect::Tcp;
 use crate::process::Process;
 use crate::registry::{FromConfig, configured};
 use crate::rig::roster::Roster;
 use crate::route::{Route, Surroundings};
+use crate::store::RouteStore;
 
 /// What can be asked of a route without knowing its dialect.
 #[async_trait]
@@ -65,7 +65,7 @@ impl<D: Dialect> RunningRoute for Route<D> {
 /// What is wrong with the dialect's options.
 pub fn start<D: FromConfig>(
     route: &RouteConfig,
-    memory: RouteMemory,
+    memory: RouteStore,
     process: Process,
     listeners: Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError> {

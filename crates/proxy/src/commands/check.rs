@@ -6,10 +6,10 @@ use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::clock::unix_seconds;
 use crate::config::{Config, PoolAccount, RouteConfig};
-use crate::memory::{Memory, RouteMemory};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
 use crate::route::remembered;
+use crate::store::{RouteStore, Store};
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
 /// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
@@ -32,15 +32,15 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
              [state]"
         ),
     }
-    let memory = match config.state.as_deref().map(Memory::look) {
-        None => Memory::fleeting(),
+    let memory = match config.state.as_deref().map(Store::look) {
+        None => Store::fleeting(),
         Some(Ok(memory)) => memory,
         Some(Err(error)) => {
             println!(
                 "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
                  what it finds out as `pool.habit` in its log"
             );
-            Memory::fleeting()
+            Store::fleeting()
         }
     };
     let mut outcome = Outcome::Success;
@@ -129,7 +129,7 @@ fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
 
 /// What is known of a pool's habits, and from where.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_habits(pool: &PoolAccount, found: &Found, memory: &RouteMemory) {
+fn print_habits(pool: &PoolAccount, found: &Found, memory: &RouteStore) {
     let now = unix_seconds();
     let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();

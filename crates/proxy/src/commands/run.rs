@@ -9,11 +9,11 @@ use tracing::{info, warn};
 use super::bind::bind;
 use super::{CommandError, Outcome};
 use crate::config::{Config, RouteConfig};
-use crate::memory::Memory;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
+use crate::store::Store;
 
 /// Serves every route of a config until a signal stops it.
 ///
@@ -31,7 +31,7 @@ pub async fn run(
         .iter()
         .map(|route| Ok((route, bind(route).collect::<Result<Vec<_>, _>>()?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
-    let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
+    let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
         routes.push(start(&config, route, &memory, process, listeners, registry)?);
@@ -63,7 +63,7 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
 fn start(
     config: &Config,
     route: &RouteConfig,
-    memory: &Memory,
+    memory: &Store,
     process: &Process,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,

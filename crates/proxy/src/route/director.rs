@@ -268,12 +268,12 @@ mod tests {
 
     use super::*;
     use crate::config::RouteConfig;
-    use crate::memory::{Memory, RESERVED_IDS};
     use crate::net::connect::Tcp;
     use crate::route::Surroundings;
+    use crate::store::{RESERVED_IDS, Store};
 
     /// A route without rigs, whose pool is dead.
-    fn start(memory: &Memory) -> Arc<Route<Hstratum>> {
+    fn start(memory: &Store) -> Arc<Route<Hstratum>> {
         let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
         let pool = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
         let config = RouteConfig::new("hns".parse().unwrap(), Hstratum::NAME, vec![pool]);
@@ -287,7 +287,7 @@ mod tests {
     async fn job_ids_are_reserved_as_they_are_used_and_counted_on_after_a_restart() {
         let now = 1_800_000_000;
         let path = std::env::temp_dir().join(format!("orepass-ids-{}.db", std::process::id()));
-        let memory = Memory::open_at(&path, now);
+        let memory = Store::open_at(&path, now);
         let route = start(&memory);
         assert_eq!(u64::from(route.ids.peek().get()), now);
         for _ in 0..200_000 {
@@ -299,7 +299,7 @@ mod tests {
         route.stop().await;
         memory.close().await;
 
-        let memory = Memory::open_at(&path, now);
+        let memory = Store::open_at(&path, now);
         let route = start(&memory);
         assert_eq!(route.ids.peek().get(), used + RESERVED_IDS);
         route.stop().await;

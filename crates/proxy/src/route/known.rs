@@ -13,7 +13,7 @@ use orepass_stratum::target::Difficulty;
 
 use crate::clock::unix_seconds;
 use crate::config::Profile;
-use crate::memory::{FirmwareState, RouteMemory, WorkerState};
+use crate::store::{FirmwareState, RouteStore, WorkerState};
 
 /// How long a rig that was closed is expected back…
 const EXPECTED_FOR: Duration = Duration::from_secs(120);
@@ -57,14 +57,14 @@ struct Expected {
 #[derive(Debug)]
 pub(crate) struct Known {
     profiles: Vec<Profile>,
-    memory: RouteMemory,
+    memory: RouteStore,
     kinds: Mutex<Kinds>,
     penalties: Mutex<Penalties>,
     expected: Mutex<HashMap<Kind, Expected>>,
 }
 
 impl Known {
-    pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory, now: Instant) -> Self {
+    pub(super) fn new(profiles: Vec<Profile>, memory: RouteStore, now: Instant) -> Self {
         let mut kinds = Kinds::default();
         let remembered = memory.all_firmware();
         for (worker, state) in &remembered {
@@ -239,7 +239,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use crate::clock::now;
-    use crate::memory::Memory;
+    use crate::store::Store;
 
     const HOME: &str = "farm.r1";
     const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn known() -> Known {
-        Known::new(Vec::new(), Memory::fleeting().route("hns"), now())
+        Known::new(Vec::new(), Store::fleeting().route("hns"), now())
     }
 
     fn needs_of(known: &Known, worker: &str) -> Needs {
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn kinds_are_known_again_after_a_restart() {
-        let memory = Memory::fleeting();
+        let memory = Store::fleeting();
         let before = Known::new(Vec::new(), memory.route("hns"), now());
         for worker in ["a", "b", "c"] {
             before.learn(&rig(worker), Diagnosis::IgnoresSetExtranonce);
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn rigs_that_need_a_connection_of_their_own_are_expected_after_a_restart() {
-        let memory = Memory::fleeting();
+        let memory = Store::fleeting();
         let before = Known::new(Vec::new(), memory.route("hns"), now());
         before.learn(&rig("a"), Diagnosis::TruncatesExtranonce1);
         before.learn(&rig("b"), Diagnosis::TruncatesExtranonce1);

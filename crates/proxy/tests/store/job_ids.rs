@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use orepass::memory::{Memory, RESERVED_IDS};
+use orepass::store::{RESERVED_IDS, Store};
 use orepass_stratum::job::JobIds;
 use proptest::prelude::*;
 
@@ -17,28 +17,28 @@ fn crashed(folder: &Folder, copy: &Folder) {
 
 #[tokio::test]
 async fn job_ids_count_from_the_clock_and_past_all_that_were_told() {
-    let memory = Memory::fleeting();
+    let memory = Store::fleeting();
     let first = memory.route("hns").first_job_id();
     assert_eq!(first, memory.route("aion").first_job_id(), "routes count for themselves");
     assert!(u64::from(memory.route("hns").first_job_id()) >= u64::from(first + RESERVED_IDS));
 
     let folder = Folder::new("ids");
     let now = NOW as u32;
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     assert_eq!(memory.route("hns").first_job_id(), now);
     memory.route("hns").reserve(now + 200_000);
     memory.close().await;
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let past = now + 200_000 + RESERVED_IDS;
     assert_eq!(memory.route("hns").first_job_id(), past);
     memory.close().await;
     let later = NOW + 1_000_000;
-    let memory = Memory::open_at(&folder.file(), later);
+    let memory = Store::open_at(&folder.file(), later);
     assert_eq!(u64::from(memory.route("hns").first_job_id()), later, "the clock is further");
 
     memory.route("hns").reserve(u32::MAX - 5);
     memory.close().await;
-    let memory = Memory::open_at(&folder.file(), later);
+    let memory = Store::open_at(&folder.file(), later);
     assert_eq!(u64::from(memory.route("hns").first_job_id()), later, "32 bits are used up");
 }
 
@@ -56,7 +56,7 @@ proptest! {
         let mut folders = vec![Folder::new("crash")];
         let mut told = 0;
         for (clock, bursts) in runs {
-            let memory = Memory::open_at(&folders[folders.len() - 1].file(), NOW + clock);
+            let memory = Store::open_at(&folders[folders.len() - 1].file(), NOW + clock);
             prop_assert!(memory.is_kept());
             let route = memory.route("hns");
             let ids = JobIds::new(route.first_job_id());

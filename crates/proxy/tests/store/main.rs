@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use orepass::memory::{FirmwareState, MAX_ENTRIES, Memory, RouteMemory, WorkerState};
+use orepass::store::{FirmwareState, MAX_ENTRIES, RouteStore, Store, WorkerState};
 use rusqlite::Connection;
 
 /// The Unix seconds at which most of this happens.
@@ -94,19 +94,19 @@ fn firmware(agent: &str) -> FirmwareState {
 }
 
 /// Remembers that of a worker's rig.
-fn remember(route: &RouteMemory, worker: &str, seen: u64) {
+fn remember(route: &RouteStore, worker: &str, seen: u64) {
     route.remember_firmware((worker, "ASIC/1.0"), seen, |state| {
         *state = FirmwareState { seen, ..firmware("ASIC/1.0") };
     });
 }
 
 /// Remembers something, closes, and finds it again.
-async fn assert_serves(memory: Memory, path: &Path) {
+async fn assert_serves(memory: Store, path: &Path) {
     assert!(memory.is_kept());
     memory.route("new").remember_worker("rig", NOW, |state| state.slot = Some(7));
     memory.close().await;
     drop(memory);
-    let memory = Memory::open_at(path, NOW);
+    let memory = Store::open_at(path, NOW);
     assert_eq!(memory.route("new").worker("rig").unwrap().slot, Some(7));
     memory.close().await;
 }
@@ -114,7 +114,7 @@ async fn assert_serves(memory: Memory, path: &Path) {
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
     let folder = Folder::new("restart");
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     assert_eq!(route.worker("rig1"), None);
     route.remember_worker("rig1", NOW, |state| state.difficulty = Some(64.5));
@@ -133,7 +133,7 @@ async fn a_restart_forgets_nothing() {
     assert_eq!(route.worker("rig1").as_ref(), Some(&expected), "at once");
     memory.close().await;
 
-    let (memory, log) = logged(|| Memory::open_at(&folder.file(), NOW + 60));
+    let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW + 60));
     assert!(log.len() == 1 && log[0].contains("remembering 1 workers"), "{log:?}");
     let route = memory.route("hns");
     assert_eq!(route.worker("rig1"), Some(expected));
@@ -153,7 +153,7 @@ async fn a_restart_forgets_nothing() {
 async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
     let folder = Folder::new("missing");
     let path = folder.0.join("var/lib/orepass.db");
-    let (memory, log) = logged(|| Memory::open_at(&path, NOW));
+    let (memory, log) = logged(|| Store::open_at(&path, NOW));
     assert!(log.len() == 1 && log[0].contains("INFO"), "{log:?}");
     memory.route("hns").remember_worker("rig", NOW, |_| {});
     assert!(memory.flush().await);
@@ -168,7 +168,7 @@ async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
 #[tokio::test]
 async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
     let folder = Folder::new("caps");
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     let count = MAX_ENTRIES as u64 + 100;
     for number in 0..count {
@@ -178,7 +178,7 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
             assert!(memory.flush().await, "those forgotten later are in the file by now");
         }
     }
-    let check = |route: &RouteMemory| {
+    let check = |route: &RouteStore| {
         assert!(route.worker("rig0").is_none());
         assert!(route.worker(&format!("rig{}", count - 1)).is_some());
         assert!(route.firmware("rig0", NOW).is_none());
@@ -188,7 +188,7 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
     let known = check(&route);
     assert!((MAX_ENTRIES / 10 * 9..=MAX_ENTRIES).contains(&known), "{known}");
     memory.close().await;
-    let memory = Memory::open_at(&folder.file(), NOW + count);
+    let memory = Store::open_at(&folder.file(), NOW + count);
     assert_eq!(check(&memory.route("hns")), known);
     memory.close().await;
     let rows = |table: &str| {
@@ -200,9 +200,22 @@ async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
 }
 
 #[tokio::test]
+async fn without_a_file_no_more_is_remembered_and_nothing_waits_to_be_written() {
+    let memory = Store::fleeting();
+    let route = memory.route("hns");
+    for number in 0..=MAX_ENTRIES as u64 {
+        remember(&route, &format!("rig{number}"), NOW + number);
+    }
+    assert_eq!(route.all_firmware().len(), MAX_ENTRIES - MAX_ENTRIES / 16);
+    assert!(!memory.is_kept() && memory.flush().await);
+    memory.close().await;
+    assert!(route.firmware(&format!("rig{MAX_ENTRIES}"), NOW).is_some());
+}
+
+#[tokio::test]
 async fn what_was_not_seen_for_thirty_days_is_forgotten() {
     let folder = Folder::new("age");
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     for (worker, seen) in [("old", NOW - 10 * DAY), ("new", NOW), ("future", NOW + 1000 * DAY)] {
         route.remember_worker(worker, seen, |_| {});
@@ -213,13 +226,13 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
     assert!(route.firmware("used", NOW + 20 * DAY).is_some(), "which counts as seen");
     memory.close().await;
 
-    let memory = Memory::open_at(&folder.file(), NOW + 25 * DAY);
+    let memory = Store::open_at(&folder.file(), NOW + 25 * DAY);
     let route = memory.route("hns");
     assert_eq!(route.worker("old"), None);
     assert_eq!(route.worker("new").unwrap().last_seen, NOW);
     assert_eq!(route.worker("future").unwrap().last_seen, NOW + 25 * DAY, "a clock was wrong");
     memory.close().await;
-    let memory = Memory::open_at(&folder.file(), NOW + 40 * DAY);
+    let memory = Store::open_at(&folder.file(), NOW + 40 * DAY);
     assert_eq!(memory.route("hns").worker("new"), None);
     assert_eq!(memory.route("hns").firmware("old", NOW), None);
     assert!(memory.route("hns").firmware("used", NOW).is_some());
@@ -228,7 +241,7 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
 #[tokio::test]
 async fn texts_are_capped_and_no_name_stands_for_another() {
     let folder = Folder::new("texts");
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     let long = "é".repeat(200);
     route.remember_worker(&long, NOW, |_| {});
@@ -241,7 +254,7 @@ async fn texts_are_capped_and_no_name_stands_for_another() {
     remember(&route, &long, NOW);
     assert_eq!(route.firmware(&long, NOW), None);
     memory.close().await;
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     let state = memory.route("hns").worker("rig\0'); DROP").unwrap();
     assert_eq!((state.profile.unwrap().len(), state.difficulty), (256, None));
     let known = memory.route("hns").firmware("rig", NOW).unwrap();
@@ -251,7 +264,7 @@ async fn texts_are_capped_and_no_name_stands_for_another() {
 #[tokio::test]
 async fn a_file_of_the_first_format_is_taken_over() {
     let folder = Folder::new("first-format");
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     memory.route("hns").remember_worker("rig1", NOW, |state| state.slot = Some(7));
     memory.close().await;
     // What the first version had, and did not have.
@@ -263,7 +276,31 @@ async fn a_file_of_the_first_format_is_taken_over() {
     )
     .unwrap();
     drop(db);
-    let memory = Memory::open_at(&folder.file(), NOW);
+    let memory = Store::open_at(&folder.file(), NOW);
     assert_eq!(memory.route("hns").worker("rig1").unwrap().slot, Some(7));
+    assert_serves(memory, &folder.file()).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_second_format_is_read_as_it_was_written() {
+    let folder = Folder::new("second-format");
+    let db = Connection::open(folder.file()).unwrap();
+    db.execute_batch(include_str!("format2.sql")).unwrap();
+    drop(db);
+    let memory = Store::open_at(&folder.file(), NOW + 60);
+    let route = memory.route("hns");
+    let expected = WorkerState {
+        difficulty: Some(64.5),
+        slot: Some(u64::MAX),
+        profile: Some("ASIC/1.0".into()),
+        last_seen: NOW,
+    };
+    assert_eq!(route.worker("rig1"), Some(expected));
+    let expected = WorkerState { last_seen: NOW, ..WorkerState::default() };
+    assert_eq!(route.worker("rig2"), Some(expected));
+    assert_eq!(route.firmware("rig1", NOW), Some(firmware("ASIC/1.0")));
+    let habit = route.habit("pool.example:3008", "split", NOW).unwrap();
+    assert_eq!((&*habit.answer, habit.learnt), ("wide", NOW));
+    assert_eq!(u64::from(route.first_job_id()), NOW + 200_000);
     assert_serves(memory, &folder.file()).await;
 }

@@ -5,14 +5,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use orepass::memory::Memory;
+use orepass::store::Store;
 use rusqlite::Connection;
 
 use crate::{Folder, NOW, assert_serves, logged, remember};
 
 /// A closed file that knows many workers, so that it has several pages.
 async fn filled(path: &Path) {
-    let memory = Memory::open_at(path, NOW);
+    let memory = Store::open_at(path, NOW);
     for number in 0..500 {
         memory.route("hns").remember_worker(&format!("rig{number}"), NOW, |state| {
             state.difficulty = Some(64.0);
@@ -27,7 +27,7 @@ async fn garbage_is_set_aside_with_one_line_and_one_kept() {
     let folder = Folder::new("garbage");
     for (now, garbage) in [(NOW, &b"this is no database"[..]), (NOW + 1, &[0x5a; 20_000])] {
         fs::write(folder.file(), garbage).unwrap();
-        let (memory, log) = logged(|| Memory::open_at(&folder.file(), now));
+        let (memory, log) = logged(|| Store::open_at(&folder.file(), now));
         assert_eq!(log.len(), 1, "{log:?}");
         assert!(log[0].contains("WARN") && log[0].contains("file is not a database"), "{log:?}");
         let aside = format!("orepass.db.broken-{now}");
@@ -47,7 +47,7 @@ async fn a_file_cut_off_anywhere_costs_the_memory_alone() {
     let near_pages = (0..=whole.len()).step_by(4096).flat_map(|at| [at, at + 1, at + 4095]);
     for len in near_pages.chain([16, 99, 100, 101, 1024]).filter(|len| *len < whole.len()) {
         fs::write(folder.file(), &whole[..len]).unwrap();
-        let (memory, log) = logged(|| Memory::open_at(&folder.file(), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert_eq!(log.len(), 1, "{len}: {log:?}");
         // One byte is what some file systems have of an empty file, and of the last page the end
         // may be missing without harm.
@@ -71,7 +71,7 @@ async fn no_damage_stops_the_service() {
             damaged[random.usize(0..end)] = random.u8(..);
         }
         fs::write(folder.file(), &damaged).unwrap();
-        let (memory, log) = logged(|| Memory::open_at(&folder.file(), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert_eq!(log.len(), 1, "{log:?}");
         let route = memory.route("hns");
         route.remember_worker("rig1", NOW, |state| state.slot = Some(1));
@@ -86,7 +86,7 @@ async fn a_place_that_cannot_be_written_is_said_with_its_remedy() {
     fs::write(folder.0.join("file"), "").unwrap();
     fs::create_dir(folder.0.join("folder")).unwrap();
     for path in ["file/orepass.db", "folder"] {
-        let (memory, log) = logged(|| Memory::open_at(&folder.0.join(path), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.0.join(path), NOW));
         assert_eq!(log.len(), 1, "{log:?}");
         assert!(log[0].contains("cannot use the state file"), "{log:?}");
         assert!(log[0].contains("name a `file` in [state]"), "{log:?}");
@@ -106,7 +106,7 @@ async fn a_read_only_folder_costs_the_memory_alone() {
     fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o555)).unwrap();
     // Root writes everywhere.
     if fs::write(folder.0.join("probe"), "").is_err() {
-        let (memory, log) = logged(|| Memory::open_at(&folder.file(), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert!(log.len() == 1 && log[0].contains("WARN"), "{log:?}");
         assert!(!memory.is_kept());
     }
@@ -125,7 +125,7 @@ async fn files_of_newer_versions_and_of_other_programs_are_not_touched() {
         filled(&folder.file()).await;
         Connection::open(folder.file()).unwrap().execute_batch(change).unwrap();
         let before = fs::read(folder.file()).unwrap();
-        let (memory, log) = logged(|| Memory::open_at(&folder.file(), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert!(log.len() == 1 && log[0].contains(said), "{log:?}");
         assert!(!memory.is_kept());
         memory.route("hns").remember_worker("rig", NOW, |_| {});
@@ -138,15 +138,15 @@ async fn files_of_newer_versions_and_of_other_programs_are_not_touched() {
 #[tokio::test]
 async fn a_file_has_one_user_at_a_time() {
     let folder = Folder::new("shared");
-    let first = Memory::open_at(&folder.file(), NOW);
-    let (second, log) = logged(|| Memory::open_at(&folder.file(), NOW));
+    let first = Store::open_at(&folder.file(), NOW);
+    let (second, log) = logged(|| Store::open_at(&folder.file(), NOW));
     assert!(log.len() == 1 && log[0].contains("another process uses it"), "{log:?}");
     assert!(!second.is_kept());
     second.route("hns").remember_worker("second", NOW, |_| {});
     second.close().await;
     first.route("hns").remember_worker("first", NOW, |_| {});
     first.close().await;
-    let third = Memory::open_at(&folder.file(), NOW);
+    let third = Store::open_at(&folder.file(), NOW);
     assert!(third.is_kept());
     assert!(third.route("hns").worker("first").is_some());
     assert_eq!(third.route("hns").worker("second"), None);
@@ -160,7 +160,7 @@ fn the_program_serves_without_a_file_that_another_process_uses() {
                 listen = [\"127.0.0.1:0\"]\n[[route.pool]]\nurl = \"stratum+tcp://127.0.0.1:1\"\n\
                 user = \"account\"\n";
     fs::write(&config, text).unwrap();
-    let memory = Memory::open(&folder.file());
+    let memory = Store::open(&folder.file());
     let mut program = Command::new(env!("CARGO_BIN_EXE_orepass"))
         .arg("-c")
         .arg(&config)
