@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use orepass::net::connect::{Connector, Tcp};
 use orepass::route::{PoolConfig as PoolAccount, Route, RouteConfig};
+use orepass_farm::pools::Standing;
+use orepass_farm::stats::Totals;
 use orepass_hstratum::{Hstratum, Options};
 use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
@@ -12,8 +14,6 @@ use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{RigConfig, RigHandle};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
-use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
 

@@ -20,8 +20,8 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orepass_farm::pools::PoolsConfig;
 use orepass_stratum::firmware::Firmware;
-use orepass_stratum::pools::PoolsConfig;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 use serde::Deserialize;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use orepass_farm::pools::Standing;
+use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::pools::Standing;
-use orepass_stratum::stats::Totals;
 use orepass_stratum::{downstream, downstream::DownstreamConfig};
 use tokio::net::TcpListener;
 use wildmatch::WildMatch;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use orepass::route::{PoolConfig, RouteConfig};
+use orepass_farm::pools::Standing;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 

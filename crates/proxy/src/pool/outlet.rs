@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use orepass_farm::pools::{Cause, Link};
 use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Link};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use tokio::sync::watch;
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_stratum::backoff::{Backoff, Ended};
+use orepass_farm::backoff::{Backoff, Ended};
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::Reject;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orepass_farm::pools::{Gate, PoolIndex};
 use orepass_stratum::channel::{ChannelView, Seat};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
-use orepass_stratum::pools::{Gate, PoolIndex};
 use orepass_stratum::space::Wish as LeaseWish;
 use tokio::sync::watch;
 

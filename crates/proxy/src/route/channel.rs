@@ -3,9 +3,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use orepass_farm::pools::{Link, PoolIndex};
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Link, PoolIndex};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_stratum::assignment::Rebalance;
+use orepass_farm::assignment::Rebalance;
+use orepass_farm::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
 use super::{PoolConfig, Route};
@@ -263,9 +263,9 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
 
 #[cfg(test)]
 mod tests {
+    use orepass_farm::pools::Standing;
     use orepass_hstratum::{Hstratum, Options};
     use orepass_stratum::habits::Habits;
-    use orepass_stratum::pools::Standing;
 
     use super::*;
     use crate::memory::{Memory, RESERVED_IDS};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use orepass_farm::stats::Book;
 use orepass_stratum::downstream::MAX_IN_FLIGHT;
 use orepass_stratum::error::Reject;
-use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use tokio::sync::mpsc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
