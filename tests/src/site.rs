@@ -7,6 +7,8 @@ use orepass::config::{PoolAccount, RouteConfig};
 use orepass::net::connect::{Connector, Tcp};
 use orepass::route::{Route, Surroundings};
 use orepass::store::RouteStore;
+use orepass_farm::pools::Standing;
+use orepass_farm::stats::Totals;
 use orepass_hstratum::{Hstratum, Options};
 use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
@@ -14,8 +16,6 @@ use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{RigConfig, RigHandle};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
-use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
 

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use orepass::config::{PoolAccount, PoolUrl};
 use orepass::net::connect::{ConnectError, Connection, Connector};
 use orepass::route::{Route, Surroundings};
+use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
 use orepass_sim::pool::{Pool, PoolConfig};
 use orepass_sim::rig::{Rig, RigConfig, RigHandle};
-use orepass_stratum::pools::Standing;
 use tokio::io::{duplex, split};
 use tokio::time::Instant;
 

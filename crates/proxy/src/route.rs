@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use orepass_stratum::assignment::Assignment;
+use orepass_farm::assignment::Assignment;
+use orepass_farm::pools::{PoolIndex, Pools, PoolsConfig};
+use orepass_farm::stats::{Book, Totals};
 use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
 use orepass_stratum::job::JobIds;
-use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig};
-use orepass_stratum::stats::{Book, Totals};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;

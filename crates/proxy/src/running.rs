@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::stats::Totals;
 use tokio::net::TcpListener;
 
 use crate::config::{OptionError, PoolAccount, RouteConfig};

@@ -11,7 +11,7 @@ use crate::grounds::Grounds;
 use crate::habits::{HabitBook, Probe};
 use crate::job::{Generation, JobFrames, JobIds};
 use crate::secret::Secret;
-use crate::space::{Lease, NoLease, Prefix, Space, Wish};
+use crate::space::{Lease, NoLease, Prefix, Space, Wish, WorkNumber};
 use crate::target::{PowHash, Target};
 use crate::verdict::Verdict;
 
@@ -50,9 +50,7 @@ impl<D: Dialect> ChannelView<D> {
     /// Whether a rig of this firmware can share it; `None` before the first subscribe.
     #[must_use]
     pub fn suits(&self, firmware: &Firmware) -> Option<bool> {
-        let split = &self.ground.as_ref()?.split;
-        let extranonce1 = split.extranonce1.len() + split.prefix_bytes;
-        Some(firmware.shares_with(extranonce1, split.rig_extranonce2))
+        Some(self.ground.as_ref()?.suits(firmware))
     }
 
     /// Lends a part of the present generation's space for the present work.
@@ -61,14 +59,7 @@ impl<D: Dialect> ChannelView<D> {
     /// [`NoLease`]; [`NoLease::Resting`] also before the first subscribe.
     pub fn seat(&self, wish: &Wish<'_>) -> Result<Seat, NoLease> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
-        let lease = ground.space.lease(wish, self.work.as_ref().map(|work| work.work))?;
-        Ok(Seat {
-            lease,
-            generation: self.generation,
-            split: Arc::clone(&ground.split),
-            ids: Arc::clone(&ground.ids),
-            habits: ground.habits.clone(),
-        })
+        ground.seat(wish, self.generation, self.work.as_ref().map(|work| work.work))
     }
 }
 
@@ -104,6 +95,32 @@ impl Ground {
     pub fn new(split: Split, max_rigs: usize, ids: Arc<JobIds>) -> Self {
         let space = Space::new(split.prefix_bytes, max_rigs);
         Self { split: Arc::new(split), space, ids, habits: HabitBook::default() }
+    }
+
+    /// Whether a rig of this firmware can share it.
+    #[must_use]
+    pub fn suits(&self, firmware: &Firmware) -> bool {
+        let extranonce1 = self.split.extranonce1.len() + self.split.prefix_bytes;
+        firmware.shares_with(extranonce1, self.split.rig_extranonce2)
+    }
+
+    /// Lends a part of the space, which is of this generation, for the present work, if there is one.
+    ///
+    /// # Errors
+    /// [`NoLease`].
+    pub fn seat(
+        &self,
+        wish: &Wish<'_>,
+        generation: Generation,
+        work: Option<WorkNumber>,
+    ) -> Result<Seat, NoLease> {
+        Ok(Seat {
+            lease: self.space.lease(wish, work)?,
+            generation,
+            split: Arc::clone(&self.split),
+            ids: Arc::clone(&self.ids),
+            habits: self.habits.clone(),
+        })
     }
 }
 

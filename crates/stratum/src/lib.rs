@@ -43,8 +43,6 @@
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
-pub mod assignment;
-pub mod backoff;
 pub mod calls;
 pub mod channel;
 pub mod conduct;
@@ -58,18 +56,14 @@ pub mod flood;
 pub mod grounds;
 pub mod habits;
 pub mod job;
-pub mod kinds;
 pub mod ladder;
 pub mod line;
 pub mod margin;
-pub mod penalties;
-pub mod pools;
 pub mod quiet;
 pub mod rpc;
 pub mod secret;
 pub mod seen;
 pub mod space;
-pub mod stats;
 pub mod strikes;
 pub mod target;
 mod timer;

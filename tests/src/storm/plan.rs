@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use orepass::config::{PoolAccount, RouteConfig};
+use orepass_farm::pools::Standing;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::testing::TestCoin;
 use orepass_stratum::vardiff::VardiffConfig;

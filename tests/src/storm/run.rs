@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use orepass::config::PoolUrl;
 use orepass::net::connect::{ConnectError, Connection, Connector};
 use orepass::route::{Route, Surroundings};
-use orepass_stratum::stats::Totals;
+use orepass_farm::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
 use tokio::runtime::Builder;
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use orepass_farm::pools::Standing;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::target::Difficulty;
 
 use super::options::OptionTable;

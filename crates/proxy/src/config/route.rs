@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use orepass_farm::pools::PoolsConfig;
 use orepass_stratum::downstream::{DownstreamConfig, Reply, Verify};
-use orepass_stratum::pools::PoolsConfig;
 use orepass_stratum::upstream::UpstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
 

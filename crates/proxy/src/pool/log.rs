@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, shown};
 use orepass_stratum::habits::{Answer, Habit, Learnt};
-use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{BRAKE_FOR, Notice};
 use tracing::{error, info, warn};
 

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use orepass_farm::pools::{Cause, Link};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Link};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use orepass_stratum::backoff::{Backoff, Ended};
+use orepass_farm::backoff::{Backoff, Ended};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
 use tokio::sync::watch;

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::Account;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Downstream;
-use orepass_stratum::pools::PoolIndex;
 
 use super::log::RigLog;
 use crate::config::{PoolAccount, Rendered, RigFacts};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::Gate;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tracing::warn;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::CloseReason;
-use orepass_stratum::firmware::Firmware;
-use orepass_stratum::kinds::Merit;
+use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 
 use super::roster::Identity;

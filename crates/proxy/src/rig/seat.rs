@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orepass_farm::pools::{Gate, PoolIndex};
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
-use orepass_stratum::pools::{Gate, PoolIndex};
 use orepass_stratum::space::Wish as LeaseWish;
 
 use super::task::Served;
@@ -121,7 +121,7 @@ impl<D: Dialect> Served<D> {
                 self.leave_in_turn(at);
                 self.waiting = None;
             }
-            SeatAnswer::Seat(seat, channel) => self.sit(*seat, channel, at),
+            SeatAnswer::Seat(seat, channel) => self.sit(*seat, &channel, at),
             // Better where it is than nowhere.
             SeatAnswer::Wait(wait) => {
                 self.session.handle_wait(wait);
@@ -166,7 +166,7 @@ impl<D: Dialect> Served<D> {
         }
     }
 
-    fn sit(&mut self, mut seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+    fn sit(&mut self, mut seat: Seat, channel: &Arc<Channel<D>>, at: Instant) {
         seat.lease.belongs_to(self.address(), self.session.worker());
         if let Some(former) = self.place.take() {
             self.leave_behind(former.generation, Arc::clone(former.channel()));

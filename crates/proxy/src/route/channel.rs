@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use orepass_farm::pools::{Link, PoolIndex};
 use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Link, PoolIndex};
 use tokio_util::sync::CancellationToken;
 
 use super::Route;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_stratum::assignment::Rebalance;
+use orepass_farm::assignment::Rebalance;
+use orepass_farm::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
 use super::Route;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orepass_farm::kinds::Kinds;
+use orepass_farm::penalties::Penalties;
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::firmware::{Firmware, USUAL_EXTRANONCE2};
-use orepass_stratum::kinds::{Kinds, Merit};
-use orepass_stratum::penalties::Penalties;
+use orepass_stratum::firmware::{Firmware, Merit, USUAL_EXTRANONCE2};
 use orepass_stratum::target::Difficulty;
 
 use crate::clock::unix_seconds;

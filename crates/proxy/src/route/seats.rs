@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Wait;
 use orepass_stratum::firmware::Firmware;
-use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::{NoLease, Wish as LeaseWish};
 
 use super::Route;

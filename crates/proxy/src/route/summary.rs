@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::stats::{Rates, Totals};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::stats::{Rates, Totals};
 use orepass_stratum::verdict::Verdict;
 use tracing::info;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use orepass_farm::stats::Book;
 use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::error::Reject;
-use orepass_stratum::stats::Book;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::mailbox::{Mail, Mailbox};

@@ -10,9 +10,9 @@ use thiserror::Error;
 use crate::conduct::Turn;
 use crate::dialect::Diagnosis;
 use crate::error::Fault;
+use crate::firmware::Merit;
 use crate::flood::TOO_MANY;
 use crate::job::JobId;
-use crate::kinds::Merit;
 use crate::line::LineError;
 use crate::verdict::Verdict;
 

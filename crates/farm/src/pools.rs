@@ -22,11 +22,11 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::error::Reject;
-use crate::verdict::Verdict;
 use blocks::Blocks;
 use course::{Course, Trial};
 use member::{Health, Pool};
+use orepass_stratum::error::Reject;
+use orepass_stratum::verdict::Verdict;
 use tally::Judgement;
 pub use terms::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 
@@ -107,7 +107,7 @@ impl Pools {
     }
 
     /// A share that was sent on a connection has its verdict, and that
-    /// [weighs](crate::upstream::UpstreamEvent::Verdict).
+    /// [weighs](orepass_stratum::upstream::UpstreamEvent::Verdict).
     pub fn verdict(&mut self, link: Link, verdict: &Result<(), Reject>, now: Instant) {
         let Some(pool) = self.pools.get_mut(link.pool) else { return };
         let lost = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::LostOnFailover);

@@ -62,7 +62,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::start;
+    use orepass_stratum::testing::start;
 
     #[test]
     fn rigs_behind_one_address_come_back_in_the_order_of_their_going() {

@@ -100,7 +100,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::start;
+    use orepass_stratum::testing::start;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
 

@@ -1,7 +1,7 @@
 //! A farm whose hashrates are known, and what is really done at each pool.
 
 use super::super::*;
-use crate::testing::start;
+use orepass_stratum::testing::start;
 
 /// How far the virtual clock goes at a time.
 const STEP: Duration = Duration::from_secs(5);

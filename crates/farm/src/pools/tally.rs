@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use super::terms::Cause;
-use crate::error::{Reject, shown};
-use crate::verdict::Verdict;
+use orepass_stratum::error::{Reject, shown};
+use orepass_stratum::verdict::Verdict;
 
 /// The last shares that are looked at; more than half of them must have been credited.
 pub(super) const JUDGED_SHARES: usize = 20;

@@ -149,7 +149,7 @@ fn all_rigs_move_from_a_pool_that_fails_and_no_others() {
 /// Behind a pool that takes no share nothing is proven, so no rig has a rate.
 #[test]
 fn rigs_without_any_proven_work_move_too() {
-    let mut now = crate::testing::start();
+    let mut now = orepass_stratum::testing::start();
     let mut assignment = Assignment::new(2);
     let idle = || (0..5).map(|serial| (serial, 0.0));
     assignment.set_shares(&[1.0, 0.0], [], now);

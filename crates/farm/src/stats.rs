@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::verdict::Verdict;
+use orepass_stratum::verdict::Verdict;
 
 /// What became of shares: a count and the work (in hashes) per verdict, and attributes that are no
 /// verdicts of their own. Shared by all that book on it.
@@ -213,7 +213,7 @@ fn part_length(window: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::start;
+    use orepass_stratum::testing::start;
 
     #[test]
     fn the_book_adds_up() {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::tally::JUDGED_SHARES;
 use super::*;
-use crate::error::RejectCode;
-use crate::testing::start;
+use orepass_stratum::error::RejectCode;
+use orepass_stratum::testing::start;
 
 struct Night {
     pools: Pools,

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use arrayvec::ArrayVec;
 
-use crate::firmware::{Firmware, USUAL_EXTRANONCE2};
+use orepass_stratum::firmware::{Firmware, Merit, USUAL_EXTRANONCE2};
 
 /// So many workers have to agree.
 pub const AGREE: usize = 3;
@@ -36,17 +36,6 @@ struct Evidence {
     shown_by: ArrayVec<u64, AGREE>,
     /// A rig has shown the contrary.
     refuted: bool,
-}
-
-/// Something that a rig does as it should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merit {
-    /// It had a good share on a connection that it shares.
-    Shares,
-    /// It had a good share with an extranonce2 of another length than the usual one, as it was told.
-    Sizes,
-    /// It had a good share under an extranonce1 that it was told by `mining.set_extranonce`.
-    Follows,
 }
 
 impl Kinds {
@@ -111,7 +100,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Diagnosis;
+    use orepass_stratum::dialect::Diagnosis;
 
     fn remedy(diagnosis: Diagnosis) -> Firmware {
         Firmware::remedy(diagnosis).unwrap()

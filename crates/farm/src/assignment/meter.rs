@@ -56,7 +56,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::start;
+    use orepass_stratum::testing::start;
 
     #[test]
     fn a_rate_is_told_after_a_minute_and_follows_the_rig() {

@@ -153,7 +153,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::start;
+    use orepass_stratum::testing::start;
 
     /// The next waits after these ends, with middling jitter, one right after the other.
     fn waits(backoff: &mut Backoff, ends: &[Ended], urgent: bool) -> Vec<u128> {
