@@ -151,7 +151,7 @@ verify = "full"
 prefix_bytes = {prefix}
 max_channels = {channels}
 max_rigs_per_channel = {per_channel}
-max_pool_shares_per_second = 10000
+max_pool_shares_per_second = 1000000
 
 [route.vardiff]
 enabled = false

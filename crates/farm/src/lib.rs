@@ -46,12 +46,14 @@
 //! use orepass_stratum::channel::ChannelView;
 //! use orepass_stratum::dialect::Dialect;
 //! use orepass_stratum::downstream::{Downstream, Event};
+//! use orepass_stratum::firmware::Firmware;
 //! use orepass_stratum::upstream::{Upstream, UpstreamEvent};
 //!
 //! /// All sessions of a route on one thread.
 //! struct Route<D: Dialect> {
 //!     farm: Farm,
 //!     rigs: HashMap<RigId, Downstream<D>>,
+//!     known: HashMap<RigId, Firmware>,
 //!     channels: HashMap<ChannelId, Upstream<D, u64>>,
 //! }
 //!
@@ -97,8 +99,8 @@
 //!                     self.farm.handle_view(id, &shown, now);
 //!                     // The sessions that sit there are shown it too.
 //!                 }
-//!                 UpstreamEvent::Verdict { verdict, weighs: true, .. } => {
-//!                     self.farm.handle_verdicts(id, [&verdict], now);
+//!                 UpstreamEvent::Verdict { outcome, weighs: true, .. } => {
+//!                     self.farm.handle_verdicts(id, [&outcome.told], now);
 //!                 }
 //!                 // Its connection is closed, and made anew after a while.
 //!                 UpstreamEvent::Down(_) => self.farm.handle_ended(id, Ending::Failed, now),
@@ -120,18 +122,19 @@
 //!                 Act::Seat { rig, channel, seat } => {
 //!                     let view = self.channels.get(&channel).map(Upstream::view);
 //!                     if let (Some(rig), Some(view)) = (self.rigs.get_mut(&rig), view) {
-//!                         rig.handle_seat(*seat, now);
-//!                         rig.handle_view(&view, now);
+//!                         rig.handle_seat(*seat, &view, now);
 //!                     }
 //!                 }
-//!                 Act::Know { rig, firmware } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&rig) {
+//!                 Act::Know { rig: id, firmware } => {
+//!                     if let Some(rig) = self.rigs.get_mut(&id) {
 //!                         rig.handle_firmware(&firmware, now);
+//!                         self.known.insert(id, firmware);
 //!                     }
 //!                 }
-//!                 Act::Welcome { rig, difficulty } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&rig) {
-//!                         rig.handle_welcome(difficulty, now);
+//!                 Act::Welcome { rig: id, difficulty } => {
+//!                     if let Some(rig) = self.rigs.get_mut(&id) {
+//!                         let firmware = self.known.get(&id).copied().unwrap_or_default();
+//!                         rig.handle_welcome(&firmware, difficulty, now);
 //!                     }
 //!                 }
 //!                 Act::Refuse { rig, reason } => {
@@ -156,7 +159,7 @@
 //! let pools = vec![PoolTerms::new("main", "pool.example:3008")];
 //! let farm = Farm::new(FarmConfig::new(pools), Remembered::default(), 7, now);
 //! # let mut route: Route<TestCoin> =
-//! #     Route { farm, rigs: HashMap::new(), channels: HashMap::new() };
+//! #     Route { farm, rigs: HashMap::new(), known: HashMap::new(), channels: HashMap::new() };
 //! let address = IpAddr::from([192, 0, 2, 7]);
 //! route.farm.handle_rig(RigId(1), address, Arc::default(), now);
 //! route.act(now);

@@ -270,7 +270,7 @@ fn wrong_values_are_shown_in_their_place() {
     );
     assert_eq!(
         error_with("listen", "max_pool_shares_per_second = 0\nlisten"),
-        "orepass.toml:4:30: expected a number from 1 to 10000, found 0\n \
+        "orepass.toml:4:30: expected a number from 1 to 1000000, found 0\n \
          4 | max_pool_shares_per_second = 0\n   \
          |                              ^"
     );

@@ -106,7 +106,7 @@ impl RouteConfig {
             max_dedicated: table.whole("max_dedicated", 0..=1024).unwrap_or(Self::MAX_DEDICATED),
             profiles: table.tables("[[route.profile]]", Profile::read),
             max_pool_shares_per_second: table
-                .whole("max_pool_shares_per_second", 1..=10_000)
+                .whole("max_pool_shares_per_second", 1..=1_000_000)
                 .unwrap_or(UpstreamConfig::MAX_SHARES_PER_SECOND),
             pools: pool::read_all(table, reading.folder, |table, pool| {
                 let habits = dialect.as_ref().map(|(_, read)| read(&options, pool));
