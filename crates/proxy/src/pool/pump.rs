@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::Fault;
+use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
 use thiserror::Error;
@@ -20,6 +20,7 @@ use tracing::trace;
 use crate::clock::{Alarm, now};
 use crate::net::connect::{ConnectError, Reader, Writer};
 use crate::net::wire::poll_write_all;
+use crate::route::channel::Forwarded;
 use crate::route::ticket::Ticket;
 use crate::route::window::{DOUBT, GIVE_WAY, Window};
 
@@ -79,7 +80,7 @@ pub(crate) async fn pump<D: Dialect>(
     upstream: &mut Upstream<D, Ticket>,
     reader: Reader,
     writer: Writer,
-    window: &Window<D>,
+    window: &Window<Forwarded<D>>,
     ending: &CancellationToken,
     on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
 ) -> End {
@@ -101,7 +102,7 @@ struct Pump<'a, D: Dialect, F> {
     upstream: &'a mut Upstream<D, Ticket>,
     reader: Reader,
     writer: Writer,
-    window: &'a Window<D>,
+    window: &'a Window<Forwarded<D>>,
     on_event: F,
     lines: LineReader,
     alarm: Alarm,
@@ -133,7 +134,9 @@ where
                 if self.stuck_at().is_some_and(|stuck| stuck <= at) {
                     return Poll::Ready(End::Stuck);
                 }
-                self.window.handle_timeout(at);
+                while let Some((_, ticket)) = self.window.take_overdue(at) {
+                    ticket.resolve(Reject::saturated().into());
+                }
                 self.upstream.handle_timeout(at);
             } else if !went_on {
                 return Poll::Pending;
@@ -175,8 +178,10 @@ where
 
     fn take_shares(&mut self) -> bool {
         let mut any = false;
-        while let Some(parcel) = self.window.take(|is_block| self.upstream.has_room(is_block)) {
-            self.upstream.handle_submission(parcel.submission, parcel.ticket, now());
+        while let Some((submission, ticket)) =
+            self.window.take(|is_block| self.upstream.has_room(is_block))
+        {
+            self.upstream.handle_submission(submission, ticket, now());
             any = true;
         }
         self.window.set_room(self.upstream.room());

@@ -44,6 +44,11 @@ impl Lines {
         read
     }
 
+    /// Whether nothing is left of the last read.
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.0.buffer().is_empty()
+    }
+
     /// The next whole line.
     pub(super) fn next(&mut self) -> Option<Result<&[u8], LineError>> {
         self.0.next_line()

@@ -19,7 +19,6 @@ use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::route::Route;
-use crate::workers::Worker;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -77,19 +76,19 @@ impl<D: Dialect> Route<D> {
             let worker = self.next_worker();
             let inside = [place, file];
             let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
-            serve(served, worker);
+            serve(served);
         }
         Ok(())
     }
 }
 
 /// Serves a rig on a worker, and on the next one where it belongs to that.
-fn serve<D: Dialect>(served: Served<D>, worker: Worker) {
+fn serve<D: Dialect>(served: Served<D>) {
     let route = Arc::clone(&served.route);
-    let runtime = route.workers().runtime(worker).clone();
+    let runtime = route.workers().runtime(served.worker()).clone();
     let task = async move {
-        if let Some((served, worker)) = served.serve().await {
-            serve(served, worker);
+        if let Some(served) = served.serve().await {
+            serve(served);
         }
     };
     route.sessions.spawn_on(task, &runtime);

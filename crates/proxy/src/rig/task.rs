@@ -133,16 +133,22 @@ impl<D: Dialect> Served<D> {
         }
     }
 
+    /// Where it is to be served.
+    pub(super) const fn worker(&self) -> Worker {
+        self.worker
+    }
+
     /// Serves the rig to its end, or to where its channel is with another worker: gives it back
-    /// with that.
-    pub(super) async fn serve(mut self) -> Option<(Self, Worker)> {
-        let adopted = self.wire.take().map(Wire::adopt);
-        let Some(Ok(wire)) = adopted else {
-            self.log.down(&self.route, &CloseReason::Gone);
-            return None;
+    /// then, to be served there.
+    pub(super) async fn serve(mut self) -> Option<Self> {
+        let leave = match self.wire.take().map(Wire::adopt) {
+            Some(Ok(wire)) => {
+                self.wire = Some(wire);
+                poll_fn(|context| self.turn(context)).await
+            }
+            _ => Leave::Close(CloseReason::Gone),
         };
-        self.wire = Some(wire);
-        match poll_fn(|context| self.turn(context)).await {
+        match leave {
             Leave::Close(reason) => {
                 if !self.session.is_closed() {
                     self.remember();
@@ -153,7 +159,7 @@ impl<D: Dialect> Served<D> {
             Leave::Move(worker) => {
                 self.alarm.stop();
                 self.worker = worker;
-                Some((self, worker))
+                Some(self)
             }
         }
     }
@@ -161,6 +167,7 @@ impl<D: Dialect> Served<D> {
     /// Does all that there is to do.
     fn turn(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
         loop {
+            let at = now();
             self.calls |= self.mailbox.bell.answer(context.waker());
             let mut went_on = self.take_calls();
             self.take_events();
@@ -180,7 +187,7 @@ impl<D: Dialect> Served<D> {
             if let Some(worker) = self.belongs_to() {
                 return Poll::Ready(Leave::Move(worker));
             }
-            if self.alarm.poll(self.deadline(), context).is_ready() {
+            if self.alarm.poll(self.deadline(at), context).is_ready() {
                 if let Some(gone) = self.on_time() {
                     return Poll::Ready(Leave::Close(gone));
                 }
@@ -240,7 +247,7 @@ impl<D: Dialect> Served<D> {
 
     /// Reads and takes lines as far as that may be now; tells whether any came.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let mut any = self.may_read() && self.take_lines();
+        let mut any = !self.lines.is_empty() && self.may_read() && self.take_lines();
         while self.may_read() {
             let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
             match self.lines.poll_read(wire, context) {
@@ -318,7 +325,8 @@ impl<D: Dialect> Served<D> {
         let pool = (channel.pool, self.route.pool(channel.pool));
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
-        self.corked = !channel.window.put(submission, ticket, &self.mailbox, at);
+        let is_block = submission.is_block;
+        self.corked = !channel.window.put((submission, ticket), is_block, &self.mailbox, at);
     }
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
@@ -398,17 +406,16 @@ impl<D: Dialect> Served<D> {
         any
     }
 
-    /// When [`on_time`](Self::on_time) wants to be called.
-    fn deadline(&self) -> Option<Instant> {
+    /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
+    fn deadline(&self, began: Instant) -> Option<Instant> {
         if let Some((_, until)) = &self.leaving {
             return Some(*until);
         }
-        let at = now();
         let stranded = self.place.as_ref().and_then(Place::stranded_at);
         let patience = self.waiting.as_ref().map(Wait::until);
-        // What has passed has been acted on; only the session sets its own again.
+        // What had passed by then has been acted on; only the session sets its own again.
         let own = [stranded, patience, self.session.reads_at()];
-        let own = own.into_iter().flatten().filter(|own| *own > at);
+        let own = own.into_iter().flatten().filter(|own| *own > began);
         let slow = self.unwritten_since.map(|since| since + WRITE_WITHIN);
         own.chain(self.leave_at).chain(slow).chain(self.session.poll_timeout()).min()
     }

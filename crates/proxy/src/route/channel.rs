@@ -4,15 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orepass_farm::pools::{Link, PoolIndex};
-use orepass_stratum::channel::ChannelView;
+use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use tokio_util::sync::CancellationToken;
 
 use super::Route;
 use super::mailbox::{Mailbox, Mailboxes, VIEW};
+use super::ticket::Ticket;
 use super::window::{DOUBT, GIVE_WAY, Window};
 use crate::pool::task::ChannelTask;
 use crate::workers::Worker;
+
+/// A share on its way to the pool, and the promise that it gets its verdict.
+pub(crate) type Forwarded<D> = (Submission<D>, Ticket);
 
 /// A pool connection, kept alive by its task, with what it shows its rigs and what they have for
 /// it.
@@ -27,7 +31,7 @@ pub struct Channel<D: Dialect> {
     pub(crate) worker: Worker,
     /// Ends its task.
     pub(crate) closing: CancellationToken,
-    pub(crate) window: Window<D>,
+    pub(crate) window: Window<Forwarded<D>>,
     view: Mutex<Arc<ChannelView<D>>>,
     /// Its task has ended; it will never serve again.
     gone: AtomicBool,
