@@ -8,4 +8,5 @@ pub(crate) mod log;
 mod recognition;
 pub mod roster;
 mod seat;
+mod serving;
 pub(crate) mod task;

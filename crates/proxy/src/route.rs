@@ -123,7 +123,7 @@ pub struct Route<D: Dialect> {
     pub(crate) sessions: TaskTracker,
     /// Shares on their way to a pool or back, whether or not a rig waits for them.
     shares: TaskTracker,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl<D: Dialect> Route<D> {
@@ -181,7 +181,7 @@ impl<D: Dialect> Route<D> {
         });
         route.tasks.spawn(director::direct(Arc::clone(&route)));
         for listener in listeners {
-            route.tasks.spawn(listener::accept(Arc::clone(&route), listener));
+            listener::listen(&route, listener);
         }
         route.tasks.spawn(summary::report(Arc::clone(&route)));
         route

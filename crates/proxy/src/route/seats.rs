@@ -229,6 +229,10 @@ impl<D: Dialect> Route<D> {
     pub(super) fn open_channel(self: &Arc<Self>, pool: PoolIndex, dedicated: bool) {
         let number = self.next_channel.fetch_add(1, Ordering::Relaxed);
         let channel = Channel::open(self, number, pool, dedicated);
+        if !dedicated {
+            // Whoever comes next has probably to wait for it.
+            self.fills(channel.worker);
+        }
         self.channels().push(channel);
     }
 
