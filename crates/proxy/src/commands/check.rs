@@ -1,6 +1,6 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
-use orepass_stratum::habits::{Answer, Habit};
+use orepass_stratum::habits::{Answer, Habit, Habits};
 
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
@@ -8,7 +8,6 @@ use crate::clock::unix_seconds;
 use crate::config::{Config, PoolAccount, RouteConfig};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
-use crate::route::remembered;
 use crate::store::{RouteStore, Store};
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
@@ -59,7 +58,7 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
         }
         let memory = memory.route(route.name.as_str());
         for pool in &route.pools {
-            let known = remembered(&pool.url.authority(), &memory);
+            let known = habits(&pool.url.authority(), &memory);
             match (entry.probe)(route, pool, known).await {
                 Ok(found) => {
                     print_found(pool, &found, route);
@@ -125,6 +124,14 @@ fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
     );
     println!("    authorized   {user}");
     println!("    difficulty   {} (target {target})", rounded(*difficulty));
+}
+
+/// What was found out about the pool at a server, and not too long ago.
+fn habits(server: &str, memory: &RouteStore) -> Habits {
+    Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
+        let known = memory.habit(server, habit.name(), unix_seconds());
+        habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))
+    })
 }
 
 /// What is known of a pool's habits, and from where.

@@ -77,7 +77,7 @@ impl<D: Dialect> Route<D> {
             return Err(Full::Process { most: self.around.process.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
-        if self.choice().gate() != Gate::Closed {
+        if self.gate() != Gate::Closed {
             let worker = self.next_worker();
             let inside = [place, file];
             let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);

@@ -1,6 +1,11 @@
 //! What is remembered of one route: asked, and told what is to be written.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_farm::knowledge::{Change, FirmwareRecord, HabitRecord, Remembered, WorkerRecord};
+use orepass_stratum::habits::Habit;
+use orepass_stratum::target::Difficulty;
 
 use super::job_ids::Reservation;
 use super::record::{FirmwareState, HabitState, MAX_TEXT, WorkerState};
@@ -20,6 +25,72 @@ pub struct RouteStore {
 impl RouteStore {
     pub(super) const fn new(store: Arc<Inner>, route: Arc<str>) -> Self {
         Self { store, route }
+    }
+
+    /// All that earlier runs knew of the route, at a time in Unix seconds.
+    #[must_use]
+    pub fn remembered(&self, now: u64) -> Remembered {
+        let workers = self.sorted(|state: WorkerState| WorkerRecord {
+            difficulty: state.difficulty.and_then(Difficulty::new),
+            slot: state.slot,
+            agent: state.profile,
+        });
+        let firmware = self.sorted(|state: FirmwareState| FirmwareRecord {
+            agent: state.agent,
+            address: state.address,
+            alone: state.alone,
+            set_extranonce: state.set_extranonce,
+            shares: state.shares,
+            sizes: state.sizes,
+        });
+        let habits = self.with_table(|table: &mut Table<HabitState>| {
+            let record = |([server, habit], state): (&[Arc<str>; 2], &HabitState)| {
+                let habit = Habit::ALL.into_iter().find(|known| known.name() == &**habit)?;
+                let answer = habit.of_word(&state.answer)?;
+                let age = Duration::from_secs(now.saturating_sub(state.learnt));
+                Some(HabitRecord { server: Arc::clone(server), habit, answer, age })
+            };
+            table.iter().filter_map(record).collect()
+        });
+        Remembered { workers, firmware, habits }
+    }
+
+    /// Notes what has changed at a time in Unix seconds.
+    pub fn note(&self, change: Change, now: u64) {
+        match change {
+            Change::Worker(worker, Some(record)) => {
+                self.remember_worker(&worker, now, |state| {
+                    state.difficulty = record.difficulty.map(Difficulty::get);
+                    state.slot = record.slot;
+                    state.profile = record.agent;
+                });
+            }
+            Change::Firmware(worker, Some(record)) => {
+                let agent = Arc::clone(&record.agent);
+                self.remember_firmware((&worker, &agent), now, |state| {
+                    state.address = record.address;
+                    state.alone = record.alone;
+                    state.set_extranonce = record.set_extranonce;
+                    state.shares = record.shares;
+                    state.sizes = record.sizes;
+                });
+            }
+            Change::Habit { server, habit, answer } => {
+                self.remember_habit(&server, habit.name(), habit.word(answer), now);
+            }
+            Change::Worker(_, None) | Change::Firmware(_, None) => {}
+        }
+    }
+
+    fn sorted<V, R>(&self, record: impl Fn(V) -> R) -> Vec<(Arc<str>, R)>
+    where
+        V: Record<Key = [Arc<str>; 1]>,
+    {
+        let mut known: Vec<(Arc<str>, V)> = self.with_table(|table: &mut Table<V>| {
+            table.iter().map(|([name], state)| (Arc::clone(name), state.clone())).collect()
+        });
+        known.sort_by_key(|(name, state)| (std::cmp::Reverse(state.seen()), Arc::clone(name)));
+        known.into_iter().map(|(name, state)| (name, record(state))).collect()
     }
 
     /// What is known of a worker.
