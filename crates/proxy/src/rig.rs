@@ -8,4 +8,5 @@ pub(crate) mod listener;
 pub(crate) mod log;
 pub mod roster;
 mod seat;
+mod serving;
 pub(crate) mod task;

@@ -102,7 +102,7 @@ pub struct Route<D: Dialect> {
     pub(crate) sessions: TaskTracker,
     /// Shares on their way to a pool or back, whether or not a rig waits for them.
     shares: TaskTracker,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl<D: Dialect> Route<D> {
@@ -151,7 +151,7 @@ impl<D: Dialect> Route<D> {
         });
         route.tasks.spawn(Arc::clone(&route).keep_time());
         for listener in listeners {
-            route.tasks.spawn(listener::accept(Arc::clone(&route), listener));
+            listener::listen(&route, listener);
         }
         route.tasks.spawn(summary::report(Arc::clone(&route)));
         route

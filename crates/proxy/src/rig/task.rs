@@ -1,13 +1,11 @@
 //! Serves one rig: a task with one source of wake-ups beside its connection and its timer.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
 use bytes::Buf;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
@@ -45,6 +43,8 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Served<D: Dialect> {
     pub(super) session: Downstream<D>,
     wire: Option<Box<dyn Wire>>,
+    /// The worker's runtime tells when there is something to read.
+    is_at_home: bool,
     lines: Lines,
     alarm: Alarm,
     /// What the task was called for and could not do yet.
@@ -55,15 +55,15 @@ pub(crate) struct Served<D: Dialect> {
     corked: bool,
     unwritten_since: Option<Instant>,
     /// Why it is let go, and until when it may take its last words.
-    leaving: Option<(CloseReason, Instant)>,
+    leaving: Option<Box<(CloseReason, Instant)>>,
     pub(super) log: RigLog,
     accounts: Accounts,
     /// The books of its workers.
     pub(super) books: HeldBooks,
     pub(super) place: Option<Place<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
-    /// the last one last.
-    former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
+    /// the last one last; at most [`MAX_FORMER`].
+    former: Vec<(Generation, Arc<Channel<D>>)>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) registration: Registration<D>,
     pub(super) entry: Entry,
@@ -74,7 +74,7 @@ pub(crate) struct Served<D: Dialect> {
 }
 
 /// Why a rig's task stops to serve it.
-enum Leave {
+pub(super) enum Leave {
     /// The rig goes, or has gone.
     Close(CloseReason),
     /// Its channel is with another worker.
@@ -103,6 +103,8 @@ impl<D: Dialect> Served<D> {
                 now(),
             ),
             wire: Some(wire),
+            // Whoever accepted it did so there, as a rule.
+            is_at_home: route.workers().is_here(worker),
             lines: Lines::new(),
             alarm: Alarm::default(),
             // It may stop already.
@@ -111,11 +113,11 @@ impl<D: Dialect> Served<D> {
             corked: false,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.name(), peer),
-            accounts: Accounts::new(peer.ip(), port),
+            log: RigLog::new(route.config.name.clone(), Arc::clone(entry.rig())),
+            accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
-            former: ArrayVec::new(),
+            former: Vec::new(),
             mailbox,
             registration: Registration::new(&route, &entry),
             entry,
@@ -130,30 +132,31 @@ impl<D: Dialect> Served<D> {
         self.worker
     }
 
-    /// Serves the rig to its end, or to where its channel is with another worker: gives it back
-    /// then, to be served there.
-    pub(super) async fn serve(mut self) -> Option<Self> {
-        let leave = match self.wire.take().map(Wire::adopt) {
-            Some(Ok(wire)) => {
-                self.wire = Some(wire);
-                poll_fn(|context| self.turn(context)).await
+    /// Serves the rig until it goes, or until its channel is with another worker.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        if !self.is_at_home {
+            match self.wire.take().map(Wire::adopt) {
+                Some(Ok(wire)) => self.wire = Some(wire),
+                _ => return Poll::Ready(Leave::Close(CloseReason::Gone)),
             }
-            _ => Leave::Close(CloseReason::Gone),
-        };
-        match leave {
-            Leave::Close(reason) => {
-                if !self.session.is_closed() {
-                    self.remember();
-                }
-                self.log.down(&self.route, &reason);
-                None
-            }
-            Leave::Move(worker) => {
-                self.alarm.stop();
-                self.worker = worker;
-                Some(self)
-            }
+            self.is_at_home = true;
         }
+        self.turn(context)
+    }
+
+    /// The rig goes, or has gone.
+    pub(super) fn end(&mut self, reason: &CloseReason) {
+        if !self.session.is_closed() {
+            self.remember();
+        }
+        self.log.down(&self.route, reason);
+    }
+
+    /// From now on another worker serves the rig.
+    pub(super) fn go_to(&mut self, worker: Worker) {
+        self.alarm.stop();
+        self.is_at_home = false;
+        self.worker = worker;
     }
 
     /// Does all that there is to do.
@@ -333,12 +336,12 @@ impl<D: Dialect> Served<D> {
             CloseReason::Gone => DRAIN_FOR,
             _ => FAREWELL_WITHIN,
         };
-        self.leaving = Some((reason, now() + within));
+        self.leaving = Some(Box::new((reason, now() + within)));
     }
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
     pub(super) fn leave_behind(&mut self, generation: Generation, channel: Arc<Channel<D>>) {
-        if self.former.is_full() {
+        if self.former.len() >= MAX_FORMER {
             self.former.remove(0);
         }
         self.former.push((generation, channel));
@@ -362,8 +365,8 @@ impl<D: Dialect> Served<D> {
 
     /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
     fn deadline(&self, began: Instant) -> Option<Instant> {
-        if let Some((_, until)) = &self.leaving {
-            return Some(*until);
+        if let Some(leaving) = &self.leaving {
+            return Some(leaving.1);
         }
         // What had passed by then has been acted on; only the session sets its own again.
         let reads = self.session.reads_at().filter(|reads| *reads > began);
@@ -374,9 +377,9 @@ impl<D: Dialect> Served<D> {
     /// The time has come for something; gives why the rig is given up, where it is.
     fn on_time(&mut self) -> Option<CloseReason> {
         let at = now();
-        if let Some((reason, _)) = self.leaving.take() {
+        if let Some(leaving) = self.leaving.take() {
             // A rig that does not listen to its last words is closed all the same.
-            return Some(reason);
+            return Some(leaving.0);
         }
         if self.unwritten_since.is_some_and(|since| since + WRITE_WITHIN <= at) {
             return Some(CloseReason::SlowReader(WRITE_WITHIN));
@@ -398,7 +401,7 @@ impl<D: Dialect> Served<D> {
         if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
             return None;
         }
-        self.leaving.take().map(|(reason, _)| reason)
+        self.leaving.take().map(|leaving| leaving.0)
     }
 }
 

@@ -140,6 +140,10 @@ impl<D: Dialect> Route<D> {
 
     fn open(self: &Arc<Self>, Opening { channel: id, pool, dedicated }: Opening) {
         let channel = Arc::new(Channel::new(self, id, pool, dedicated));
+        if !dedicated {
+            // Whoever comes next has probably to wait for it.
+            self.fills(channel.worker);
+        }
         self.channels().insert(id, Arc::clone(&channel));
         channel.start(self);
     }
