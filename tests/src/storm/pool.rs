@@ -20,7 +20,7 @@ use super::weather::Fault;
 pub(super) use names::NameRule;
 use names::Names;
 pub(super) use terms::Rule;
-use terms::Terms;
+use terms::{Lesson, Terms};
 
 /// The size of extranonce2, of which the proxy takes one byte.
 const EXTRANONCE2: usize = 4;
@@ -103,7 +103,7 @@ pub(super) struct Pool {
     rule: Rule,
     names: NameRule,
     /// When the proxy read that announcements are in force at once.
-    taught: Option<Duration>,
+    taught: Lesson,
     /// The work before this one.
     former: Option<Work>,
     next_conn: u32,
@@ -175,7 +175,7 @@ impl Pool {
             linger: plan.linger,
             rule: plan.rules[index].0,
             names: plan.rules[index].1,
-            taught: None,
+            taught: Lesson::default(),
             former: None,
             next_conn: 0,
             next_job: 0,

@@ -33,7 +33,7 @@ impl Pool {
             }
             Mark::Answer { came, taken, lesson } => {
                 if lesson {
-                    self.taught.get_or_insert(now);
+                    self.taught.again(now);
                 }
                 let in_time = now - came < VERDICT_WITHIN;
                 let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
@@ -174,7 +174,7 @@ impl Pool {
         let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
         let meets = |difficulty: i32| read <= u128::MAX >> difficulty;
         let is_block = meets(BLOCK);
-        let knows = self.taught.is_some_and(|at| came.saturating_sub(at) > SAME_INSTANT);
+        let knows = self.taught.holds(came.saturating_sub(SAME_INSTANT));
         let known = conn.terms.known(knows, told.difficulty, came);
         if !blocked && !is_block && !meets(known) {
             violation!(
