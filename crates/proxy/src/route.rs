@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
-use crate::clock::{now, unix_seconds};
+use crate::clock::now;
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
@@ -299,7 +299,7 @@ fn farm(config: &RouteConfig, memory: &RouteStore) -> Farm {
         max_dedicated: config.max_dedicated,
         profiles: config.profiles.clone(),
     };
-    Farm::new(config, memory.remembered(unix_seconds()), fastrand::u64(..), now())
+    Farm::new(config, memory.take(), fastrand::u64(..), now())
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use orepass::clock::unix_seconds;
 use orepass::store::Store;
+use orepass_farm::knowledge::{Change, WorkerRecord};
 use orepass_sim::handshake::ExtranoncePolicy::AlwaysFour;
 use orepass_sim::rig::{LoginOrder, RigConfig};
+use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::site::{Plan, Site};
@@ -74,9 +76,10 @@ async fn a_worker_has_its_difficulty_and_its_lease_again() {
         others.close().await;
         site.close().await;
         if !restarted {
-            let now = unix_seconds();
-            let route = memory.route("test");
-            route.remember_worker("rig0", now, |state| state.difficulty = Some(1e-3));
+            // As if it had proven this one.
+            let record =
+                WorkerRecord { difficulty: Difficulty::new(1e-3), slot: Some(2), agent: None };
+            memory.route("test").note(Change::Worker("rig0".into(), Some(record)), unix_seconds());
         }
         memory.close().await;
     }

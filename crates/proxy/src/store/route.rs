@@ -1,19 +1,11 @@
-//! What is remembered of one route: asked, and told what is to be written.
+//! One route's part of what is remembered.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use orepass_farm::knowledge::{Change, FirmwareRecord, HabitRecord, Remembered, WorkerRecord};
-use orepass_stratum::habits::Habit;
-use orepass_stratum::target::Difficulty;
+use orepass_farm::knowledge::{Change, HabitRecord, Remembered};
 
 use super::job_ids::Reservation;
-use super::record::{FirmwareState, HabitState, MAX_TEXT, WorkerState};
-use super::table::{Record, Table};
 use super::{Inner, lock};
-
-/// Firmware that is asked for counts as seen; so often that is noted.
-const NOTE_SEEN_EVERY: u64 = 24 * 3600;
 
 /// One route's part of a [`Store`](super::Store). A clone is another handle.
 #[derive(Clone, Debug)]
@@ -27,150 +19,28 @@ impl RouteStore {
         Self { store, route }
     }
 
-    /// All that earlier runs knew of the route, at a time in Unix seconds.
+    /// All that earlier runs knew of the route. Whoever takes it has it from then on, and
+    /// [notes](Self::note) what changes of it.
     #[must_use]
-    pub fn remembered(&self, now: u64) -> Remembered {
-        let workers = self.sorted(|state: WorkerState| WorkerRecord {
-            difficulty: state.difficulty.and_then(Difficulty::new),
-            slot: state.slot,
-            agent: state.profile,
-        });
-        let firmware = self.sorted(|state: FirmwareState| FirmwareRecord {
-            agent: state.agent,
-            address: state.address,
-            alone: state.alone,
-            set_extranonce: state.set_extranonce,
-            shares: state.shares,
-            sizes: state.sizes,
-        });
-        let habits = self.with_table(|table: &mut Table<HabitState>| {
-            let record = |([server, habit], state): (&[Arc<str>; 2], &HabitState)| {
-                let habit = Habit::ALL.into_iter().find(|known| known.name() == &**habit)?;
-                let answer = habit.of_word(&state.answer)?;
-                let age = Duration::from_secs(now.saturating_sub(state.learnt));
-                Some(HabitRecord { server: Arc::clone(server), habit, answer, age })
-            };
-            table.iter().filter_map(record).collect()
-        });
-        Remembered { workers, firmware, habits }
+    pub fn take(&self) -> Remembered {
+        lock(&self.store.remembered).routes.remove(&self.route).unwrap_or_default()
     }
 
-    /// Notes what has changed at a time in Unix seconds.
+    /// What earlier runs found out about the pool at a server, while nobody has taken it.
+    #[must_use]
+    pub fn habits(&self, server: &str) -> Vec<HabitRecord> {
+        let remembered = lock(&self.store.remembered);
+        let habits = remembered.routes.get(&self.route).map(|known| known.habits.as_slice());
+        let of_server = |record: &&HabitRecord| *record.server == *server;
+        habits.unwrap_or_default().iter().filter(of_server).cloned().collect()
+    }
+
+    /// Has something written that has changed of what is seen `now`, in Unix seconds.
     pub fn note(&self, change: Change, now: u64) {
-        match change {
-            Change::Worker(worker, Some(record)) => {
-                self.remember_worker(&worker, now, |state| {
-                    state.difficulty = record.difficulty.map(Difficulty::get);
-                    state.slot = record.slot;
-                    state.profile = record.agent;
-                });
-            }
-            Change::Firmware(worker, Some(record)) => {
-                let agent = Arc::clone(&record.agent);
-                self.remember_firmware((&worker, &agent), now, |state| {
-                    state.address = record.address;
-                    state.alone = record.alone;
-                    state.set_extranonce = record.set_extranonce;
-                    state.shares = record.shares;
-                    state.sizes = record.sizes;
-                });
-            }
-            Change::Habit { server, habit, answer } => {
-                self.remember_habit(&server, habit.name(), habit.word(answer), now);
-            }
-            Change::Worker(_, None) | Change::Firmware(_, None) => {}
+        if let Some(writer) = &self.store.writer {
+            let route = || Arc::clone(&self.route);
+            writer.note(|changes| changes.routes.entry(route()).or_default().note(change, now));
         }
-    }
-
-    fn sorted<V, R>(&self, record: impl Fn(V) -> R) -> Vec<(Arc<str>, R)>
-    where
-        V: Record<Key = [Arc<str>; 1]>,
-    {
-        let mut known: Vec<(Arc<str>, V)> = self.with_table(|table: &mut Table<V>| {
-            table.iter().map(|([name], state)| (Arc::clone(name), state.clone())).collect()
-        });
-        known.sort_by_key(|(name, state)| (std::cmp::Reverse(state.seen()), Arc::clone(name)));
-        known.into_iter().map(|(name, state)| (name, record(state))).collect()
-    }
-
-    /// What is known of a worker.
-    #[must_use]
-    pub fn worker(&self, worker: &str) -> Option<WorkerState> {
-        self.get(&[worker.into()])
-    }
-
-    /// Notes something of a worker that is seen `now`, in Unix seconds; `edit` is given what is
-    /// known so far. A name of more than 256 bytes is not remembered.
-    pub fn remember_worker(&self, worker: &str, now: u64, edit: impl FnOnce(&mut WorkerState)) {
-        if worker.len() > MAX_TEXT {
-            return;
-        }
-        self.update([worker.into()], |known| {
-            let mut state: WorkerState = known.cloned().unwrap_or_default();
-            edit(&mut state);
-            state.last_seen = now;
-            state.made_fit()
-        });
-    }
-
-    /// What is known of the firmware of a worker's rig, which counts as seen `now`, in Unix seconds.
-    #[must_use]
-    pub fn firmware(&self, worker: &str, now: u64) -> Option<FirmwareState> {
-        let known: FirmwareState = self.get(&[worker.into()])?;
-        if now.saturating_sub(known.seen) >= NOTE_SEEN_EVERY {
-            self.update([worker.into()], |latest: Option<&FirmwareState>| FirmwareState {
-                seen: now,
-                ..latest.unwrap_or(&known).clone()
-            });
-        }
-        Some(known)
-    }
-
-    /// Notes something of the firmware of a worker's rig that is seen `now`, in Unix seconds; `edit`
-    /// is given what is known so far. A name of more than 256 bytes is not remembered.
-    pub fn remember_firmware(
-        &self,
-        (worker, agent): (&str, &str),
-        now: u64,
-        edit: impl FnOnce(&mut FirmwareState),
-    ) {
-        if worker.len() > MAX_TEXT {
-            return;
-        }
-        self.update([worker.into()], |known| {
-            let mut state: FirmwareState = known.cloned().unwrap_or_default();
-            state.agent = agent.into();
-            state.seen = now;
-            edit(&mut state);
-            state.made_fit()
-        });
-    }
-
-    /// What is known of the firmware of all rigs, in no order.
-    #[must_use]
-    pub fn all_firmware(&self) -> Vec<(Arc<str>, FirmwareState)> {
-        self.with_table(|table: &mut Table<FirmwareState>| {
-            table.iter().map(|([worker], state)| (Arc::clone(worker), state.clone())).collect()
-        })
-    }
-
-    /// What was learnt of a habit of the pool at a server, unless that is too long before `now`, in
-    /// Unix seconds.
-    #[must_use]
-    pub fn habit(&self, server: &str, habit: &str, now: u64) -> Option<HabitState> {
-        self.get(&[server.into(), habit.into()]).filter(|known: &HabitState| !known.is_over(now))
-    }
-
-    /// Whether it was learnt, and that is too long ago.
-    #[must_use]
-    pub fn habit_is_over(&self, server: &str, habit: &str, now: u64) -> bool {
-        self.get(&[server.into(), habit.into()]).is_some_and(|known: HabitState| known.is_over(now))
-    }
-
-    /// Notes what a habit of the pool at a server is found to be.
-    pub fn remember_habit(&self, server: &str, habit: &str, answer: &str, now: u64) {
-        let state = HabitState { answer: answer.into(), learnt: now };
-        self.update([server.into(), habit.into()], |_| state);
     }
 
     /// The id from which the route counts its jobs: at least the Unix seconds of the start, and
@@ -199,30 +69,5 @@ impl RouteStore {
             writer.hurry();
         }
         result
-    }
-
-    fn get<V: Record>(&self, key: &V::Key) -> Option<V> {
-        self.with_table(|table| table.get(key).cloned())
-    }
-
-    /// Puts what becomes of the present record in its place.
-    fn update<V: Record>(&self, key: V::Key, value: impl FnOnce(Option<&V>) -> V) {
-        self.with_table(|table| {
-            let known = table.get(&key);
-            let value = value(known);
-            if known == Some(&value) {
-                return;
-            }
-            let forgotten = table.put(key.clone(), value.clone());
-            // Under the lock of the table, so that the file hears of changes in their order.
-            if let Some(writer) = &self.store.writer {
-                writer.note(|changes| changes.put(&self.route, key, value, forgotten));
-            }
-        });
-    }
-
-    fn with_table<V: Record, T>(&self, action: impl FnOnce(&mut Table<V>) -> T) -> T {
-        let routes = &mut lock(&self.store.remembered).routes;
-        action(V::table(routes.entry(Arc::clone(&self.route)).or_default()))
     }
 }
