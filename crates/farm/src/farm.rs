@@ -40,7 +40,8 @@ pub struct Farm {
     assignment: Assignment,
     knowledge: Knowledge,
     habits: PoolHabits,
-    rigs: BTreeMap<RigId, Rig>,
+    /// In boxes, since a table that fills in order is half empty.
+    rigs: BTreeMap<RigId, Box<Rig>>,
     channels: Channels,
     /// Rigs that wait for a seat.
     queue: Queue,

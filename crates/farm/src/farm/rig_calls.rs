@@ -19,7 +19,7 @@ impl Farm {
     /// [gate](Self::gate) is closed, rigs are better not let in at all.
     pub fn handle_rig(&mut self, id: RigId, address: IpAddr, work: Arc<WorkSum>, now: Instant) {
         self.now = now;
-        self.rigs.entry(id).or_insert_with(|| Rig::new(address, work));
+        self.rigs.entry(id).or_insert_with(|| Box::new(Rig::new(address, work)));
         self.unsettled.insert(id);
     }
 
@@ -105,7 +105,7 @@ impl Farm {
     /// is to be served otherwise when it comes back.
     pub fn handle_misfit(&mut self, id: RigId, diagnosis: Diagnosis, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.learn(known, diagnosis, now);
             let (agent, worker) = (known.agent, Some(&**known.worker));
             let needs = self.knowledge.needs(agent, worker, Firmware::default(), now);
@@ -117,7 +117,7 @@ impl Farm {
     /// A rig's first good share that shows what its firmware can do.
     pub fn handle_merit(&mut self, id: RigId, merit: Merit, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.proven(known, merit, now);
         }
     }
@@ -125,7 +125,7 @@ impl Farm {
     /// A rig enters quarantine.
     pub fn handle_quarantine(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        let Some(known) = self.rigs.get(&id).and_then(Rig::known) else { return };
+        let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) else { return };
         if let Some(refused_for) = self.knowledge.quarantined(known, now) {
             self.dismiss(id, CloseReason::Penalty(refused_for));
         }
@@ -134,7 +134,7 @@ impl Farm {
     /// A rig sent nothing but refused shares, and its session has ended for it.
     pub fn handle_flood(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.refuse(known, now);
         }
         self.goes(id);

@@ -9,7 +9,7 @@ use orepass_stratum::firmware::Firmware;
 use orepass_stratum::space::{NoLease, Wish};
 
 use super::channels::Channel;
-use super::rigs::{Place, Rig, Stand};
+use super::rigs::{Place, Stand};
 use super::waiting::PATIENCE;
 use super::{ChannelId, Farm, NoRoom, Order, RigId};
 use crate::pools::{Gate, PoolIndex};
@@ -276,7 +276,7 @@ impl Farm {
     /// There is no better place: a rig makes do with the one that it has.
     fn make_do(&mut self, id: RigId, home: PoolIndex) {
         self.queue.leave(id);
-        let Some(place) = self.rigs.get_mut(&id).and_then(Rig::place_mut) else { return };
+        let Some(place) = self.rigs.get_mut(&id).and_then(|rig| rig.place_mut()) else { return };
         place.overloaded = false;
         let place = *place;
         if self.must_leave(&place, Some(home)) {

@@ -100,7 +100,7 @@ struct Listener<D: Dialect> {
 pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
     match listener.into_std() {
         Ok(socket) => {
-            tune(SockRef::from(&socket));
+            tune(&SockRef::from(&socket));
             let port = socket.local_addr().map_or(0, |address| address.port());
             let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
             Listener { route: Arc::clone(route), socket, port, full, failing }.go_on();
@@ -161,7 +161,7 @@ impl<D: Dialect> Listener<D> {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if !INHERITS {
-            tune(SockRef::from(&stream));
+            tune(&SockRef::from(&stream));
         }
         // A rig that came by IPv4 is shown so.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -202,7 +202,7 @@ mod tests {
             return;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tune(SockRef::from(&listener));
+        tune(&SockRef::from(&listener));
         let rig = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let options = |stream: &TcpStream| {
             let socket = SockRef::from(stream);
@@ -213,7 +213,7 @@ mod tests {
         };
         let (accepted, _) = listener.accept().await.unwrap();
         assert_ne!(options(&accepted), options(&rig));
-        tune(SockRef::from(&rig));
+        tune(&SockRef::from(&rig));
         assert_eq!(options(&accepted), options(&rig));
     }
 }

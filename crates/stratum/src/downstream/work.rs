@@ -3,7 +3,7 @@
 mod telling;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::{ChannelView, Seat};
@@ -88,17 +88,17 @@ pub(super) struct Told<D: Dialect> {
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
     /// fault of its own.
     pub(super) again: bool,
+    /// When its epoch ended.
+    ended_at: Option<Instant>,
 }
 
-/// What is asked of a job's shares. Jobs of one seat and one epoch share it as long as the target stays.
+/// What is asked of a job's shares. Jobs of one seat share it as long as the target stays.
 pub(super) struct Asked {
     pub(super) nonces: Arc<Nonces>,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
     pub(super) difficulty: Difficulty,
-    /// When the epoch ended.
-    ended_at: OnceLock<Instant>,
 }
 
 /// A told job that a submit names.
@@ -284,16 +284,16 @@ impl<D: Dialect> Bench<D> {
         let standing = Standing {
             newer: current.serial.0.saturating_sub(last.frames.serial.0),
             is_of_epoch: last.frames.epoch == current.epoch,
-            ended_at: last.asked.ended_at.get().copied(),
+            ended_at: last.ended_at,
         };
         Window::of(&*told.frames.dialect).is_open(&standing, now)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
         let keep = Window::of(&*told.frames.dialect).remembered();
-        for former in &self.told {
+        for former in &mut self.told {
             if former.frames.epoch != told.frames.epoch {
-                former.asked.ended_at.get_or_init(|| now);
+                former.ended_at.get_or_insert(now);
             }
         }
         self.last_told = Some(told.frames.serial);
@@ -314,15 +314,14 @@ pub(super) fn replaced(id: &str) -> Reject {
 impl Asked {
     fn new<D: Dialect>(frames: &JobFrames<D>, nonces: Arc<Nonces>, easiest: Target) -> Arc<Self> {
         let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
-        Arc::new(Self { nonces, easiest, difficulty, ended_at: OnceLock::new() })
+        Arc::new(Self { nonces, easiest, difficulty })
     }
 }
 
 impl<D: Dialect> Told<D> {
     /// Whether the same is asked of another job's shares.
     fn asks_the_same(&self, other: &JobFrames<D>, nonces: &Arc<Nonces>, easiest: Target) -> bool {
-        self.frames.epoch == other.epoch
-            && Arc::ptr_eq(&self.asked.nonces, nonces)
+        Arc::ptr_eq(&self.asked.nonces, nonces)
             && self.asked.easiest == easiest
             && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)
     }

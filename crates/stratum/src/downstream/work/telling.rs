@@ -154,7 +154,7 @@ impl<D: Dialect> Downstream<D> {
         let asked = same.map(|present| Arc::clone(&present.asked));
         let asked =
             asked.unwrap_or_else(|| Asked::new(&frames, Arc::clone(&sitting.nonces), target));
-        bench.remember(Told { id, asked, again, frames }, now);
+        bench.remember(Told { id, asked, again, ended_at: None, frames }, now);
         self.await_vardiff();
     }
 
