@@ -127,7 +127,7 @@ impl<const LATE: bool> Books<LATE> {
         let pace = coin.pace;
         let mut story = Story::with(coin);
         // So low that it is met.
-        story.pool.brake = Brake::new(1);
+        story.pool.setup.config.max_shares_per_second = 1;
         Self {
             pace,
             story,
