@@ -12,6 +12,7 @@ mod answers;
 mod brake;
 mod calls;
 mod config;
+mod courtesy;
 mod events;
 mod footing;
 mod held;
@@ -33,17 +34,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::{ChannelView, PoolShared, Submission};
-use crate::dialect::{Dialect, PoolEvent, Subscribed};
+use crate::dialect::Dialect;
 use crate::error::{Reject, shown};
 use crate::habits::{Answer, Habit, Habits, Learnt, Probe};
-use crate::rpc::{Message, PoolError};
+use crate::rpc::Message;
 use crate::strikes::Patience;
 use crate::target::Target;
 use crate::transmit::Transmit;
 
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
-use calls::Courtesy;
 pub use config::UpstreamConfig;
+use courtesy::Courtesy;
 pub use events::{DownReason, Notice, UpstreamEvent};
 use footing::Footing;
 use held::Held;
@@ -272,118 +273,6 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The bytes to be written to the pool.
     pub fn transmit(&mut self) -> &mut Transmit {
         &mut self.out.transmit
-    }
-
-    fn handle_call(
-        &mut self,
-        method: &str,
-        message: &Message<'_>,
-        now: Instant,
-    ) -> Result<(), DownReason> {
-        let empty = serde_json::value::RawValue::NULL;
-        match self.setup.dialect.parse_event(method, message.params.unwrap_or(empty)) {
-            Ok(PoolEvent::Unknown) => {
-                let agent = &self.setup.config.agent;
-                self.courtesy.answer(message, method, agent, &mut self.out, now);
-            }
-            Ok(event) => {
-                self.handle_event(event, now)?;
-                self.look_at_flow(now);
-            }
-            Err(error) => {
-                if let Some(connection) = self.link.connection_mut() {
-                    connection.note_unusable(method, &error);
-                }
-                self.out.notice(Notice::Unusable { method: shown(method), error });
-            }
-        }
-        Ok(())
-    }
-
-    fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) -> Result<(), DownReason> {
-        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
-        match event {
-            PoolEvent::Notify(job) => {
-                connection.silence.notified(now);
-                match &mut self.link {
-                    Link::Subscribing(_, early) => *early = Some(job),
-                    _ => return self.take_job(job, now),
-                }
-            }
-            PoolEvent::Difficulty(target) => {
-                connection.announced.difficulty = Some(target);
-                self.jobs.target_announced(false, connection, &self.setup, &mut self.out);
-            }
-            PoolEvent::Target(target) => {
-                connection.announced.target = Some(target);
-                if self.jobs.is_pending() {
-                    self.publish(now);
-                } else {
-                    let behind = D::TARGET_FOLLOWS_NOTIFY.is_some();
-                    self.jobs.target_announced(behind, connection, &self.setup, &mut self.out);
-                }
-            }
-            PoolEvent::Extranonce { extranonce1, size } => {
-                connection.next_extranonce = Some((extranonce1, size));
-            }
-            PoolEvent::Reconnect { host, port, wait } => {
-                self.out.event(UpstreamEvent::Reconnect { host, port, wait });
-            }
-            PoolEvent::Message(text) => self.out.notice(Notice::Message(text)),
-            PoolEvent::Unknown => {}
-        }
-        Ok(())
-    }
-
-    fn take_job(&mut self, job: D::Job, now: Instant) -> Result<(), DownReason> {
-        // It was told before the extranonce changed.
-        self.publish(now);
-        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
-        let given = self.footing.subscribed();
-        let given = self.jobs.divides_anew(&job, given, connection, &self.setup.dialect);
-        if let Some(given) = given {
-            self.settle(given, now)?;
-        }
-        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
-        self.jobs.take_up(job, &self.footing, connection, &self.setup, &mut self.out, now);
-        Ok(())
-    }
-
-    /// Publishes a job that waits for its target.
-    fn publish(&mut self, now: Instant) {
-        if let Some(connection) = self.link.connection_mut() {
-            self.jobs.publish(&self.footing, connection, &self.setup, &mut self.out, now);
-        }
-    }
-
-    fn settle(&mut self, given: Subscribed, now: Instant) -> Result<(), DownReason> {
-        let is_live = self.link.is_live();
-        self.footing.settle(given, is_live, &self.setup, &mut self.jobs, &mut self.out, now)
-    }
-
-    /// The pool refused a share for its form. If the split is one that stricter pools do not take,
-    /// and none was taken so far, the stricter one is used from now on; `true` then.
-    fn fall_back(&mut self, error: &PoolError, now: Instant) -> Result<bool, DownReason> {
-        let Some(given) = self.footing.subscribed().cloned() else { return Ok(false) };
-        if !self.footing.should_fall_back(&error.to_string(), &self.setup, &mut self.out) {
-            return Ok(false);
-        }
-        self.follow_habits();
-        if let Some(connection) = self.link.connection_mut() {
-            connection.divides_anew = false;
-        }
-        // The work goes on under the new leases: its shares were worth nothing under the old.
-        let before = self.footing.generation();
-        let work = self.jobs.latest();
-        self.settle(given, now)?;
-        // The same ground again would have the same leases, to which the work was told already.
-        if self.footing.generation() != before
-            && let (Some(work), Some(place)) = (work, self.footing.place(&self.setup))
-        {
-            self.jobs.readopt(work, &place);
-            self.out.timers.set(Timer::Job, None);
-        }
-        Ok(true)
     }
 
     /// Says what was found out about the pool, and acts on it.
