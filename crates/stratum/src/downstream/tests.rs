@@ -16,6 +16,7 @@ use bytes::Buf;
 
 use super::*;
 use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
+use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{Space, Wish};

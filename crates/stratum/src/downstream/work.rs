@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::out::{Out, Timer};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, Wanted};
 use crate::error::Reject;
@@ -13,9 +14,11 @@ use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
+use crate::quiet::Quiet;
 use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
+use crate::strikes::{Patience, Strikes};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
 use crate::window::{Standing, Window};
@@ -24,9 +27,17 @@ use crate::window::{Standing, Window};
 /// for a moment.
 const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 
+/// How many failed shares of one rig are looked into: a guess costs several hashes.
+const DIAGNOSES: Patience =
+    Patience { limit: 16, good_deeds: u16::MAX, every: Duration::from_secs(60) };
+
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
+    /// How long it has sent nothing.
+    pub(super) quiet: Quiet,
+    /// Failed shares that were looked into since it sits there.
+    diagnoses: Strikes,
     seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
@@ -114,6 +125,8 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
+            quiet: Quiet::default(),
+            diagnoses: Strikes::new(&DIAGNOSES),
             seat: None,
             latest: None,
             former: None,
@@ -158,14 +171,35 @@ impl<D: Dialect> Bench<D> {
         }
     }
 
+    /// Moves a rig that can be told so.
+    pub(super) fn move_to(
+        &mut self,
+        seat: Seat,
+        extranonce1: Extranonce,
+        dialect: &D,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        let size = seat.split.rig_extranonce2;
+        out.transmit.write(|out| dialect.put_set_extranonce(&extranonce1, size, out));
+        self.sit(seat, extranonce1, now);
+        out.timers.set(Timer::Former, self.former.as_ref().map(|former| former.until));
+        // Whether it follows has to be seen, however many of its shares have failed before.
+        self.diagnoses = Strikes::new(&DIAGNOSES);
+    }
+
+    /// Whether one more failed share may be looked into.
+    pub(super) fn may_look_into(&mut self, now: Instant) -> bool {
+        let may = self.diagnoses.is_patient(now);
+        if may {
+            self.diagnoses.strike(now);
+        }
+        may
+    }
+
     /// Gives up the place that the rig has left: its time is over.
     pub(super) fn leave_former(&mut self) {
         self.former = None;
-    }
-
-    /// Until when the place that the rig has left is kept.
-    pub(super) fn former_until(&self) -> Option<Instant> {
-        self.former.as_ref().map(|former| former.until)
     }
 
     /// Where the rig sits.
