@@ -133,7 +133,7 @@ impl<D: Dialect> Downstream<D> {
             "mining.suggest_difficulty" => self.suggest_difficulty(&id, params, now),
             "mining.ping" => self.out.answer(&id, "\"pong\""),
             method if Some(method) == D::JOB_QUERY => {
-                self.bench.job_query(&id, params, &mut self.out)
+                self.bench.job_query(&id, params, &mut self.out);
             }
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
