@@ -13,6 +13,7 @@ mod events;
 mod in_flight;
 mod judge;
 mod login;
+mod misdeeds;
 mod options;
 mod out;
 mod shown;
@@ -20,7 +21,7 @@ mod submit;
 mod work;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 
@@ -28,10 +29,8 @@ use crate::channel::{ChannelView, Seat, Submission};
 use crate::dialect::Dialect;
 use crate::error::Reject;
 use crate::firmware::Firmware;
-use crate::flood::Flood;
 use crate::line::LineError;
 use crate::rpc::{Id, Message};
-use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
 use crate::transmit::Transmit;
 
@@ -45,15 +44,14 @@ pub use login::StartSource;
 pub use in_flight::MAX_IN_FLIGHT;
 use judge::Judge;
 use login::Login;
+pub use misdeeds::BAD_LINES;
+use misdeeds::Misdeeds;
 pub use options::LoginOptions;
 use out::{Out, Timer};
 use work::Bench;
 
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
-/// How many lines without sense are borne; the last of them ends the session.
-pub const BAD_LINES: Patience =
-    Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
 /// A session with a rig.
 pub struct Downstream<D: Dialect> {
@@ -63,8 +61,7 @@ pub struct Downstream<D: Dialect> {
     login: Login,
     bench: Bench<D>,
     judge: Judge,
-    flood: Flood,
-    bad_lines: Strikes,
+    misdeeds: Misdeeds,
 }
 
 impl<D: Dialect> Downstream<D> {
@@ -83,8 +80,7 @@ impl<D: Dialect> Downstream<D> {
             dialect,
             config,
             out: Out::new(),
-            flood: Flood::default(),
-            bad_lines: Strikes::new(&BAD_LINES),
+            misdeeds: Misdeeds::default(),
         };
         session.login.await_step(&session.config, &mut session.out, now);
         session
@@ -116,7 +112,9 @@ impl<D: Dialect> Downstream<D> {
             }
             return None;
         };
-        self.bad_lines.good_deed();
+        if let Some(misdeeds) = self.misdeeds.known_mut() {
+            misdeeds.bad_lines.good_deed();
+        }
         if method == "mining.submit" {
             return self.submit(&id, message.params, now, scratch);
         }
@@ -137,7 +135,7 @@ impl<D: Dialect> Downstream<D> {
             }
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("unknown method {}", crate::error::shown(method));
                 self.out.refuse::<D>(&id, &Reject::invalid(reason));
             }
@@ -170,7 +168,7 @@ impl<D: Dialect> Downstream<D> {
             self.start_at(difficulty, StartSource::Remembered, now);
         }
         self.login.welcome = true;
-        self.bench.tell_work(&self.login, &self.config, &mut self.out, now);
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
     /// The channel on which the rig sits shows something new.
@@ -186,7 +184,7 @@ impl<D: Dialect> Downstream<D> {
             self.out.event(Event::LostSeat);
             return;
         }
-        self.bench.tell_work(&self.login, &self.config, &mut self.out, now);
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
         self.bench.answer_questions(&mut self.out);
     }
 
@@ -277,8 +275,8 @@ impl<D: Dialect> Downstream<D> {
 
     /// Before when nothing more should be read from the rig, since it sends nothing but rubbish.
     #[must_use]
-    pub const fn reads_at(&self) -> Option<Instant> {
-        self.flood.reads_at()
+    pub fn reads_at(&self) -> Option<Instant> {
+        self.misdeeds.known()?.flood.reads_at()
     }
 
     /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
@@ -290,7 +288,7 @@ impl<D: Dialect> Downstream<D> {
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
         self.out.event(Event::BadLine(what));
-        if self.bad_lines.strike(now) {
+        if self.misdeeds.noted().bad_lines.strike(now) {
             self.out.close(CloseReason::BadLines(what));
         }
     }

@@ -10,7 +10,7 @@ use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 
 use super::rigs::{Place, Rig, Stand};
-use super::{Act, Farm, RigId};
+use super::{Farm, Order, RigId};
 use crate::knowledge::Needs;
 use crate::stats::WorkSum;
 
@@ -45,7 +45,8 @@ impl Farm {
         // Firmware that authorizes first can have its former lease again.
         rig.slot = worker.and_then(|worker| self.knowledge.slot(worker));
         rig.stand = Stand::Waits;
-        self.acts.push_back(Act::Know { rig: id, firmware: rig.needs.firmware });
+        let firmware = rig.needs.firmware;
+        self.order(id, Order::Know(firmware));
         self.unsettled.insert(id);
     }
 
@@ -79,8 +80,7 @@ impl Farm {
         if matches!(rig.stand, Stand::Waits) {
             self.unsettled.insert(id);
         }
-        self.acts.push_back(Act::Know { rig: id, firmware: needs.firmware });
-        self.acts.push_back(Act::Welcome { rig: id, difficulty });
+        self.order(id, Order::Welcome { firmware: needs.firmware, difficulty });
     }
 
     /// Whether a rig can be told another extranonce, as its session

@@ -1,6 +1,5 @@
 //! What a rig's shares have shown of it, and which of them wait for the pool.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
@@ -26,7 +25,7 @@ pub(super) struct Judge {
     pub(super) conduct: Conduct,
     pub(super) margin: Margin,
     /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: VecDeque<(WorkNumber, u64)>,
+    late_blocks: Vec<(WorkNumber, u64)>,
     /// What its good shares have shown.
     merits: ArrayVec<Merit, 3>,
 }
@@ -38,7 +37,7 @@ impl Judge {
             in_flight: InFlight::default(),
             conduct: Conduct::new(may_quarantine),
             margin: Margin::default(),
-            late_blocks: VecDeque::new(),
+            late_blocks: Vec::new(),
             merits: ArrayVec::new(),
         }
     }
@@ -92,8 +91,8 @@ impl Judge {
     /// A block is forwarded though its filter is gone.
     pub(super) fn remember_late(&mut self, block: (WorkNumber, u64)) {
         if self.late_blocks.len() >= MAX_LATE_BLOCKS {
-            self.late_blocks.pop_front();
+            self.late_blocks.remove(0);
         }
-        self.late_blocks.push_back(block);
+        self.late_blocks.push(block);
     }
 }

@@ -224,12 +224,18 @@ impl<D: Dialect> Downstream<D> {
         }
         if self.login.is_subscribed() {
             // Its extranonce is still its own.
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             self.answer_subscribe(&id);
-            return self.bench.tell_again(&self.login, &self.config, &mut self.out, now);
+            return self.bench.tell_again(
+                &self.login,
+                &self.config,
+                &mut self.misdeeds,
+                &mut self.out,
+                now,
+            );
         }
         if let Some(former) = self.login.park(id) {
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             return self.out.refuse::<D>(&former, &Reject::invalid("subscribed again"));
         }
         self.login.await_step(&self.config, &mut self.out, now);
@@ -246,7 +252,7 @@ impl<D: Dialect> Downstream<D> {
             let reason = format!(
                 "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
             );
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             return self.out.refuse::<D>(id, &Reject::invalid(reason));
         };
         if self.login.worker(&name).is_none() {
@@ -259,7 +265,7 @@ impl<D: Dialect> Downstream<D> {
             };
             let known = Arc::clone(&worker.name);
             if self.login.workers.len() >= MAX_WORKERS {
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.out.refuse::<D>(id, &Reject::invalid(reason));
             }
@@ -281,7 +287,7 @@ impl<D: Dialect> Downstream<D> {
             self.out.event(Event::Authorized(known));
         }
         self.out.answer(id, true);
-        self.bench.tell_work(&self.login, &self.config, &mut self.out, now);
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
     pub(super) fn extranonce_subscribe(&mut self, id: &Id) {
@@ -339,6 +345,8 @@ impl<D: Dialect> Downstream<D> {
         }
         if self.can_move(&seat) {
             self.bench.move_to(seat, extranonce1, &self.dialect, &mut self.out, now);
+            // Whether it follows has to be seen, however many of its shares have failed before.
+            self.misdeeds.look_again();
         } else {
             self.out.close(CloseReason::ExtranonceChanged);
         }

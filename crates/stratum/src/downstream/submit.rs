@@ -71,7 +71,9 @@ impl<D: Dialect> Downstream<D> {
         self.out.event(Event::Sent);
         match self.judge(id, params, now, scratch) {
             Ok(submission) => {
-                self.flood.good();
+                if let Some(misdeeds) = self.misdeeds.known_mut() {
+                    misdeeds.flood.good();
+                }
                 submission
             }
             Err(refused) => {
@@ -88,14 +90,14 @@ impl<D: Dialect> Downstream<D> {
         let reason = Some(reject.reason);
         self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
-            return self.flood.nuisance(now);
+            return self.misdeeds.noted().flood.nuisance(now);
         }
         if matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty) {
             self.judge.conduct.failed(diagnosis, curable, now);
         }
         self.judge.note(verdict, &mut self.out);
         self.judge.conclude(&mut self.out, now);
-        if self.flood.refused(verdict, now) {
+        if self.misdeeds.noted().flood.refused(verdict, now) {
             self.out.close(CloseReason::Flood);
         }
     }
@@ -145,7 +147,7 @@ impl<D: Dialect> Downstream<D> {
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
         } else if filters.is_some_and(Filters::is_full) {
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             Some(Reject::overflow("too many shares to remember"))
         } else {
             None
@@ -167,10 +169,11 @@ impl<D: Dialect> Downstream<D> {
             Ok(weight) => weight,
             Err(_) if is_odd => return Err(blame(told.odd(params))),
             Err(reject) => {
-                if !self.bench.may_look_into(now) {
+                let diagnoses = &mut self.misdeeds.noted().diagnoses;
+                if !diagnoses.is_patient(now) {
                     return Err(blame(reject.into()));
                 }
-                let told = self.bench.told(found);
+                diagnoses.strike(now);
                 let diagnosis = told.diagnose(&share, age, scratch);
                 let curable = told.is_curable(diagnosis);
                 return Err(blame(Refused { diagnosis, curable, ..reject.into() }));
@@ -194,7 +197,7 @@ impl<D: Dialect> Downstream<D> {
         let merits = weight.hash.map_or([None; 3], |_| told.merits(is_odd));
         self.judge.proven(merits, &mut self.out);
         let (difficulty, easiest) = (told.asked.difficulty, told.asked.easiest);
-        let prefix = told.nonces.prefix.clone();
+        let prefix = told.asked.nonces.prefix.clone();
         let hashes = easiest.hashes_lossy();
         self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
         self.bench.await_vardiff(&self.config, &mut self.out);

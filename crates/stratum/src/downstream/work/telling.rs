@@ -9,6 +9,7 @@ use super::{Asked, Bench, Sitting, Told};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, Telling};
 use crate::downstream::login::Login;
+use crate::downstream::misdeeds::Misdeeds;
 use crate::downstream::out::{Out, Timer};
 use crate::downstream::{CloseReason, DownstreamConfig, Event, Verify};
 use crate::error::Reject;
@@ -34,7 +35,7 @@ impl<D: Dialect> Bench<D> {
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
         let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
-        let target = self.floor.map_or(own, |floor| own.harder(floor));
+        let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
         (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }
 
@@ -89,12 +90,13 @@ impl<D: Dialect> Bench<D> {
         &mut self,
         login: &Login,
         config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
         out: &mut Out,
         now: Instant,
     ) {
         let told = self.last_told;
         if self.latest.as_ref().is_some_and(|latest| told < Some(latest.serial)) {
-            self.tell_latest(login, config, out, now);
+            self.tell_latest(login, config, misdeeds, out, now);
         }
     }
 
@@ -103,11 +105,12 @@ impl<D: Dialect> Bench<D> {
         &mut self,
         login: &Login,
         config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
         out: &mut Out,
         now: Instant,
     ) {
         if self.last_told.is_some() {
-            self.tell_latest(login, config, out, now);
+            self.tell_latest(login, config, misdeeds, out, now);
         }
     }
 
@@ -115,6 +118,7 @@ impl<D: Dialect> Bench<D> {
         &mut self,
         login: &Login,
         config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
         out: &mut Out,
         now: Instant,
     ) {
@@ -128,7 +132,7 @@ impl<D: Dialect> Bench<D> {
         }
         let forgotten = self.last_told >= Some(frames.serial);
         if login.takes_set_extranonce() {
-            self.look_for_another_lease(&frames, out, now);
+            self.look_for_another_lease(&frames, misdeeds, out, now);
         }
         let (target, aims_at) = self.aim(&frames, config);
         let Some(sitting) = &mut self.seat else { return };
@@ -173,26 +177,31 @@ impl<D: Dialect> Bench<D> {
         });
         out.event(Event::Told(id));
 
-        let asks = |frames: &JobFrames<D>| Asked {
-            easiest: target,
-            difficulty: frames.dialect.rig_difficulty(&frames.job, &target),
-        };
         // Some miners apply a new target to the job they have.
         if let Some(present) = self.told.back_mut().filter(|told| told.asked.easiest < target) {
-            present.asked = Arc::new(asks(&present.frames));
+            let nonces = Arc::clone(&present.asked.nonces);
+            present.asked = Asked::new(&present.frames, nonces, target);
         }
-        let asked = asks(&frames);
-        let same = self.told.back().filter(|present| *present.asked == asked);
-        let asked = same.map_or_else(|| Arc::new(asked), |present| Arc::clone(&present.asked));
-        let told =
-            Told { id, nonces: Arc::clone(&sitting.nonces), asked, again, ended_at: None, frames };
-        self.remember(told, now);
+        let same = self
+            .told
+            .back()
+            .filter(|present| present.asks_the_same(&frames, &sitting.nonces, target));
+        let asked = same.map(|present| Arc::clone(&present.asked));
+        let asked =
+            asked.unwrap_or_else(|| Asked::new(&frames, Arc::clone(&sitting.nonces), target));
+        self.remember(Told { id, asked, again, frames }, now);
         self.await_vardiff(config, out);
     }
 
     /// A work has come back that was told under the rig's lease: it does not repeat itself under
     /// another one, if it can be told so and there are plenty.
-    fn look_for_another_lease(&mut self, frames: &JobFrames<D>, out: &mut Out, now: Instant) {
+    fn look_for_another_lease(
+        &mut self,
+        frames: &JobFrames<D>,
+        misdeeds: &mut Misdeeds,
+        out: &mut Out,
+        now: Instant,
+    ) {
         let Some(sitting) = &self.seat else { return };
         let Seat { lease, generation, split, ids, habits } = &sitting.seat;
         if self.last_told.is_none() || lease.may_tell(frames.work) == Permission::First {
@@ -208,6 +217,7 @@ impl<D: Dialect> Bench<D> {
         };
         if let Ok(extranonce1) = seat.extranonce1() {
             self.move_to(seat, extranonce1, &frames.dialect, out, now);
+            misdeeds.look_again();
             self.latest = self.former_latest();
         }
     }
