@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::out::{Out, Timer};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, Wanted};
 use crate::error::Reject;
@@ -13,6 +14,7 @@ use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
+use crate::quiet::Quiet;
 use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
@@ -27,6 +29,8 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
+    /// How long it has sent nothing.
+    pub(super) quiet: Quiet,
     seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
@@ -113,6 +117,7 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
+            quiet: Quiet::default(),
             seat: None,
             latest: None,
             former: None,
@@ -160,14 +165,24 @@ impl<D: Dialect> Bench<D> {
         }
     }
 
+    /// Moves a rig that can be told so.
+    pub(super) fn move_to(
+        &mut self,
+        seat: Seat,
+        extranonce1: Extranonce,
+        dialect: &D,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        let size = seat.split.rig_extranonce2;
+        out.transmit.write(|out| dialect.put_set_extranonce(&extranonce1, size, out));
+        self.sit(seat, extranonce1, now);
+        out.timers.set(Timer::Former, self.former.as_ref().map(|former| former.until));
+    }
+
     /// Gives up the place that the rig has left: its time is over.
     pub(super) fn leave_former(&mut self) {
         self.former = None;
-    }
-
-    /// Until when the place that the rig has left is kept.
-    pub(super) fn former_until(&self) -> Option<Instant> {
-        self.former.as_ref().map(|former| former.until)
     }
 
     /// Where the rig sits.
