@@ -51,6 +51,7 @@ pub mod route;
 pub mod running;
 pub mod shutdown;
 pub mod telemetry;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
 use orepass_stratum::stats::{Book, Totals};
 use orepass_stratum::target::Difficulty;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -36,6 +36,7 @@ use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::watch;
 use channel::Channel;
 use seats::Pacer;
 

@@ -7,12 +7,12 @@ use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{Cause, Link};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
-use tokio::sync::watch;
 
 use super::log::Log;
 use super::pump::End;
 use crate::route::Route;
 use crate::route::ticket::Ticket;
+use crate::watch;
 
 /// Where a connection's events go: to its rigs, to the choice of pools, to the books and the log.
 pub(crate) struct Outlet<D: Dialect> {

@@ -100,7 +100,14 @@ where
         let stuck = writing.then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
         let timeout = upstream.poll_timeout();
         lines.buffer().reserve(READ_SIZE);
+        // What is due comes first, then verdicts, which make room for the shares behind them.
         tokio::select! {
+            biased;
+            () = ending.cancelled() => return End::Stopped,
+            () = signals.give_way.notified() => return End::SameExtranonce,
+            () = sleep_until(stuck) => return End::Stuck,
+            () = sleep_until(timeout) => upstream.handle_timeout(now()),
+            () = signals.doubt.notified() => upstream.handle_doubt(now()),
             read = reader.read_buf(lines.buffer()) => match read {
                 Ok(0) => return End::Closed,
                 Ok(_) => if let Err(end) = take_lines(upstream, &mut lines) {
@@ -116,11 +123,6 @@ where
             Some((submission, ticket)) = inbox.recv() => {
                 upstream.handle_submission(submission, ticket, now());
             }
-            () = signals.doubt.notified() => upstream.handle_doubt(now()),
-            () = signals.give_way.notified() => return End::SameExtranonce,
-            () = sleep_until(timeout) => upstream.handle_timeout(now()),
-            () = sleep_until(stuck) => return End::Stuck,
-            () = ending.cancelled() => return End::Stopped,
         }
     }
 }

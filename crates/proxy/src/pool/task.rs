@@ -9,7 +9,7 @@ use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::Reject;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::AGENT;
@@ -22,6 +22,7 @@ use crate::limits::Pass;
 use crate::net::connect::Connection;
 use crate::route::channel::Signals;
 use crate::route::ticket::Ticket;
+use crate::watch;
 
 /// A connection has served well when it was there for so long, or took so many shares.
 const SERVED: Duration = Duration::from_secs(10);
@@ -112,10 +113,11 @@ impl<D: Dialect> ChannelTask<D> {
         let mut connecting = connector.connect(&url);
         let connection = loop {
             tokio::select! {
-                connection = &mut connecting => break connection,
-                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
+                biased;
                 () = self.closing.cancelled() => return End::Stopped,
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                connection = &mut connecting => break connection,
+                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
         };
         let Connection { reader, writer, peer } = match connection {
@@ -155,6 +157,8 @@ impl<D: Dialect> ChannelTask<D> {
     async fn idle(&mut self, backoff: &mut Backoff, upstream: &mut Upstream<D, Ticket>) {
         loop {
             tokio::select! {
+                biased;
+                () = self.closing.cancelled() => return,
                 () = sleep_until(backoff.due()) => return backoff.begun(),
                 Ok(()) = self.news.changed() => backoff.follow(now(), fastrand::f64()),
                 Ok(()) = self.urgent.changed() => {
@@ -163,7 +167,6 @@ impl<D: Dialect> ChannelTask<D> {
                     }
                 }
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                () = self.closing.cancelled() => return,
                 Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
             }
         }

@@ -9,12 +9,12 @@ use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
 use orepass_stratum::pools::{Gate, PoolIndex};
 use orepass_stratum::space::Wish as LeaseWish;
-use tokio::sync::watch;
 
 use super::task::Served;
 use crate::clock::now;
 use crate::route::channel::Channel;
 use crate::route::{SeatAnswer, Waiting, Wish};
+use crate::watch;
 
 /// How long a rig waits for a lease to come free before another connection is opened for it.
 const PATIENCE: Duration = Duration::from_secs(5);

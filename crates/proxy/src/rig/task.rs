@@ -13,7 +13,7 @@ use orepass_stratum::job::Generation;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::verdict::Verdict;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::trace;
 
 use super::account::Accounts;
@@ -24,6 +24,7 @@ use crate::clock::{now, sleep_until};
 use crate::route::channel::Channel;
 use crate::route::ticket::{Mail, Ticket, mailbox};
 use crate::route::{DRAIN_FOR, Needs, Route};
+use crate::watch;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
@@ -143,17 +144,15 @@ impl<D: Dialect> Served<D> {
                 (unwritten > 0).then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
             let timeout = self.deadline();
             lines.buffer().reserve(READ_SIZE);
+            // What is due comes first, and what the rig is owed before what it says next.
             tokio::select! {
-                read = reader.read_buf(lines.buffer()), if reads => match read {
-                    Ok(1..) => self.take_lines(&mut lines),
-                    // It says no more, and may listen still.
-                    Ok(0) => self.session.handle_close(CloseReason::Gone),
-                    Err(_) => return CloseReason::Gone,
-                },
-                wrote = writer.write_buf(self.session.transmit()), if unwritten > 0 => match wrote {
-                    Ok(1..) => unwritten_since = None,
-                    Ok(0) | Err(_) => return CloseReason::Gone,
-                },
+                biased;
+                () = route.closing_now().cancelled() => {
+                    self.session.handle_close(CloseReason::Shutdown);
+                }
+                () = route.stopping().cancelled(), if !stopping => {}
+                () = sleep_until(slow) => return CloseReason::SlowReader(WRITE_WITHIN),
+                () = sleep_until(timeout) => self.on_time(),
                 Some(Mail { number, verdict }) = mail.recv() => {
                     self.take_verdict(number, &verdict);
                     if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
@@ -163,12 +162,16 @@ impl<D: Dialect> Served<D> {
                 () = shown(&mut self.place), if ready => self.look(),
                 () = seats_changed(&mut self.waiting) => self.settle(),
                 Ok(()) = self.plan.changed() => self.settle(),
-                () = sleep_until(timeout) => self.on_time(),
-                () = sleep_until(slow) => return CloseReason::SlowReader(WRITE_WITHIN),
-                () = route.stopping().cancelled(), if !stopping => {}
-                () = route.closing_now().cancelled() => {
-                    self.session.handle_close(CloseReason::Shutdown);
-                }
+                wrote = writer.write_buf(self.session.transmit()), if unwritten > 0 => match wrote {
+                    Ok(1..) => unwritten_since = None,
+                    Ok(0) | Err(_) => return CloseReason::Gone,
+                },
+                read = reader.read_buf(lines.buffer()), if reads => match read {
+                    Ok(1..) => self.take_lines(&mut lines),
+                    // It says no more, and may listen still.
+                    Ok(0) => self.session.handle_close(CloseReason::Gone),
+                    Err(_) => return CloseReason::Gone,
+                },
             }
         }
     }
@@ -316,6 +319,7 @@ impl<D: Dialect> Served<D> {
                     return writer.shutdown().await;
                 }
                 tokio::select! {
+                    biased;
                     Some(Mail { number, verdict }) = mail.recv() => {
                         self.take_verdict(number, &verdict);
                         self.take_events();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::pools::{Link, PoolIndex};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Route;
@@ -15,6 +15,7 @@ use crate::pool::address::PoolAddress;
 use crate::pool::log::Log;
 use crate::pool::outlet::Outlet;
 use crate::pool::task::ChannelTask;
+use crate::watch;
 
 /// The most shares that wait to be taken by a channel's task, and how many more where blocks are
 /// among them.
@@ -70,7 +71,7 @@ impl<D: Dialect> Channel<D> {
 
     /// A receiver of all that it will show.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<ChannelView<D>> {
+    pub(crate) fn watch(&self) -> watch::Receiver<ChannelView<D>> {
         self.view.clone()
     }
 

@@ -68,11 +68,12 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
             close_unused(&route, &mut unused);
         }
         tokio::select! {
+            biased;
+            () = route.ending().cancelled() => return,
             () = route.happened.notified() => {}
             () = sleep_until(wake) => {}
             () = sleep_until(rebalance_at) => {}
             () = sleep_until(Some(look_at)) => {}
-            () = route.ending().cancelled() => return,
         }
     }
 }

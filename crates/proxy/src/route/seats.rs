@@ -10,12 +10,12 @@ use orepass_stratum::downstream::Wait;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::{NoLease, Wish as LeaseWish};
-use tokio::sync::watch;
 
 use super::Route;
 use super::channel::Channel;
 use crate::clock::now;
 use crate::rig::roster::Rig;
+use crate::watch;
 
 /// The most connections that are being opened at once.
 const MAX_OPENING: usize = 8;
