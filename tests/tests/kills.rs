@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;

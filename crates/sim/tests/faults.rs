@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::{Client, EASY, config, rig_config, solve, start};
 use orepass_sim::handshake::{Generation, HandshakeRig};
-use orepass_sim::pool::{Fault, Pool, PoolConfig};
-use orepass_sim::rig::{RigConfig, RigHandle};
+use orepass_sim::net::{PoolServer, RigHandle};
+use orepass_sim::pool::{Fault, PoolConfig};
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::Difficulty;
 use serde_json::json;
 use tokio::time::Instant;
@@ -19,8 +20,8 @@ fn difficulty(number: f64) -> Difficulty {
 }
 
 /// A pool and a rig that mines there already.
-async fn mining() -> (Pool, RigHandle) {
-    let pool = Pool::new(config(Generation::Deployed));
+async fn mining() -> (PoolServer, RigHandle) {
+    let pool = PoolServer::new(config(Generation::Deployed));
     let rig = start(&pool, rig_config(Generation::Deployed));
     rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     (pool, rig)
@@ -70,7 +71,7 @@ async fn restart_gives_the_same_extranonce1_again() {
 #[tokio::test]
 async fn new_extranonce1_and_resumed_sessions() {
     let pool = PoolConfig { resume_sessions: true, ..config(Generation::Deployed) };
-    let pool = Pool::new(pool);
+    let pool = PoolServer::new(pool);
     let subscribe = |former: &str| {
         format!(r#"{{"id":1,"method":"mining.subscribe","params":["a","{former}"]}}"#)
     };
@@ -116,7 +117,7 @@ async fn difficulty_from_the_next_job_on() {
 
 #[tokio::test]
 async fn difficulty_now_repeats_the_job() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
     pool.fault(Fault::DifficultyNow(difficulty(1e6)));
@@ -128,7 +129,7 @@ async fn difficulty_now_repeats_the_job() {
 
 #[tokio::test]
 async fn refuse_worker() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::RefuseWorker("bad".into()));
     let config = RigConfig { worker: "bad".into(), ..rig_config(Generation::Deployed) };
     let rig = start(&pool, config);
@@ -151,7 +152,7 @@ async fn refuse_shares() {
 
 #[tokio::test]
 async fn no_verdicts() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::NoVerdicts);
     let config = RigConfig { share_limit: Some(5), ..rig_config(Generation::Deployed) };
     let rig = start(&pool, config);
@@ -166,7 +167,7 @@ async fn no_verdicts() {
 
 #[tokio::test(start_paused = true)]
 async fn late_verdicts() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
     pool.fault(Fault::LateVerdicts(Duration::from_secs(40)));
@@ -178,7 +179,7 @@ async fn late_verdicts() {
 
 #[tokio::test]
 async fn stall() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, _, notify) = Client::login(&pool).await;
     pool.fault(Fault::Stall);
     client.send(r#"{"id":9,"method":"mining.get_transactions","params":["x"]}"#).await;
@@ -211,7 +212,7 @@ async fn unusable_overlong_and_repeated_notifies() {
 #[tokio::test]
 async fn jobless_and_unusable_jobs() {
     for (fault, unusable) in [(Fault::Jobless, 0), (Fault::UnusableJobs, 1)] {
-        let pool = Pool::new(config(Generation::Deployed));
+        let pool = PoolServer::new(config(Generation::Deployed));
         pool.fault(fault);
         let rig = start(&pool, rig_config(Generation::Deployed));
         rig.wait_for(|stats| stats.logged_in == 1).await.unwrap();
@@ -247,7 +248,7 @@ async fn close_after_share() {
 
 #[tokio::test]
 async fn reconnect_at_login() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::ReconnectAtLogin);
     let mut client = Client::new(pool.connect());
     client.ask(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
@@ -259,7 +260,7 @@ async fn reconnect_at_login() {
 
 #[tokio::test]
 async fn error_objects() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::ErrorObjects);
     let (mut client, ..) = Client::login(&pool).await;
     let answer = client.submit("rig", "nojob", &["00".into()]).await;
@@ -269,14 +270,15 @@ async fn error_objects() {
 
 #[tokio::test(start_paused = true)]
 async fn a_schedule_makes_jobs_and_blocks() {
-    let pool = Pool::new(PoolConfig {
+    let pool = PoolServer::new(PoolConfig {
         job_interval: Some(Duration::from_secs(10)),
         block_interval: Some(Duration::from_secs(35)),
         ..config(Generation::Deployed)
     });
-    let schedule = pool.spawn_schedule();
+    pool.begin_schedule();
     tokio::time::sleep(Duration::from_secs(72)).await;
     assert_eq!(pool.stats().jobs, 1 + 7 + 2);
     pool.close();
-    schedule.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(72)).await;
+    assert_eq!(pool.stats().jobs, 1 + 7 + 2, "a closed pool makes none");
 }

@@ -1,7 +1,7 @@
 //! The checks that the other stories end with can fail.
 
 use orepass_hstratum::Hstratum;
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
