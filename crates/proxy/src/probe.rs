@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::net::PoolServer;
 use orepass_stratum::channel::{Ground, PoolShared};
 use orepass_stratum::dialect::{Split, Subscribed};
 use orepass_stratum::error::shown;
@@ -183,6 +182,7 @@ async fn try_out<D: FromConfig>(
 mod tests {
     use async_trait::async_trait;
     use orepass_hstratum::Hstratum;
+    use orepass_sim::net::PoolServer;
     use orepass_sim::pool::{Fault, PoolConfig};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 

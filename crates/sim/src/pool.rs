@@ -8,7 +8,7 @@ mod session;
 mod stats;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,8 @@ pub struct Moment {
 struct Schedule {
     job: Option<Instant>,
     block: Option<Instant>,
+    /// When the pool learns of blocks that it is late for.
+    trailing: VecDeque<Instant>,
 }
 
 /// What connections are told to do.
@@ -116,7 +118,7 @@ impl Pool {
         let number = ledger.stats.connections_total;
         ledger.stats.connections_total += 1;
         ledger.stats.connections_open += 1;
-        self.sessions.insert(number, Session::new(number));
+        self.sessions.insert(number, Session::new(number, ledger.faults.black_hole));
         Some(number)
     }
 
@@ -124,9 +126,12 @@ impl Pool {
     pub fn handle_line(&mut self, connection: u64, line: &[u8], now: Moment) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         tracing::trace!(connection, line = %String::from_utf8_lossy(line), "read");
-        if self.hall.ledger.faults.stall {
+        if self.hall.ledger.faults.stall || session.is_hole() {
             self.hall.ledger.stats.ignored_lines += 1;
             return;
+        }
+        if self.hall.ledger.faults.freeze {
+            return session.keep_line(line, &mut self.hall);
         }
         session.handle_line(line, now, &mut self.hall);
         self.note_news(connection);
@@ -169,6 +174,9 @@ impl Pool {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Moment) {
+        if self.is_frozen() {
+            return;
+        }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now.at);
         if due(self.schedule.job) {
             self.schedule.job = next(self.hall.config.job_interval, now);
@@ -177,6 +185,11 @@ impl Pool {
         if due(self.schedule.block) {
             self.schedule.block = next(self.hall.config.block_interval, now);
             self.new_block(now);
+        }
+        while due(self.schedule.trailing.front().copied()) {
+            self.schedule.trailing.pop_front();
+            self.hall.begin_block(None, now);
+            self.pass_on();
         }
         while self.hall.late.peek().is_some_and(|Reverse((at, ..))| *at <= now.at) {
             let Some(Reverse((.., connection, answer))) = self.hall.late.pop() else { return };
@@ -191,7 +204,9 @@ impl Pool {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let late = self.hall.late.peek().map(|Reverse((at, ..))| *at);
-        [self.schedule.job, self.schedule.block, late].into_iter().flatten().min()
+        let trailing = self.schedule.trailing.front().copied();
+        let due = [self.schedule.job, self.schedule.block, trailing, late].into_iter().flatten();
+        due.min().filter(|_| !self.is_frozen())
     }
 
     /// A connection for which [`transmit`](Self::transmit) has something, each once.
@@ -201,6 +216,9 @@ impl Pool {
 
     /// What is to be written on a connection.
     pub fn transmit(&mut self, connection: u64) -> Transmit {
+        if self.is_frozen() {
+            return Transmit { bytes: Bytes::new(), ends: false };
+        }
         let closed = Transmit { bytes: Bytes::new(), ends: true };
         self.sessions.get_mut(&connection).map_or(closed, Session::transmit)
     }
@@ -213,6 +231,9 @@ impl Pool {
 
     /// Tells all connections what has happened.
     fn pass_on(&mut self) {
+        if self.is_frozen() {
+            return;
+        }
         for event in std::mem::take(&mut self.hall.events) {
             for (&number, session) in &mut self.sessions {
                 session.handle_event(&event, &mut self.hall);
@@ -229,7 +250,8 @@ impl Pool {
     /// Makes jobs and blocks at the configured intervals from now on.
     pub fn begin_schedule(&mut self, now: Moment) {
         let PoolConfig { job_interval, block_interval, .. } = self.hall.config;
-        self.schedule = Schedule { job: next(job_interval, now), block: next(block_interval, now) };
+        self.schedule.job = next(job_interval, now);
+        self.schedule.block = next(block_interval, now);
     }
 
     /// Makes a job on the present block and tells it to everybody.
@@ -241,8 +263,15 @@ impl Pool {
     /// Begins a block: a job on it is told to everybody, and where
     /// [blocks close jobs](PoolConfig::blocks_close_jobs), all before it become stale.
     pub fn new_block(&mut self, now: Moment) {
-        self.hall.begin_block(None, now);
-        self.pass_on();
+        let faults = &self.hall.ledger.faults;
+        match faults.trail {
+            _ if faults.lag => {}
+            Some(delay) => self.schedule.trailing.push_back(now.at + delay),
+            None => {
+                self.hall.begin_block(None, now);
+                self.pass_on();
+            }
+        }
     }
 
     /// Makes the pool misbehave.
@@ -256,7 +285,15 @@ impl Pool {
                 ledger.faults.refuse_connections = true;
                 hall.tell(Event::Drop);
             }
+            Fault::Hang => ledger.faults.hang = true,
             Fault::Stall => ledger.faults.stall = true,
+            Fault::Freeze => ledger.faults.freeze = true,
+            Fault::BlackHole => {
+                ledger.faults.black_hole = true;
+                hall.tell(Event::Drop);
+            }
+            Fault::Lag => ledger.faults.lag = true,
+            Fault::Trail(delay) => ledger.faults.trail = Some(delay),
             Fault::NewExtranonce1 => {
                 ledger.forget_extranonces();
                 hall.tell(Event::Drop);
@@ -300,8 +337,31 @@ impl Pool {
 
     /// Ends all lasting faults; a changed difficulty stays. Connections that were left without jobs
     /// hear of the next one.
-    pub fn heal(&mut self) {
-        self.hall.ledger.faults = fault::Standing::default();
+    pub fn heal(&mut self, now: Moment) {
+        let faults = std::mem::take(&mut self.hall.ledger.faults);
+        if !faults.freeze {
+            return;
+        }
+        self.pass_on();
+        let numbers: Vec<u64> = self.sessions.keys().copied().collect();
+        for number in numbers {
+            let lines = self.sessions.get_mut(&number).map(Session::take_lines);
+            for line in lines.into_iter().flatten() {
+                self.handle_line(number, &line, now);
+            }
+            self.note_news(number);
+        }
+    }
+
+    /// Whether connections that come are left waiting: they are not to be handed in.
+    #[must_use]
+    pub const fn is_hung(&self) -> bool {
+        self.hall.ledger.faults.hang
+    }
+
+    /// Whether nothing is read or written.
+    const fn is_frozen(&self) -> bool {
+        self.hall.ledger.faults.freeze
     }
 
     /// The counters as they are now.

@@ -282,3 +282,59 @@ async fn a_schedule_makes_jobs_and_blocks() {
     tokio::time::sleep(Duration::from_secs(72)).await;
     assert_eq!(pool.stats().jobs, 1 + 7 + 2, "a closed pool makes none");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_pool_goes_on_where_it_stopped() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    let (mut client, ..) = Client::login(&pool).await;
+    pool.fault(Fault::Freeze);
+    client.send(r#"{"id":5,"method":"mining.submit","params":["rig","nojob","","",""]}"#).await;
+    let silence = tokio::time::timeout(Duration::from_secs(60), client.line());
+    assert!(silence.await.is_err());
+    pool.new_job();
+    pool.heal();
+    assert_eq!(client.line().await["method"], "mining.notify");
+    assert_eq!(client.line().await["id"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_ever_said_in_a_black_hole() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    let (mut client, ..) = Client::login(&pool).await;
+    pool.fault(Fault::BlackHole);
+    assert!(client.ended().await);
+    let mut client = Client::new(pool.connect());
+    client.send(r#"{"id":1,"method":"mining.subscribe","params":["test"]}"#).await;
+    pool.wait_for(|stats| stats.ignored_lines == 1).await.unwrap();
+    pool.heal();
+    pool.new_job();
+    let silence = tokio::time::timeout(Duration::from_secs(60), client.line());
+    assert!(silence.await.is_err());
+    Client::login(&pool).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_to_a_pool_that_hangs_wait() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    pool.fault(Fault::Hang);
+    let waits = tokio::time::timeout(Duration::from_secs(60), Client::login(&pool));
+    assert!(waits.await.is_err());
+    assert_eq!(pool.stats().connections_total, 0);
+    pool.heal();
+    Client::login(&pool).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocks_come_late_or_not_at_all() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    pool.fault(Fault::Trail(Duration::from_secs(30)));
+    pool.new_block();
+    tokio::time::sleep(Duration::from_secs(29)).await;
+    assert_eq!(pool.stats().jobs, 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(pool.stats().jobs, 2);
+    pool.fault(Fault::Lag);
+    pool.new_block();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(pool.stats().jobs, 2);
+}

@@ -100,7 +100,7 @@ impl Yard {
 }
 
 fn rigs() -> impl Iterator<Item = RigConfig> {
-    (0..4).map(|number| RigConfig {
+    (0..4_u32).map(|number| RigConfig {
         worker: format!("rig{number}"),
         hashrate: 20.0 + f64::from(number),
         reconnect_max: Duration::from_secs(3),
@@ -114,10 +114,10 @@ fn hour() -> (PoolStats, RigStats) {
     yard.pass(HOUR / 3);
     yard.pool.fault(Fault::RefuseConnections, yard.now);
     yard.pass(Duration::from_secs(60));
-    yard.pool.heal();
+    yard.pool.heal(yard.now);
     yard.pool.fault(Fault::LateVerdicts(Duration::from_secs(5)), yard.now);
     yard.pass(HOUR / 3);
-    yard.pool.heal();
+    yard.pool.heal(yard.now);
     yard.pass(HOUR / 3);
     yard.stats()
 }

@@ -67,6 +67,9 @@ impl PoolServer {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        while self.shared.state().pool.is_hung() {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
         if let Some(connection) = Served::new(&self.shared) {
             connection.pump(&mut stream).await;
             // What a closing side owes the other is the end of its stream; an error changes nothing.
@@ -139,7 +142,7 @@ impl PoolServer {
 
     /// See [`Pool::heal`].
     pub fn heal(&self) {
-        self.shared.act(Pool::heal);
+        self.shared.act(|pool| pool.heal(now()));
     }
 
     /// Sets the difficulty from the next job on.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Id, Message, Quoted};
 use orepass_stratum::target::{Difficulty, Target};
@@ -24,6 +24,8 @@ const MAX_NAME: usize = 256;
 const MAX_TOLD: usize = 32;
 /// How many answers may wait for their time.
 const MAX_LATE: usize = 4096;
+/// How many lines may wait for a frozen pool.
+const MAX_KEPT: usize = 4096;
 /// How many parameters of a call are looked at.
 const MAX_PARAMS: usize = 8;
 
@@ -34,6 +36,10 @@ pub(super) struct Session {
     out: BytesMut,
     /// The connection ends with what is still to be written.
     ends: bool,
+    /// Nothing is ever said on it.
+    hole: bool,
+    /// What came while the pool was frozen.
+    kept: Vec<Bytes>,
     /// How many answers wait for their time, and the last one's.
     late: (usize, Option<Instant>),
     extranonce1: Option<Extranonce>,
@@ -56,11 +62,13 @@ struct Told {
 }
 
 impl Session {
-    pub(super) fn new(connection: u64) -> Self {
+    pub(super) fn new(connection: u64, hole: bool) -> Self {
         Self {
             connection,
             out: BytesMut::new(),
             ends: false,
+            hole,
+            kept: Vec::new(),
             late: (0, None),
             extranonce1: None,
             workers: HashSet::new(),
@@ -73,6 +81,23 @@ impl Session {
 
     pub(super) const fn extranonce1(&self) -> Option<&Extranonce> {
         self.extranonce1.as_ref()
+    }
+
+    pub(super) const fn is_hole(&self) -> bool {
+        self.hole
+    }
+
+    /// Keeps a line until the pool goes on.
+    pub(super) fn keep_line(&mut self, line: &[u8], hall: &mut Hall) {
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push(Bytes::copy_from_slice(line));
+        } else {
+            self.expel(hall);
+        }
+    }
+
+    pub(super) fn take_lines(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.kept)
     }
 
     /// Whether there is something for [`transmit`](Self::transmit).
