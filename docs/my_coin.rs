@@ -16,7 +16,7 @@ use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Hex, Id, Quoted};
+use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted};
 use orepass_stratum::serde_json::value::RawValue;
 use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
 
@@ -47,10 +47,9 @@ fn scale() -> Scale {
     Scale::from_power_of_two(256)
 }
 
-/// The elements of an array of so many strings.
-fn strings<const N: usize>(params: &RawValue) -> Option<[String; N]> {
-    let (elements, _) = rpc::array::<N>(params)?;
-    let texts = elements.iter().filter_map(|element| rpc::string(element));
+/// The first elements of an array, which are strings.
+fn strings<const N: usize>(elements: &[&RawValue]) -> Option<[String; N]> {
+    let texts = elements.iter().take(N).filter_map(|element| rpc::string(element));
     texts.map(String::from).collect::<Vec<_>>().try_into().ok()
 }
 
@@ -96,16 +95,16 @@ impl Dialect for MyCoin {
         rpc::put_notification(out, "mining.notify", params);
     }
 
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
-        let head = rpc::array::<2>(params)
-            .and_then(|(head, _)| Some((rpc::string(head.first()?)?, rpc::string(head.get(1)?)?)));
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
+        let text = |at: usize| rpc::string(params.elements().get(at)?);
+        let head = text(0).zip(text(1));
         let (worker, job) = head.ok_or_else(|| Reject::invalid("a submit is 4 strings"))?;
         Ok(SubmitHead { worker, job })
     }
 
-    fn parse_share(&self, _: &Job, size: usize, params: &RawValue) -> Result<Share, Reject> {
+    fn parse_share(&self, _: &Job, size: usize, params: &Params<'_>) -> Result<Share, Reject> {
         let [_, _, extranonce2, nonce] =
-            strings(params).ok_or_else(|| Reject::invalid("a submit is 4 strings"))?;
+            strings(params.elements()).ok_or_else(|| Reject::invalid("a submit is 4 strings"))?;
         let own: Extranonce =
             extranonce2.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
         if own.len() != size {
@@ -207,7 +206,8 @@ impl Dialect for MyCoin {
         match method {
             "mining.notify" => {
                 let [work, id, target] =
-                    strings(params).ok_or_else(|| wrong("[work, job id, target]"))?;
+                    strings(Params::read(params).map_err(|_| wrong("an array"))?.elements())
+                        .ok_or_else(|| wrong("[work, job id, target]"))?;
                 let target = Target::from_hex(&target).map_err(|_| wrong("a target in hex"))?;
                 Ok(PoolEvent::Notify(Job { id, work, target }))
             }

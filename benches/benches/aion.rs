@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion};
+use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
 use orepass_benches::drain;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};
 use orepass_stratum::job::JobIds;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
@@ -74,6 +76,7 @@ impl Recorded {
 struct Stage {
     pool: Upstream<Aion, u64>,
     rig: Downstream<Aion>,
+    scratch: Scratch,
     submit: String,
     now: Instant,
 }
@@ -95,20 +98,21 @@ impl Stage {
 
         let config = DownstreamConfig::default().with_verify(verify);
         let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
-        rig.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#, now);
-        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), now);
-        rig.handle_view(&view, now);
+        let mut scratch = Scratch::default();
+        let subscribe = br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#;
+        rig.handle_line(subscribe, now, &mut scratch);
+        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), &view, now);
         let worker = recorded.submit["params"][0].as_str().expect("a worker");
         let line =
             format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{worker}\"]}}");
-        rig.handle_line(line.as_bytes(), now);
+        rig.handle_line(line.as_bytes(), now, &mut scratch);
         drain(rig.transmit());
         drain(pool.transmit());
         while rig.poll_event().is_some() {}
         while pool.poll_event().is_some() {}
         // The work has the route's first id, and this rig's telling the second.
         let submit = recorded.submit("6b000001");
-        Self { pool, rig, submit, now }
+        Self { pool, rig, scratch, submit, now }
     }
 
     /// The share goes from the rig's line to the pool, and the verdict back.
@@ -119,18 +123,19 @@ impl Stage {
         drain(self.pool.transmit());
         self.pool.handle_line(br#"{"id":3,"result":true,"error":null}"#, self.now);
         while let Some(event) = self.pool.poll_event() {
-            if let UpstreamEvent::Verdict { ticket, verdict, .. } = event {
-                self.rig.handle_verdict(ticket, &verdict);
-                return drain(self.rig.transmit()) > 0 && verdict.is_ok();
+            if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                self.rig.handle_verdict(ticket, &outcome.told);
+                return drain(self.rig.transmit()) > 0 && outcome.told.is_ok();
             }
         }
         false
     }
 
     fn submission(&mut self) -> Option<Submission<Aion>> {
-        self.rig.handle_line(self.submit.as_bytes(), self.now);
+        let line = self.submit.as_bytes();
+        let submission = self.rig.handle_line(line, self.now, &mut self.scratch);
         while self.rig.poll_event().is_some() {}
-        self.rig.poll_submission()
+        submission
     }
 }
 
@@ -144,7 +149,11 @@ fn windowed_rate(round_trip: Duration) -> String {
     let job = Arc::clone(&first.frames);
     let raw = serde_json::from_str::<Value>(&stage.submit).expect("JSON")["params"].to_string();
     let params = serde_json::value::RawValue::from_string(raw).expect("JSON");
-    let share = || job.dialect.parse_share(&job.job, 28, &params).expect("a good share");
+    let share = || {
+        job.dialect
+            .parse_share(&job.job, 28, &Params::read(&params).expect("an array"))
+            .expect("a good share")
+    };
     let start = stage.now;
     let processor = Instant::now();
     let mut answers = std::collections::VecDeque::new();

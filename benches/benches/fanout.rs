@@ -76,7 +76,7 @@ impl Farm {
             let line = format!(
                 "{{\"id\":3,\"method\":\"mining.suggest_difficulty\",\"params\":[{difficulty}]}}"
             );
-            rig.handle_line(line.as_bytes(), self.played.now);
+            rig.handle_line(line.as_bytes(), self.played.now, &mut ());
             drain(rig.transmit());
         }
     }

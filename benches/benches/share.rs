@@ -13,7 +13,7 @@ use orepass_hstratum::pow::{self, ShareHasher};
 use orepass_hstratum::share::Nonce;
 use orepass_hstratum::{DifficultyScale, Hstratum};
 use orepass_stratum::dialect::{Checked, Dialect};
-use orepass_stratum::rpc::Message;
+use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
 
@@ -80,9 +80,9 @@ fn read(criterion: &mut Criterion) {
         let line = Way::new(case, ANY_HASH).submits(1).remove(0);
         let read = |size| {
             let message = Message::parse(black_box(line.as_bytes())).expect("a line");
-            let params = message.params.expect("parameters");
-            let head = dialect.submit_head(params).expect("a worker and a job");
-            (head.worker.len(), dialect.parse_share(&job, size, params))
+            let params = Params::read(message.params.expect("parameters")).expect("an array");
+            let head = dialect.submit_head(&params).expect("a worker and a job");
+            (head.worker.len(), dialect.parse_share(&job, size, &params))
         };
         // The wide split leaves rigs all four bytes, the narrow one takes the prefix from them.
         let size = if matches!(job, Job::Deployed(_)) { 4 } else { 3 };

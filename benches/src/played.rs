@@ -85,12 +85,11 @@ impl Played {
         let (dialect, config) = (Arc::clone(&self.dialect), Arc::clone(config));
         let mut rig = Downstream::new(dialect, config, "00000001".into(), self.now);
         let subscribe = json!({"id": 1, "method": "mining.subscribe", "params": ["rig/1"]});
-        rig.handle_line(subscribe.to_string().as_bytes(), self.now);
+        rig.handle_line(subscribe.to_string().as_bytes(), self.now, &mut ());
         let view = self.pool.view();
-        rig.handle_seat(view.seat(&Wish::default()).expect("a free lease"), self.now);
+        rig.handle_seat(view.seat(&Wish::default()).expect("a free lease"), &view, self.now);
         let authorize = json!({"id": 2, "method": "mining.authorize", "params": [worker, "x"]});
-        rig.handle_line(authorize.to_string().as_bytes(), self.now);
-        rig.handle_view(&view, self.now);
+        rig.handle_line(authorize.to_string().as_bytes(), self.now, &mut ());
         while rig.poll_event().is_some() {}
         drain(rig.transmit());
         rig

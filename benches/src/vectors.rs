@@ -3,6 +3,7 @@
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::Share;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::rpc::Params;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -84,6 +85,7 @@ impl Case {
         let [extranonce2, time, nonce] = &self.share;
         let params = json!(["worker", self.params[0], extranonce2, time, nonce]);
         let params = serde_json::value::to_raw_value(&params).expect("JSON");
+        let params = Params::read(&params).expect("an array");
         let share = Share::parse(&self.job(), extranonce2.len() / 2, &params).expect("a share");
         (self.extranonce1.parse().expect("hex"), share)
     }

@@ -7,7 +7,7 @@ use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{self, Share};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Message;
+use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::upstream::UpstreamEvent;
 use orepass_stratum::verdict::Verdict;
 
@@ -45,9 +45,9 @@ impl Way {
         self.new_job();
         // One share shows at which id the session is; ids grow by one.
         let submit = self.good_submit();
-        self.rig.handle_line(submit.as_bytes(), self.played.now);
+        let submission = self.rig.handle_line(submit.as_bytes(), self.played.now, &mut ());
+        let submission = submission.expect("a good share");
         while self.rig.poll_event().is_some() {}
-        let submission = self.rig.poll_submission().expect("a good share");
         let number = submission.number;
         self.played.pool.handle_submission(submission, number, self.played.now);
         let id = self.played.last_id();
@@ -68,18 +68,18 @@ impl Way {
     pub fn walk(&mut self, trip: &Trip) -> (bool, usize) {
         let Self { played, rig, .. } = self;
         played.now += SHARE_EVERY;
-        rig.handle_line(trip.submit.as_bytes(), played.now);
+        let submission = rig.handle_line(trip.submit.as_bytes(), played.now, &mut ());
         while rig.poll_event().is_some() {}
-        let Some(submission) = rig.poll_submission() else { return (false, 0) };
+        let Some(submission) = submission else { return (false, 0) };
         let number = submission.number;
         played.pool.handle_submission(submission, number, played.now);
         let mut written = drain(played.pool.transmit());
         played.pool.handle_line(trip.answer.as_bytes(), played.now);
         let mut taken = false;
         while let Some(event) = played.pool.poll_event() {
-            if let UpstreamEvent::Verdict { ticket, verdict, .. } = event {
-                rig.handle_verdict(ticket, &verdict);
-                taken = verdict.is_ok();
+            if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                rig.handle_verdict(ticket, &outcome.told);
+                taken = outcome.told.is_ok();
             }
         }
         written += drain(rig.transmit());
@@ -90,7 +90,7 @@ impl Way {
     pub fn refuse(&mut self, submit: &str) -> Option<Verdict> {
         let Self { played, rig, .. } = self;
         played.now += SHARE_EVERY;
-        rig.handle_line(submit.as_bytes(), played.now);
+        rig.handle_line(submit.as_bytes(), played.now, &mut ());
         let mut ended = None;
         while let Some(event) = rig.poll_event() {
             if let Event::Ended { verdict, .. } = event {
@@ -113,11 +113,13 @@ impl Way {
     fn good_submit(&mut self) -> String {
         loop {
             let submit = self.submit();
-            let message = Message::parse(submit.as_bytes()).expect("a line");
-            let params = message.params.expect("parameters");
             let work = self.played.pool.view().work.expect("a job");
             let (extranonce1, size) = self.rig.told_extranonce().expect("a seat");
-            let share = Share::parse(&work.job, size, params).expect("a share");
+            let share = {
+                let message = Message::parse(submit.as_bytes()).expect("a line");
+                let params = Params::read(message.params.expect("parameters")).expect("an array");
+                Share::parse(&work.job, size, &params).expect("a share")
+            };
             let hash = share::hash(&work.job, extranonce1.as_bytes(), &share).expect("a hash");
             if hash.at_or_below(&work.wanted.surely(Habits::default())) {
                 return submit;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use clap::Parser;
+use orepass::config::{PoolAccount, RouteConfig};
 use orepass::net::connect::Tcp;
-use orepass::route::{PoolConfig, Route, RouteConfig};
+use orepass::route::{Route, Surroundings};
 use orepass_benches::load::args::Args;
 use orepass_benches::load::phases::Until;
 use orepass_benches::load::pool::Pool;
@@ -13,6 +14,7 @@ use orepass_benches::load::report::Report;
 use orepass_benches::load::roll::Roll;
 use orepass_benches::load::run::{Outcome, measure_until};
 use orepass_hstratum::Hstratum;
+use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
@@ -46,19 +48,19 @@ async fn all_parties_agree_about_every_share_through_the_proxy() {
     let roll = Arc::new(Roll::new(RIGS));
     let pool = Pool::start(Arc::clone(&roll)).unwrap();
     let url = format!("stratum+tcp://{}", pool.address()).parse().unwrap();
-    let account = PoolConfig::new("pool", url, "account".parse().unwrap());
+    let account = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
     let config = RouteConfig {
         downstream: DownstreamConfig::default()
             .with_vardiff(VardiffConfig { enabled: false, ..VardiffConfig::default() }),
         max_channels: 3,
         max_rigs_per_channel: 10,
         max_pool_shares_per_second: 10_000,
-        ..RouteConfig::new("load", vec![account])
+        ..RouteConfig::new("load".parse().unwrap(), Hstratum::NAME, vec![account])
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let dialects = vec![Arc::new(Hstratum::default())];
-    let route = Route::start(config, dialects, Arc::new(Tcp), vec![listener]);
+    let route = Route::start(config, dialects, Surroundings::new(Arc::new(Tcp)), vec![listener]);
 
     let own = std::process::id();
     let outcome = measure_until(&args(), &roll, &pool, address, own, LOAD).await.unwrap();

@@ -74,10 +74,10 @@ impl Story {
     fn settle(&mut self) {
         while let Some(event) = self.pool.poll_event() {
             match event {
-                UpstreamEvent::Verdict { ticket, verdict, .. } => {
+                UpstreamEvent::Verdict { ticket, outcome, .. } => {
                     let number = self.take_ticket(ticket);
                     if let Some(rig) = &mut self.rig {
-                        rig.handle_verdict(number, &verdict);
+                        rig.handle_verdict(number, &outcome.told);
                     }
                 }
                 UpstreamEvent::Down(_) => {
@@ -119,18 +119,17 @@ impl Story {
                 r#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#,
                 r#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#,
             ] {
-                rig.handle_line(line.as_bytes(), now);
+                rig.handle_line(line.as_bytes(), now, &mut ());
             }
             rig
         });
         rig.handle_view(&view, now);
         let mut wants_seat = rig.told_extranonce().is_none();
         while let Some(event) = rig.poll_event() {
-            wants_seat |= event == Event::WantsSeat;
+            wants_seat |= matches!(event, Event::WantsSeat | Event::LostSeat);
         }
         if wants_seat && let Ok(seat) = view.seat(&Wish::default()) {
-            rig.handle_seat(seat, now);
-            rig.handle_view(&view, now);
+            rig.handle_seat(seat, &view, now);
         }
         while rig.poll_event().is_some() {}
         let _ = take(rig.transmit());
@@ -153,9 +152,9 @@ impl Story {
              [\"w\",\"{id}\",\"{}\",\"{time:08x}\",\"{nonce:0digits$x}\"]}}",
             "00".repeat(size)
         );
-        rig.handle_line(line.as_bytes(), self.now);
+        let submission = rig.handle_line(line.as_bytes(), self.now, &mut ());
         while rig.poll_event().is_some() {}
-        if let Some(submission) = rig.poll_submission() {
+        if let Some(submission) = submission {
             let (ticket, number) = (self.tickets, submission.number);
             self.tickets += 1;
             self.open.insert((ticket, number));

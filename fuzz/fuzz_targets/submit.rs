@@ -13,7 +13,7 @@ use orepass_fuzz::{NOTIFIES, job};
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{Checked, Dialect};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc::Message;
+use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::target::Target;
 use serde_json::value::RawValue;
 
@@ -23,6 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let [options, params @ ..] = data else { return };
     let Ok(params) = std::str::from_utf8(params) else { return };
     let Ok(params) = RawValue::from_string(params.into()) else { return };
+    let Ok(params) = Params::read(&params) else { return };
     let dialect = Hstratum::default();
     let job = job(NOTIFIES[usize::from(options & 3).min(NOTIFIES.len() - 1)]);
     let size = usize::from(options >> 2) % 26;
@@ -50,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
     let mut line = BytesMut::new();
     dialect.put_submit(3, "account.\"farm\"", &job, PREFIX, &share, &mut line);
     let message = Message::parse(&line).expect("a line of our own");
-    let params = message.params.expect("parameters");
+    let params = &Params::read(message.params.expect("parameters")).expect("an array");
     let head = dialect.submit_head(params).expect("a worker and a job");
     assert_eq!((&*head.worker, &*head.job), ("account.\"farm\"", job.id()));
     if size + PREFIX.len() <= 24 {

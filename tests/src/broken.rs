@@ -14,7 +14,7 @@ use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, PoolError};
+use orepass_stratum::rpc::{Id, Params, PoolError};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::value::RawValue;
 
@@ -127,7 +127,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.put_job_answer(id, job, out)
     }
 
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
         self.inner.submit_head(params)
     }
 
@@ -135,7 +135,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         &self,
         job: &Job,
         extranonce2_size: usize,
-        params: &RawValue,
+        params: &Params<'_>,
     ) -> Result<Share, Reject> {
         self.inner.parse_share(job, extranonce2_size, params)
     }
@@ -212,7 +212,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.block_key(job)
     }
 
-    fn diagnose_form(&self, job: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         self.inner.diagnose_form(job, size, params)
     }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use orepass_farm::stats::Totals;
 use orepass_sim::pool::PoolStats;
 use orepass_sim::rig::RigStats;
-use orepass_stratum::stats::Totals;
 use orepass_stratum::verdict::Verdict;
 
 /// The three accounts of one story, when it is over: the pool's, the route's and the rigs'.

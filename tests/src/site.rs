@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass::config::{PoolAccount, RouteConfig};
 use orepass::net::connect::{Connector, Tcp};
-use orepass::route::{PoolConfig as PoolAccount, Route, RouteConfig};
+use orepass::route::{Route, Surroundings};
+use orepass::store::RouteStore;
+use orepass_farm::pools::Standing;
+use orepass_farm::stats::Totals;
 use orepass_hstratum::{Hstratum, Options};
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
 use orepass_sim::net::{Farm, PoolServer, RigHandle};
@@ -12,8 +16,6 @@ use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
-use orepass_stratum::stats::Totals;
 use orepass_stratum::vardiff::VardiffConfig;
 use tokio::net::TcpListener;
 
@@ -36,6 +38,8 @@ pub struct Plan {
     pub route: RouteConfig,
     /// The dialect's options.
     pub options: Options,
+    /// What the route knows from earlier runs; nothing, and it forgets at its end, when absent.
+    pub memory: Option<RouteStore>,
 }
 
 impl Plan {
@@ -57,9 +61,10 @@ impl Plan {
                 max_channels: 4,
                 // Rigs here find many shares; only a test that is about it slows them down.
                 max_pool_shares_per_second: 10_000,
-                ..RouteConfig::new("test", vec![account()])
+                ..RouteConfig::new("test".parse().unwrap(), Hstratum::NAME, vec![account()])
             },
             options: Options::default(),
+            memory: None,
         }
     }
 
@@ -90,14 +95,25 @@ impl Plan {
         let account = self.route.pools.remove(0);
         let accounts = pools.into_iter().enumerate().map(|(number, (address, standing))| {
             let url = format!("stratum+tcp://{address}").parse().unwrap();
-            PoolAccount { name: format!("pool{number}"), url, standing, ..account.clone() }
+            PoolAccount {
+                name: format!("pool{number}").parse().unwrap(),
+                url,
+                standing,
+                ..account.clone()
+            }
         });
         self.route.pools = accounts.collect();
         let dialect = Arc::new(Hstratum::new(self.options));
         let dialects = vec![dialect; self.route.pools.len()];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        (Route::start(self.route, dialects, Arc::new(Tcp), vec![listener]), address)
+        let around = self.around(Tcp);
+        (Route::start(self.route, dialects, around, vec![listener]), address)
+    }
+
+    fn around(&self, connector: impl Connector) -> Surroundings {
+        let around = Surroundings::new(Arc::new(connector));
+        Surroundings { memory: self.memory.clone().unwrap_or(around.memory), ..around }
     }
 
     /// The pool alone, listening nowhere yet.
@@ -118,8 +134,8 @@ impl Plan {
         self.route.pools[0].url = format!("stratum+tcp://{address}").parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let route =
-            Route::start(self.route, vec![Arc::new(dialect)], Arc::new(connector), vec![listener]);
+        let around = self.around(connector);
+        let route = Route::start(self.route, vec![Arc::new(dialect)], around, vec![listener]);
         Site { pool, route, address, coin: self.coin }
     }
 }
@@ -127,7 +143,7 @@ impl Plan {
 /// The route's account at the pool; where that is gets filled in.
 fn account() -> PoolAccount {
     let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
-    PoolAccount::new("pool", url, "account".parse().unwrap())
+    PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap())
 }
 
 /// A running route and its pool.

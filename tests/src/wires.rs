@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use orepass::config::PoolUrl;
+use orepass::config::{PoolAccount, PoolUrl};
 use orepass::net::connect::{ConnectError, Connection, Connector};
-use orepass::route::{PoolConfig as PoolAccount, Route};
+use orepass::route::{Route, Surroundings};
+use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
 use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
-use orepass_stratum::pools::Standing;
 use tokio::io::{duplex, split};
 use tokio::time::Instant;
 
@@ -67,7 +67,7 @@ impl Wired {
         let mut route = plan.route;
         let account = route.pools.remove(0);
         let account = |rank: usize| PoolAccount {
-            name: format!("pool{rank}"),
+            name: format!("pool{rank}").parse().unwrap(),
             url: format!("stratum+tcp://127.0.0.1:{}", rank + 1).parse().unwrap(),
             standing: Standing { rank, weight: 1.0 },
             ..account.clone()
@@ -75,7 +75,8 @@ impl Wired {
         route.pools = (0..count).map(account).collect();
         let dialect = Arc::new(Hstratum::new(plan.options));
         let dialects = vec![dialect; count];
-        let route = Route::start(route, dialects, Arc::new(wires.clone()), Vec::new());
+        let around = Surroundings::new(Arc::new(wires.clone()));
+        let route = Route::start(route, dialects, around, Vec::new());
         Self { pools, route, wires }
     }
 
@@ -87,8 +88,7 @@ impl Wired {
             let peer = ([10, 0, 0, number as u8], 1024).into();
             tokio::spawn(rig.run(move || {
                 let (near, far) = duplex(WIRE);
-                let (reader, writer) = split(far);
-                route.admit(reader, writer, peer, 3333).unwrap();
+                route.admit(far, peer, 3333).unwrap();
                 std::future::ready(Ok(near))
             }));
             handle

@@ -10,7 +10,7 @@ use allocation_counter::{AllocationInfo, measure};
 use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{Nonce, Share};
-use orepass_stratum::channel::{Account, Submission};
+use orepass_stratum::channel::{Account, ShareOutcome, Submission};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
 use orepass_stratum::space::Wish;
@@ -70,10 +70,13 @@ fn rig(config: DownstreamConfig, pool: &Pool, now: Instant) -> (Session, JobId) 
     let view = pool.view();
     let mut session =
         Session::new(Arc::new(Hstratum::default()), Arc::new(config), "0".into(), now);
-    session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now);
-    session.handle_seat(view.seat(&Wish::default()).unwrap(), now);
-    session.handle_view(&view, now);
-    session.handle_line(br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#, now);
+    session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now, &mut ());
+    session.handle_seat(view.seat(&Wish::default()).unwrap(), &view, now);
+    session.handle_line(
+        br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#,
+        now,
+        &mut (),
+    );
     let mut told = None;
     while let Some(event) = session.poll_event() {
         if let Event::Told(id) = event {
@@ -108,8 +111,7 @@ fn feed(session: &mut Session, job: JobId, now: Instant) -> (AllocationInfo, u32
     let mut forwarded = 0;
     let mut run = |lines: &[String]| {
         for line in lines {
-            session.handle_line(line.as_bytes(), now);
-            if let Some(submission) = session.poll_submission() {
+            if let Some(submission) = session.handle_line(line.as_bytes(), now, &mut ()) {
                 forwarded += 1;
                 session.handle_verdict(submission.number, &Ok(()));
             } else {
@@ -194,7 +196,8 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
             for number in start..start + 16 {
                 upstream.handle_line(answers[number as usize].as_bytes(), now);
                 while let Some(event) = upstream.poll_event() {
-                    if let UpstreamEvent::Verdict { ticket, verdict: Ok(()), .. } = event {
+                    if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                        assert_eq!(outcome, ShareOutcome::accepted());
                         assert_eq!(ticket, number);
                         verdicts += 1;
                     }

@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use orepass_farm::pools::Standing;
 use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, books};
 use orepass_tests::site::{Plan, mixed_rig};

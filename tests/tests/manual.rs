@@ -56,11 +56,7 @@ fn blocks(path: &Path) -> Vec<Block> {
 
 #[track_caller]
 fn assert_is_config(place: &str, text: &str) {
-    let config = Config::parse(place, text).and_then(|config| {
-        Registry::default().check(&config)?;
-        Ok(config)
-    });
-    if let Err(error) = config {
+    if let Err(error) = Config::parse(place, text, &Registry::default()) {
         panic!("{error}");
     }
 }

@@ -79,9 +79,10 @@ impl Replay {
         }
         while let Some(event) = self.upstream.poll_event() {
             match event {
-                UpstreamEvent::Verdict { ticket, verdict, .. } => {
+                UpstreamEvent::Verdict { ticket, outcome, .. } => {
                     assert_eq!(ticket as usize, self.verdicts.len(), "verdicts come in order");
-                    self.verdicts.push(verdict.map_err(|reject| (reject.code, reject.verdict)));
+                    let told = outcome.told.map_err(|reject| (reject.code, reject.verdict));
+                    self.verdicts.push(told);
                 }
                 UpstreamEvent::Down(reason) => panic!("{reason}"),
                 UpstreamEvent::Notice(

@@ -151,7 +151,7 @@ verify = "full"
 prefix_bytes = {prefix}
 max_channels = {channels}
 max_rigs_per_channel = {per_channel}
-max_pool_shares_per_second = 10000
+max_pool_shares_per_second = 1000000
 
 [route.vardiff]
 enabled = false
@@ -169,6 +169,7 @@ level = "warn"
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use orepass::registry::Registry;
 
     use super::*;
 
@@ -178,7 +179,7 @@ mod tests {
             let args = Args::parse_from(args);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 3008));
             let text = config(&args, address, address);
-            let read = orepass::config::Config::parse("load", &text);
+            let read = orepass::config::Config::parse("load", &text, &Registry::default());
             assert!(read.is_ok(), "{read:?}");
         }
     }

@@ -1,9 +1,8 @@
 //! Guesses at why a rig's share failed.
 
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::rpc;
+use orepass_stratum::rpc::{self, Params};
 use orepass_stratum::target::Target;
-use serde_json::value::RawValue;
 
 use crate::equihash::{AION, Scratch};
 use crate::job::Job;
@@ -51,11 +50,10 @@ pub fn diagnose(
 /// the rig was told, or something else in the solution's place, such as another coin's nonce or
 /// the solution of Equihash with other parameters.
 #[must_use]
-pub fn diagnose_form(extranonce2_size: usize, params: &RawValue) -> Option<Diagnosis> {
+pub fn diagnose_form(extranonce2_size: usize, params: &Params<'_>) -> Option<Diagnosis> {
     /// What miners put before a solution: its length as a compact size.
     const PREFIX: usize = 3;
-    let (fields, _) = rpc::array::<5>(params)?;
-    let hex_bytes = |at: usize| rpc::hex_length(fields.get(at)?);
+    let hex_bytes = |at: usize| rpc::hex_length(params.elements().get(at)?);
     match (hex_bytes(3), hex_bytes(4)) {
         (_, Some(solution)) if ![SOLUTION_SIZE, SOLUTION_SIZE + PREFIX].contains(&solution) => {
             Some(Diagnosis::OtherCoin)
@@ -85,6 +83,8 @@ fn without_prefix(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let guess = |extranonce2: usize, solution: usize| {
             let (extranonce2, solution) = ("00".repeat(extranonce2), "00".repeat(solution));
             let params = format!(r#"["w","7","0","{extranonce2}","{solution}"]"#);
-            diagnose_form(28, &RawValue::from_string(params).unwrap())
+            diagnose_form(28, &Params::read(&RawValue::from_string(params).unwrap()).unwrap())
         };
         assert_eq!(guess(30, 1408), Some(Diagnosis::IgnoresExtranonce2Size));
         assert_eq!(guess(30, 1411), Some(Diagnosis::IgnoresExtranonce2Size));

@@ -12,7 +12,7 @@ use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
+use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::value::RawValue;
 
@@ -115,7 +115,7 @@ impl Dialect for Aion {
             || telling.clean_job_behind + 1 >= SOFT_JOBS.min(self.options.open_jobs as u64)
     }
 
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
         share::submit_head(params)
     }
 
@@ -123,7 +123,7 @@ impl Dialect for Aion {
         &self,
         _job: &Job,
         extranonce2_size: usize,
-        params: &RawValue,
+        params: &Params<'_>,
     ) -> Result<Share, Reject> {
         Share::parse(extranonce2_size, params)
     }
@@ -187,7 +187,7 @@ impl Dialect for Aion {
         DifficultyScale::Kernel.target(difficulty)
     }
 
-    fn diagnose_form(&self, _: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+    fn diagnose_form(&self, _: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         diagnose::diagnose_form(size, params)
     }
 

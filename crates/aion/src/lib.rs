@@ -15,6 +15,7 @@
 //!
 //! ```
 //! use orepass_aion::{equihash::Scratch, job::Job, share::{self, Share}};
+//! use orepass_stratum::rpc::Params;
 //! use serde_json::value::RawValue;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +23,8 @@
 //! # let notify = format!(r#"["1",true,"{digits}","{digits}"]"#);
 //! # let submit = format!(r#"["w","1","000000006b00b3a4","{}","{}"]"#, "00".repeat(24), "00".repeat(1408));
 //! let job = Job::parse(&RawValue::from_string(notify)?)?;
-//! let share = Share::parse(24, &RawValue::from_string(submit)?)?;
+//! let submit = RawValue::from_string(submit)?;
+//! let share = Share::parse(24, &Params::read(&submit)?)?;
 //! let extranonce1 = [0, 0, 0, 0, 0, 0, 0, 1];
 //! let judged = share::judge(&job, &extranonce1, &share, &job.target, &mut Scratch::default());
 //! assert_eq!(judged.unwrap_err().reason, "invalid solution: index 0 occurs more than once");

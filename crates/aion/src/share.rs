@@ -3,11 +3,10 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use arrayvec::ArrayVec;
 use orepass_stratum::dialect::{Fingerprint, SubmitHead};
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc::{self, Hex, Quoted};
+use orepass_stratum::rpc::{self, Hex, Params, Quoted};
 use orepass_stratum::target::{PowHash, Target};
 pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
@@ -47,11 +46,13 @@ impl Share {
     ///
     /// ```
     /// use orepass_aion::share::Share;
+    /// use orepass_stratum::rpc::Params;
     /// use serde_json::value::RawValue;
     ///
     /// let solution = "00".repeat(1408);
     /// let params = format!(r#"["w","1","000000006b00b3a4","0100000000000000","{solution}"]"#);
-    /// let share = Share::parse(8, &RawValue::from_string(params)?)?;
+    /// let params = RawValue::from_string(params)?;
+    /// let share = Share::parse(8, &Params::read(&params)?)?;
     /// assert_eq!((share.time, share.extranonce2.as_bytes()[0]), (0x6b00_b3a4, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -59,10 +60,9 @@ impl Share {
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
     /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
-    pub fn parse(extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
-        let (fields, count) = fields(params)?;
-        let (5, &[_, _, time, extranonce2, solution]) = (count, &fields[..]) else {
-            return Err(arity(count));
+    pub fn parse(extranonce2_size: usize, params: &Params<'_>) -> Result<Self, Reject> {
+        let &[_, _, time, extranonce2, solution] = params.elements() else {
+            return Err(arity(params.count()));
         };
         Ok(Self {
             time: read_time(time),
@@ -121,10 +121,9 @@ impl fmt::Debug for Share {
 ///
 /// # Errors
 /// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head(params: &RawValue) -> Result<SubmitHead<'_>, Reject> {
-    let (fields, count) = fields(params)?;
-    let &[worker, job, ..] = &fields[..] else {
-        return Err(arity(count));
+pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
+    let &[worker, job, ..] = params.elements() else {
+        return Err(arity(params.count()));
     };
     Ok(SubmitHead {
         worker: Field::new("worker", worker).text()?,
@@ -196,12 +195,6 @@ pub fn submit<'a>(
         let compact_size = if with_prefix { SOLUTION_PREFIX } else { "" };
         write!(f, ",\"{compact_size}{}\"]", Hex(solution))
     })
-}
-
-type Fields<'a> = (ArrayVec<&'a RawValue, 5>, usize);
-
-fn fields(params: &RawValue) -> Result<Fields<'_>, Reject> {
-    rpc::array(params).ok_or_else(|| Field::new("params", params).wrong("an array").into())
 }
 
 fn arity(found: usize) -> Reject {

@@ -13,6 +13,7 @@ use orepass_aion::Aion;
 use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::JobIds;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
@@ -144,7 +145,9 @@ impl SlowPool {
     fn submit_as(&mut self, number: u32, account: Option<Arc<Account>>) {
         // Another nonce each; the session does not prove shares, the rig's did.
         self.params[3] = format!("{number:056x}").into();
-        let share = dialect().parse_share(&self.work.job, 28, &raw(&self.params)).unwrap();
+        let share = Params::read(&raw(&self.params))
+            .and_then(|params| dialect().parse_share(&self.work.job, 28, &params))
+            .unwrap();
         let submission = Submission {
             is_block: false,
             probe: None,
@@ -192,9 +195,8 @@ impl SlowPool {
 
     fn take_verdicts(&mut self) {
         while let Some(event) = self.session.poll_event() {
-            if let UpstreamEvent::Verdict { ticket, verdict, .. } = event {
-                let kind = verdict.map_or_else(|r| r.verdict, |()| Verdict::AcceptedByPool);
-                self.verdicts.push((ticket, kind));
+            if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
+                self.verdicts.push((ticket, outcome.booked));
             }
         }
     }

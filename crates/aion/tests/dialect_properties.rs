@@ -13,6 +13,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,10 +89,10 @@ proptest! {
             let _ = dialect.parse_event(method, &raw_params);
             let _ = dialect.parse_event(method, &submit);
         }
-        let _ = dialect.submit_head(&submit);
+        let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
         let Ok(job) = notify(&params) else { return Ok(()) };
         let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
-        let Ok(share) = dialect.parse_share(&job, size, &submit) else { return Ok(()) };
+        let Ok(share) = Params::read(&submit).and_then(|params| dialect.parse_share(&job, size, &params)) else { return Ok(()) };
         prop_assert_eq!(share.extranonce2.len(), size);
         let (age, scratch) = (Duration::from_secs(u64::MAX), &mut Scratch::default());
         for target in [Target::MAX, Target::ZERO] {
@@ -139,7 +140,7 @@ proptest! {
             worker, "5e49aa25", format!("{time:016X}"), const_hex::encode(&own),
             const_hex::encode_upper(&solution),
         ]);
-        let share = dialect().parse_share(&job, own.len(), &raw(submit)).unwrap();
+        let share = Params::read(&raw(submit)).and_then(|params| dialect().parse_share(&job, own.len(), &params)).unwrap();
         prop_assert_eq!(share.time, time);
         let pool = Aion::new(Options::default().with_solution_prefix(solution_prefix));
         let line = written(|out| pool.put_submit(7, &worker, &job, &prefix, &share, out));
@@ -147,9 +148,9 @@ proptest! {
         let params = &line["params"];
         prop_assert_eq!(params[4].as_str().unwrap().len(), if solution_prefix { 2822 } else { 2816 });
         let (size, params) = (prefix.len() + own.len(), raw(params));
-        let head = dialect().submit_head(&params).unwrap();
+        let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
         prop_assert_eq!((&*head.worker, &*head.job), (&*worker, &*job.id));
-        let back = dialect().parse_share(&job, size, &params).unwrap();
+        let back = Params::read(&params).and_then(|params| dialect().parse_share(&job, size, &params)).unwrap();
         prop_assert_eq!(back.extranonce2.as_bytes(), [prefix, own].concat());
         prop_assert_eq!((back.time, back.solution), (time, share.solution));
     }

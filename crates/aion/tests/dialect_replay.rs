@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 use dialect_support::{dialect, file, text};
 use orepass_aion::Aion;
+use orepass_aion::equihash::Scratch;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::space::Wish;
@@ -33,6 +34,7 @@ enum End {
 struct Chain {
     pool: Upstream<Aion, u64>,
     rig: Downstream<Aion>,
+    scratch: Scratch,
     now: Instant,
     wants_seat: bool,
     /// The pool's jobs: header hash by id.
@@ -66,6 +68,7 @@ impl Chain {
         Self {
             pool: Upstream::new(Arc::new(dialect()), config, ids),
             rig: rig(now),
+            scratch: Scratch::default(),
             now,
             wants_seat: false,
             jobs: HashMap::new(),
@@ -134,13 +137,14 @@ impl Chain {
             self.expected.insert((self.connections, id), answer.filter(|_| end.1).unwrap_or(end.0));
             self.submits.insert(id, message["params"].clone());
             message["params"][1] = job.into();
-            self.rig.handle_line(message.to_string().as_bytes(), self.now);
-            if let Some(submission) = self.rig.poll_submission() {
+            let line = message.to_string();
+            let submission = self.rig.handle_line(line.as_bytes(), self.now, &mut self.scratch);
+            if let Some(submission) = submission {
                 self.numbers.insert(id, submission.number);
                 self.pool.handle_submission(submission, id, self.now);
             }
         } else {
-            self.rig.handle_line(line.as_bytes(), self.now);
+            self.rig.handle_line(line.as_bytes(), self.now, &mut self.scratch);
         }
         self.settle();
     }
@@ -184,15 +188,14 @@ impl Chain {
             }
             while let Some(event) = self.rig.poll_event() {
                 still = false;
-                self.wants_seat |= event == Event::WantsSeat;
+                self.wants_seat |= matches!(event, Event::WantsSeat | Event::LostSeat);
             }
             let here = IpAddr::from(Ipv4Addr::LOCALHOST);
             let wish = Wish { address: Some(here), ..Wish::default() };
             if let (true, Ok(mut seat)) = (self.wants_seat, self.pool.view().seat(&wish)) {
                 seat.lease.belongs_to(here, None);
                 self.wants_seat = false;
-                self.rig.handle_seat(seat, self.now);
-                self.rig.handle_view(&self.pool.view(), self.now);
+                self.rig.handle_seat(seat, &self.pool.view(), self.now);
                 still = false;
             }
             if still {
@@ -217,8 +220,8 @@ impl Chain {
                 }
                 self.rig.handle_view(&view, self.now);
             }
-            UpstreamEvent::Verdict { ticket, verdict, .. } => {
-                self.rig.handle_verdict(self.numbers[&ticket], &verdict);
+            UpstreamEvent::Verdict { ticket, outcome, .. } => {
+                self.rig.handle_verdict(self.numbers[&ticket], &outcome.told);
             }
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
             resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
+use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
 use orepass_stratum::channel::{ChannelView, Ground};
 
@@ -114,9 +115,9 @@ impl Seated {
     }
 
     fn says(&mut self, line: &str) -> String {
-        self.rig.handle_line(line.as_bytes(), self.now);
+        let submission = self.rig.handle_line(line.as_bytes(), self.now, &mut Scratch::default());
         // The pool takes whatever is forwarded.
-        if let Some(submission) = self.rig.poll_submission() {
+        if let Some(submission) = submission {
             self.rig.handle_verdict(submission.number, &Ok(()));
         }
         self.hears()
@@ -152,8 +153,7 @@ fn judged_by(options: Options, scenario: &str) -> (usize, usize, usize) {
         let Some(verdict) = verdict else {
             let mut heard = seated.says(line);
             if line.contains("mining.subscribe") {
-                seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), seated.now);
-                seated.rig.handle_view(&view, seated.now);
+                seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), &view, seated.now);
                 heard += &seated.hears();
                 let extranonce1 = recorded.subscribed["result"][1].as_str().unwrap();
                 assert_eq!(
@@ -291,12 +291,13 @@ fn a_real_share_under_a_prefix() {
     pool.transmit().clear();
 
     let (mut seated, _) = Seated::new(&recorded.subscribed, &recorded.notify);
-    let say = |seated: &mut Seated, line: &str| seated.rig.handle_line(line.as_bytes(), now);
+    let say = |seated: &mut Seated, line: &str| {
+        seated.rig.handle_line(line.as_bytes(), now, &mut Scratch::default())
+    };
     for (line, _) in &recorded.miner[..2] {
         say(&mut seated, line);
     }
-    seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), now);
-    seated.rig.handle_view(&view, now);
+    seated.rig.handle_seat(view.seat(&Wish::default()).unwrap(), &view, now);
     let heard = seated.hears();
     assert!(heard.contains("[\"0000002a\",\"00000000\"]"), "{heard}");
     assert!(heard.contains("\"params\":[\"6b000001\",true,\"ffff"), "{heard}");
@@ -304,8 +305,7 @@ fn a_real_share_under_a_prefix() {
     let mut line = share.clone();
     line["params"][1] = "6b000001".into();
     line["params"][3] = own.into();
-    say(&mut seated, &line.to_string());
-    let submission = seated.rig.poll_submission().unwrap();
+    let submission = say(&mut seated, &line.to_string()).unwrap();
     pool.handle_submission(submission, 7, now);
     let out = pool.transmit();
     let sent: Value = serde_json::from_slice(&out.copy_to_bytes(out.remaining())).unwrap();

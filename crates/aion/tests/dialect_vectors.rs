@@ -14,6 +14,7 @@ use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarg
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
@@ -21,7 +22,8 @@ use serde_json::{Value, json};
 /// Judges a vector as a share of a rig that was told `told` bytes.
 fn check(row: &Value, told: usize, submit: &Value, easiest: &Target) -> Result<Checked, Reject> {
     let job = notify(&notify_of(row)).unwrap();
-    let share = dialect().parse_share(&job, 32 - told, &raw(submit))?;
+    let share = Params::read(&raw(submit))
+        .and_then(|params| dialect().parse_share(&job, 32 - told, &params))?;
     let extranonce1: Extranonce = text(row, "nonce")[..2 * told].parse().unwrap();
     let header = dialect().header(&job, &extranonce1, &share).unwrap();
     assert_eq!(

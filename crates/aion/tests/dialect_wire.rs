@@ -18,7 +18,7 @@ use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, PoolError};
+use orepass_stratum::rpc::{self, Id, Params, PoolError};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::{Value, json};
 
@@ -33,7 +33,8 @@ fn good() -> Value {
 }
 
 fn parse(params: Value) -> Result<Share, Reject> {
-    dialect().parse_share(&notify(&real()).unwrap(), 24, &raw(params))
+    Params::read(&raw(params))
+        .and_then(|params| dialect().parse_share(&notify(&real()).unwrap(), 24, &params))
 }
 
 fn en1(text: &str) -> Extranonce {
@@ -284,7 +285,7 @@ fn a_share_is_judged_by_its_hash_first_and_by_its_solution_where_that_is_good() 
 #[test]
 fn the_head_of_a_submit() {
     let params = raw(good());
-    let head = dialect().submit_head(&params).unwrap();
+    let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
     assert_eq!((&*head.worker, &*head.job), ("0xa0.rig1", "1"));
     for (wrong, expected) in [
         (json!([1, "j"]), "worker is 1"),
@@ -292,7 +293,9 @@ fn the_head_of_a_submit() {
         (json!(["w"]), "mining.submit has 1 parameters"),
         (json!("w"), "params is "),
     ] {
-        let reject = dialect().submit_head(&raw(wrong)).unwrap_err();
+        let reject = Params::read(&raw(wrong))
+            .and_then(|params| dialect().submit_head(&params))
+            .unwrap_err();
         assert!(reject.reason.starts_with(expected), "{reject}");
     }
 }
@@ -407,7 +410,9 @@ fn mistakes_are_named() {
     let share = |extranonce2: &str| {
         let mut submit = submit_of(&row, 8);
         submit[3] = extranonce2.into();
-        dialect().parse_share(&job, extranonce2.len() / 2, &raw(submit)).unwrap()
+        Params::read(&raw(submit))
+            .and_then(|params| dialect().parse_share(&job, extranonce2.len() / 2, &params))
+            .unwrap()
     };
     let nonce = text(&row, "nonce");
     let diagnose = |told: &str, pool, share: &Share, target: &Target| {

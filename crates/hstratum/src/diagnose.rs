@@ -1,9 +1,8 @@
 //! Guesses at why a rig's share failed.
 
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::rpc;
+use orepass_stratum::rpc::{self, Params};
 use orepass_stratum::target::{PowHash, Target};
-use serde_json::value::RawValue;
 
 use crate::header::EXTRA_NONCE_SIZE;
 use crate::job::Job;
@@ -57,9 +56,8 @@ pub fn diagnose(
 /// What the form of a submit that cannot be read says: an extranonce2 in hex of another length than
 /// the rig was told, or a nonce as no Handshake miner writes it, such as an Equihash solution.
 #[must_use]
-pub fn diagnose_form(job: &Job, extranonce2_size: usize, params: &RawValue) -> Option<Diagnosis> {
-    let (fields, _) = rpc::array::<5>(params)?;
-    let hex_bytes = |at: usize| rpc::hex_length(fields.get(at)?);
+pub fn diagnose_form(job: &Job, extranonce2_size: usize, params: &Params<'_>) -> Option<Diagnosis> {
+    let hex_bytes = |at: usize| rpc::hex_length(params.elements().get(at)?);
     // Some firmware fills the nonce to 8 bytes.
     let usual: &[usize] = if matches!(job, Job::Deployed(_)) { &[4, 8] } else { &[32] };
     match (hex_bytes(2), hex_bytes(4)) {
@@ -82,6 +80,8 @@ fn reversed_nonce(share: &Share) -> Share {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]
@@ -94,13 +94,14 @@ mod tests {
         let job = Job::parse(&raw(notify)).unwrap();
         let guess = |extranonce2: &str, nonce: &str| {
             let params = format!(r#"["w","7","{extranonce2}","5e49aa25","{nonce}"]"#);
-            diagnose_form(&job, 3, &raw(params))
+            diagnose_form(&job, 3, &Params::read(&raw(params)).unwrap())
         };
         assert_eq!(guess("aa923a8b", "73a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
         assert_eq!(guess("aa923a8b", "0000000073a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
         assert_eq!(guess("aa923a", "73a37ddb"), None);
         assert_eq!(guess("aa923a8", "73a37ddb"), None, "that is no hex");
         assert_eq!(guess("aa923a", &"00".repeat(1408)), Some(Diagnosis::OtherCoin));
-        assert_eq!(diagnose_form(&job, 3, &raw("[1,2]".into())), None);
+        let two = raw("[1,2]".into());
+        assert_eq!(diagnose_form(&job, 3, &Params::read(&two).unwrap()), None);
     }
 }

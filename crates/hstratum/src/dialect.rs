@@ -14,7 +14,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::{Firmware, Hello};
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, PoolError, Quoted};
+use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::value::RawValue;
 
@@ -130,7 +130,7 @@ impl Dialect for Hstratum {
         known.is_some()
     }
 
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
         share::submit_head(params)
     }
 
@@ -138,7 +138,7 @@ impl Dialect for Hstratum {
         &self,
         job: &Job,
         extranonce2_size: usize,
-        params: &RawValue,
+        params: &Params<'_>,
     ) -> Result<Share, Reject> {
         Share::parse(job, extranonce2_size, params)
     }
@@ -195,7 +195,7 @@ impl Dialect for Hstratum {
         self.rig_scale(job).target(difficulty)
     }
 
-    fn diagnose_form(&self, job: &Job, size: usize, params: &RawValue) -> Option<Diagnosis> {
+    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         diagnose::diagnose_form(job, size, params)
     }
 

@@ -13,6 +13,7 @@
 //! use orepass_hstratum::DifficultyScale;
 //! use orepass_hstratum::job::Job;
 //! use orepass_hstratum::share::{self, Share};
+//! use orepass_stratum::rpc::Params;
 //! use orepass_stratum::target::Difficulty;
 //! use serde_json::value::RawValue;
 //!
@@ -26,7 +27,8 @@
 //! #   "00000000","1a06e782","5e49aa25"]"#;
 //! let submit = r#"["worker","gTvmBBIuLW","aa923a8b","5e49aa25","73a37ddb"]"#;
 //! let job = Job::parse(&RawValue::from_string(notify.into())?)?;
-//! let share = Share::parse(&job, 4, &RawValue::from_string(submit.into())?)?;
+//! let submit = RawValue::from_string(submit.into())?;
+//! let share = Share::parse(&job, 4, &Params::read(&submit)?)?;
 //! let target = DifficultyScale::Bitcoin.target(Difficulty::ONE);
 //! let judged = share::judge(&job, &[0x02, 0xc0, 0x5b, 0xfd], &share, &target)?;
 //! assert!(judged.meets_target);

@@ -3,10 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use orepass_stratum::dialect::SubmitHead;
 use orepass_stratum::error::Reject;
-use orepass_stratum::rpc::{self, Hex};
+use orepass_stratum::rpc::{self, Hex, Params};
 use orepass_stratum::target::{PowHash, Target};
 pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
@@ -65,6 +64,7 @@ impl Share {
     ///
     /// ```
     /// # use orepass_hstratum::{job::Job, share::Share};
+    /// # use orepass_stratum::rpc::Params;
     /// # use serde_json::value::RawValue;
     /// # let root = "00".repeat(32);
     /// # let notify = format!(
@@ -72,7 +72,8 @@ impl Share {
     /// # );
     /// # let job = Job::parse(&RawValue::from_string(notify)?)?;
     /// let params = r#"["worker","7","aa923a8b","5e49aa25","73a37ddb"]"#;
-    /// let share = Share::parse(&job, 4, &RawValue::from_string(params.into())?)?;
+    /// let params = RawValue::from_string(params.into())?;
+    /// let share = Share::parse(&job, 4, &Params::read(&params)?)?;
     /// assert_eq!(share.extranonce2(), [0xaa, 0x92, 0x3a, 0x8b]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -80,9 +81,9 @@ impl Share {
     /// # Errors
     /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
     /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
-    pub fn parse(job: &Job, extranonce2_size: usize, params: &RawValue) -> Result<Self, Reject> {
-        let (fields, count) = fields(params)?;
-        let &[_, _, extranonce2, time, nonce, ref mask @ ..] = &fields[..] else {
+    pub fn parse(job: &Job, extranonce2_size: usize, params: &Params<'_>) -> Result<Self, Reject> {
+        let count = params.count();
+        let &[_, _, extranonce2, time, nonce, ref mask @ ..] = params.elements() else {
             return Err(arity(count));
         };
         let nonce = Field::new("nonce", nonce);
@@ -125,10 +126,9 @@ impl Share {
 ///
 /// # Errors
 /// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head(params: &RawValue) -> Result<SubmitHead<'_>, Reject> {
-    let (fields, count) = fields(params)?;
-    let &[worker, job, ..] = &fields[..] else {
-        return Err(arity(count));
+pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
+    let &[worker, job, ..] = params.elements() else {
+        return Err(arity(params.count()));
     };
     Ok(SubmitHead {
         worker: Field::new("worker", worker).text()?,
@@ -249,12 +249,6 @@ pub fn check_time(job: &Job, share: &Share, job_age: Duration) -> Result<(), Rej
 
 /// The parameters of a submit, the sixth of them ignored by servers.
 const MAX_FIELDS: usize = 6;
-
-type Fields<'a> = (ArrayVec<&'a RawValue, MAX_FIELDS>, usize);
-
-fn fields(params: &RawValue) -> Result<Fields<'_>, Reject> {
-    rpc::array(params).ok_or_else(|| Field::new("params", params).wrong("an array").into())
-}
 
 fn arity(found: usize) -> Reject {
     Reject::invalid(format!(

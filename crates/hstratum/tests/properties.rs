@@ -9,6 +9,7 @@ use std::time::Duration;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ proptest! {
             let _ = dialect.parse_event(method, &raw(&params));
             let _ = dialect.parse_event(method, &submit);
         }
-        let _ = dialect.submit_head(&submit);
+        let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
         let Ok(job) = notify(&params) else { return Ok(()) };
         let _ = dialect.learn(&job, &raw(answer));
         let mut out = bytes::BytesMut::new();
@@ -93,7 +94,7 @@ proptest! {
         prop_assert!(dialect.same_work(&job, &again), "{}", params);
 
         let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
-        let Ok(share) = dialect.parse_share(&job, size, &submit) else { return Ok(()) };
+        let Ok(share) = Params::read(&submit).and_then(|params| dialect.parse_share(&job, size, &params)) else { return Ok(()) };
         prop_assert_eq!(share.extranonce2().len(), size);
         let age = Duration::from_secs(u64::MAX);
         for target in [Target::MAX, Target::ZERO] {
@@ -104,7 +105,7 @@ proptest! {
         out.clear();
         dialect.put_submit(1, "w", &job, &[0x2f], &share, &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
-        let back = dialect.parse_share(&again, size + 1, &raw(&line["params"]));
+        let back = Params::read(&raw(&line["params"])).and_then(|params| dialect.parse_share(&again, size + 1, &params));
         if size < 24 {
             let mut back = back.unwrap();
             prop_assert_eq!(&back.extranonce2()[1..], share.extranonce2());

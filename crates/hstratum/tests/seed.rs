@@ -11,7 +11,7 @@ use orepass_hstratum::merkle;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_stratum::dialect::{Checked, Dialect};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc::Id;
+use orepass_stratum::rpc::{Id, Params};
 use orepass_stratum::target::Target;
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors, written};
@@ -27,7 +27,9 @@ fn en1(text: &str) -> Extranonce {
 #[test]
 fn a_seed_share_has_a_long_nonce() {
     let job = notify(&seed(0)).unwrap();
-    let parse = |params: Value| dialect().parse_share(&job, 4, &raw(params));
+    let parse = |params: Value| {
+        Params::read(&raw(params)).and_then(|params| dialect().parse_share(&job, 4, &params))
+    };
     let nonce = "0A".repeat(32);
     let share = parse(json!(["r", "1", "11223300", "6b00b63e", nonce])).unwrap();
     assert_eq!(share.nonce, Nonce::Seed([10; 32]));

@@ -14,6 +14,7 @@ use orepass_hstratum::share::{self, Share};
 use orepass_stratum::dialect::{Announced, Checked, Dialect};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
@@ -24,7 +25,9 @@ fn told(params: &Value, row: &Value) -> (Job, Extranonce, Share) {
     let job = notify(params).unwrap();
     let submit = json!(["w", "1", row["extranonce2"], row["ntime"], row["nonce"]]);
     let size = text(row, "extranonce2").len() / 2;
-    let share = dialect().parse_share(&job, size, &raw(submit)).unwrap();
+    let share = Params::read(&raw(submit))
+        .and_then(|params| dialect().parse_share(&job, size, &params))
+        .unwrap();
     (job, text(row, "extranonce1").parse().unwrap(), share)
 }
 

@@ -14,7 +14,7 @@ use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, PoolError};
+use orepass_stratum::rpc::{Id, Params, PoolError};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors, written};
@@ -37,7 +37,8 @@ fn seed(index: usize) -> Value {
 }
 
 fn parse(params: Value) -> Result<Share, Reject> {
-    dialect().parse_share(&notify(&real()).unwrap(), 4, &raw(params))
+    Params::read(&raw(params))
+        .and_then(|params| dialect().parse_share(&notify(&real()).unwrap(), 4, &params))
 }
 
 fn en1(text: &str) -> Extranonce {
@@ -217,7 +218,9 @@ fn requests_to_the_pool() {
         (json!(["r", "1", "00ab01", "000000005e49aa25", "73a37ddb", ""]), json!("73a37ddb"), None),
     ];
     for (params, nonce, mask) in cases {
-        let share = dialect().parse_share(&job, 3, &raw(params)).unwrap();
+        let share = Params::read(&raw(params))
+            .and_then(|params| dialect().parse_share(&job, 3, &params))
+            .unwrap();
         let line = written(|out| {
             dialect().put_submit(9, "acct.\"rig\"", &job, &[0x2f], &share, out);
         });
@@ -266,19 +269,29 @@ fn a_sixth_parameter_never_costs_a_share() {
     let job = notify(&seed(0)).unwrap();
     let nonce = "00".repeat(32);
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", nonce, nonce]));
-    assert_eq!(dialect().parse_share(&job, 4, &params).unwrap().mask, None);
+    assert_eq!(
+        Params::read(&params)
+            .and_then(|params| dialect().parse_share(&job, 4, &params))
+            .unwrap()
+            .mask,
+        None
+    );
 }
 
 #[test]
 fn an_extranonce2_of_another_length_is_told_with_both() {
     let job = notify(&real()).unwrap();
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", "73a37ddb"]));
-    let reject = dialect().parse_share(&job, 3, &params).unwrap_err();
+    let reject = Params::read(&params)
+        .and_then(|params| dialect().parse_share(&job, 3, &params))
+        .unwrap_err();
     assert_eq!(reject.reason, "extranonce2 is 4 bytes (\"00000001\"), this rig was told 3");
     assert_eq!(reject.wrong_size, Some(WrongSize { found: 4, told: 3 }));
     assert_eq!(reject.code, RejectCode::Other);
     let long = raw(json!(["r", "1", "00".repeat(500), "5e49aa25", "73a37ddb"]));
-    let reject = dialect().parse_share(&job, 500, &long).unwrap_err();
+    let reject = Params::read(&long)
+        .and_then(|params| dialect().parse_share(&job, 500, &params))
+        .unwrap_err();
     assert!(reject.reason.contains("expected no longer than the header's 24 bytes"), "{reject}");
     assert_eq!(reject.wrong_size, None, "no other length was told");
 }
@@ -286,7 +299,7 @@ fn an_extranonce2_of_another_length_is_told_with_both() {
 #[test]
 fn the_head_of_a_submit() {
     let params = raw(r#"["w\u00e9","5e49aa25"]"#);
-    let head = dialect().submit_head(&params).unwrap();
+    let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
     assert_eq!((&*head.worker, &*head.job), ("wé", "5e49aa25"));
     for (wrong, expected) in [
         (json!([1, "j"]), "worker is 1"),
@@ -294,7 +307,9 @@ fn the_head_of_a_submit() {
         (json!(["w"]), "mining.submit has 1 parameters"),
         (json!("w"), "params is "),
     ] {
-        let reject = dialect().submit_head(&raw(wrong)).unwrap_err();
+        let reject = Params::read(&raw(wrong))
+            .and_then(|params| dialect().submit_head(&params))
+            .unwrap_err();
         assert!(reject.reason.starts_with(expected), "{reject}");
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Config, ConfigError, ListenAddr, PoolUrl, SecretRef, UserTemplate};
+use crate::config::{
+    self, Config, ConfigError, Dialects, ListenAddr, PoolUrl, SecretRef, UserTemplate,
+};
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// A stratum proxy for many coins: thousands of rigs share a pool connection, and every share is
@@ -170,12 +172,13 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// A [`ConfigError`] when there is none, or a wrong one.
-    pub fn load(&self) -> Result<Config, ConfigError> {
+    pub fn load(&self, dialects: &dyn Dialects) -> Result<Config, ConfigError> {
         match &self.quick {
             Some(Quick { url, user, password, dialect, bind }) => {
-                Config::quick(url.clone(), user.clone(), password.as_ref(), dialect, *bind)
+                let (url, user) = (url.clone(), user.clone());
+                Config::quick(url, user, password.as_ref(), dialect, *bind, dialects)
             }
-            None => Config::load(&config::find(self.config.as_deref())?),
+            None => Config::load(&config::find(self.config.as_deref())?, dialects),
         }
     }
 }

@@ -1,7 +1,12 @@
 //! The clocks that the program reads: the runtime's, which tests may stop and wind on, and the
 //! calendar's, for what outlives a run.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Sleep;
 
 /// The present instant.
 #[must_use]
@@ -20,5 +25,63 @@ pub(crate) async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// A task's timer, which costs nothing as long as what it is set to only moves away: it is moved
+/// when it must ring earlier, and where it rings too early it is wound on.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready when an instant has come; the task is woken for it. Never ready without one.
+    pub(crate) fn poll(&mut self, at: Option<Instant>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = at else { return Poll::Pending };
+        if at <= now() {
+            return Poll::Ready(());
+        }
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
+        if sleep.deadline() > at.into() {
+            sleep.as_mut().reset(at.into());
+        }
+        while sleep.as_mut().poll(context).is_ready() {
+            if at <= now() {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(at.into());
+        }
+        Poll::Pending
+    }
+
+    /// Forgets the runtime that it was set in.
+    pub(crate) fn stop(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_rings_at_what_it_was_last_set_to_whichever_way_it_was_moved() {
+        let (start, mut alarm) = (now(), Alarm::default());
+        let at = |seconds| Some(start + Duration::from_secs(seconds));
+        for moves in [[9, 3], [3, 9], [5, 5]] {
+            let start = now();
+            let [first, last] = moves.map(|seconds| Some(start + Duration::from_secs(seconds)));
+            poll_fn(|context| {
+                assert!(alarm.poll(first, context).is_pending());
+                assert!(alarm.poll(None, context).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            poll_fn(|context| alarm.poll(last, context)).await;
+            assert_eq!(Some(now()), last);
+        }
+        poll_fn(|context| alarm.poll(at(0), context)).await;
     }
 }

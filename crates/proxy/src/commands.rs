@@ -13,9 +13,10 @@ use thiserror::Error;
 
 use crate::cli::{Cli, Command, Log, Run};
 use crate::config::{Config, ConfigError};
-use crate::limits;
+use crate::process::Process;
 use crate::registry::Registry;
 use crate::telemetry::{self, LogGuard, LogLevel, TelemetryError};
+use crate::workers::Workers;
 
 /// Does what the command line says.
 ///
@@ -25,12 +26,13 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     let Cli { command, log, run } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
-            let (config, _log) = prepared(config.load()?, registry, &log)?;
-            let door = limits::raise_and_report(config.capacity());
-            block_on(run::run(config, registry, door))
+            let (config, _log) = prepared(config.load(registry)?, &log)?;
+            let process = Process::prepare(config.capacity(), Workers::usual_count());
+            let process = process.map_err(CommandError::Start)?;
+            block_on(run::run(config, registry, &process))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
-            let (config, _log) = prepared(config.load()?, registry, &log)?;
+            let (config, _log) = prepared(config.load(registry)?, &log)?;
             block_on(check::check(config, registry))
         }
         Command::Demo(demo) => {
@@ -113,13 +115,8 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// The config with its dialects looked up, and the log started as it says.
-fn prepared(
-    config: Config,
-    registry: &Registry,
-    log: &Log,
-) -> Result<(Config, LogGuard), CommandError> {
-    registry.check(&config)?;
+/// The config, with the log started as it says.
+fn prepared(config: Config, log: &Log) -> Result<(Config, LogGuard), CommandError> {
     let log = started(log, config.log)?;
     Ok((config, log))
 }

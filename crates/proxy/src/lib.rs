@@ -29,29 +29,31 @@
 //!     url = "stratum+tcp://pool.example:3008"
 //!     user = "account.{worker}"
 //! "#;
-//! let config = Config::parse("orepass.toml", text)?;
-//! Registry::default().check(&config)?;
+//! let config = Config::parse("orepass.toml", text, &Registry::default())?;
 //! assert_eq!(config.capacity(), 4000);
 //! # Ok::<(), orepass::config::ConfigError>(())
 //! ```
 
+mod bell;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod fold;
 pub mod limits;
-pub mod memory;
 pub mod net;
 pub mod pool;
 pub mod probe;
+pub mod process;
 pub mod registry;
 pub mod rig;
 pub mod route;
 pub mod running;
 pub mod shutdown;
+pub mod store;
 pub mod telemetry;
 mod watch;
+pub mod workers;
 
 use std::process::ExitCode;
 

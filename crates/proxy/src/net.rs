@@ -4,3 +4,4 @@ pub mod connect;
 pub mod junk;
 pub mod listen;
 pub mod race;
+pub mod wire;

@@ -4,7 +4,7 @@
 pub(crate) mod address;
 pub(crate) mod log;
 pub(crate) mod outlet;
-pub mod pump;
+pub(crate) mod pump;
 pub(crate) mod task;
 
 /// The name that the proxy gives itself.

@@ -15,17 +15,16 @@ use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use thiserror::Error;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
-use crate::config::{OptionError, Pool, Route};
+use crate::config::{OptionError, PoolAccount, RouteConfig};
 use crate::net::connect::{Connection, Connector, Tcp};
 use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
-use crate::route::channel::Signals;
 use crate::route::ticket::Ticket;
+use crate::route::window::Window;
 
 /// What was found out about a pool.
 #[derive(Debug, Clone)]
@@ -88,16 +87,16 @@ pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Found, ProbeError>> + 
 /// waits for, so this ends.
 #[must_use]
 pub fn probe<'a, D: FromConfig>(
-    route: &'a Route,
-    pool: &'a Pool,
+    route: &'a RouteConfig,
+    pool: &'a PoolAccount,
     remembered: Habits,
 ) -> Probing<'a> {
     Box::pin(try_out::<D>(route, pool, remembered, &Tcp))
 }
 
 async fn try_out<D: FromConfig>(
-    route: &Route,
-    pool: &Pool,
+    route: &RouteConfig,
+    pool: &PoolAccount,
     remembered: Habits,
     connector: &dyn Connector,
 ) -> Result<Found, ProbeError> {
@@ -128,8 +127,7 @@ async fn try_out<D: FromConfig>(
 
     let mut logged_in = None;
     let mut sent_away = None;
-    let (_sender, mut inbox) = mpsc::channel(1);
-    let (signals, ending) = (Signals::default(), CancellationToken::new());
+    let (window, ending) = (Window::default(), CancellationToken::new());
     // Events lag behind the session, which has taken in all that came with them: it is asked.
     let on_event = |upstream: &Upstream<D, Ticket>, event| {
         if upstream.is_live() {
@@ -148,7 +146,7 @@ async fn try_out<D: FromConfig>(
         }
         ControlFlow::Continue(())
     };
-    let end = pump(&mut upstream, reader, writer, &mut inbox, &signals, &ending, on_event).await;
+    let end = pump(&mut upstream, reader, writer, &window, &ending, on_event).await;
     let view = upstream.view();
     match (upstream.subscribed(), view.ground, view.work, logged_in) {
         (Some(given), Some(Ground { split, space, .. }), Some(work), Some(logged_in))
@@ -189,6 +187,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, PoolUrl};
     use crate::net::connect::ConnectError;
+    use crate::registry::Registry;
 
     /// A pool in memory.
     enum Wire {
@@ -240,7 +239,7 @@ mod tests {
             [[route.pool]]
             url = "stratum+tcp://127.0.0.1:3008"
             user = "account""#;
-        let config = Config::parse("t", text).unwrap();
+        let config = Config::parse("t", text, &Registry::default()).unwrap();
         let route = &config.routes[0];
         let found = try_out::<Hstratum>(route, &route.pools[0], Habits::default(), &wire).await;
         found.map_err(|error| error.to_string())

@@ -18,12 +18,13 @@ use tokio::net::TcpListener;
 
 use crate::commands::verify::{self, Answer, Request};
 use crate::config::{
-    self, Config, ConfigError, Located, OptionError, OptionTable, Problem, nearest,
+    Dialects, OptionError, OptionTable, PoolAccount, ReadOptions, RouteConfig, UnknownDialect,
+    nearest,
 };
-use crate::limits::Door;
-use crate::memory::RouteMemory;
 use crate::probe::{self, Probing};
+use crate::process::Process;
 use crate::running::{self, RunningRoute};
+use crate::store::RouteStore;
 
 /// A dialect that is made from a config's options.
 pub trait FromConfig: Dialect {
@@ -31,6 +32,8 @@ pub trait FromConfig: Dialect {
     const ROUTE_OPTIONS: &'static [&'static str];
     /// The options that it knows in `[route.pool.options]`.
     const POOL_OPTIONS: &'static [&'static str];
+    /// What an operator may call it instead of its name, for whom the name is then suggested.
+    const OTHER_NAMES: &'static [&'static str] = &[];
 
     /// Makes the dialect of one pool of a route. Unknown keys have been refused before.
     ///
@@ -84,9 +87,9 @@ pub fn configured<D: FromConfig>(
 
 /// Starts a route.
 pub type Start = fn(
-    &config::Route,
-    RouteMemory,
-    Arc<Door>,
+    &RouteConfig,
+    RouteStore,
+    Process,
     Vec<TcpListener>,
 ) -> Result<Arc<dyn RunningRoute>, OptionError>;
 
@@ -96,12 +99,18 @@ pub type Start = fn(
 pub struct Entry {
     /// The name in configs.
     pub name: &'static str,
+    /// What an operator may call it instead.
+    pub other_names: &'static [&'static str],
+    /// The options that it knows in `[route.options]`.
+    pub route_options: &'static [&'static str],
+    /// The options that it alone knows in `[route.pool.options]`.
+    pub pool_options: &'static [&'static str],
     /// Checks the options of a route and of one of its pools.
-    pub check: fn(&OptionTable, &OptionTable) -> Result<(), OptionError>,
+    pub check: ReadOptions,
     /// Starts a route on listeners that are bound already.
     pub start: Start,
     /// Tries a pool out of whose habits this is remembered.
-    pub probe: for<'a> fn(&'a config::Route, &'a config::Pool, Habits) -> Probing<'a>,
+    pub probe: for<'a> fn(&'a RouteConfig, &'a PoolAccount, Habits) -> Probing<'a>,
     /// Judges one share.
     pub verify: fn(&Request<'_>) -> Answer,
 }
@@ -110,7 +119,10 @@ impl Entry {
     const fn of<D: FromConfig>() -> Self {
         Self {
             name: D::NAME,
-            check: |route, pool| configured::<D>(route, pool).map(drop),
+            other_names: D::OTHER_NAMES,
+            route_options: D::ROUTE_OPTIONS,
+            pool_options: D::POOL_OPTIONS,
+            check: |route, pool| Ok(configured::<D>(route, pool)?.habits),
             start: running::start::<D>,
             probe: probe::probe::<D>,
             verify: verify::judge::<D>,
@@ -155,43 +167,34 @@ impl Registry {
     /// A message with the nearest known name.
     pub fn get(&self, name: &str) -> Result<&Entry, UnknownDialect> {
         self.entries.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.entries.keys().copied().collect();
-            UnknownDialect(nearest::unknown("dialect", name, &known))
-        })
-    }
-
-    /// Looks up every dialect that a config names, and checks its options.
-    ///
-    /// # Errors
-    /// [`ConfigError::Invalid`] with the places.
-    pub fn check(&self, config: &Config) -> Result<(), ConfigError> {
-        let mut problems: Vec<Problem> = Vec::new();
-        for route in &config.routes {
-            let Located { value: name, span } = &route.dialect;
-            let entry = match self.get(name) {
-                Ok(entry) => entry,
-                Err(unknown) => {
-                    problems.push(Problem::new(span.clone(), unknown.to_string()));
-                    continue;
-                }
+            let other = |entry: &&Entry| {
+                entry.other_names.iter().any(|other| other.eq_ignore_ascii_case(name))
             };
-            for pool in &route.pools {
-                let Err(error) = (entry.check)(&route.options, &pool.options) else {
-                    continue;
-                };
-                // What is wrong with the route's options is found with each of its pools.
-                for problem in error.into_problems() {
-                    if !problems.contains(&problem) {
-                        problems.push(problem);
-                    }
+            UnknownDialect(match self.entries().find(other) {
+                Some(Entry { name: right, .. }) => {
+                    format!("unknown dialect `{name}`, did you mean `{right}`?")
                 }
-            }
-        }
-        if problems.is_empty() { Ok(()) } else { Err(config.source().error(problems)) }
+                None => nearest::unknown("dialect", name, &self.names()),
+            })
+        })
     }
 }
 
-/// A dialect that nobody registered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UnknownDialect(String);
+impl Dialects for Registry {
+    fn names(&self) -> Vec<&'static str> {
+        self.entries.keys().copied().collect()
+    }
+
+    fn find(&self, name: &str) -> Result<ReadOptions, UnknownDialect> {
+        self.get(name).map(|entry| entry.check)
+    }
+
+    fn option_names(&self) -> [Vec<&'static str>; 2] {
+        let of = |options: fn(&Entry) -> &'static [&'static str]| {
+            self.entries().flat_map(|entry| options(entry).iter().copied()).collect::<Vec<_>>()
+        };
+        let mut pool = of(|entry| entry.pool_options);
+        pool.extend(COMMON_HABITS.map(Habit::name));
+        [of(|entry| entry.route_options), pool]
+    }
+}

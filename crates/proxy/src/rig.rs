@@ -2,9 +2,10 @@
 //! said of it.
 
 pub(crate) mod account;
+mod lines;
 pub(crate) mod listener;
 pub(crate) mod log;
 mod recognition;
 pub mod roster;
 mod seat;
-pub mod task;
+pub(crate) mod task;

@@ -3,23 +3,24 @@
 pub mod channel;
 mod director;
 mod known;
+pub(crate) mod mailbox;
 mod seats;
 mod summary;
 pub mod ticket;
+pub(crate) mod window;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use orepass_stratum::assignment::Assignment;
+use orepass_farm::assignment::Assignment;
+use orepass_farm::pools::{PoolIndex, Pools, PoolsConfig};
+use orepass_farm::stats::{Book, Totals};
 use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
 use orepass_stratum::job::JobIds;
-use orepass_stratum::pools::{PoolIndex, Pools, PoolsConfig, Standing};
-use orepass_stratum::stats::{Book, Totals};
-use orepass_stratum::target::Difficulty;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -28,20 +29,22 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
 use crate::clock::{now, unix_seconds};
-use crate::config::{self, Failover, PoolUrl, UserTemplate};
+use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
-use crate::memory::{Memory, RouteMemory};
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
+use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::store::{RouteStore, Store};
 use crate::watch;
+use crate::workers::{Worker, Workers};
 use channel::Channel;
+use mailbox::{Mailboxes, STOP};
 use seats::Pacer;
 
 pub use crate::rig::listener::Full;
-pub use known::Profile;
 pub(crate) use known::{Needs, Rig};
 pub use seats::{Answer as SeatAnswer, Waiting, Wish};
 
@@ -54,109 +57,21 @@ pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);
 
-/// What a route needs to know.
-#[derive(Debug, Clone)]
-pub struct RouteConfig {
-    /// Its name, in logs and figures.
-    pub name: String,
-    /// The wishes for its rigs.
-    pub downstream: DownstreamConfig,
-    /// How many bytes tell rigs apart; the dialect's own choice when absent.
-    pub prefix_bytes: Option<usize>,
-    /// The most connections to each pool.
-    pub max_channels: usize,
-    /// The most rigs on one of them.
-    pub max_rigs_per_channel: usize,
-    /// The most connections to each pool that serve one rig alone.
-    pub max_dedicated: usize,
-    /// What rigs of certain kinds need; the first that says something decides.
-    pub profiles: Vec<Profile>,
-    /// So many shares a second on one of them, and rigs get a harder target than the pool's until
-    /// the pool has retargeted.
-    pub max_pool_shares_per_second: u32,
-    /// The pools, in order of preference; at least one.
-    pub pools: Vec<PoolConfig>,
-    /// How long rigs are held while no pool serves; for ever when absent.
-    pub hold_for: Option<Duration>,
-    /// How rigs go back to a better pool.
-    pub failover: Failover,
-    /// What is known of its rigs from earlier runs.
-    pub memory: RouteMemory,
-    /// The way in for the connections of all routes of the process.
-    pub door: Arc<Door>,
-}
-
-impl RouteConfig {
-    /// A route with the usual limits, which forgets at its end.
-    #[must_use]
-    pub fn new(name: impl Into<String>, pools: Vec<PoolConfig>) -> Self {
-        let name = name.into();
-        Self {
-            memory: Memory::fleeting().route(&name),
-            name,
-            downstream: DownstreamConfig::default(),
-            prefix_bytes: None,
-            max_channels: config::DEFAULT_MAX_CHANNELS,
-            max_rigs_per_channel: config::DEFAULT_MAX_RIGS,
-            max_dedicated: config::DEFAULT_MAX_DEDICATED,
-            profiles: Vec::new(),
-            max_pool_shares_per_second: config::DEFAULT_MAX_SHARES,
-            pools,
-            hold_for: Some(config::DEFAULT_HOLD),
-            failover: Failover::default(),
-            door: Arc::default(),
-        }
-    }
-}
-
-/// A server and the account there.
+/// What a route is given beside its config.
 #[derive(Clone)]
-pub struct PoolConfig {
-    /// Its label.
-    pub name: String,
-    /// Where it is.
-    pub url: PoolUrl,
-    /// The account, and the names of workers.
-    pub user: UserTemplate,
-    /// Its password.
-    pub password: String,
-    /// Whether a worker authorizes with the password that its rig gave.
-    pub pass_password: bool,
-    /// The difficulty that it is asked for, on its own scale.
-    pub start_difficulty: Option<Difficulty>,
-    /// Whether shares that a connection is lost with are sent once more on the next.
-    pub resubmit: bool,
-    /// What the operator says of its habits.
-    pub habits: Habits,
-    /// Its rank and weight among the route's pools.
-    pub standing: Standing,
+pub struct Surroundings {
+    /// How connections to its pools are made.
+    pub connector: Arc<dyn Connector>,
+    /// What is known of its rigs and pools from earlier runs.
+    pub memory: RouteStore,
+    /// What it shares with the other routes of the process.
+    pub process: Process,
 }
 
-impl PoolConfig {
-    /// A pool that stands alone, with the usual password for none.
-    #[must_use]
-    pub fn new(name: impl Into<String>, url: PoolUrl, user: UserTemplate) -> Self {
-        Self {
-            name: name.into(),
-            url,
-            user,
-            password: config::DEFAULT_PASSWORD.into(),
-            pass_password: false,
-            start_difficulty: None,
-            resubmit: false,
-            habits: Habits::default(),
-            standing: Standing { rank: 0, weight: 1.0 },
-        }
-    }
-}
-
-impl std::fmt::Debug for PoolConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PoolConfig")
-            .field("name", &self.name)
-            .field("url", &self.url)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+impl Surroundings {
+    /// For a route that is alone in its process, and forgets at its end.
+    pub fn new(connector: Arc<dyn Connector>) -> Self {
+        Self { connector, memory: Store::fleeting().route(""), process: Process::default() }
     }
 }
 
@@ -165,7 +80,7 @@ pub struct Route<D: Dialect> {
     pub(crate) config: RouteConfig,
     /// The dialect with each pool's options, in the order of the pools.
     pub(crate) dialects: Vec<Arc<D>>,
-    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) around: Surroundings,
     pub(crate) downstream: Arc<DownstreamConfig>,
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<Book>,
@@ -181,8 +96,6 @@ pub struct Route<D: Dialect> {
     pub(crate) shared: Vec<PoolShared>,
     choice: Mutex<Pools>,
     assignment: Mutex<Assignment>,
-    /// Counts decisions about pools, after which a rig may belong elsewhere.
-    plan: watch::Sender<u64>,
     /// Something has happened that the director should look at.
     happened: Notify,
     /// Counts how often a connection has come to serve, in the order of the pools.
@@ -194,8 +107,14 @@ pub struct Route<D: Dialect> {
     /// Rigs that wait for a seat; those that may need a connection of their own apart.
     waiting: AtomicUsize,
     waiting_alone: AtomicUsize,
-    /// Counts changes after which a waiting rig may find a seat.
-    changed: watch::Sender<u64>,
+    /// All rigs, and those among them that wait for a seat.
+    rigs: Mailboxes,
+    expectant: Mailboxes,
+    workers: Arc<Workers>,
+    /// Working memory for checking shares, as much as is in use at a time: one for each worker.
+    scratch: Mutex<Vec<D::Scratch>>,
+    /// Where the rig that comes next will probably sit.
+    filling: Mutex<Worker>,
     /// Told to stop: no new rigs, no new shares.
     stopping: CancellationToken,
     /// Told to end at once.
@@ -215,7 +134,7 @@ impl<D: Dialect> Route<D> {
     pub fn start(
         config: RouteConfig,
         dialects: Vec<Arc<D>>,
-        connector: Arc<dyn Connector>,
+        around: Surroundings,
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
         let standings = config.pools.iter().map(|pool| pool.standing).collect();
@@ -224,21 +143,21 @@ impl<D: Dialect> Route<D> {
         let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
-        let ids = Arc::new(JobIds::new(config.memory.first_job_id()));
+        let workers = around.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
+        let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
         let route = Arc::new(Self {
-            shared: config.pools.iter().map(|pool| shared(&ids, pool, &config.memory)).collect(),
+            shared: config.pools.iter().map(|pool| shared(&ids, pool, &around.memory)).collect(),
             choice: Mutex::new(Pools::new(pools, now())),
             assignment: Mutex::new(Assignment::new(config.pools.len())),
-            plan: watch::Sender::new(0),
             happened: Notify::new(),
             news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
             urgent: watch::Sender::new(false),
-            known: Known::new(config.profiles.clone(), config.memory.clone(), now()),
+            known: Known::new(config.profiles.clone(), around.memory.clone(), now()),
             downstream: Arc::new(config.downstream.clone().with_await_welcome(true)),
             ids,
             config,
             dialects,
-            connector,
+            around,
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
@@ -249,7 +168,11 @@ impl<D: Dialect> Route<D> {
             next_channel: AtomicU64::new(1),
             waiting: AtomicUsize::new(0),
             waiting_alone: AtomicUsize::new(0),
-            changed: watch::Sender::new(0),
+            rigs: Mailboxes::default(),
+            expectant: Mailboxes::default(),
+            filling: Mutex::new(workers.next()),
+            scratch: Mutex::default(),
+            workers,
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
@@ -268,6 +191,7 @@ impl<D: Dialect> Route<D> {
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     pub async fn stop(&self) {
         self.stopping.cancel();
+        self.rigs.ring(STOP);
         self.sessions.close();
         self.shares.close();
         let drained = async {
@@ -279,7 +203,7 @@ impl<D: Dialect> Route<D> {
             let (shares, sessions) = (self.shares.len(), self.sessions.len());
             warn!(
                 event = "route.drain",
-                route = self.config.name,
+                route = self.name(),
                 shares,
                 sessions,
                 "{shares} shares got no verdict within {DRAIN_FOR:?}"
@@ -290,22 +214,18 @@ impl<D: Dialect> Route<D> {
         self.ending.cancel();
         let _ = tokio::time::timeout(FAREWELL_FOR, self.sessions.wait()).await;
         self.closing_now.cancel();
+        self.rigs.ring(STOP);
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
         let totals = self.totals();
-        info!(
-            event = "route.stopped",
-            route = self.config.name,
-            "stopped after {} shares",
-            totals.sent
-        );
+        info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }
 
     /// The route's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.config.name
+        self.config.name.as_str()
     }
 
     /// The figures of all shares so far.
@@ -351,7 +271,7 @@ impl<D: Dialect> Route<D> {
         &self.dialects[0]
     }
 
-    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolConfig {
+    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolAccount {
         &self.config.pools[pool]
     }
 
@@ -360,14 +280,14 @@ impl<D: Dialect> Route<D> {
         let server = self.pool(pool).url.authority();
         let Learnt { habit, answer } = learnt;
         let word = habit.word(answer);
-        self.config.memory.remember_habit(&server, habit.name(), word, unix_seconds());
+        self.around.memory.remember_habit(&server, habit.name(), word, unix_seconds());
     }
 
     /// What was found out about a pool too long ago is found out again; how its extranonce is divided
     /// only after a restart, since every change of that moves all rigs.
     pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
         let (server, now) = (self.pool(pool).url.authority(), unix_seconds());
-        let is_over = |habit: &Habit| self.config.memory.habit_is_over(&server, habit.name(), now);
+        let is_over = |habit: &Habit| self.around.memory.habit_is_over(&server, habit.name(), now);
         let habits = &self.shared[pool].habits;
         let others = Habit::ALL.into_iter().filter(|habit| *habit != Habit::Split);
         others.filter(is_over).for_each(|habit| habits.forget(habit));
@@ -413,21 +333,45 @@ impl<D: Dialect> Route<D> {
         self.urgent.subscribe()
     }
 
-    /// A receiver of changes of the choice, and of who mines where.
-    pub(crate) fn plan(&self) -> watch::Receiver<u64> {
-        self.plan.subscribe()
+    /// All rigs, to be called.
+    pub(crate) const fn rigs(&self) -> &Mailboxes {
+        &self.rigs
+    }
+
+    /// Where the rig that comes next should be served: where the last one found its seat.
+    pub(crate) fn next_worker(&self) -> Worker {
+        *self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Working memory for checking shares, to be given back.
+    pub(crate) fn take_scratch(&self) -> D::Scratch {
+        let mut free = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        free.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn return_scratch(&self, scratch: D::Scratch) {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+
+    fn fills(&self, worker: Worker) {
+        *self.filling.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+    }
+
+    /// Where its tasks run.
+    pub(crate) const fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 }
 
 /// What all connections to a pool share, with what is remembered of the pool.
-fn shared(ids: &Arc<JobIds>, pool: &PoolConfig, memory: &RouteMemory) -> PoolShared {
+fn shared(ids: &Arc<JobIds>, pool: &PoolAccount, memory: &RouteStore) -> PoolShared {
     let remembered = remembered(&pool.url.authority(), memory);
     let habits = HabitBook::new(pool.habits, remembered);
     PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }
 }
 
 /// What was found out about the pool at a server, and not too long ago.
-pub(crate) fn remembered(server: &str, memory: &RouteMemory) -> Habits {
+pub(crate) fn remembered(server: &str, memory: &RouteStore) -> Habits {
     Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
         let known = memory.habit(server, habit.name(), unix_seconds());
         habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))

@@ -12,7 +12,6 @@ mod text;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use thiserror::Error;
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -24,8 +23,7 @@ use queue::{MAX_WAITING, Queue};
 use text::{KeyValues, Line};
 
 /// From which level on events are logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogLevel {
     /// Nothing.
     Off,
@@ -57,8 +55,7 @@ impl LogLevel {
 }
 
 /// How the log is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// A line for people; in colour on a terminal.
     #[default]

@@ -34,7 +34,9 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn a_wrong_config_exits_with_78_and_shows_the_place() {
-    let path = file("wrong", "[[route]]\nnam = \"hns\"\n");
+    let wrong = "[[route]]\nnam = \"hns\"\ndialect = \"hstratum\"\nlisten = [\":3008\"]\n\
+                 [[route.pool]]\nurl = \"stratum+tcp://pool.example:3008\"\nuser = \"account\"\n";
+    let path = file("wrong", wrong);
     let path_text = path.display().to_string();
     for arguments in
         [&["-c", &path_text][..], &["check", "-c", &path_text], &["-t", "-c", &path_text]]

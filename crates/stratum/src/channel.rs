@@ -1,16 +1,19 @@
 //! What a channel and its sessions pass each other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::dialect::{Dialect, Split, Wanted};
+use crate::error::Reject;
 use crate::extranonce::{Extranonce, ExtranonceError};
 use crate::firmware::Firmware;
 use crate::grounds::Grounds;
 use crate::habits::{HabitBook, Probe};
 use crate::job::{Generation, JobFrames, JobIds};
 use crate::secret::Secret;
-use crate::space::{Lease, NoLease, Prefix, Space, Wish};
+use crate::space::{Lease, NoLease, Prefix, Space, Wish, WorkNumber};
 use crate::target::{PowHash, Target};
+use crate::verdict::Verdict;
 
 /// What a channel shows its sessions: state, never events. Sessions compare it with what they last
 /// told their rig, so a view that is overtaken by the next loses nothing.
@@ -47,9 +50,7 @@ impl<D: Dialect> ChannelView<D> {
     /// Whether a rig of this firmware can share it; `None` before the first subscribe.
     #[must_use]
     pub fn suits(&self, firmware: &Firmware) -> Option<bool> {
-        let split = &self.ground.as_ref()?.split;
-        let extranonce1 = split.extranonce1.len() + split.prefix_bytes;
-        Some(firmware.shares_with(extranonce1, split.rig_extranonce2))
+        Some(self.ground.as_ref()?.suits(firmware))
     }
 
     /// Lends a part of the present generation's space for the present work.
@@ -58,14 +59,7 @@ impl<D: Dialect> ChannelView<D> {
     /// [`NoLease`]; [`NoLease::Resting`] also before the first subscribe.
     pub fn seat(&self, wish: &Wish<'_>) -> Result<Seat, NoLease> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
-        let lease = ground.space.lease(wish, self.work.as_ref().map(|work| work.work))?;
-        Ok(Seat {
-            lease,
-            generation: self.generation,
-            split: Arc::clone(&ground.split),
-            ids: Arc::clone(&ground.ids),
-            habits: ground.habits.clone(),
-        })
+        ground.seat(wish, self.generation, self.work.as_ref().map(|work| work.work))
     }
 }
 
@@ -101,6 +95,32 @@ impl Ground {
     pub fn new(split: Split, max_rigs: usize, ids: Arc<JobIds>) -> Self {
         let space = Space::new(split.prefix_bytes, max_rigs);
         Self { split: Arc::new(split), space, ids, habits: HabitBook::default() }
+    }
+
+    /// Whether a rig of this firmware can share it.
+    #[must_use]
+    pub fn suits(&self, firmware: &Firmware) -> bool {
+        let extranonce1 = self.split.extranonce1.len() + self.split.prefix_bytes;
+        firmware.shares_with(extranonce1, self.split.rig_extranonce2)
+    }
+
+    /// Lends a part of the space, which is of this generation, for the present work, if there is one.
+    ///
+    /// # Errors
+    /// [`NoLease`].
+    pub fn seat(
+        &self,
+        wish: &Wish<'_>,
+        generation: Generation,
+        work: Option<WorkNumber>,
+    ) -> Result<Seat, NoLease> {
+        Ok(Seat {
+            lease: self.space.lease(wish, work)?,
+            generation,
+            split: Arc::clone(&self.split),
+            ids: Arc::clone(&self.ids),
+            habits: self.habits.clone(),
+        })
     }
 }
 
@@ -179,4 +199,43 @@ pub struct Submission<D: Dialect> {
     pub account: Option<Arc<Account>>,
     /// The work that it stands for, in hashes: that of the target that the rig was told.
     pub hashes: f64,
+}
+
+/// What became of a share that was forwarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareOutcome {
+    /// Where it is counted.
+    pub booked: Verdict,
+    /// What its rig is told.
+    pub told: Result<(), Reject>,
+    /// Why the pool does not credit what its rig is told is good.
+    uncredited: Option<Cow<'static, str>>,
+}
+
+impl ShareOutcome {
+    /// The pool credited it.
+    #[must_use]
+    pub const fn accepted() -> Self {
+        Self { booked: Verdict::AcceptedByPool, told: Ok(()), uncredited: None }
+    }
+
+    /// Good work that its rig was asked for, and that the pool does not credit.
+    pub fn below_pool_target(why: impl Into<Cow<'static, str>>) -> Self {
+        let uncredited = Some(why.into());
+        Self { booked: Verdict::BelowPoolTarget, told: Ok(()), uncredited }
+    }
+
+    /// Why it is not credited.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let refused = || Some(&*self.told.as_ref().err()?.reason);
+        self.uncredited.as_deref().or_else(refused)
+    }
+}
+
+/// It was refused, or lost, and is counted as the refusal says.
+impl From<Reject> for ShareOutcome {
+    fn from(reject: Reject) -> Self {
+        Self { booked: reject.verdict, told: Err(reject), uncredited: None }
+    }
 }

@@ -13,7 +13,7 @@ use crate::extranonce::Extranonce;
 use crate::firmware::{Firmware, Hello};
 use crate::habits::{Answer, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Id, PoolError};
+use crate::rpc::{self, Id, Params, PoolError};
 use crate::target::{Difficulty, PowHash, Target};
 
 pub use terms::{
@@ -57,7 +57,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     type Job: Send + Sync + fmt::Debug + 'static;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
     type Share: Send + fmt::Debug + 'static;
-    /// Working memory of [`check`](Self::check), kept per session.
+    /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.
     type Scratch: Default + Send;
 
     // --- towards rigs ---
@@ -119,7 +119,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// A [`Reject`] that names what is missing or of the wrong type.
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject>;
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject>;
 
     /// Reads a whole submit.
     ///
@@ -130,7 +130,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         &self,
         job: &Self::Job,
         extranonce2_size: usize,
-        params: &RawValue,
+        params: &Params<'_>,
     ) -> Result<Self::Share, Reject>;
 
     // --- proof of work ---
@@ -200,7 +200,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         &self,
         _job: &Self::Job,
         _extranonce2_size: usize,
-        _params: &RawValue,
+        _params: &Params<'_>,
     ) -> Option<Diagnosis> {
         None
     }

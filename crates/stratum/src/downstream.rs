@@ -2,15 +2,18 @@
 //!
 //! [`Downstream`] takes the rig's lines, the channel's views and verdicts, and the time; it gives
 //! back bytes to write, shares to forward, and events to log and count. Whoever drives it calls,
-//! after each input, [`poll_submission`](Downstream::poll_submission),
-//! [`poll_event`](Downstream::poll_event) and [`transmit`](Downstream::transmit) until they are
-//! empty, and [`handle_timeout`](Downstream::handle_timeout) at
-//! [`poll_timeout`](Downstream::poll_timeout).
+//! after each input, [`poll_event`](Downstream::poll_event) and
+//! [`transmit`](Downstream::transmit) until they are empty, and
+//! [`handle_timeout`](Downstream::handle_timeout) at
+//! [`poll_timeout`](Downstream::poll_timeout). It reads no more lines from a rig that
+//! [has no room](Downstream::has_room).
 
 mod config;
 mod events;
+mod in_flight;
 mod login;
 mod options;
+mod shown;
 mod submit;
 mod work;
 
@@ -19,14 +22,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use serde_json::value::RawValue;
 
 use crate::channel::{ChannelView, Seat, Submission};
 use crate::conduct::Conduct;
 use crate::dialect::Dialect;
 use crate::error::Reject;
-use crate::firmware::{Firmware, Hello};
+use crate::firmware::{Firmware, Merit};
 use crate::flood::Flood;
-use crate::kinds::Merit;
 use crate::line::LineError;
 use crate::margin::Margin;
 use crate::quiet::Quiet;
@@ -34,23 +37,23 @@ use crate::rpc::{self, Id, Message};
 use crate::space::WorkNumber;
 use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
+use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
-use crate::vardiff::VardiffConfig;
-use crate::verdict::Verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub use config::{DownstreamConfig, Reply, Verify};
+use events::Events;
 pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
 
+use in_flight::InFlight;
+pub use in_flight::MAX_IN_FLIGHT;
 use login::Login;
 pub use options::LoginOptions;
-use submit::Pending;
 use work::Bench;
 
-/// The most shares of one rig that may wait for the pool's verdict.
-pub const MAX_IN_FLIGHT: usize = 64;
 /// The most blocks of places that the rig has left that are remembered.
 const MAX_LATE_BLOCKS: usize = 8;
 /// The most worker names on one connection.
@@ -62,77 +65,18 @@ const DIAGNOSES: Patience =
 pub const BAD_LINES: Patience =
     Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
-/// The wishes of a route for its rigs.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct DownstreamConfig {
-    /// Whether shares are checked here, or left to the pool.
-    pub verify: Verify,
-    /// Whose verdict a rig is told.
-    pub reply: Reply,
-    /// The difficulty of the rigs.
-    pub vardiff: VardiffConfig,
-    /// Whether a rig that sends too many bad shares is quarantined.
-    pub quarantine: bool,
-    /// Whether a rig that has authorized is told no work before its driver has welcomed it
-    /// ([`Downstream::handle_welcome`]), for drivers that remember rigs.
-    pub await_welcome: bool,
-    /// How long a rig may take to subscribe.
-    pub subscribe_within: Duration,
-    /// How long it may then take to authorize.
-    pub authorize_within: Duration,
-    /// How long a rig waits for a channel before it is let go.
-    pub park_for: Duration,
-}
-
-impl Default for DownstreamConfig {
-    fn default() -> Self {
-        Self {
-            verify: Verify::Full,
-            reply: Reply::Pool,
-            vardiff: VardiffConfig::default(),
-            quarantine: true,
-            await_welcome: false,
-            subscribe_within: Duration::from_secs(10),
-            authorize_within: Duration::from_secs(60),
-            park_for: Duration::from_secs(15),
-        }
-    }
-}
-
-/// Whether shares are checked here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verify {
-    /// Each share's proof of work is checked, and only good ones are forwarded.
-    Full,
-    /// The proof is left to the pool; rigs then get the pool's own target, since shares below it
-    /// could not be told apart.
-    Off,
-}
-
-/// Whose verdict a rig is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// The pool's, when it comes.
-    Pool,
-    /// Our own, at once.
-    Local,
-}
-
 /// A session with a rig.
 pub struct Downstream<D: Dialect> {
     dialect: Arc<D>,
     config: Arc<DownstreamConfig>,
     transmit: Transmit,
-    events: VecDeque<Event>,
-    submission: Option<Submission<D>>,
+    events: Events,
     login: Login,
     bench: Bench<D>,
-    in_flight: ArrayVec<Pending, MAX_IN_FLIGHT>,
+    in_flight: InFlight,
     /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: ArrayVec<(WorkNumber, u64), MAX_LATE_BLOCKS>,
+    late_blocks: VecDeque<(WorkNumber, u64)>,
     shares: u64,
-    scratch: D::Scratch,
     conduct: Conduct,
     quiet: Quiet,
     flood: Flood,
@@ -142,7 +86,32 @@ pub struct Downstream<D: Dialect> {
     /// Failed shares that were looked into.
     diagnoses: Strikes,
     bad_lines: Strikes,
+    timers: TimerTable<Timer, 5>,
     closed: bool,
+}
+
+/// What a session with a rig waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// The next step of its login.
+    Login,
+    /// A look at its difficulty.
+    Vardiff,
+    /// It has been silent for too long.
+    Silence,
+    /// It has shown for long enough that it should be served otherwise.
+    Suspicion,
+    /// Shares of its former place are taken no longer.
+    Former,
+}
+
+impl timer::Timer for Timer {
+    const ALL: &'static [Self] =
+        &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
+
+    fn index(self) -> usize {
+        self as usize
+    }
 }
 
 impl<D: Dialect> Downstream<D> {
@@ -154,57 +123,73 @@ impl<D: Dialect> Downstream<D> {
         session: String,
         now: Instant,
     ) -> Self {
-        Self {
-            bench: Bench::new(config.vardiff, now),
-            login: Login::new(session, !config.await_welcome, now),
+        let mut session = Self {
+            bench: Bench::new(&config.vardiff, now),
+            login: Login::new(session, !config.await_welcome),
             conduct: Conduct::new(config.quarantine),
             dialect,
             config,
-            transmit: Transmit::new(),
-            events: VecDeque::new(),
-            submission: None,
-            in_flight: ArrayVec::new(),
-            late_blocks: ArrayVec::new(),
+            transmit: Transmit::thrifty(),
+            events: Events::default(),
+            in_flight: InFlight::default(),
+            late_blocks: VecDeque::new(),
             shares: 0,
-            scratch: D::Scratch::default(),
             quiet: Quiet::default(),
             flood: Flood::default(),
             margin: Margin::default(),
             merits: ArrayVec::new(),
-            diagnoses: Strikes::new(DIAGNOSES),
-            bad_lines: Strikes::new(BAD_LINES),
+            diagnoses: Strikes::new(&DIAGNOSES),
+            bad_lines: Strikes::new(&BAD_LINES),
+            timers: TimerTable::new(),
             closed: false,
-        }
+        };
+        session.await_login(now);
+        session
     }
 
-    /// A line came from the rig.
-    pub fn handle_line(&mut self, line: &[u8], now: Instant) {
+    /// A line came from the rig. Gives back the share in it that is to be forwarded. `scratch` is any
+    /// memory of its kind; drivers have one for many sessions.
+    pub fn handle_line(
+        &mut self,
+        line: &[u8],
+        now: Instant,
+        scratch: &mut D::Scratch,
+    ) -> Option<Submission<D>> {
         if self.closed {
-            return;
+            return None;
         }
         let Ok(message) = Message::parse(line) else {
-            return self.bad_line("not a JSON object", now);
+            self.bad_line("not a JSON object", now);
+            return None;
         };
         let Some(id) = Id::new(message.id) else {
-            return self.bad_line("an id that is no number, string or null, or is too long", now);
+            self.bad_line("an id that is no number, string or null, or is too long", now);
+            return None;
         };
         let Some(method) = &message.method else {
             // An answer to something we told it; nothing that we send needs one.
             if message.result.is_none() && message.error.is_none() {
                 self.bad_line("no method", now);
             }
-            return;
+            return None;
         };
         self.bad_lines.good_deed();
-        match &**method {
-            "mining.submit" => self.submit(&id, message.params, now),
-            "mining.subscribe" => self.subscribe(id, message.params, now),
-            "mining.authorize" => self.authorize(&id, message.params, now),
+        if method == "mining.submit" {
+            return self.submit(&id, message.params, now, scratch);
+        }
+        self.handle_call(id, method, message.params, now);
+        None
+    }
+
+    fn handle_call(&mut self, id: Id, method: &str, params: Option<&RawValue>, now: Instant) {
+        match method {
+            "mining.subscribe" => self.subscribe(id, params, now),
+            "mining.authorize" => self.authorize(&id, params, now),
             "mining.extranonce.subscribe" => self.extranonce_subscribe(&id),
-            "mining.configure" => self.configure(&id, message.params),
-            "mining.suggest_difficulty" => self.suggest_difficulty(&id, message.params, now),
+            "mining.configure" => self.configure(&id, params),
+            "mining.suggest_difficulty" => self.suggest_difficulty(&id, params, now),
             "mining.ping" => self.transmit.write(|out| rpc::put_result(out, &id, "\"pong\"")),
-            method if Some(method) == D::JOB_QUERY => self.job_query(&id, message.params),
+            method if Some(method) == D::JOB_QUERY => self.job_query(&id, params),
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
                 self.flood.nuisance(now);
@@ -219,16 +204,23 @@ impl<D: Dialect> Downstream<D> {
         self.close(CloseReason::Line(error));
     }
 
-    /// What is known of the rig's firmware. To be told when it subscribes, before its seat.
+    /// What is known of the rig's firmware by its subscribe, on which depends which seat it can have.
     pub fn handle_firmware(&mut self, firmware: &Firmware, now: Instant) {
-        self.login.firmware = *firmware;
+        self.login.honours_set_extranonce = firmware.set_extranonce;
         if let Some(difficulty) = firmware.difficulty {
             self.start_at(difficulty, StartSource::Profile, now);
         }
     }
 
-    /// The driver knows the rig's worker now, and which difficulty it had last; work may be told.
-    pub fn handle_welcome(&mut self, remembered: Option<Difficulty>, now: Instant) {
+    /// The driver knows the rig's worker now: what is known of its firmware, and which difficulty it
+    /// had last; work may be told.
+    pub fn handle_welcome(
+        &mut self,
+        firmware: &Firmware,
+        remembered: Option<Difficulty>,
+        now: Instant,
+    ) {
+        self.handle_firmware(firmware, now);
         if let Some(difficulty) = remembered {
             self.start_at(difficulty, StartSource::Remembered, now);
         }
@@ -236,7 +228,7 @@ impl<D: Dialect> Downstream<D> {
         self.tell_work(now);
     }
 
-    /// The channel shows something new. Call it also right after [`handle_seat`](Self::handle_seat).
+    /// The channel on which the rig sits shows something new.
     pub fn handle_view(&mut self, view: &ChannelView<D>, now: Instant) {
         if self.closed {
             return;
@@ -244,16 +236,17 @@ impl<D: Dialect> Downstream<D> {
         if !view.live {
             self.quiet.excused();
         }
+        self.await_share();
         if self.bench.notice(view) {
-            self.events.push_back(Event::WantsSeat);
+            self.events.push(Event::LostSeat);
             return;
         }
         self.tell_work(now);
         self.answer_questions();
     }
 
-    /// The rig gets a place on a channel: its first, or another one.
-    pub fn handle_seat(&mut self, seat: Seat, now: Instant) {
+    /// The rig gets a place, its first or another one, on the channel that shows `view`.
+    pub fn handle_seat(&mut self, seat: Seat, view: &ChannelView<D>, now: Instant) {
         if self.closed {
             return;
         }
@@ -261,16 +254,17 @@ impl<D: Dialect> Downstream<D> {
             Ok(extranonce1) => self.sit_down(seat, extranonce1, now),
             Err(error) => self.close(CloseReason::Refused(error.to_string().into())),
         }
+        self.handle_view(view, now);
     }
 
     /// The rig waits for a seat; for what, as far as the driver knows.
     pub const fn handle_wait(&mut self, wait: Wait) {
-        self.login.waits_for = wait;
+        self.login.waits(wait);
     }
 
     /// No channel will ever serve this rig; the reason is told to it.
     pub fn handle_no_seat(&mut self, reason: String) {
-        if let Some(id) = self.login.pending_subscribe.take() {
+        if let Some(id) = self.login.unpark() {
             self.refuse(&id, &Reject::invalid(reason.clone()));
         }
         self.close(CloseReason::NoRoom(reason.into()));
@@ -278,19 +272,13 @@ impl<D: Dialect> Downstream<D> {
 
     /// The pool, or whoever stands between, has judged a share that was forwarded.
     pub fn handle_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
-        let Some(at) = self.in_flight.iter().position(|pending| pending.number == number) else {
-            return;
-        };
-        let pending = self.in_flight.remove(at);
+        let Some(pending) = self.in_flight.take(number) else { return };
         if pending.unchecked {
             self.judged_by_pool(verdict);
         }
         match verdict {
-            Err(reject) if reject.verdict != Verdict::BelowPoolTarget => {
-                self.refuse(&pending.id, reject);
-            }
-            // It did what it was told.
-            _ => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
+            Ok(()) => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
+            Err(reject) => self.refuse(&pending.id, reject),
         }
     }
 
@@ -304,11 +292,14 @@ impl<D: Dialect> Downstream<D> {
         if self.closed {
             return;
         }
-        if let Some(reason) = self.login.overdue(&self.config, now) {
+        if let Some(reason) = self.overdue(now) {
             return self.close(reason);
         }
-        self.bench.leave_former(now);
-        self.bench.check_vardiff(now);
+        if self.timers.is_due(Timer::Former, now) {
+            self.bench.leave_former();
+            self.timers.set(Timer::Former, None);
+        }
+        self.check_vardiff(now);
         if self.is_silent(now) {
             return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
         }
@@ -318,23 +309,12 @@ impl<D: Dialect> Downstream<D> {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.closed {
-            return None;
-        }
-        let login = self.login.deadline(&self.config);
-        let vardiff = self.bench.has_work().then(|| self.bench.vardiff.poll_timeout()).flatten();
-        let rig = [self.silent_at(), self.conduct.poll_timeout(), self.bench.former_until()];
-        rig.into_iter().flatten().chain(login).chain(vardiff).min()
-    }
-
-    /// A share to be forwarded. At most one per line.
-    pub fn poll_submission(&mut self) -> Option<Submission<D>> {
-        self.submission.take()
+        self.timers.next().filter(|_| !self.closed)
     }
 
     /// Something to log, count or do.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// The bytes to be written to the rig.
@@ -354,98 +334,15 @@ impl<D: Dialect> Downstream<D> {
         self.flood.reads_at()
     }
 
-    /// How many shares wait for the pool's verdict.
+    /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
+    /// it is a block.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// Whether the rig has subscribed and waits for its first seat.
-    #[must_use]
-    pub const fn wants_seat(&self) -> bool {
-        self.login.pending_subscribe.is_some()
-    }
-
-    /// Whether the rig can move to another extranonce without being closed.
-    #[must_use]
-    pub const fn takes_set_extranonce(&self) -> bool {
-        self.login.takes_set_extranonce()
-    }
-
-    /// Whether the rig can take this seat without being closed.
-    #[must_use]
-    pub fn can_move(&self, seat: &Seat) -> bool {
-        let told = self.bench.told_extranonce();
-        let fits = told.is_some_and(|(_, size)| size == seat.split.rig_extranonce2);
-        fits && self.login.takes_set_extranonce()
-    }
-
-    /// The name that the rig's software gives itself.
-    #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        self.login.agent.as_deref()
-    }
-
-    /// What it has shown of itself so far.
-    #[must_use]
-    pub fn hello(&self) -> Hello<'_> {
-        Hello { agent: self.agent(), calls: self.login.calls }
-    }
-
-    /// What is wrong with the rig, as far as its shares showed.
-    #[must_use]
-    pub const fn diagnosis(&self) -> Option<crate::dialect::Diagnosis> {
-        self.conduct.diagnosis()
-    }
-
-    /// Whether shares of the rig that nobody checked are held back.
-    #[must_use]
-    pub const fn is_quarantined(&self) -> bool {
-        self.conduct.is_quarantined()
-    }
-
-    /// The rig's first worker name.
-    #[must_use]
-    pub fn worker(&self) -> Option<&Arc<str>> {
-        self.login.first_worker()
-    }
-
-    /// What a worker of this rig gave as its password; none where it gave none, or one that is too
-    /// long to be kept.
-    #[must_use]
-    pub fn password(&self, worker: &str) -> Option<&crate::secret::Secret> {
-        self.login.password(worker)
-    }
-
-    /// What the rig was told: its extranonce1 and the size of its extranonce2.
-    #[must_use]
-    pub fn told_extranonce(&self) -> Option<(&crate::extranonce::Extranonce, usize)> {
-        self.bench.told_extranonce()
-    }
-
-    /// The difficulty to start with when the rig comes back: that of its level, or what it was told
-    /// if that is easier. None before it has sent a good share.
-    #[must_use]
-    pub fn proven_difficulty(&self) -> Option<Difficulty> {
-        let told = self.bench.told_difficulty().filter(|_| self.conduct.is_proven())?;
-        let level = self.bench.level_difficulty().unwrap_or(told);
-        Some(if level.get() < told.get() { level } else { told })
-    }
-
-    /// The number of the rig's lease.
-    #[must_use]
-    pub fn slot(&self) -> Option<u64> {
-        self.bench.slot()
-    }
-
-    /// The difficulty of the rig's present target, on the scale that it is told.
-    #[must_use]
-    pub fn difficulty(&self) -> Option<Difficulty> {
-        self.bench.told_difficulty()
+    pub fn has_room(&self) -> bool {
+        self.in_flight.has_room(false)
     }
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
-        self.events.push_back(Event::BadLine(what));
+        self.events.push(Event::BadLine(what));
         if self.bad_lines.strike(now) {
             self.close(CloseReason::BadLines(what));
         }
@@ -458,7 +355,7 @@ impl<D: Dialect> Downstream<D> {
     fn close(&mut self, reason: CloseReason) {
         if !self.closed {
             self.closed = true;
-            self.events.push_back(Event::Closed(reason));
+            self.events.push(Event::Closed(reason));
         }
     }
 }

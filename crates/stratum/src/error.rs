@@ -115,16 +115,6 @@ impl Reject {
         Self::new(RejectCode::LowDifficulty, reason, Verdict::LowDifficulty)
     }
 
-    /// Good work that its rig was asked for, and that the pool will not credit.
-    #[must_use]
-    pub const fn below_pool_target() -> Self {
-        Self::fixed(
-            RejectCode::LowDifficulty,
-            "the pool's target became harder",
-            Verdict::BelowPoolTarget,
-        )
-    }
-
     /// A worker name that did not authorize here.
     #[must_use]
     pub fn unauthorized(worker: &str) -> Self {

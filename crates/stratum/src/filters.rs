@@ -3,9 +3,8 @@
 //! They go with the lease: to the rig that has it, back to the space, and to the next rig. So what
 //! was sent under a lease for a work is known as long as that work may come back.
 
-use std::collections::VecDeque;
-
-use crate::seen::{Packed, Seen};
+use crate::dialect::Fingerprint;
+use crate::seen::{Packed, Seen, Sighting};
 use crate::space::WorkNumber;
 
 /// The most shares and nonces remembered of one lease, over all its works. At the cap the oldest works
@@ -15,12 +14,12 @@ pub const MAX_PER_LEASE: usize = 16_384;
 /// The filters of one lease.
 #[derive(Debug, Default)]
 pub struct Filters {
-    /// Those of the works told last, the newest last.
-    ready: VecDeque<(WorkNumber, Seen)>,
+    /// Those of the works told last, the newest last; nothing for one of which nothing was sent.
+    ready: Vec<(WorkNumber, Option<Box<Seen>>)>,
     /// Those of works before, at most as many as the space remembers works.
-    packed: VecDeque<(WorkNumber, Packed)>,
+    packed: Vec<(WorkNumber, Packed)>,
     /// One whose memory is used again.
-    spare: Option<Seen>,
+    spare: Option<Box<Seen>>,
     /// How many fingerprints are packed.
     packed_len: usize,
 }
@@ -30,35 +29,36 @@ impl Filters {
     /// ready to be looked into; works before `oldest` cannot come back.
     pub(crate) fn begin(&mut self, work: WorkNumber, open: usize, oldest: WorkNumber) {
         let seen = match self.ready.iter().position(|(of, _)| *of == work) {
-            Some(at) => self.ready.remove(at).map(|(_, seen)| seen).unwrap_or_default(),
+            Some(at) => self.ready.remove(at).1,
             None => self.recall(work),
         };
-        self.ready.push_back((work, seen));
-        while self.ready.len() > open.max(1)
-            && let Some((of, mut seen)) = self.ready.pop_front()
-        {
+        while self.ready.len() >= open.max(1) {
+            let (of, seen) = self.ready.remove(0);
+            let Some(mut seen) = seen else { continue };
             if of >= oldest {
-                let packed = seen.pack();
-                self.packed_len += packed.len();
-                self.packed.push_back((of, packed));
+                self.pack(of, &mut seen);
             } else {
                 seen.clear();
             }
             self.spare = Some(seen);
         }
+        self.ready.push((work, seen));
         self.forget_before(oldest);
     }
 
-    /// The filter of a work that was told under the lease.
+    /// What the filter of a work that was told under the lease says of a share; none where there is
+    /// no filter.
     #[must_use]
-    pub(crate) fn of(&self, work: WorkNumber) -> Option<&Seen> {
-        self.ready.iter().rev().find(|(of, _)| *of == work).map(|(_, seen)| seen)
+    pub(crate) fn look_up(&self, work: WorkNumber, share: Fingerprint) -> Option<Sighting> {
+        let (_, seen) = self.ready.iter().rev().find(|(of, _)| *of == work)?;
+        Some(seen.as_ref().map_or(Sighting::New, |seen| seen.look_up(share)))
     }
 
-    /// The same, to remember a share.
+    /// The same filter, to remember a share.
     #[must_use]
     pub(crate) fn of_mut(&mut self, work: WorkNumber) -> Option<&mut Seen> {
-        self.ready.iter_mut().rev().find(|(of, _)| *of == work).map(|(_, seen)| seen)
+        let (_, seen) = self.ready.iter_mut().rev().find(|(of, _)| *of == work)?;
+        Some(seen.get_or_insert_with(|| self.spare.take().unwrap_or_default()))
     }
 
     /// Forgets the oldest works, but for the one told last, until there is room for another share;
@@ -88,7 +88,8 @@ impl Filters {
     /// How many fingerprints are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ready.iter().map(|(_, seen)| seen.len()).sum::<usize>() + self.packed_len
+        let ready = self.ready.iter().filter_map(|(_, seen)| seen.as_ref());
+        ready.map(|seen| seen.len()).sum::<usize>() + self.packed_len
     }
 
     /// Whether none is.
@@ -99,11 +100,9 @@ impl Filters {
 
     /// Keeps what may be needed again, in the least memory.
     pub(crate) fn put_away(&mut self, oldest: WorkNumber) {
-        for (of, mut seen) in std::mem::take(&mut self.ready) {
-            if !seen.is_empty() {
-                let packed = seen.pack();
-                self.packed_len += packed.len();
-                self.packed.push_back((of, packed));
+        for (of, seen) in std::mem::take(&mut self.ready) {
+            if let Some(mut seen) = seen {
+                self.pack(of, &mut seen);
             }
         }
         self.spare = None;
@@ -111,16 +110,22 @@ impl Filters {
         self.packed.shrink_to_fit();
     }
 
-    /// Takes a packed filter out, or a new one.
-    fn recall(&mut self, work: WorkNumber) -> Seen {
-        let mut seen = self.spare.take().unwrap_or_default();
-        if let Some(at) = self.packed.iter().position(|(of, _)| *of == work)
-            && let Some((_, packed)) = self.packed.remove(at)
-        {
-            self.packed_len -= packed.len();
-            seen.unpack(&packed);
+    fn pack(&mut self, work: WorkNumber, seen: &mut Seen) {
+        if !seen.is_empty() {
+            let packed = seen.pack();
+            self.packed_len += packed.len();
+            self.packed.push((work, packed));
         }
-        seen
+    }
+
+    /// Takes a packed filter out.
+    fn recall(&mut self, work: WorkNumber) -> Option<Box<Seen>> {
+        let at = self.packed.iter().position(|(of, _)| *of == work)?;
+        let (_, packed) = self.packed.remove(at);
+        self.packed_len -= packed.len();
+        let mut seen = self.spare.take().unwrap_or_default();
+        seen.unpack(&packed);
+        Some(seen)
     }
 
     fn forget_before(&mut self, oldest: WorkNumber) {
@@ -136,8 +141,6 @@ impl Filters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Fingerprint;
-    use crate::seen::Sighting;
 
     const FIRST: WorkNumber = WorkNumber::new(0);
 
@@ -146,9 +149,8 @@ mod tests {
     }
 
     fn sent(filters: &mut Filters, work: WorkNumber, share: u64) -> Sighting {
-        let seen = filters.of_mut(work).unwrap();
-        let sighting = seen.look_up(print(share));
-        seen.insert(print(share));
+        let sighting = filters.look_up(work, print(share)).unwrap();
+        filters.of_mut(work).unwrap().insert(print(share));
         sighting
     }
 
@@ -200,6 +202,6 @@ mod tests {
         filters.begin(WorkNumber::new(1), 8, FIRST);
         assert!(filters.is_full(), "they count over all works");
         assert_eq!(filters.make_room(), Some(FIRST));
-        assert_eq!((filters.len(), filters.of(FIRST).is_some()), (0, false));
+        assert_eq!((filters.len(), filters.look_up(FIRST, print(0)).is_some()), (0, false));
     }
 }

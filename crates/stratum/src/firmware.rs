@@ -33,6 +33,17 @@ pub struct Hello<'a> {
     pub calls: u8,
 }
 
+/// Something that a rig does as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merit {
+    /// It had a good share on a connection that it shares.
+    Shares,
+    /// It had a good share with an extranonce2 of another length than the usual one, as it was told.
+    Sizes,
+    /// It had a good share under an extranonce1 that it was told by `mining.set_extranonce`.
+    Follows,
+}
+
 impl Hello<'_> {
     /// Whether it made the call of this place in the list.
     #[must_use]

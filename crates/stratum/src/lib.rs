@@ -23,15 +23,15 @@
 //!     lines: &mut LineReader,
 //!     bytes: &[u8],
 //!     now: Instant,
+//!     scratch: &mut D::Scratch,
 //! ) -> Vec<Submission<D>> {
 //!     let mut shares = Vec::new();
 //!     lines.buffer().extend_from_slice(bytes);
 //!     while let Some(line) = lines.next_line() {
 //!         match line {
-//!             Ok(line) => rig.handle_line(line, now),
+//!             Ok(line) => shares.extend(rig.handle_line(line, now, scratch)),
 //!             Err(error) => rig.handle_line_error(error),
 //!         }
-//!         shares.extend(rig.poll_submission());
 //!         while let Some(event) = rig.poll_event() {
 //!             println!("{event:?}");
 //!         }
@@ -43,8 +43,6 @@
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
-pub mod assignment;
-pub mod backoff;
 pub mod calls;
 pub mod channel;
 pub mod conduct;
@@ -58,24 +56,22 @@ pub mod flood;
 pub mod grounds;
 pub mod habits;
 pub mod job;
-pub mod kinds;
 pub mod ladder;
 pub mod line;
 pub mod margin;
-pub mod penalties;
-pub mod pools;
 pub mod quiet;
 pub mod rpc;
 pub mod secret;
 pub mod seen;
 pub mod space;
-pub mod stats;
 pub mod strikes;
 pub mod target;
+mod timer;
 pub mod transmit;
 pub mod upstream;
 pub mod vardiff;
 pub mod verdict;
+mod window;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

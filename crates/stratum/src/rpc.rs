@@ -14,12 +14,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::Reject;
+use crate::error::{Reject, shown};
 
 pub use pool_error::PoolError;
 
 /// The longest id that is echoed, in bytes of JSON text.
 pub const MAX_ID: usize = 64;
+/// The most elements of a submit that anybody looks at.
+pub const MAX_PARAMS: usize = 8;
+/// The longest id that is kept without memory of its own, in bytes.
+const SHORT_ID: usize = 16;
 
 /// A line as it came, borrowed from the reader's buffer.
 #[derive(Debug, Deserialize)]
@@ -84,7 +88,14 @@ impl<'a> Message<'a> {
 
 /// An id to be echoed: its JSON text, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Id(ArrayString<MAX_ID>);
+pub struct Id(IdText);
+
+/// Nearly all ids are numbers of a few digits; a session keeps many ids, so only long ones cost more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum IdText {
+    Short(ArrayString<SHORT_ID>),
+    Long(Box<str>),
+}
 
 impl Id {
     /// Keeps an id's JSON text; `None` for one longer than [`MAX_ID`] bytes, or one that is
@@ -95,7 +106,11 @@ impl Id {
         if text.starts_with(['{', '[']) {
             return None;
         }
-        ArrayString::from(text).ok().map(Self)
+        if text.len() > MAX_ID {
+            return None;
+        }
+        let short = ArrayString::from(text).map(IdText::Short);
+        Some(Self(short.unwrap_or_else(|_| IdText::Long(text.into()))))
     }
 
     /// The id `null`.
@@ -103,13 +118,48 @@ impl Id {
     pub fn null() -> Self {
         let mut text = ArrayString::new();
         text.push_str("null");
-        Self(text)
+        Self(IdText::Short(text))
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(match &self.0 {
+            IdText::Short(text) => text,
+            IdText::Long(text) => text,
+        })
+    }
+}
+
+/// The parameters of a submit: an array that is taken apart once, whoever reads what of it.
+#[derive(Debug, Clone)]
+pub struct Params<'a> {
+    elements: ArrayVec<&'a RawValue, MAX_PARAMS>,
+    count: usize,
+}
+
+impl<'a> Params<'a> {
+    /// Takes an array apart; its elements are still JSON text.
+    ///
+    /// # Errors
+    /// [`Reject::invalid`] with the value, for anything else.
+    pub fn read(params: &'a RawValue) -> Result<Self, Reject> {
+        let no_array =
+            || Reject::invalid(format!("params is {}, expected an array", shown(params.get())));
+        let (elements, count) = array(params).ok_or_else(no_array)?;
+        Ok(Self { elements, count })
+    }
+
+    /// The first [`MAX_PARAMS`] elements.
+    #[must_use]
+    pub fn elements(&self) -> &[&'a RawValue] {
+        &self.elements
+    }
+
+    /// How many elements there are in all.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
     }
 }
 
@@ -163,16 +213,16 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
             f.write_str("a string")
         }
 
-        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-            Ok(Cow::Borrowed(text))
-        }
-
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
             Ok(Cow::Owned(text.to_owned()))
         }
     }
-    // Serde's complaint about another type would be allocated only to be dropped.
-    value.get().strip_prefix('"')?;
+    // Serde's complaint about another type would be allocated only to be dropped, and its search for
+    // escapes is slow.
+    let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !text.contains('\\') {
+        return Some(Cow::Borrowed(text));
+    }
     serde_json::Deserializer::from_str(value.get()).deserialize_str(Text).ok()
 }
 
@@ -290,7 +340,18 @@ mod tests {
 
     #[test]
     fn ids_are_echoed_as_they_came() {
-        for id in ["1", "\"abc\"", "null", "1.50", "-3", "\"\\u00e9\""] {
+        let long = format!("\"{}\"", "x".repeat(MAX_ID - 2));
+        for id in [
+            "1",
+            "\"abc\"",
+            "null",
+            "1.50",
+            "-3",
+            "\"\\u00e9\"",
+            "\"15 to 16 bytes\"",
+            "\"more than 16 bytes\"",
+            &long,
+        ] {
             let line = format!("{{\"id\":{id},\"method\":\"m\",\"params\":[]}}");
             let message = Message::parse(line.as_bytes()).unwrap();
             let mut out = BytesMut::new();

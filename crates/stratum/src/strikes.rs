@@ -19,15 +19,16 @@ pub struct Patience {
 /// use std::time::Duration;
 /// use orepass_stratum::strikes::{Patience, Strikes};
 ///
-/// let patience = Patience { limit: 2, good_deeds: 10, every: Duration::from_secs(60) };
-/// let (mut strikes, now) = (Strikes::new(patience), std::time::Instant::now());
+/// const BORNE: Patience =
+///     Patience { limit: 2, good_deeds: 10, every: Duration::from_secs(60) };
+/// let (mut strikes, now) = (Strikes::new(&BORNE), std::time::Instant::now());
 /// assert!(!strikes.strike(now));
 /// assert!(!strikes.strike(now + Duration::from_secs(60)), "the first is forgiven");
 /// assert!(strikes.strike(now + Duration::from_secs(61)));
 /// ```
 #[derive(Debug)]
 pub struct Strikes {
-    patience: Patience,
+    patience: &'static Patience,
     count: u16,
     good: u16,
     /// Since when the oldest of them has been waiting to be forgiven.
@@ -37,7 +38,7 @@ pub struct Strikes {
 impl Strikes {
     /// None yet.
     #[must_use]
-    pub const fn new(patience: Patience) -> Self {
+    pub const fn new(patience: &'static Patience) -> Self {
         Self { patience, count: 0, good: 0, since: None }
     }
 
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn five_in_a_row_are_too_many() {
-        let mut strikes = Strikes::new(PATIENCE);
+        let mut strikes = Strikes::new(&PATIENCE);
         let now = start();
         let verdicts: Vec<bool> = (0..5).map(|_| strikes.strike(now)).collect();
         assert_eq!(verdicts, [false, false, false, false, true]);
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn good_deeds_and_time_forgive() {
-        let mut strikes = Strikes::new(PATIENCE);
+        let mut strikes = Strikes::new(&PATIENCE);
         let now = start();
         for _ in 0..1000 {
             assert!(!strikes.strike(now));
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn good_deeds_are_no_capital() {
-        let mut strikes = Strikes::new(PATIENCE);
+        let mut strikes = Strikes::new(&PATIENCE);
         (0..100_000).for_each(|_| strikes.good_deed());
         let now = start();
         assert_eq!((0..5).filter(|_| strikes.strike(now)).count(), 1);

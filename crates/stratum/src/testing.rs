@@ -25,7 +25,7 @@ use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Hex, Id, Quoted};
+use crate::rpc::{self, Hex, Id, Params, Quoted};
 use crate::target::{Difficulty, PowHash, Scale, Target};
 
 /// Some instant to count from.
@@ -94,8 +94,7 @@ pub fn bound_to(extranonce: &Extranonce, work: &str) -> [u8; 8] {
     hasher.finish().to_be_bytes()
 }
 
-fn strings<const N: usize>(params: &RawValue) -> Option<[String; N]> {
-    let (elements, count) = rpc::array::<N>(params)?;
+fn texts<const N: usize>(elements: &[&RawValue], count: usize) -> Option<[String; N]> {
     if count != N {
         return None;
     }
@@ -138,9 +137,9 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         rpc::put_notification(out, "mining.notify", params);
     }
 
-    fn submit_head<'a>(&self, params: &'a RawValue) -> Result<SubmitHead<'a>, Reject> {
-        let texts = rpc::array::<2>(params)
-            .and_then(|(head, _)| Some((rpc::string(head.first()?)?, rpc::string(head.get(1)?)?)));
+    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
+        let text = |at: usize| rpc::string(params.elements().get(at)?);
+        let texts = text(0).zip(text(1));
         let (worker, job) = texts.ok_or_else(|| Reject::invalid("submit of no strings"))?;
         Ok(SubmitHead { worker, job })
     }
@@ -149,10 +148,10 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         &self,
         _: &TestJob,
         extranonce2_size: usize,
-        params: &RawValue,
+        params: &Params<'_>,
     ) -> Result<TestShare, Reject> {
-        let [_, _, extranonce2, hash] =
-            strings::<4>(params).ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
+        let [_, _, extranonce2, hash] = texts(params.elements(), params.count())
+            .ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
         let text = extranonce2;
         let extranonce2: Extranonce =
             text.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
@@ -163,8 +162,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
     }
 
-    fn diagnose_form(&self, _: &TestJob, size: usize, params: &RawValue) -> Option<Diagnosis> {
-        let [_, _, extranonce2, _] = strings::<4>(params)?;
+    fn diagnose_form(&self, _: &TestJob, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
+        let [_, _, extranonce2, _] = texts(params.elements(), params.count())?;
         let found = extranonce2.parse::<Extranonce>().ok()?.len();
         (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
     }

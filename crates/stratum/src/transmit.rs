@@ -13,16 +13,16 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Debug, Default)]
 pub struct Transmit {
     own: BytesMut,
-    segments: VecDeque<Segment>,
+    /// Each with how much of the own text goes before it, behind the frame before.
+    frames: VecDeque<(usize, Bytes)>,
     remaining: usize,
+    is_thrifty: bool,
 }
 
-#[derive(Debug)]
-enum Segment {
-    /// So many bytes at the front of `own`.
-    Own(usize),
-    Shared(Bytes),
-}
+/// The most own text whose memory is kept, in bytes.
+const MAX_SPARE_TEXT: usize = 128;
+/// The most frames whose places are kept.
+const MAX_SPARE_FRAMES: usize = 4;
 
 impl Transmit {
     /// Nothing to write.
@@ -31,27 +31,33 @@ impl Transmit {
         Self::default()
     }
 
+    /// The same, for one of very many sessions: the memory that a burst took is given back when all
+    /// is written, so that an idle session holds that of an answer.
+    #[must_use]
+    pub fn thrifty() -> Self {
+        Self { is_thrifty: true, ..Self::default() }
+    }
+
     /// Appends text that `write` puts into the buffer it is given. It may only append.
     pub fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
         let before = self.own.len();
         write(&mut self.own);
-        let added = self.own.len().saturating_sub(before);
-        if added == 0 {
-            return;
-        }
-        self.remaining += added;
-        match self.segments.back_mut() {
-            Some(Segment::Own(len)) => *len += added,
-            _ => self.segments.push_back(Segment::Own(added)),
-        }
+        self.remaining += self.own.len().saturating_sub(before);
     }
 
     /// Appends a frame without copying it.
     pub fn share(&mut self, frame: Bytes) {
-        if !frame.is_empty() {
-            self.remaining += frame.len();
-            self.segments.push_back(Segment::Shared(frame));
+        if frame.is_empty() {
+            return;
         }
+        self.remaining += frame.len();
+        let placed: usize = self.frames.iter().map(|(before, _)| before).sum();
+        let before = self.own.len() - placed;
+        if self.frames.capacity() == 0 {
+            // Most sessions never have more than one work unwritten.
+            self.frames.reserve_exact(1);
+        }
+        self.frames.push_back((before, frame));
     }
 
     /// Whether there is nothing to write.
@@ -63,8 +69,18 @@ impl Transmit {
     /// Forgets everything; for a connection that is gone.
     pub fn clear(&mut self) {
         self.own.clear();
-        self.segments.clear();
+        self.frames.clear();
         self.remaining = 0;
+    }
+
+    /// All is written: keeps the memory of an answer, and no more.
+    fn shrink(&mut self) {
+        if self.own.try_reclaim(MAX_SPARE_TEXT + 1) {
+            self.own = BytesMut::new();
+        }
+        if self.frames.capacity() > MAX_SPARE_FRAMES {
+            self.frames = VecDeque::new();
+        }
     }
 }
 
@@ -74,25 +90,27 @@ impl Buf for Transmit {
     }
 
     fn chunk(&self) -> &[u8] {
-        match self.segments.front() {
-            Some(Segment::Own(len)) => &self.own[..*len],
-            Some(Segment::Shared(frame)) => frame,
-            None => &[],
+        match self.frames.front() {
+            Some((0, frame)) => frame,
+            Some((before, _)) => &self.own[..*before],
+            None => &self.own,
         }
     }
 
     fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
         let mut own = &self.own[..];
+        let placed = self.frames.iter().flat_map(|(before, frame)| {
+            let text;
+            (text, own) = own.split_at(*before);
+            [text, &frame[..]]
+        });
         let mut filled = 0;
-        for (slot, segment) in dst.iter_mut().zip(&self.segments) {
-            *slot = IoSlice::new(match segment {
-                Segment::Own(len) => {
-                    let (head, tail) = own.split_at(*len);
-                    own = tail;
-                    head
-                }
-                Segment::Shared(frame) => frame,
-            });
+        for (slot, chunk) in dst.iter_mut().zip(placed.filter(|chunk| !chunk.is_empty())) {
+            *slot = IoSlice::new(chunk);
+            filled += 1;
+        }
+        if let Some(slot) = dst.get_mut(filled).filter(|_| !own.is_empty()) {
+            *slot = IoSlice::new(own);
             filled += 1;
         }
         filled
@@ -102,25 +120,29 @@ impl Buf for Transmit {
         assert!(count <= self.remaining, "advanced past the end");
         self.remaining -= count;
         while count > 0 {
-            let Some(segment) = self.segments.front_mut() else { return };
-            let done = match segment {
-                Segment::Own(len) => {
-                    let step = count.min(*len);
-                    self.own.advance(step);
-                    *len -= step;
-                    count -= step;
-                    *len == 0
-                }
-                Segment::Shared(frame) => {
+            match self.frames.front_mut() {
+                Some((0, frame)) => {
                     let step = count.min(frame.len());
                     frame.advance(step);
                     count -= step;
-                    frame.is_empty()
+                    if frame.is_empty() {
+                        self.frames.pop_front();
+                    }
                 }
-            };
-            if done {
-                self.segments.pop_front();
+                Some((before, _)) => {
+                    let step = count.min(*before);
+                    self.own.advance(step);
+                    *before -= step;
+                    count -= step;
+                }
+                None => {
+                    self.own.advance(count);
+                    count = 0;
+                }
             }
+        }
+        if self.remaining == 0 && self.is_thrifty {
+            self.shrink();
         }
     }
 }
@@ -137,8 +159,9 @@ mod tests {
         fn order_is_kept(
             parts in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..9)), 0..20),
             steps in prop::collection::vec(1_usize..7, 1..9),
+            thrifty: bool,
         ) {
-            let mut transmit = Transmit::new();
+            let mut transmit = if thrifty { Transmit::thrifty() } else { Transmit::new() };
             let mut expected = Vec::new();
             let mut written = Vec::new();
             for ((shared, bytes), step) in parts.iter().zip(steps.iter().cycle()) {

@@ -15,6 +15,7 @@ mod events;
 mod ground;
 mod jobless;
 mod jobs;
+mod link;
 mod names;
 mod pace;
 mod requests;
@@ -28,10 +29,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::{ChannelView, Ground, PoolShared, Submission};
-use crate::dialect::{Announced, Dialect, PoolEvent, Subscribed};
+use crate::channel::{ChannelView, Ground, PoolShared, ShareOutcome, Submission};
+use crate::dialect::{Dialect, PoolEvent, Subscribed};
 use crate::error::{Reject, shown};
-use crate::extranonce::Extranonce;
 use crate::grounds::{Claim, Grounds};
 use crate::habits::{HabitBook, Habits};
 use crate::job::Generation;
@@ -44,8 +44,8 @@ pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 pub use events::{DownReason, Notice, UpstreamEvent};
 pub use jobless::JOB_WITHIN;
-use jobless::Jobless;
 use jobs::Jobs;
+use link::{Link, Reached};
 use names::Names;
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use pace::Pacer;
@@ -70,7 +70,7 @@ const OVERLONG_PARDON: Duration = Duration::from_secs(60);
 pub struct Upstream<D: Dialect, T> {
     dialect: Arc<D>,
     config: UpstreamConfig,
-    phase: Phase,
+    link: Link<D::Job>,
     transmit: Transmit,
     events: VecDeque<UpstreamEvent<T>>,
     requests: Requests<D, T>,
@@ -78,41 +78,21 @@ pub struct Upstream<D: Dialect, T> {
     names: Names,
     brake: Brake,
     silence: Silence,
-    jobless: Jobless,
     resubmit: Resubmit<D, T>,
     jobs: Jobs<D>,
     habits: HabitBook,
     /// The habits that have been acted on.
     followed: Habits,
     grounds: Grounds,
-    announced: Announced,
     subscribed: Option<Subscribed>,
     ground: Option<Ground>,
     /// The right to the ground's extranonce1.
     claim: Option<Claim>,
-    /// The ground is to be divided anew with the next work that the pool has not told before.
-    divides_anew: bool,
-    /// The request whose answer has not come in time, and was gone without.
-    late_authorize: Option<u64>,
     generation: Generation,
-    /// The generation that the former connection ended with.
-    former: Generation,
-    /// The pool's `mining.set_extranonce`, which applies with its next job.
-    next_extranonce: Option<(Extranonce, Option<usize>)>,
     /// Shares that the pool took in the present generation.
     accepted: u64,
-    unanswered: u32,
-    bad_lines: Strikes,
+    /// Calls of the pool that were answered.
     answers: Strikes,
-    overlong: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Offline,
-    Subscribing,
-    Authorizing,
-    Live,
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
@@ -131,47 +111,29 @@ impl<D: Dialect, T> Upstream<D, T> {
             resubmit: Resubmit::new(config.resubmit),
             dialect,
             config,
-            phase: Phase::Offline,
+            link: Link::Offline(Reached::default()),
             transmit: Transmit::new(),
             events: VecDeque::new(),
             requests: Requests::new(),
             names: Names::default(),
             silence: Silence::default(),
-            jobless: Jobless::default(),
-            announced: Announced::default(),
             subscribed: None,
             ground: None,
             claim: None,
-            divides_anew: false,
-            late_authorize: None,
             generation: Generation(0),
-            former: Generation(0),
-            next_extranonce: None,
             accepted: 0,
-            unanswered: 0,
-            bad_lines: Strikes::new(BAD_LINES),
-            answers: Strikes::new(calls::ANSWERS),
-            overlong: None,
+            answers: Strikes::new(&calls::ANSWERS),
         }
     }
 
     /// A connection to the pool is there.
     pub fn handle_connected(&mut self, now: Instant) {
-        if self.phase != Phase::Offline {
+        if self.link.is_online() {
             self.handle_disconnected(now);
         }
-        self.phase = Phase::Subscribing;
-        self.former = self.generation;
+        self.link = Link::begin(self.generation);
         self.silence.begin();
-        self.jobless = Jobless::default();
-        self.announced = Announced::default();
-        self.next_extranonce = None;
-        self.late_authorize = None;
-        self.divides_anew = false;
         self.followed = self.habits.known();
-        self.bad_lines = Strikes::new(BAD_LINES);
-        self.unanswered = 0;
-        self.overlong = None;
         let id = self.requests.push(Request::Subscribe, now);
         let former = self.subscribed.as_ref().and_then(|given| given.session.as_deref());
         let agent = &self.config.agent;
@@ -181,14 +143,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// The connection is lost, or is being given up. Every share that waits gets its verdict, or
     /// is held to be sent again.
     pub fn handle_disconnected(&mut self, now: Instant) {
-        if self.phase == Phase::Subscribing {
+        if self.link.is_subscribing() {
             // Perhaps the pool does not like the session that was to be resumed.
             if let Some(given) = &mut self.subscribed {
                 given.session = None;
             }
         }
-        self.note_what_was_reached();
-        self.phase = Phase::Offline;
+        // Before its jobs are closed.
+        self.link = Link::Offline(self.reached());
         if let Some(claim) = &self.claim {
             claim.rest();
         }
@@ -208,7 +170,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let queued = self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now));
         lost.extend(queued.map(|ticket| (ticket, false)));
         for (ticket, weighs) in lost {
-            self.give_verdict(ticket, Err(Reject::lost()), weighs);
+            self.give_verdict(ticket, Reject::lost(), weighs);
         }
         let name = self.names.lose();
         if let Some(probe) = asked.or(name) {
@@ -220,20 +182,25 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// A line came from the pool.
     pub fn handle_line(&mut self, line: &[u8], now: Instant) {
-        if self.phase == Phase::Offline {
-            return;
-        }
+        let Some(connection) = self.link.connection_mut() else { return };
+        let message = Message::parse(line);
+        let too_many = match message {
+            Ok(_) => {
+                connection.bad_lines.good_deed();
+                false
+            }
+            Err(_) => connection.bad_lines.strike(now),
+        };
         self.silence.heard(now);
         self.follow_habits();
-        let Ok(message) = Message::parse(line) else {
+        let Ok(message) = message else {
             let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
             self.notice(Notice::BadLine(start));
-            if self.bad_lines.strike(now) {
+            if too_many {
                 self.down(DownReason::BadLines, now);
             }
             return;
         };
-        self.bad_lines.good_deed();
         match &message.method {
             Some(method) => self.handle_call(method, &message, now),
             None => self.handle_answer(&message, line, now),
@@ -256,7 +223,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.look_at_flow(now);
             }
             Err(error) => {
-                self.jobless.unusable(method, &error);
+                self.note_unusable(method, &error);
                 self.notice(Notice::Unusable { method: shown(method), error });
             }
         }
@@ -264,33 +231,38 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// A line from the pool was too long and has been skipped.
     pub fn handle_overlong(&mut self, cap: usize, now: Instant) {
-        if self.phase == Phase::Offline {
-            return;
-        }
+        let Some(connection) = self.link.connection_mut() else { return };
+        let again = connection.overlong(now);
         self.silence.heard(now);
         self.notice(Notice::Overlong { cap });
-        let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;
-        if self.overlong.replace(now).is_some_and(recent) {
+        if again {
             self.down(DownReason::Overlong { cap }, now);
         }
     }
 
     /// A share is to be forwarded.
     pub fn handle_submission(&mut self, submission: Submission<D>, ticket: T, now: Instant) {
-        if self.phase == Phase::Live {
+        if self.is_live() {
             self.follow_habits();
             self.brake.count(submission.hashes, now);
             self.look_at_flow(now);
         }
         match self.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
-            Err(ticket) => self.give_verdict(ticket, Err(Reject::saturated()), false),
+            Err(ticket) => self.give_verdict(ticket, Reject::saturated(), false),
         }
+    }
+
+    /// How many more shares would be taken now: those that may wait to be written, and where the
+    /// pool sets no pace, those that may wait for its verdict.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.pacer.room() + if self.pacer.is_paced() { 0 } else { self.requests.room() }
     }
 
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.phase == Phase::Offline {
+        if !self.link.is_online() {
             return self.resubmit(now);
         }
         self.follow_habits();
@@ -306,7 +278,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.phase == Phase::Offline {
+        if !self.link.is_online() {
             return self.resubmit.gives_up_at();
         }
         let times = [
@@ -348,7 +320,15 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Whether the pool takes shares.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Live
+        self.link.is_live()
+    }
+
+    /// Whether [`handle_submission`](Self::handle_submission) would take one more share now. Shares
+    /// wait in one window: 256 in the queue, and behind it as many as have no answer, up to 1,024;
+    /// its last place is a block's.
+    #[must_use]
+    pub fn has_room(&self, is_block: bool) -> bool {
+        self.pacer.has_room(is_block)
     }
 
     /// How many shares are written, queued or held and have no verdict yet.
@@ -367,16 +347,18 @@ impl<D: Dialect, T> Upstream<D, T> {
         if matches!(event, PoolEvent::Notify(_)) {
             self.silence.notified(now);
         }
+        let Some(connection) = self.link.connection_mut() else { return };
         match event {
-            // Whether it belongs to a new generation is not known before the subscribe's answer.
-            PoolEvent::Notify(job) if self.phase == Phase::Subscribing => self.jobs.hold(job),
-            PoolEvent::Notify(job) => self.take_job(job, now),
+            PoolEvent::Notify(job) => match &mut self.link {
+                Link::Subscribing(_, early) => *early = Some(job),
+                _ => self.take_job(job, now),
+            },
             PoolEvent::Difficulty(target) => {
-                self.announced.difficulty = Some(target);
+                connection.announced.difficulty = Some(target);
                 self.target_announced(false);
             }
             PoolEvent::Target(target) => {
-                self.announced.target = Some(target);
+                connection.announced.target = Some(target);
                 if self.jobs.settles_at().is_some() {
                     self.publish_pending(now);
                 } else {
@@ -384,7 +366,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 }
             }
             PoolEvent::Extranonce { extranonce1, size } => {
-                self.next_extranonce = Some((extranonce1, size));
+                connection.next_extranonce = Some((extranonce1, size));
             }
             PoolEvent::Reconnect { host, port, wait } => {
                 self.events.push_back(UpstreamEvent::Reconnect { host, port, wait });
@@ -395,9 +377,9 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     /// A share has a verdict that the pool did not give; whether that counts against the pool.
-    fn give_verdict(&mut self, ticket: T, verdict: Result<(), Reject>, weighs: bool) {
-        let after = None;
-        self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
+    fn give_verdict(&mut self, ticket: T, outcome: impl Into<ShareOutcome>, weighs: bool) {
+        let (outcome, after) = (outcome.into(), None);
+        self.events.push_back(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
     }
 
     /// Gives the connection up, once: from here on the session is as good as disconnected.

@@ -37,13 +37,25 @@ impl Default for VardiffConfig {
     }
 }
 
+impl VardiffConfig {
+    /// The wanted seconds between shares.
+    fn interval(&self) -> f64 {
+        60.0 / self.shares_per_minute.max(0.01)
+    }
+
+    fn clamp(&self, level: Level) -> Level {
+        let min = self.min.map_or(Level::EASIEST, Level::nearest);
+        let max = self.max.map_or(Level::TOP, Level::nearest);
+        level.min(max).max(min)
+    }
+}
+
 /// The difficulty of one rig.
 ///
 /// It estimates the rig's speed from the work of its shares, so the estimate is right also while
 /// a new level has not reached the rig yet.
 #[derive(Debug)]
 pub struct Vardiff {
-    config: VardiffConfig,
     level: Level,
     since: Instant,
     next_check: Instant,
@@ -55,17 +67,9 @@ pub struct Vardiff {
 impl Vardiff {
     /// Starts at a level.
     #[must_use]
-    pub fn new(config: VardiffConfig, start: Level, now: Instant) -> Self {
-        let mut vardiff = Self {
-            config,
-            level: Level::TOP,
-            since: now,
-            next_check: now + CHECK_EVERY,
-            shares: 0,
-            work: 0.0,
-        };
-        vardiff.level = if config.enabled { vardiff.clamp(start) } else { Level::TOP };
-        vardiff
+    pub fn new(config: &VardiffConfig, start: Level, now: Instant) -> Self {
+        let level = if config.enabled { config.clamp(start) } else { Level::TOP };
+        Self { level, since: now, next_check: now + CHECK_EVERY, shares: 0, work: 0.0 }
     }
 
     /// The level that the rig should have.
@@ -74,58 +78,53 @@ impl Vardiff {
         self.level
     }
 
-    /// Starts again at a level that the rig or the operator asks for.
-    pub fn restart(&mut self, start: Level, now: Instant) {
-        *self = Self::new(self.config, start, now);
-    }
-
     /// The seconds between shares that the level aims at; none where it cannot aim: when every
     /// rig has the pool's target, or the level is at the route's lower limit.
     #[must_use]
-    pub fn aims_at(&self) -> Option<f64> {
-        let at_limit = self.config.min.is_some_and(|min| self.level <= Level::nearest(min));
-        (self.config.enabled && !at_limit).then(|| self.interval())
+    pub fn aims_at(&self, config: &VardiffConfig) -> Option<f64> {
+        let at_limit = config.min.is_some_and(|min| self.level <= Level::nearest(min));
+        (config.enabled && !at_limit).then(|| config.interval())
     }
 
     /// Notes a share that met the rig's target of this difficulty.
-    pub fn on_share(&mut self, difficulty: Difficulty, now: Instant) {
-        if !self.config.enabled {
+    pub fn on_share(&mut self, config: &VardiffConfig, difficulty: Difficulty, now: Instant) {
+        if !config.enabled {
             return;
         }
         self.shares += 1;
         self.work += difficulty.get();
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
-        let soon = f64::from(self.shares) * self.interval() / FAST_FACTOR;
+        let soon = f64::from(self.shares) * config.interval() / FAST_FACTOR;
         if self.shares >= FAST_SHARES && elapsed < soon {
-            self.decide(elapsed.max(0.001), now);
+            self.decide(config, elapsed.max(0.001), now);
         }
     }
 
     /// Decides when it is time to; `current` is the difficulty of the target that the rig has.
-    pub fn on_timeout(&mut self, current: Difficulty, now: Instant) {
-        if !self.config.enabled || now < self.next_check {
+    pub fn on_timeout(&mut self, config: &VardiffConfig, current: Difficulty, now: Instant) {
+        if !config.enabled || now < self.next_check {
             return;
         }
         self.next_check = now + CHECK_EVERY;
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
         if self.shares > 0 {
-            self.decide(elapsed, now);
-        } else if elapsed > 3.0 * self.interval() {
+            self.decide(config, elapsed, now);
+        } else if elapsed > 3.0 * config.interval() {
             // What it was told may be harder than its level.
             let current = self.level.min(Level::at_or_below(current));
-            self.level = self.clamp(current.easier_by(SILENT_RUNGS));
+            self.level = config.clamp(current.easier_by(SILENT_RUNGS));
             self.start_window(now);
         }
     }
 
     /// When [`on_timeout`](Self::on_timeout) wants to be called.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.config.enabled.then_some(self.next_check)
+    pub fn poll_timeout(&self, config: &VardiffConfig) -> Option<Instant> {
+        config.enabled.then_some(self.next_check)
     }
 
-    fn decide(&mut self, elapsed: f64, now: Instant) {
-        let Some(ideal) = Difficulty::new(self.work / elapsed * self.interval()) else { return };
+    fn decide(&mut self, config: &VardiffConfig, elapsed: f64, now: Instant) {
+        let Some(ideal) = Difficulty::new(self.work / elapsed * config.interval()) else { return };
         // A level within half a rung of the ideal stays; where few shares were counted, chance
         // alone moves the estimate by more than that, so a whole rung is left alone.
         let tolerance = if self.shares < 16 { 1.0 } else { 0.6 };
@@ -134,7 +133,7 @@ impl Vardiff {
             .difficulty()
             .map_or(f64::INFINITY, |level| (ideal.get() / level.get()).log2().abs());
         if off > tolerance {
-            self.level = self.clamp(Level::nearest(ideal));
+            self.level = config.clamp(Level::nearest(ideal));
             self.start_window(now);
         } else if now.saturating_duration_since(self.since) >= WINDOW {
             self.start_window(now);
@@ -147,17 +146,6 @@ impl Vardiff {
         self.shares = 0;
         self.work = 0.0;
     }
-
-    /// The wanted seconds between shares.
-    fn interval(&self) -> f64 {
-        60.0 / self.config.shares_per_minute.max(0.01)
-    }
-
-    fn clamp(&self, level: Level) -> Level {
-        let min = self.config.min.map_or(Level::EASIEST, Level::nearest);
-        let max = self.config.max.map_or(Level::TOP, Level::nearest);
-        level.min(max).max(min)
-    }
 }
 
 #[cfg(test)]
@@ -167,20 +155,21 @@ mod tests {
 
     /// A rig of a constant speed, in difficulties per second, told its level at once.
     fn run(vardiff: &mut Vardiff, speed: f64, now: &mut Instant, seconds: u64) -> u32 {
+        let config = VardiffConfig::default();
         let end = *now + Duration::from_secs(seconds);
         let mut shares = 0;
         while *now < end {
             let difficulty =
                 vardiff.level().difficulty().unwrap_or_else(|| Difficulty::power_of_two(10));
             let found = *now + Duration::from_secs_f64(difficulty.get() / speed);
-            let check = vardiff.poll_timeout().unwrap();
+            let check = vardiff.poll_timeout(&config).unwrap();
             if check < found {
                 *now = check;
-                vardiff.on_timeout(difficulty, check);
+                vardiff.on_timeout(&config, difficulty, check);
             } else {
                 *now = found;
                 shares += 1;
-                vardiff.on_share(difficulty, found);
+                vardiff.on_share(&config, difficulty, found);
             }
         }
         shares
@@ -190,7 +179,7 @@ mod tests {
     fn settles_near_the_wanted_rate_from_either_side() {
         for speed in [0.001, 1.0, 170.0, 1e6] {
             let mut now = start();
-            let mut vardiff = Vardiff::new(VardiffConfig::default(), Level::TOP, now);
+            let mut vardiff = Vardiff::new(&VardiffConfig::default(), Level::TOP, now);
             run(&mut vardiff, speed, &mut now, 1800);
             let shares = run(&mut vardiff, speed, &mut now, 600);
             assert!((50..=200).contains(&shares), "{shares} shares in 10 minutes at {speed}");
@@ -200,7 +189,7 @@ mod tests {
     #[test]
     fn a_flood_is_stopped_within_a_few_shares() {
         let mut now = start();
-        let mut vardiff = Vardiff::new(VardiffConfig::default(), Level::EASIEST, now);
+        let mut vardiff = Vardiff::new(&VardiffConfig::default(), Level::EASIEST, now);
         let shares = run(&mut vardiff, 1e3, &mut now, 30);
         assert!(shares < 300, "{shares}");
     }
@@ -214,15 +203,15 @@ mod tests {
             ..VardiffConfig::default()
         };
         assert_eq!(
-            Vardiff::new(config, Level::EASIEST, now).level(),
+            Vardiff::new(&config, Level::EASIEST, now).level(),
             Level::nearest(Difficulty::new(4.0).unwrap())
         );
         assert_eq!(
-            Vardiff::new(config, Level::TOP, now).level(),
+            Vardiff::new(&config, Level::TOP, now).level(),
             Level::nearest(Difficulty::new(64.0).unwrap())
         );
         let off = VardiffConfig { enabled: false, ..config };
-        let vardiff = Vardiff::new(off, Level::EASIEST, now);
-        assert_eq!((vardiff.level(), vardiff.poll_timeout()), (Level::TOP, None));
+        let vardiff = Vardiff::new(&off, Level::EASIEST, now);
+        assert_eq!((vardiff.level(), vardiff.poll_timeout(&off)), (Level::TOP, None));
     }
 }

@@ -1,6 +1,6 @@
 //! What became of shares and answers, as the pools and the rigs saw it.
 
-use orepass_stratum::stats::Totals;
+use orepass_farm::stats::Totals;
 use orepass_stratum::verdict::Verdict;
 
 /// The counts of all pools.

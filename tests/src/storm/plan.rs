@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use orepass::route::{PoolConfig, RouteConfig};
+use orepass::config::{PoolAccount, RouteConfig};
+use orepass_farm::pools::Standing;
+use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::pools::Standing;
 use orepass_stratum::target::Difficulty;
+use orepass_stratum::testing::TestCoin;
 use orepass_stratum::vardiff::VardiffConfig;
 
 use super::pool::{NameRule, Rule};
@@ -52,8 +54,8 @@ impl Plan {
             let url = format!("stratum+tcp://127.0.0.1:{}", pool + 1).parse().unwrap();
             let weight = if pool == 0 { weight } else { 1.0 };
             let standing = Standing { rank: rank(pool), weight };
-            let account = account.parse().unwrap();
-            PoolConfig { standing, ..PoolConfig::new(format!("pool{pool}"), url, account) }
+            let name = format!("pool{pool}").parse().unwrap();
+            PoolAccount { standing, ..PoolAccount::new(name, url, account.parse().unwrap()) }
         });
         let vardiff = VardiffConfig {
             enabled: sky.chance(0.6),
@@ -64,7 +66,7 @@ impl Plan {
         let route = RouteConfig {
             downstream: DownstreamConfig::default().with_vardiff(vardiff),
             max_rigs_per_channel: sky.pick(&[250, 250, 6, 3]),
-            ..RouteConfig::new("storm", pools.collect())
+            ..RouteConfig::new("storm".parse().unwrap(), TestCoin::NAME, pools.collect())
         };
         let difficulty = 14;
         let rigs = sky.rng.usize(4..=MAX_RIGS);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
 use orepass::net::connect::{ConnectError, Connection, Connector};
-use orepass::route::Route;
-use orepass_stratum::stats::Totals;
+use orepass::route::{Route, Surroundings};
+use orepass_farm::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
 use tokio::runtime::Builder;
 
@@ -88,7 +88,7 @@ async fn story(storm: Storm, mut progress: impl FnMut(u64)) -> Report {
     let coin = || Arc::new(Coin { linger: plan.linger, ..TestCoin::default() });
     let dialects = plan.route.pools.iter().map(|_| coin()).collect();
     let sea = Arc::new(Sea { world: Arc::clone(&world) });
-    let route = Route::start(plan.route.clone(), dialects, sea, Vec::new());
+    let route = Route::start(plan.route.clone(), dialects, Surroundings::new(sea), Vec::new());
 
     let mut days = 0;
     while let Some(now) = step(&world, &route, span).await {
@@ -123,7 +123,7 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
     for (rig, conn) in comers {
         let (reader, writer) = halves(world, End::Rig { rig, conn });
         let peer = SocketAddr::from(([10, 0, 0, rig as u8], 1024));
-        if let Err(full) = route.admit(reader, writer, peer, PORT) {
+        if let Err(full) = route.admit(tokio::io::join(reader, writer), peer, PORT) {
             violation!(lock(world).sky, "rig {rig} was refused: {full}");
         }
     }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass::config::{PoolAccount, RouteConfig};
 use orepass::net::connect::Tcp;
-use orepass::route::{PoolConfig as Account, Route, RouteConfig};
+use orepass::route::{Route, Surroundings};
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::Family;
@@ -35,10 +36,11 @@ impl<D: Dialect + Default> Chain<D> {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("stratum+tcp://{address}").parse().unwrap();
             address = listener.local_addr().unwrap().to_string();
-            let account = Account { url, ..route.pools[0].clone() };
-            let name = format!("level{level}");
+            let account = PoolAccount { url, ..route.pools[0].clone() };
+            let name = format!("level{level}").parse().unwrap();
             let route = RouteConfig { name, pools: vec![account], ..route.clone() };
-            routes.push(Route::start(route, vec![Arc::default()], Arc::new(Tcp), vec![listener]));
+            let around = Surroundings::new(Arc::new(Tcp));
+            routes.push(Route::start(route, vec![Arc::default()], around, vec![listener]));
         }
         Self { pool, routes, address }
     }

@@ -1,9 +1,9 @@
 //! The checks that the other stories end with can fail.
 
+use orepass_farm::stats::Book;
 use orepass_hstratum::Hstratum;
 use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
-use orepass_stratum::stats::Book;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::broken::Misdivided;
 use orepass_tests::check::{Accounts, books};

@@ -88,7 +88,7 @@ async fn a_pool_that_refuses_the_account_is_asked_again_after_half_a_minute_whil
     let mut plan = Plan::deployed();
     plan.route.hold_for = None;
     plan.route.downstream.park_for = Duration::from_secs(3600);
-    plan.route.pools[0].password = "sesame-97".into();
+    plan.route.pools[0].password = orepass::config::Secret::new("sesame-97");
     let site = Wired::start(plan, 1, |_, pool| pool.fault(Fault::RefuseWorker("account".into())));
     let rigs = site.rigs(RIGS, slow_rig);
     tokio::time::sleep(Duration::from_secs(900)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass::route::Profile;
+use orepass::config::Profile;
 use orepass_hstratum::SplitMode;
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
 use orepass_sim::net::Farm;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass::memory::Memory;
 use orepass::net::connect::Tcp;
+use orepass::store::Store;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::{AionPool, AionRig, Family};
@@ -53,7 +53,7 @@ async fn the_scale_of_a_pool_with_ten_fields_is_asked_for_once() {
         let (pool, at) = listening(&plan).await;
         for restarted in [false, true] {
             let (log, _guard) = Log::capture();
-            let memory = Memory::open(&path);
+            let memory = Store::open(&path);
             let site = remembering(&plan, &memory, &pool, &at).await;
             let farm = site.farm(RIGS, |number| bitcoin_rig(&site, number));
             site.all_in(&farm).await;
@@ -91,9 +91,9 @@ async fn listening(plan: &Plan) -> (PoolServer, String) {
 }
 
 /// A route to a pool, with what earlier ones learnt.
-async fn remembering(plan: &Plan, memory: &Memory, pool: &PoolServer, at: &str) -> Site {
+async fn remembering(plan: &Plan, memory: &Store, pool: &PoolServer, at: &str) -> Site {
     let mut plan = plan.clone();
-    plan.route.memory = memory.route("test");
+    plan.memory = Some(memory.route("test"));
     plan.start_between(pool.clone(), at, Hstratum::default(), Tcp).await
 }
 
@@ -111,7 +111,7 @@ async fn a_pool_that_announces_less_than_it_takes_is_found_out_and_remembered() 
     let (pool, at) = listening(&plan).await;
     for restarted in [false, true] {
         let (log, _guard) = Log::capture();
-        let memory = Memory::open(&path);
+        let memory = Store::open(&path);
         let site = remembering(&plan, &memory, &pool, &at).await;
         let farm = site.farm(RIGS, |number| site.rig(number));
         site.all_in(&farm).await;

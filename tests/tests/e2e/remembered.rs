@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use orepass::memory::Memory;
+use orepass::store::Store;
 use orepass_sim::handshake::ExtranoncePolicy::AlwaysFour;
 use orepass_sim::rig::{LoginOrder, RigConfig};
 use orepass_stratum::vardiff::VardiffConfig;
@@ -18,9 +18,9 @@ fn state_file(name: &str) -> PathBuf {
     path
 }
 
-async fn site(memory: &Memory, vardiff: bool) -> Site {
+async fn site(memory: &Store, vardiff: bool) -> Site {
     let mut plan = Plan::deployed();
-    plan.route.memory = memory.route("test");
+    plan.memory = Some(memory.route("test"));
     if vardiff {
         plan.route.downstream.vardiff = VardiffConfig::default();
         plan.pool.difficulty = 1.0;
@@ -32,7 +32,7 @@ async fn site(memory: &Memory, vardiff: bool) -> Site {
 async fn firmware_that_was_found_out_is_served_as_it_needs_from_the_start() {
     let path = state_file("firmware");
     for restarted in [false, true] {
-        let memory = Memory::open(&path);
+        let memory = Store::open(&path);
         let site = site(&memory, false).await;
         let farm = site.farm(1, |number| site.rig_with(number, AlwaysFour));
         site.all_earn(&farm, 5).await;
@@ -52,7 +52,7 @@ async fn a_worker_has_its_difficulty_and_its_lease_again() {
     let login = LoginOrder::AuthorizeFirst;
     let mut first = None;
     for restarted in [false, true] {
-        let memory = Memory::open(&path);
+        let memory = Store::open(&path);
         let site = site(&memory, true).await;
         // Before a restart it comes as the third, after it as the first.
         let others = site.farm(if restarted { 0 } else { 2 }, |number| site.rig(number + 5));

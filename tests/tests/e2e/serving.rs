@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use orepass::config::Failover;
 use orepass::route::Route;
+use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
 use orepass_sim::net::{Farm, PoolServer};
 use orepass_sim::pool::{Fault, PoolConfig};
-use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::log::Log;

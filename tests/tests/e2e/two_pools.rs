@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass::route::Route;
+use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
 use orepass_sim::net::{Farm, PoolServer};
 use orepass_sim::pool::{Fault, PoolConfig};
-use orepass_stratum::pools::Standing;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::site::{Plan, mixed_rig};
@@ -52,10 +52,10 @@ impl Farmstead {
     }
 
     /// Ends the story: no pool saw a share of the other's jobs, or one twice.
-    async fn finish(self) -> orepass_stratum::stats::Totals {
+    async fn finish(self) -> orepass_farm::stats::Totals {
         self.farm.stop_mining();
         until("answers", || self.farm.stats(), |stats| stats.pending == 0).await;
-        let settled = |totals: &orepass_stratum::stats::Totals| totals.sent == totals.ended();
+        let settled = |totals: &orepass_farm::stats::Totals| totals.sent == totals.ended();
         until("verdicts", || self.route.totals(), settled).await;
         let rigs = self.farm.close().await;
         within("the route stops", self.route.stop()).await;

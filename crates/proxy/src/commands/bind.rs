@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::CommandError;
-use crate::config::Route;
+use crate::config::RouteConfig;
 use crate::net::listen::listen;
 
 /// Listens on every address of a route, each on its own: what cannot be listened on does not keep
 /// the others from it. Gives the address that is listened on.
 pub(super) fn bind(
-    route: &Route,
+    route: &RouteConfig,
 ) -> impl Iterator<Item = Result<(SocketAddr, TcpListener), CommandError>> {
     route.listen.iter().map(|address| {
         let address = address.get();

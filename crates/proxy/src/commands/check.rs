@@ -5,11 +5,11 @@ use orepass_stratum::habits::{Answer, Habit};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::clock::unix_seconds;
-use crate::config::{Config, Pool, Route};
-use crate::memory::{Memory, RouteMemory};
+use crate::config::{Config, PoolAccount, RouteConfig};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
 use crate::route::remembered;
+use crate::store::{RouteStore, Store};
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
 /// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
@@ -32,21 +32,21 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
              [state]"
         ),
     }
-    let memory = match config.state.as_deref().map(Memory::look) {
-        None => Memory::fleeting(),
+    let memory = match config.state.as_deref().map(Store::look) {
+        None => Store::fleeting(),
         Some(Ok(memory)) => memory,
         Some(Err(error)) => {
             println!(
                 "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
                  what it finds out as `pool.habit` in its log"
             );
-            Memory::fleeting()
+            Store::fleeting()
         }
     };
     let mut outcome = Outcome::Success;
     for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
         let entry = registry
-            .get(&route.dialect.value)
+            .get(&route.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
         for error in &unbound {
@@ -88,7 +88,7 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_found(pool: &Pool, found: &Found, route: &Route) {
+fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
     let Found {
         addresses, peer, connect, login, given, split, rigs, user, target, difficulty, ..
     } = found;
@@ -129,7 +129,7 @@ fn print_found(pool: &Pool, found: &Found, route: &Route) {
 
 /// What is known of a pool's habits, and from where.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_habits(pool: &Pool, found: &Found, memory: &RouteMemory) {
+fn print_habits(pool: &PoolAccount, found: &Found, memory: &RouteStore) {
     let now = unix_seconds();
     let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();
@@ -171,7 +171,7 @@ fn remedy(error: &ProbeError) -> &'static str {
     }
 }
 
-fn listens(route: &Route) -> String {
+fn listens(route: &RouteConfig) -> String {
     let addresses: Vec<String> = route.listen.iter().map(ToString::to_string).collect();
     addresses.join(", ")
 }

@@ -19,10 +19,11 @@ use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::limits;
-use crate::memory::Memory;
 use crate::net::listen::listen;
+use crate::process::Process;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
+use crate::store::Store;
 
 /// How often the live view is written, and how often a pool may make a job.
 const TICK: Duration = Duration::from_secs(1);
@@ -83,11 +84,11 @@ impl Stage {
             "[[route]]\nname = \"{dialect}\"\ndialect = \"{dialect}\"\nlisten = [\"{address}\"]\n\
              {route}\n[[route.pool]]\nurl = \"stratum+tcp://{pool_address}\"\nuser = \"demo\"\n"
         );
-        let config = Config::parse("demo", &text)?;
+        let config = Config::parse("demo", &text, registry)?;
         let entry =
             registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
-        let memory = Memory::fleeting().route(&dialect);
-        let route = (entry.start)(&config.routes[0], memory, Arc::default(), vec![listener])
+        let memory = Store::fleeting().route(&dialect);
+        let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {

@@ -8,22 +8,21 @@ use tracing::{info, warn};
 
 use super::bind::bind;
 use super::{CommandError, Outcome};
-use crate::config::{Config, Route};
-use crate::limits::Door;
-use crate::memory::Memory;
+use crate::config::{Config, RouteConfig};
+use crate::process::Process;
 use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::shutdown;
+use crate::store::Store;
 
-/// Serves every route of a config until a signal stops it. `door` is the way in for the connections
-/// of all routes.
+/// Serves every route of a config until a signal stops it.
 ///
 /// # Errors
 /// A [`CommandError`] when an address cannot be listened on.
 pub async fn run(
     config: Config,
     registry: &Registry,
-    door: Arc<Door>,
+    process: &Process,
 ) -> Result<Outcome, CommandError> {
     let mut signals = shutdown::Signals::install().map_err(CommandError::Start)?;
     // All addresses are bound before any pool is bothered.
@@ -32,10 +31,10 @@ pub async fn run(
         .iter()
         .map(|route| Ok((route, bind(route).collect::<Result<Vec<_>, _>>()?)))
         .collect::<Result<Vec<_>, CommandError>>()?;
-    let memory = config.state.as_deref().map_or_else(Memory::fleeting, Memory::open);
+    let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
     let mut routes = Vec::new();
     for (route, listeners) in bound {
-        routes.push(start(&config, route, &memory, &door, listeners, registry)?);
+        routes.push(start(&config, route, &memory, process, listeners, registry)?);
     }
     let signal = signals.next().await;
     info!(event = "stopping", signal, "stopping; a second signal stops at once");
@@ -63,14 +62,14 @@ pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
 
 fn start(
     config: &Config,
-    route: &Route,
-    memory: &Memory,
-    door: &Arc<Door>,
+    route: &RouteConfig,
+    memory: &Store,
+    process: &Process,
     listeners: Vec<(SocketAddr, TcpListener)>,
     registry: &Registry,
 ) -> Result<Arc<dyn RunningRoute>, CommandError> {
     let entry = registry
-        .get(&route.dialect.value)
+        .get(&route.dialect)
         .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
     for (address, _) in &listeners {
         let pool = &route.pools[0];
@@ -80,6 +79,6 @@ fn start(
         );
     }
     let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
-    (entry.start)(route, memory.route(route.name.as_str()), Arc::clone(door), listeners)
+    (entry.start)(route, memory.route(route.name.as_str()), process.clone(), listeners)
         .map_err(|error| config.source().error(error.into_problems()).into())
 }

@@ -13,6 +13,7 @@ use orepass_stratum::dialect::{Announced, Checked, PoolEvent};
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
+use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{PowHash, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -282,11 +283,12 @@ fn share<D: FromConfig>(
     job: &D::Job,
     request: &Request<'_>,
 ) -> Result<D::Share, Reject> {
-    let head = dialect.submit_head(request.submit)?;
+    let params = Params::read(request.submit)?;
+    let head = dialect.submit_head(&params)?;
     if head.job != dialect.job_id(job) {
         return Err(Reject::unknown_job(&head.job));
     }
-    let with = |size| dialect.parse_share(job, size, request.submit);
+    let with = |size| dialect.parse_share(job, size, &params);
     match request.extranonce2_size {
         Some(size) => with(size),
         // The dialect says which length it has found.

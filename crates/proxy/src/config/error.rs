@@ -26,12 +26,6 @@ impl<T> Located<T> {
     }
 }
 
-impl<T> From<toml::Spanned<T>> for Located<T> {
-    fn from(spanned: toml::Spanned<T>) -> Self {
-        Self { span: Some(spanned.span()), value: spanned.into_inner() }
-    }
-}
-
 /// A config's text and the name that it goes by in errors. Its `Debug` shows the name alone, since
 /// the text may hold passwords.
 #[derive(Clone)]
@@ -56,6 +50,20 @@ impl Source {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What stands at a place, if that is short and may be shown.
+    pub(super) fn shown(&self, span: &Span) -> Option<&str> {
+        const MOST: usize = 60;
+        let written = self.text.get(span.clone())?;
+        if written.len() > MOST || written.contains('\n') {
+            return None;
+        }
+        let above = &self.text[..span.start];
+        let line_start = above.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        let visible = hidden(&above[..line_start], line).unwrap_or(line.len());
+        (span.end - line_start <= visible).then_some(written)
     }
 
     /// Makes an error of what was found wrong with this text, in the order of its lines.
@@ -116,6 +124,8 @@ pub enum ConfigError {
 const MOST_SHOWN: usize = 100;
 /// The most characters of a message, which may quote a value.
 const MOST_SAID: usize = 1000;
+/// The most problems that are shown: a file with more of them is no config.
+const MOST_PROBLEMS: usize = 50;
 
 /// All that is wrong with a config's text, each with its line and a caret under the place.
 #[derive(Debug, Clone, Error)]
@@ -134,7 +144,7 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(MOST_PROBLEMS).enumerate() {
             if index > 0 {
                 f.write_char('\n')?;
             }
@@ -143,6 +153,9 @@ impl fmt::Display for Invalid {
                 Some(span) => excerpt(f, &self.origin, span, &message)?,
                 None => write!(f, "{}: {message}", self.origin.name)?,
             }
+        }
+        if let more @ 1.. = self.problems.len().saturating_sub(MOST_PROBLEMS) {
+            write!(f, "\n{}: {more} more mistakes", self.origin.name)?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 /// A third of the letters may be wrong; more is another word.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     if name.len() > LONGEST {
         return None;

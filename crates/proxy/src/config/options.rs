@@ -7,13 +7,10 @@ use std::str::FromStr;
 
 use orepass_stratum::habits::{Answer, Habit};
 use serde::Deserialize;
-use toml::{Spanned, Value};
+use toml::Value;
 
 use super::error::{Located, Problem, Span};
 use super::nearest;
-
-/// An options table as the config's structs read it.
-pub(super) type RawOptions = BTreeMap<Spanned<String>, Spanned<Value>>;
 
 /// `[route.options]` or `[route.pool.options]`: each value with its place.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,7 +31,7 @@ impl OptionTable {
     where
         T: FromStr<Err: fmt::Display>,
     {
-        self.read(key, "a string in quotes", errors, Value::as_str)?
+        self.read(key, "a text in quotes", errors, Value::as_str)?
             .and_then(|text| text.parse().map_err(|error: T::Err| error.to_string()), errors)
     }
 
@@ -91,6 +88,12 @@ impl OptionTable {
             .flatten()
     }
 
+    /// Adds what was written at a place.
+    pub(super) fn insert(&mut self, key: &str, key_span: Span, value: Value, span: Span) {
+        let entry = Entry { key: Some(key_span), value: Located { value, span: Some(span) } };
+        self.entries.insert(key.to_owned(), entry);
+    }
+
     /// Sorts the entries into those of the given names and the others.
     #[must_use]
     pub fn partition(self, names: &[&str]) -> (Self, Self) {
@@ -130,8 +133,7 @@ impl OptionTable {
     ) -> Option<Found<'a, T>> {
         let Located { value, span } = &self.entries.get(key)?.value;
         let Some(read) = read(value) else {
-            let found = value.type_str();
-            let message = format!("expected {expected}, found one of type {found}");
+            let message = format!("expected {expected}, found {value}");
             errors.problems.push(Problem::new(span.clone(), message));
             return None;
         };
@@ -154,16 +156,6 @@ impl<T> Found<'_, T> {
         let noted =
             |message: String| errors.problems.push(Problem::new(self.span.cloned(), message));
         check(self.value).map_err(noted).ok()
-    }
-}
-
-impl From<RawOptions> for OptionTable {
-    fn from(raw: RawOptions) -> Self {
-        let entries = raw.into_iter().map(|(key, value)| {
-            let span = key.span();
-            (key.into_inner(), Entry { key: Some(span), value: value.into() })
-        });
-        Self { entries: entries.collect() }
     }
 }
 
@@ -218,10 +210,21 @@ impl std::error::Error for OptionError {}
 
 #[cfg(test)]
 mod tests {
+    use toml::Spanned;
+    use toml::de::{DeTable, DeValue};
+
+    use super::super::error::Source;
+    use super::super::notes::Notes;
+    use super::super::table::TableReader;
     use super::*;
 
     fn table(text: &str) -> OptionTable {
-        toml::from_str::<RawOptions>(text).unwrap().into()
+        let source = Source::new("t", text);
+        let options = DeTable::parse(text).unwrap().into_inner();
+        let key = Spanned::new(0..0, "options".into());
+        let document = DeTable::from_iter([(key, Spanned::new(0..0, DeValue::Table(options)))]);
+        let mut notes = Notes::new(&source);
+        TableReader::read_document(&mut notes, &document, |table| table.options("[options]"))
     }
 
     #[test]
@@ -243,9 +246,9 @@ mod tests {
         assert_eq!(
             errors.or(()).unwrap_err().to_string(),
             "expected a number from 1 to 8, found 9; \
-             expected a whole number, found one of type string; \
+             expected a whole number, found \"x\"; \
              invalid digit found in string; \
-             expected true or false, found one of type integer; \
+             expected true or false, found 1; \
              unknown option `flag`, did you mean `flags`?; \
              the option `other` belongs into [route.pool.options]"
         );
@@ -270,7 +273,7 @@ mod tests {
             read("difficulty_from = 'job'", Habit::DifficultyFrom).unwrap_err(),
             "expected \"auto\", notify or at_once, found \"job\""
         );
-        assert!(read("names = 1", Habit::Names).unwrap_err().contains("found one of type integer"));
+        assert!(read("names = 1", Habit::Names).unwrap_err().ends_with("found 1"));
     }
 
     #[test]

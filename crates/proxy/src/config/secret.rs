@@ -7,7 +7,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub use orepass_stratum::secret::Secret;
-use serde::Deserialize;
 use thiserror::Error;
 
 /// How a secret is given: as it is, by `env:NAME`, or by `file:PATH`.
@@ -62,15 +61,6 @@ impl fmt::Debug for SecretRef {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    /// Serde's own error about a value that is no string would show the value.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = toml::Value::deserialize(deserializer)?;
-        let text = value.as_str();
-        text.map(Self::from).ok_or_else(|| serde::de::Error::custom("expected a string in quotes"))
     }
 }
 

@@ -5,11 +5,23 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::table::TableReader;
+
 /// The name of the file, unless configured.
 const FILE_NAME: &str = "orepass.db";
 
+/// Reads a `[state]` in the config `config`, which is in `folder`.
+pub(super) fn read(
+    table: &mut TableReader<'_, '_>,
+    folder: &Path,
+    config: &Path,
+) -> Option<PathBuf> {
+    let Some(name) = table.text("file") else { return default_file() };
+    file(name, folder, config).map_err(|error| table.note_at("file", error.to_string())).ok()
+}
+
 /// The configured file; a relative path starts at `folder`, where `config` is.
-pub(super) fn file(name: &str, folder: &Path, config: &Path) -> Result<PathBuf, StateFileError> {
+fn file(name: &str, folder: &Path, config: &Path) -> Result<PathBuf, StateFileError> {
     let path = folder.join(name);
     if name.is_empty() || name.ends_with(std::path::is_separator) {
         return Err(StateFileError::NoName);
@@ -34,7 +46,7 @@ fn file_in(folders: &OsStr) -> Option<PathBuf> {
 
 /// Why a text names no file to keep state in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum StateFileError {
+enum StateFileError {
     #[error("expected the name of a file, such as \"orepass.db\"")]
     NoName,
     #[error("this is the config file itself; the state goes into a file of its own")]

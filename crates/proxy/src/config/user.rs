@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 /// The longest value of a placeholder, in bytes.
@@ -17,8 +16,7 @@ const JOINTS: [char; 8] = ['.', '_', '-', '/', '+', ':', '#', '@'];
 const NO_AGENT: &str = "unknown";
 
 /// The account at a pool: fixed, or with placeholders for what is known of a rig.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserTemplate {
     text: Box<str>,
     parts: Vec<Part>,
@@ -216,14 +214,6 @@ impl UserTemplate {
     fn fixed_bytes(&self) -> usize {
         let text = |part: &Part| if let Part::Text(text) = part { text.len() } else { 0 };
         self.parts.iter().map(text).sum()
-    }
-}
-
-impl TryFrom<String> for UserTemplate {
-    type Error = UserTemplateError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 

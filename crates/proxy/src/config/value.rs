@@ -5,13 +5,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
 
 /// Where a pool is: `stratum+tcp://host:port`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PoolUrl {
     host: Box<str>,
     port: u16,
@@ -152,8 +150,7 @@ impl FromStr for ListenAddr {
 pub struct ListenAddrError;
 
 /// A route's or pool's name, the label of its metrics and log lines.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Box<str>);
 
 impl Name {
@@ -193,24 +190,6 @@ impl FromStr for Name {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a name has 1 to 64 letters, digits and . _ - :")]
 pub struct NameError;
-
-/// Reading from an owned string is reading from a borrowed one.
-macro_rules! try_from_string {
-    ($($type:ty: $error:ty),*) => {$(
-        impl TryFrom<String> for $type {
-            type Error = $error;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-    )*};
-}
-
-try_from_string!(
-    PoolUrl: PoolUrlError,
-    Name: NameError
-);
 
 #[cfg(test)]
 mod tests {

@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, shown};
 use orepass_stratum::habits::{Answer, Habit, Learnt};
-use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::upstream::{BRAKE_FOR, Notice};
 use tracing::{error, info, warn};
 
@@ -81,8 +81,8 @@ impl Log {
     /// The log of the route's connection of this number.
     pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
         Self {
-            route: route.config.name.clone(),
-            pool: route.pool(pool).name.clone(),
+            route: route.name().to_owned(),
+            pool: route.pool(pool).name.to_string(),
             channel,
             address: None,
             scales: D::SCALES,

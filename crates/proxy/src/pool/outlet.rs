@@ -3,23 +3,22 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use orepass_stratum::channel::ChannelView;
+use orepass_farm::pools::{Cause, Link};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Link};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
+use orepass_stratum::verdict::Verdict;
 
 use super::log::Log;
 use super::pump::End;
 use crate::route::Route;
+use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
-use crate::watch;
 
 /// Where a connection's events go: to its rigs, to the choice of pools, to the books and the log.
 pub(crate) struct Outlet<D: Dialect> {
     pub(crate) route: Arc<Route<D>>,
-    pub(crate) link: Link,
+    pub(crate) channel: Arc<Channel<D>>,
     pub(crate) log: Log,
-    view: watch::Sender<ChannelView<D>>,
     /// The present connection has been reported as one that serves.
     serves: bool,
     /// How many shares the pool took on it.
@@ -27,13 +26,13 @@ pub(crate) struct Outlet<D: Dialect> {
 }
 
 impl<D: Dialect> Outlet<D> {
-    pub(crate) const fn new(
-        route: Arc<Route<D>>,
-        link: Link,
-        log: Log,
-        view: watch::Sender<ChannelView<D>>,
-    ) -> Self {
-        Self { route, link, log, view, serves: false, taken: 0 }
+    pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
+        let log = Log::new(&route, channel.pool, channel.number);
+        Self { route, channel, log, serves: false, taken: 0 }
+    }
+
+    fn link(&self) -> Link {
+        self.channel.link()
     }
 
     pub(crate) fn take(
@@ -43,19 +42,20 @@ impl<D: Dialect> Outlet<D> {
     ) -> ControlFlow<End> {
         match event {
             UpstreamEvent::View => self.show(upstream),
-            UpstreamEvent::Verdict { ticket, verdict, weighs, .. } => {
+            UpstreamEvent::Verdict { ticket, outcome, weighs, .. } => {
                 if weighs {
-                    let link = self.link;
-                    self.route.mention(|choice, now| choice.verdict(link, &verdict, now));
+                    let link = self.link();
+                    self.route.mention(|choice, now| choice.verdict(link, &outcome.told, now));
                 }
-                self.taken = self.taken.saturating_add(u32::from(verdict.is_ok()));
-                ticket.resolve(verdict);
+                self.taken =
+                    self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
+                ticket.resolve(outcome);
             }
             UpstreamEvent::LateVerdict => self.route.book.late_verdict(),
             UpstreamEvent::Resent => self.route.book.resent(),
             UpstreamEvent::ResentDuplicate => self.route.book.resent_duplicate(),
             UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
-                self.route.clashes(clash.connection, !self.link.dedicated);
+                self.route.clashes(clash.connection, !self.channel.dedicated);
                 return ControlFlow::Break(End::SameExtranonce);
             }
             UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
@@ -63,7 +63,7 @@ impl<D: Dialect> Outlet<D> {
             UpstreamEvent::Reconnect { .. } => {}
             UpstreamEvent::Notice(notice) => {
                 if let Notice::Learnt { learnt, .. } = &notice {
-                    self.route.remember_habit(self.link.pool, *learnt);
+                    self.route.remember_habit(self.channel.pool, *learnt);
                 }
                 self.log.notice(&notice);
             }
@@ -75,7 +75,7 @@ impl<D: Dialect> Outlet<D> {
     /// whether they live. Gives how many shares the pool took.
     pub(crate) fn ended(&mut self, end: &End, was_serving: bool) -> u32 {
         self.serves = false;
-        let link = self.link;
+        let link = self.link();
         let sent_away = matches!(end, End::Reconnect(_) | End::SameExtranonce);
         self.route.report(|choice, now| match end {
             End::Down(reason) => choice.down(link, cause(reason), now),
@@ -85,21 +85,20 @@ impl<D: Dialect> Outlet<D> {
         if !sent_away {
             let channels = self.route.channels();
             let left = channels.iter().filter(|c| c.pool == link.pool && c.number != link.number);
-            left.filter(|channel| channel.is_live())
-                .for_each(|channel| channel.signals.doubt.notify_one());
+            left.filter(|channel| channel.is_live()).for_each(|channel| channel.doubt());
         }
         std::mem::take(&mut self.taken)
     }
 
     fn show(&mut self, upstream: &Upstream<D, Ticket>) {
-        let Self { route, link, .. } = self;
-        let (link, shown) = (*link, upstream.view());
+        let (link, shown) = (self.link(), upstream.view());
+        let Self { route, channel, .. } = self;
         if let Some(work) = &shown.work
             && let Some(block) = work.dialect.block_key(&work.job)
         {
             route.mention(|choice, now| choice.block(link.pool, block, now));
         }
-        self.view.send_replace(shown);
+        channel.show(shown);
         if upstream.serves() && !self.serves {
             self.serves = true;
             route.report(|choice, now| choice.up(link, now));
@@ -111,16 +110,18 @@ impl<D: Dialect> Outlet<D> {
     /// Whether other connections to the same pool take shares.
     pub(crate) fn others_live(&self) -> bool {
         let channels = self.route.channels();
-        let mut others = channels.iter().filter(|other| other.number != self.link.number);
-        others.any(|other| other.pool == self.link.pool && other.is_live())
+        let mut others = channels.iter().filter(|other| other.number != self.channel.number);
+        others.any(|other| other.pool == self.channel.pool && other.is_live())
     }
 }
 
 impl<D: Dialect> Drop for Outlet<D> {
     /// The channel was closed since nobody needs it, or its task has panicked.
     fn drop(&mut self) {
-        let link = self.link;
+        let link = self.link();
+        self.channel.end();
         self.route.report(|choice, now| choice.released(link, now));
+        self.route.bump();
     }
 }
 

@@ -1,25 +1,28 @@
 //! Pumps a session with a pool.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::Fault;
+use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
-use crate::clock::{now, sleep_until};
-use crate::net::connect::ConnectError;
-use crate::route::channel::Signals;
+use crate::clock::{Alarm, now};
+use crate::net::connect::{ConnectError, Reader, Writer};
+use crate::net::wire::poll_write_all;
+use crate::route::channel::Forwarded;
 use crate::route::ticket::Ticket;
+use crate::route::window::{DOUBT, GIVE_WAY, Window};
 
 /// How much is read at once.
 const READ_SIZE: usize = 16 * 1024;
@@ -73,74 +76,139 @@ impl End {
 }
 
 /// Runs one connection to its end. `on_event` is given each event with the session it comes from.
-pub async fn pump<D, R, W>(
+pub(crate) async fn pump<D: Dialect>(
     upstream: &mut Upstream<D, Ticket>,
-    mut reader: R,
-    mut writer: W,
-    inbox: &mut mpsc::Receiver<(Submission<D>, Ticket)>,
-    signals: &Signals,
+    reader: Reader,
+    writer: Writer,
+    window: &Window<Forwarded<D>>,
     ending: &CancellationToken,
-    mut on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
-) -> End
-where
-    D: Dialect,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let mut lines = LineReader::new(MAX_POOL_LINE);
-    let mut unwritten_since: Option<Instant> = None;
-    loop {
-        while let Some(event) = upstream.poll_event() {
-            if let ControlFlow::Break(end) = on_event(upstream, event) {
-                return end;
-            }
+    on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
+) -> End {
+    let lines = LineReader::new(MAX_POOL_LINE);
+    let (alarm, unwritten_since) = (Alarm::default(), None);
+    let mut pump =
+        Pump { upstream, reader, writer, window, on_event, lines, alarm, unwritten_since };
+    let mut ending = pin!(ending.cancelled());
+    poll_fn(|context| {
+        if ending.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::Stopped);
         }
-        let writing = upstream.transmit().has_remaining();
-        unwritten_since = unwritten_since.filter(|_| writing);
-        let stuck = writing.then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
-        let timeout = upstream.poll_timeout();
-        lines.buffer().reserve(READ_SIZE);
-        // What is due comes first, then verdicts, which make room for the shares behind them.
-        tokio::select! {
-            biased;
-            () = ending.cancelled() => return End::Stopped,
-            () = signals.give_way.notified() => return End::SameExtranonce,
-            () = sleep_until(stuck) => return End::Stuck,
-            () = sleep_until(timeout) => upstream.handle_timeout(now()),
-            () = signals.doubt.notified() => upstream.handle_doubt(now()),
-            read = reader.read_buf(lines.buffer()) => match read {
-                Ok(0) => return End::Closed,
-                Ok(_) => if let Err(end) = take_lines(upstream, &mut lines) {
-                    return end;
-                },
-                Err(error) => return End::Broke(error),
-            },
-            wrote = writer.write_buf(upstream.transmit()), if writing => match wrote {
-                Ok(0) => return End::Closed,
-                Ok(_) => unwritten_since = None,
-                Err(error) => return End::Broke(error),
-            },
-            Some((submission, ticket)) = inbox.recv() => {
-                upstream.handle_submission(submission, ticket, now());
-            }
-        }
-    }
+        pump.turn(context)
+    })
+    .await
 }
 
-fn take_lines<D: Dialect>(
-    upstream: &mut Upstream<D, Ticket>,
-    lines: &mut LineReader,
-) -> Result<(), End> {
-    let at = now();
-    while let Some(line) = lines.next_line() {
-        match line {
-            Ok(line) => {
-                trace!(line = %String::from_utf8_lossy(line), "a line from the pool");
-                upstream.handle_line(line, at);
+struct Pump<'a, D: Dialect, F> {
+    upstream: &'a mut Upstream<D, Ticket>,
+    reader: Reader,
+    writer: Writer,
+    window: &'a Window<Forwarded<D>>,
+    on_event: F,
+    lines: LineReader,
+    alarm: Alarm,
+    unwritten_since: Option<Instant>,
+}
+
+impl<D, F> Pump<'_, D, F>
+where
+    D: Dialect,
+    F: FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
+{
+    /// Does all that there is to do: takes the rigs' shares, reads what the pool says, and writes
+    /// the shares of the turn at once.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let calls = self.window.bell.answer(context.waker());
+            if calls.has(GIVE_WAY) {
+                return Poll::Ready(End::SameExtranonce);
             }
-            Err(LineError::TooLong { cap }) => upstream.handle_overlong(cap, at),
-            Err(error) => return Err(End::NotStratum(error)),
+            if calls.has(DOUBT) {
+                self.upstream.handle_doubt(now());
+            }
+            let went_on = match self.step(context) {
+                ControlFlow::Break(end) => return Poll::Ready(end),
+                ControlFlow::Continue(went_on) => went_on,
+            };
+            if self.alarm.poll(self.deadline(), context).is_ready() {
+                let at = now();
+                if self.stuck_at().is_some_and(|stuck| stuck <= at) {
+                    return Poll::Ready(End::Stuck);
+                }
+                while let Some((_, ticket)) = self.window.take_overdue(at) {
+                    ticket.resolve(Reject::saturated().into());
+                }
+                self.upstream.handle_timeout(at);
+            } else if !went_on {
+                return Poll::Pending;
+            }
         }
     }
-    Ok(())
+
+    /// One round; tells whether there may be more to do.
+    fn step(&mut self, context: &mut Context<'_>) -> ControlFlow<End, bool> {
+        let mut went_on = self.take_shares();
+        self.lines.buffer().reserve(READ_SIZE);
+        match poll_read_buf(Pin::new(&mut self.reader), context, self.lines.buffer()) {
+            Poll::Ready(Ok(0)) => return ControlFlow::Break(End::Closed),
+            Poll::Ready(Ok(_)) => {
+                self.take_lines()?;
+                went_on = true;
+            }
+            Poll::Ready(Err(error)) => return ControlFlow::Break(End::Broke(error)),
+            Poll::Pending => {}
+        }
+        while let Some(event) = self.upstream.poll_event() {
+            (self.on_event)(self.upstream, event)?;
+            went_on = true;
+        }
+        match poll_write_all(&mut *self.writer, self.upstream.transmit(), context) {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero => {
+                return ControlFlow::Break(End::Closed);
+            }
+            Poll::Ready(Err(error)) => return ControlFlow::Break(End::Broke(error)),
+            // The pace of a pool may let more go once this has gone.
+            Poll::Ready(Ok(true)) => self.unwritten_since = None,
+            Poll::Ready(Ok(false)) | Poll::Pending => {}
+        }
+        if self.upstream.transmit().has_remaining() {
+            self.unwritten_since.get_or_insert_with(now);
+        }
+        ControlFlow::Continue(went_on)
+    }
+
+    fn take_shares(&mut self) -> bool {
+        let mut any = false;
+        while let Some((submission, ticket)) =
+            self.window.take(|is_block| self.upstream.has_room(is_block))
+        {
+            self.upstream.handle_submission(submission, ticket, now());
+            any = true;
+        }
+        self.window.set_room(self.upstream.room());
+        any
+    }
+
+    fn take_lines(&mut self) -> ControlFlow<End> {
+        let at = now();
+        while let Some(line) = self.lines.next_line() {
+            match line {
+                Ok(line) => {
+                    trace!(line = %String::from_utf8_lossy(line), "a line from the pool");
+                    self.upstream.handle_line(line, at);
+                }
+                Err(LineError::TooLong { cap }) => self.upstream.handle_overlong(cap, at),
+                Err(error) => return ControlFlow::Break(End::NotStratum(error)),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn stuck_at(&self) -> Option<Instant> {
+        self.unwritten_since.map(|since| since + WRITE_WITHIN)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let own = [self.stuck_at(), self.window.poll_timeout(), self.upstream.poll_timeout()];
+        own.into_iter().flatten().min()
+    }
 }

@@ -1,16 +1,15 @@
 //! One upstream connection at a time, kept alive.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use orepass_stratum::backoff::{Backoff, Ended};
-use orepass_stratum::channel::Submission;
+use orepass_farm::backoff::{Backoff, Ended};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::error::Reject;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::AGENT;
 use super::address::PoolAddress;
@@ -20,7 +19,8 @@ use super::pump::{End, pump};
 use crate::clock::{now, sleep_until};
 use crate::limits::Pass;
 use crate::net::connect::Connection;
-use crate::route::channel::Signals;
+use crate::route::Route;
+use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
 use crate::watch;
 
@@ -30,31 +30,40 @@ const MANY_SHARES: u32 = 20;
 /// How much longer than others a connection that serves one rig waits after such a clash.
 const GIVE_WAY_FOR: Duration = Duration::from_secs(2);
 
+/// The task of a channel.
 pub(crate) struct ChannelTask<D: Dialect> {
-    pub(crate) outlet: Outlet<D>,
-    pub(crate) address: PoolAddress,
-    pub(crate) closing: CancellationToken,
-    pub(crate) inbox: mpsc::Receiver<(Submission<D>, Ticket)>,
-    pub(crate) signals: Arc<Signals>,
+    outlet: Outlet<D>,
+    address: PoolAddress,
     /// Counts how often a connection to this pool has come to serve.
-    pub(crate) news: watch::Receiver<u64>,
+    news: watch::Receiver<u64>,
     /// Whether no pool serves at all.
-    pub(crate) urgent: watch::Receiver<bool>,
+    urgent: watch::Receiver<bool>,
     /// The place of its connection, also while there is none: it is to come back.
-    pub(crate) _file: Pass,
+    _file: Pass,
 }
 
 impl<D: Dialect> ChannelTask<D> {
+    pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
+        Self {
+            address: PoolAddress::new(route.pool(channel.pool).url.clone()),
+            news: route.news(channel.pool),
+            urgent: route.urgent(),
+            _file: route.around.process.door.claim(),
+            outlet: Outlet::new(route, channel),
+        }
+    }
+
     /// One connection after the other, until the channel is closed.
     pub(crate) async fn run(mut self) {
         let mut upstream = self.upstream();
         let mut backoff = Backoff::default();
-        while !self.closing.is_cancelled() {
+        let closing = self.outlet.channel.closing.clone();
+        while !closing.is_cancelled() {
             let since = now();
             let end = self.connection(&mut upstream).await;
             upstream.handle_disconnected(now());
             self.drain(&mut upstream);
-            if self.closing.is_cancelled() {
+            if closing.is_cancelled() {
                 return;
             }
             // Without a connection the session speaks of the one before. What was shown of one may
@@ -80,10 +89,10 @@ impl<D: Dialect> ChannelTask<D> {
     /// Decides when the next connection is made; gives how long that is.
     fn plan(&mut self, end: &End, how: Ended, backoff: &mut Backoff) -> Duration {
         // What was told before this end is old.
-        self.news.mark_unchanged();
-        let urgent = *self.urgent.borrow_and_update();
+        self.news.get_and_update();
+        let urgent = self.urgent.get_and_update();
         // Of two that clash the one that many rigs share comes first.
-        let gives_way = matches!(end, End::SameExtranonce) && self.outlet.link.dedicated;
+        let gives_way = matches!(end, End::SameExtranonce) && self.outlet.channel.dedicated;
         let from = now() + if gives_way { GIVE_WAY_FOR } else { Duration::ZERO };
         let mut due = backoff.ended(how, urgent, from, fastrand::f64());
         if let End::Reconnect(asked) = end {
@@ -93,49 +102,49 @@ impl<D: Dialect> ChannelTask<D> {
     }
 
     fn upstream(&self) -> Upstream<D, Ticket> {
-        let Outlet { route, link, .. } = &self.outlet;
-        let (config, pool) = (&route.config, route.pool(link.pool));
-        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.clone(), AGENT)
-            .with_number(link.number)
-            .with_prefix_bytes(if link.dedicated { Some(0) } else { config.prefix_bytes })
+        let Outlet { route, channel, .. } = &self.outlet;
+        let (config, pool) = (&route.config, route.pool(channel.pool));
+        let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
+            .with_number(channel.number)
+            .with_prefix_bytes(if channel.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
             .with_resubmit(pool.resubmit)
             .with_start_difficulty(pool.start_difficulty)
             .with_max_shares_per_second(config.max_pool_shares_per_second);
-        let dialect = Arc::clone(&route.dialects[link.pool]);
-        Upstream::new(dialect, upstream, route.shared[link.pool].clone())
+        let dialect = Arc::clone(&route.dialects[channel.pool]);
+        Upstream::new(dialect, upstream, route.shared[channel.pool].clone())
     }
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
-        let connector = Arc::clone(&self.outlet.route.connector);
+        let connector = Arc::clone(&self.outlet.route.around.connector);
         let url = self.address.url().clone();
+        let channel = Arc::clone(&self.outlet.channel);
         let mut connecting = connector.connect(&url);
         let connection = loop {
             tokio::select! {
                 biased;
-                () = self.closing.cancelled() => return End::Stopped,
-                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                () = channel.closing.cancelled() => return End::Stopped,
                 connection = &mut connecting => break connection,
-                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
+                () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
+                never = lose_shares(&channel) => match never {},
             }
         };
         let Connection { reader, writer, peer } = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
-        self.signals.forget();
         self.outlet.log.address = Some(peer);
-        self.outlet.route.refresh_habits(self.outlet.link.pool);
+        self.outlet.route.refresh_habits(self.outlet.channel.pool);
         upstream.handle_connected(now());
-        let Self { outlet, address, closing, inbox, signals, .. } = self;
+        let Self { outlet, address, .. } = self;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
             UpstreamEvent::Reconnect { host, port, wait } => {
                 redirected(outlet, address, host.as_deref(), port, wait)
             }
             event => outlet.take(upstream, event),
         };
-        pump(upstream, reader, writer, inbox, signals, closing, on_event).await
+        pump(upstream, reader, writer, &channel.window, &channel.closing, on_event).await
     }
 
     /// Passes on what is left after a connection's end.
@@ -155,22 +164,34 @@ impl<D: Dialect> ChannelTask<D> {
     /// Waits for the next attempt, and answers shares that come meanwhile: no connection can take
     /// them. What the pool's other connections and the other pools do may shorten the wait.
     async fn idle(&mut self, backoff: &mut Backoff, upstream: &mut Upstream<D, Ticket>) {
+        let channel = Arc::clone(&self.outlet.channel);
         loop {
             tokio::select! {
                 biased;
-                () = self.closing.cancelled() => return,
+                () = channel.closing.cancelled() => return,
                 () = sleep_until(backoff.due()) => return backoff.begun(),
-                Ok(()) = self.news.changed() => backoff.follow(now(), fastrand::f64()),
-                Ok(()) = self.urgent.changed() => {
-                    if *self.urgent.borrow_and_update() {
+                () = self.news.changed() => backoff.follow(now(), fastrand::f64()),
+                () = self.urgent.changed() => {
+                    if self.urgent.get_and_update() {
                         backoff.urge(now(), fastrand::f64());
                     }
                 }
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                Some((_, ticket)) = self.inbox.recv() => ticket.resolve(Err(Reject::lost())),
+                never = lose_shares(&channel) => match never {},
             }
         }
     }
+}
+
+/// Answers shares that come while there is no connection, as lost; what else the task is called
+/// for is meant for a connection that has ended.
+async fn lose_shares<D: Dialect>(channel: &Channel<D>) -> Infallible {
+    poll_fn(|context| {
+        channel.window.bell.answer(context.waker());
+        channel.window.lose();
+        Poll::Pending
+    })
+    .await
 }
 
 /// How a connection ended on which the pool took so many shares.

@@ -18,6 +18,7 @@ impl FromConfig for Aion {
         "second_solutions",
         "solution_prefix",
     ];
+    const OTHER_NAMES: &'static [&'static str] = &["equihash"];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();

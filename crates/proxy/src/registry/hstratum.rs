@@ -10,6 +10,7 @@ use crate::config::{OptionError, OptionTable};
 impl FromConfig for Hstratum {
     const ROUTE_OPTIONS: &'static [&'static str] = &["split", "rig_difficulty_scale", "open_jobs"];
     const POOL_OPTIONS: &'static [&'static str] = &["split", "difficulty_scale"];
+    const OTHER_NAMES: &'static [&'static str] = &["handshake", "hns"];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
         let mut errors = OptionError::default();

@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::Account;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Downstream;
-use orepass_stratum::pools::PoolIndex;
 
 use super::log::RigLog;
-use crate::config::{Rendered, RigFacts};
-use crate::route::PoolConfig;
+use crate::config::{PoolAccount, Rendered, RigFacts};
 
 /// The accounts of one rig's workers, each made with its first share for a pool. There are as many
 /// as the rig has workers at most, for each pool.
@@ -37,7 +36,7 @@ impl Accounts {
     pub(super) fn of<D: Dialect>(
         &mut self,
         worker: &Arc<str>,
-        (pool, config): (PoolIndex, &PoolConfig),
+        (pool, config): (PoolIndex, &PoolAccount),
         session: &Downstream<D>,
         log: &mut RigLog,
     ) -> Option<Arc<Account>> {

@@ -5,19 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::Gate;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tracing::warn;
 
-use super::task::serve;
+use super::task::Served;
 use crate::clock::now;
+use crate::config::RouteConfig;
 use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
-use crate::route::{Route, RouteConfig};
+use crate::net::wire::Wire;
+use crate::route::Route;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -49,8 +50,7 @@ pub enum Full {
 
 /// How many rigs a route with this config takes.
 pub(crate) const fn door(config: &RouteConfig) -> Door {
-    let seats = config.max_channels.saturating_mul(config.max_rigs_per_channel);
-    Door::new(seats.saturating_add(SPARE_SESSIONS))
+    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
 }
 
 impl<D: Dialect> Route<D> {
@@ -59,33 +59,39 @@ impl<D: Dialect> Route<D> {
     ///
     /// # Errors
     /// When there is no room for it. It is dropped then.
-    pub fn admit<R, W>(
+    pub fn admit(
         self: &Arc<Self>,
-        reader: R,
-        writer: W,
+        wire: impl Wire,
         peer: SocketAddr,
         port: u16,
-    ) -> Result<(), Full>
-    where
-        R: AsyncRead + Send + Unpin + 'static,
-        W: AsyncWrite + Send + Unpin + 'static,
-    {
+    ) -> Result<(), Full> {
         let Some(place) = self.door.enter() else {
             return Err(Full::Route { most: self.door.room() });
         };
-        let Some(file) = self.config.door.enter() else {
-            return Err(Full::Process { most: self.config.door.room() });
+        let Some(file) = self.around.process.door.enter() else {
+            return Err(Full::Process { most: self.around.process.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
         if self.choice().gate() != Gate::Closed {
-            let served = serve(Arc::clone(self), reader, writer, peer, port);
-            self.sessions.spawn(async move {
-                let _inside = (place, file);
-                served.await;
-            });
+            let worker = self.next_worker();
+            let inside = [place, file];
+            let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
+            serve(served);
         }
         Ok(())
     }
+}
+
+/// Serves a rig on a worker, and on the next one where it belongs to that.
+fn serve<D: Dialect>(served: Served<D>) {
+    let route = Arc::clone(&served.route);
+    let runtime = route.workers().runtime(served.worker()).clone();
+    let task = async move {
+        if let Some(served) = served.serve().await {
+            serve(served);
+        }
+    };
+    route.sessions.spawn_on(task, &runtime);
 }
 
 /// Takes connections until the route stops.
@@ -97,14 +103,13 @@ pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListen
             accepted = listener.accept() => accepted,
             () = route.stopping().cancelled() => return,
         };
-        let name = &route.config.name;
+        let name = route.name();
         match accepted {
             Ok((stream, peer)) => {
                 tune(&stream);
                 // A rig that came by IPv4 is shown so.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                let (reader, writer) = stream.into_split();
-                if let Err(reason) = route.admit(reader, writer, peer, port)
+                if let Err(reason) = route.admit(stream, peer, port)
                     && let Some(more) = full.say(now())
                 {
                     let more_since_last = nonzero(more);

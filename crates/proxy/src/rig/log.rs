@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::conduct::{LOOKED_AT, MAX_BAD, Turn};
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::{CloseReason, Downstream};
@@ -219,13 +220,14 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// The pool has decided, or nobody will.
-    pub(crate) fn judged(&self, verdict: &Result<(), Reject>) {
+    pub(crate) fn judged(&self, outcome: &ShareOutcome) {
         let Self { route, rig, peer, job, hash } = self;
-        match verdict {
-            Ok(()) => {
+        let verdict = outcome.booked;
+        match outcome.reason() {
+            None => {
                 info!(event = "share.block", route, rig, %peer, %job, %hash, "found a block: the pool took it");
             }
-            Err(Reject { verdict, reason, .. }) => warn!(
+            Some(reason) => warn!(
                 event = "share.block_lost", route, rig, %peer, %job, %hash, %verdict,
                 "a share that is a block by its hash was not taken: {reason}"
             ),

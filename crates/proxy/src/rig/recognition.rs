@@ -6,8 +6,7 @@ use std::sync::Arc;
 use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::CloseReason;
-use orepass_stratum::firmware::Firmware;
-use orepass_stratum::kinds::Merit;
+use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 
 use super::roster::Identity;
@@ -54,9 +53,9 @@ impl<D: Dialect> Served<D> {
             return self.session.handle_close(CloseReason::OwnConnection);
         }
         self.needs = needs;
-        self.session.handle_firmware(&needs.firmware, at);
         let remembered = known.worker(worker).and_then(|state| state.difficulty);
-        self.session.handle_welcome(remembered.and_then(Difficulty::new), at);
+        let remembered = remembered.and_then(Difficulty::new);
+        self.session.handle_welcome(&needs.firmware, remembered, at);
         self.remember();
     }
 
@@ -70,7 +69,7 @@ impl<D: Dialect> Served<D> {
 
     /// Whether nobody shares the rig's pool connection.
     pub(super) fn has_own_connection(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.channel.is_undivided())
+        self.place.as_ref().is_some_and(|place| place.channel().is_undivided())
     }
 
     /// Puts the rig on the roster and into the log.
@@ -79,13 +78,13 @@ impl<D: Dialect> Served<D> {
             worker: self.session.worker().cloned(),
             agent: self.session.agent().map(str::to_owned),
         });
-        let channel = self.place.as_ref().map(|place| place.channel.number);
+        let channel = self.place.as_ref().map(|place| place.channel().number);
         let own = self.has_own_connection();
         self.log.up(&self.session, channel, own);
     }
 
     /// The rig enters or leaves quarantine.
-    pub(super) fn turn(&mut self, turn: Turn, guess: Option<Diagnosis>) {
+    pub(super) fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
         self.log.turn(turn, guess);
         let Some(worker) = self.session.worker().filter(|_| turn == Turn::Quarantined) else {
             return;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
-use orepass_stratum::stats::{Book, Totals, WorkSum};
+use orepass_farm::stats::{Book, Totals, WorkSum};
 
 pub(crate) use workers::HeldBooks;
 pub use workers::MAX_WORKERS;

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_stratum::channel::{ChannelView, Seat};
+use orepass_farm::pools::{Gate, PoolIndex};
+use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
-use orepass_stratum::pools::{Gate, PoolIndex};
 use orepass_stratum::space::Wish as LeaseWish;
 
 use super::task::Served;
 use crate::clock::now;
-use crate::route::channel::Channel;
+use crate::route::channel::{Channel, Membership};
 use crate::route::{SeatAnswer, Waiting, Wish};
-use crate::watch;
 
 /// How long a rig waits for a lease to come free before another connection is opened for it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,21 +23,18 @@ const STRANDED_AFTER: Duration = Duration::from_secs(3);
 
 /// Where a rig sits.
 pub(super) struct Place<D: Dialect> {
-    pub(super) channel: Arc<Channel<D>>,
-    pub(super) view: watch::Receiver<ChannelView<D>>,
+    membership: Membership<D>,
     /// The generation of its seat.
     pub(super) generation: Generation,
     /// The channel could not take a share of this rig in time.
     overloaded: bool,
     /// Since when the channel has had no connection.
     lost_since: Option<Instant>,
-    /// The channel has ended, and will show nothing more.
-    gone: bool,
 }
 
 /// A rig that waits for a seat.
 pub(super) struct Wait<D: Dialect> {
-    waiting: Waiting<D>,
+    _waiting: Waiting<D>,
     since: Instant,
 }
 
@@ -53,15 +49,12 @@ impl<D: Dialect> Served<D> {
     /// The channel shows something new.
     pub(super) fn look(&mut self) {
         let Some(place) = &mut self.place else { return };
-        if place.view.has_changed().is_ok() {
-            let shown = place.view.borrow_and_update().clone();
-            place.lost_since =
-                if shown.live { None } else { place.lost_since.or_else(|| Some(now())) };
-            self.session.handle_view(&shown, now());
-        } else {
-            place.gone = true;
-            self.settle();
+        if place.channel().is_gone() {
+            return self.settle();
         }
+        let (shown, at) = (place.channel().view(), now());
+        place.lost_since = if shown.live { None } else { place.lost_since.or(Some(at)) };
+        self.session.handle_view(&shown, at);
     }
 
     /// Finds the rig the place that it should have, if that is not the one it has.
@@ -83,12 +76,19 @@ impl<D: Dialect> Served<D> {
             return;
         }
         if self.waiting.is_none() {
-            self.waiting = Some(Wait { waiting: self.route.wait(&self.needs.firmware), since: at });
+            self.waiting = Some(Wait {
+                _waiting: self.route.wait(
+                    &self.needs.firmware,
+                    self.entry.rig().serial,
+                    &self.mailbox,
+                ),
+                since: at,
+            });
         }
         let patient = self.waiting.as_ref().is_some_and(|wait| at < wait.until());
         let Some(pool) = pool else { return };
         let not = self.place.as_ref().filter(|place| place.must_not_stay(at));
-        let not = not.map(|place| place.channel.number);
+        let not = not.map(|place| place.channel().number);
         let lease = LeaseWish {
             slot: self.slot,
             address: Some(self.address()),
@@ -121,7 +121,7 @@ impl<D: Dialect> Served<D> {
                 self.leave_in_turn(at);
                 self.waiting = None;
             }
-            SeatAnswer::Seat(seat, channel) => self.sit(*seat, channel, at),
+            SeatAnswer::Seat(seat, channel) => self.sit(*seat, &channel, at),
             // Better where it is than nowhere.
             SeatAnswer::Wait(wait) => {
                 self.session.handle_wait(wait);
@@ -129,7 +129,7 @@ impl<D: Dialect> Served<D> {
             }
             SeatAnswer::Full(reason) => match &self.place {
                 None => self.session.handle_no_seat(reason),
-                Some(place) if place.channel.is_gone() => {
+                Some(place) if place.channel().is_gone() => {
                     self.session.handle_close(CloseReason::ExtranonceChanged);
                 }
                 // Nothing can be done here, nor anywhere: it may go to its own backup.
@@ -153,7 +153,7 @@ impl<D: Dialect> Served<D> {
     pub(super) fn relieve(&mut self) {
         if let Some(place) = &mut self.place {
             place.overloaded = self.session.takes_set_extranonce();
-            self.route.relieve(&place.channel);
+            self.route.relieve(place.channel());
         }
         self.settle();
     }
@@ -166,31 +166,27 @@ impl<D: Dialect> Served<D> {
         }
     }
 
-    fn sit(&mut self, mut seat: Seat, channel: Arc<Channel<D>>, at: Instant) {
+    fn sit(&mut self, mut seat: Seat, channel: &Arc<Channel<D>>, at: Instant) {
         seat.lease.belongs_to(self.address(), self.session.worker());
-        let view = channel.watch();
-        let place = Place {
-            channel,
-            view,
-            generation: seat.generation,
-            overloaded: false,
-            lost_since: None,
-            gone: false,
-        };
-        if let Some(former) = self.place.replace(place) {
-            if self.former.is_full() {
-                self.former.remove(0);
-            }
-            self.former.push((former.generation, former.channel));
+        if let Some(former) = self.place.take() {
+            self.leave_behind(former.generation, Arc::clone(former.channel()));
         }
+        let shown = channel.view();
+        let membership = channel.join(self.entry.rig().serial, &self.mailbox);
+        let generation = seat.generation;
+        self.place = Some(Place { membership, generation, overloaded: false, lost_since: None });
         self.waiting = None;
         self.leave_at = None;
-        self.session.handle_seat(seat, at);
+        self.session.handle_seat(seat, &shown, at);
         self.look();
     }
 }
 
 impl<D: Dialect> Place<D> {
+    pub(super) const fn channel(&self) -> &Arc<Channel<D>> {
+        self.membership.channel()
+    }
+
     /// When a rig on a channel without a connection should look for another.
     pub(super) fn stranded_at(&self) -> Option<Instant> {
         self.lost_since.map(|since| since + STRANDED_AFTER)
@@ -199,41 +195,21 @@ impl<D: Dialect> Place<D> {
     /// Whether the rig should sit elsewhere: at another pool, on another channel, or on the same
     /// one in its new generation.
     fn must_leave(&self, pool: Option<PoolIndex>, at: Instant) -> bool {
-        let generation = {
-            let view = self.view.borrow();
-            view.ground.as_ref().map(|_| view.generation)
-        };
-        self.channel.is_gone()
+        let view = self.channel().view();
+        let generation = view.ground.as_ref().map(|_| view.generation);
+        self.channel().is_gone()
             || generation.is_some_and(|generation| generation != self.generation)
-            || pool.is_some_and(|pool| pool != self.channel.pool)
+            || pool.is_some_and(|pool| pool != self.channel().pool)
             || self.must_not_stay(at)
     }
 
     /// Whether no share of the rig can be taken here.
     fn is_useless(&self, at: Instant) -> bool {
-        self.channel.is_gone() || self.stranded_at().is_some_and(|stranded| stranded <= at)
+        self.channel().is_gone() || self.stranded_at().is_some_and(|stranded| stranded <= at)
     }
 
     /// Whether the rig should sit on any channel but this one.
     fn must_not_stay(&self, at: Instant) -> bool {
         self.overloaded || self.is_useless(at)
-    }
-}
-
-/// Resolves when the rig's channel shows something new, or is gone; that only once, since a rig may
-/// have to wait for another place.
-pub(super) async fn shown<D: Dialect>(place: &mut Option<Place<D>>) {
-    match place {
-        // An error means that the channel is gone, which a look finds out.
-        Some(place) if !place.gone => drop(place.view.changed().await),
-        _ => std::future::pending().await,
-    }
-}
-
-/// Resolves when a waiting rig may find a seat.
-pub(super) async fn seats_changed<D: Dialect>(waiting: &mut Option<Wait<D>>) {
-    match waiting {
-        Some(wait) => wait.waiting.changed().await,
-        None => std::future::pending().await,
     }
 }

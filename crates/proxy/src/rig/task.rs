@@ -1,205 +1,309 @@
-//! Pumps a session with a rig.
+//! Serves one rig: a task with one source of wake-ups beside its connection and its timer.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use bytes::Buf;
+use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
-use orepass_stratum::error::Reject;
 use orepass_stratum::job::Generation;
-use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::verdict::Verdict;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
 use tracing::trace;
 
 use super::account::Accounts;
+use super::lines::Lines;
 use super::log::RigLog;
 use super::roster::{Entry, HeldBooks};
-use super::seat::{Place, Wait, seats_changed, shown};
-use crate::clock::{now, sleep_until};
+use super::seat::{Place, Wait};
+use crate::bell::Calls;
+use crate::clock::{Alarm, now};
+use crate::limits::Pass;
+use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
-use crate::route::ticket::{Mail, Ticket, mailbox};
+use crate::route::mailbox::{MAIL, Mail, Mailbox, ROOM, SEATS, STOP, VIEW};
+use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Needs, Route};
-use crate::watch;
+use crate::workers::Worker;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
-/// How much is read at once.
-const READ_SIZE: usize = 1024;
-/// With more than this unwritten, nothing more is read from the rig or told to it.
+/// With more than this unwritten, nothing more is read from the rig.
 const MAX_UNWRITTEN: usize = 64 * 1024;
 /// How long a rig may leave what is written to it unread.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// How long the last words to a rig may take, with the verdicts that it still waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
-/// Serves a rig that came to a local port to its end.
-pub async fn serve<D, R, W>(
-    route: Arc<Route<D>>,
-    mut reader: R,
-    mut writer: W,
-    peer: SocketAddr,
-    port: u16,
-) where
-    D: Dialect,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let entry = route.roster().enter(peer);
-    let session = format!("{:08x}", entry.rig().serial as u32);
-    let (sender, mut mail) = mailbox();
-    let mut served = Served {
-        session: Downstream::new(
-            Arc::clone(route.dialect()),
-            Arc::clone(&route.downstream),
-            session,
-            now(),
-        ),
-        log: RigLog::new(route.name(), peer),
-        accounts: Accounts::new(peer.ip(), port),
-        books: HeldBooks::default(),
-        place: None,
-        former: ArrayVec::new(),
-        waiting: None,
-        held: false,
-        leave_at: None,
-        plan: route.plan(),
-        needs: Needs::default(),
-        slot: None,
-        mailbox: sender,
-        entry,
-        route,
-    };
-    let reason = served.pump(&mut reader, &mut writer, &mut mail).await;
-    served.remember();
-    // A connection that is broken or stuck was left without closing the session.
-    if served.session.is_closed() {
-        served.farewell(&mut writer, &mut mail, &reason).await;
-    }
-    served.log.down(&served.route, &reason);
-}
-
-pub(super) struct Served<D: Dialect> {
+/// A rig's session, its connection, and where it sits.
+pub(crate) struct Served<D: Dialect> {
     pub(super) session: Downstream<D>,
+    wire: Option<Box<dyn Wire>>,
+    lines: Lines,
+    alarm: Alarm,
+    /// What the task was called for and could not do yet.
+    calls: Calls,
+    /// The route stops: nothing more is read.
+    stopping: bool,
+    /// A share of the rig has found no room; it is not read until that is taken.
+    corked: bool,
+    unwritten_since: Option<Instant>,
+    /// Why it is let go, and until when it may take its last words.
+    leaving: Option<(CloseReason, Instant)>,
     pub(super) log: RigLog,
-    pub(super) accounts: Accounts,
+    accounts: Accounts,
     /// The books of its workers.
-    pub(super) books: HeldBooks,
+    books: HeldBooks,
     pub(super) place: Option<Place<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
     /// the last one last.
-    pub(super) former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
+    former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
     pub(super) waiting: Option<Wait<D>>,
-    /// Lines have come that are not taken in yet.
-    pub(super) held: bool,
     /// When the rig is closed, since it belongs elsewhere and cannot be told so.
     pub(super) leave_at: Option<Instant>,
-    pub(super) plan: watch::Receiver<u64>,
     /// What is known of the rig's firmware.
     pub(super) needs: Needs,
     /// The lease that it had when it was here before.
     pub(super) slot: Option<u64>,
-    pub(super) mailbox: mpsc::Sender<Mail>,
+    pub(super) mailbox: Arc<Mailbox>,
     pub(super) entry: Entry,
     pub(super) route: Arc<Route<D>>,
+    /// Its places at the doors of the route and of the process.
+    inside: Option<[Pass; 2]>,
+    worker: Worker,
+}
+
+/// Why a rig's task stops to serve it.
+enum Leave {
+    /// The rig goes, or has gone.
+    Close(CloseReason),
+    /// Its channel is with another worker.
+    Move(Worker),
 }
 
 impl<D: Dialect> Served<D> {
-    async fn pump<R, W>(
-        &mut self,
-        reader: &mut R,
-        writer: &mut W,
-        mail: &mut mpsc::Receiver<Mail>,
-    ) -> CloseReason
-    where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
-    {
-        let mut lines = LineReader::new(MAX_RIG_LINE);
-        let mut unwritten_since: Option<Instant> = None;
-        let route = Arc::clone(&self.route);
-        loop {
-            if let Some(reason) = self.take_events() {
-                return reason;
+    /// A rig that came to a local port.
+    pub(super) fn new(
+        route: Arc<Route<D>>,
+        wire: Box<dyn Wire>,
+        peer: SocketAddr,
+        port: u16,
+        inside: [Pass; 2],
+        worker: Worker,
+    ) -> Self {
+        let entry = route.roster().enter(peer);
+        let serial = entry.rig().serial;
+        let mailbox = Arc::new(Mailbox::default());
+        route.rigs().join(serial, &mailbox);
+        Self {
+            session: Downstream::new(
+                Arc::clone(route.dialect()),
+                Arc::clone(&route.downstream),
+                format!("{:08x}", serial as u32),
+                now(),
+            ),
+            wire: Some(wire),
+            lines: Lines::new(),
+            alarm: Alarm::default(),
+            // It may stop already.
+            calls: STOP,
+            stopping: false,
+            corked: false,
+            unwritten_since: None,
+            leaving: None,
+            log: RigLog::new(route.name(), peer),
+            accounts: Accounts::new(peer.ip(), port),
+            books: HeldBooks::default(),
+            place: None,
+            former: ArrayVec::new(),
+            waiting: None,
+            leave_at: None,
+            needs: Needs::default(),
+            slot: None,
+            mailbox,
+            entry,
+            route,
+            inside: Some(inside),
+            worker,
+        }
+    }
+
+    /// Where it is to be served.
+    pub(super) const fn worker(&self) -> Worker {
+        self.worker
+    }
+
+    /// Serves the rig to its end, or to where its channel is with another worker: gives it back
+    /// then, to be served there.
+    pub(super) async fn serve(mut self) -> Option<Self> {
+        let leave = match self.wire.take().map(Wire::adopt) {
+            Some(Ok(wire)) => {
+                self.wire = Some(wire);
+                poll_fn(|context| self.turn(context)).await
             }
-            let stopping = route.stopping().is_cancelled();
-            if stopping && self.session.in_flight() == 0 {
-                self.session.handle_close(CloseReason::Shutdown);
-                continue;
-            }
-            let unwritten = self.session.transmit().remaining();
-            let ready = unwritten < MAX_UNWRITTEN && !stopping;
-            // Whoever sends nothing but rubbish is read slowly.
-            let reads = ready && self.session.reads_at().is_none_or(|at| at <= now());
-            if reads && std::mem::take(&mut self.held) {
-                self.take_lines(&mut lines);
-                continue;
-            }
-            unwritten_since = unwritten_since.filter(|_| unwritten > 0);
-            let slow =
-                (unwritten > 0).then(|| *unwritten_since.get_or_insert_with(now) + WRITE_WITHIN);
-            let timeout = self.deadline();
-            lines.buffer().reserve(READ_SIZE);
-            // What is due comes first, and what the rig is owed before what it says next.
-            tokio::select! {
-                biased;
-                () = route.closing_now().cancelled() => {
-                    self.session.handle_close(CloseReason::Shutdown);
+            _ => Leave::Close(CloseReason::Gone),
+        };
+        match leave {
+            Leave::Close(reason) => {
+                if !self.session.is_closed() {
+                    self.remember();
                 }
-                () = route.stopping().cancelled(), if !stopping => {}
-                () = sleep_until(slow) => return CloseReason::SlowReader(WRITE_WITHIN),
-                () = sleep_until(timeout) => self.on_time(),
-                Some(Mail { number, verdict }) = mail.recv() => {
-                    self.take_verdict(number, &verdict);
-                    if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
-                        self.relieve();
-                    }
-                }
-                () = shown(&mut self.place), if ready => self.look(),
-                () = seats_changed(&mut self.waiting) => self.settle(),
-                Ok(()) = self.plan.changed() => self.settle(),
-                wrote = writer.write_buf(self.session.transmit()), if unwritten > 0 => match wrote {
-                    Ok(1..) => unwritten_since = None,
-                    Ok(0) | Err(_) => return CloseReason::Gone,
-                },
-                read = reader.read_buf(lines.buffer()), if reads => match read {
-                    Ok(1..) => self.take_lines(&mut lines),
-                    // It says no more, and may listen still.
-                    Ok(0) => self.session.handle_close(CloseReason::Gone),
-                    Err(_) => return CloseReason::Gone,
-                },
+                self.log.down(&self.route, &reason);
+                None
+            }
+            Leave::Move(worker) => {
+                self.alarm.stop();
+                self.worker = worker;
+                Some(self)
             }
         }
     }
 
-    fn take_lines(&mut self, lines: &mut LineReader) {
-        let at = now();
-        while let Some(line) = lines.next_line() {
+    /// Does all that there is to do.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        loop {
+            let at = now();
+            self.calls |= self.mailbox.bell.answer(context.waker());
+            let mut went_on = self.take_calls();
+            self.take_events();
+            match self.read(context) {
+                Ok(read) => went_on |= read,
+                Err(gone) => return Poll::Ready(Leave::Close(gone)),
+            }
+            went_on |= self.take_events();
+            let held = self.calls.has(VIEW) || self.is_full();
+            match self.write(context) {
+                Ok(wrote) => went_on |= wrote && held,
+                Err(gone) => return Poll::Ready(Leave::Close(gone)),
+            }
+            if let Some(gone) = self.take_leave(context) {
+                return Poll::Ready(Leave::Close(gone));
+            }
+            if let Some(worker) = self.belongs_to() {
+                return Poll::Ready(Leave::Move(worker));
+            }
+            if self.alarm.poll(self.deadline(at), context).is_ready() {
+                if let Some(gone) = self.on_time() {
+                    return Poll::Ready(Leave::Close(gone));
+                }
+            } else if !went_on {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The other worker that the rig's channel is with.
+    fn belongs_to(&self) -> Option<Worker> {
+        let place = self.place.as_ref().filter(|_| self.leaving.is_none())?;
+        Some(place.channel().worker).filter(|worker| *worker != self.worker)
+    }
+
+    /// Does what the task was called for; tells whether it was for anything.
+    fn take_calls(&mut self) -> bool {
+        let calls = std::mem::take(&mut self.calls);
+        if calls.has(MAIL) {
+            while let Some(Mail { number, verdict }) = self.mailbox.take() {
+                self.session.handle_verdict(number, &verdict);
+                self.log.verdict(&verdict);
+                if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
+                    self.relieve();
+                }
+            }
+        }
+        if calls.has(ROOM) {
+            self.corked = false;
+        }
+        if self.leaving.is_some() {
+            return calls != Calls::NONE;
+        }
+        if calls.has(SEATS) {
+            self.settle();
+        }
+        if calls.has(VIEW) {
+            // A rig that reads slowly is told what is new when it has read what was.
+            let gone = self.place.as_ref().is_some_and(|place| place.channel().is_gone());
+            if self.session.transmit().has_remaining() && !gone {
+                self.calls |= VIEW;
+            } else {
+                self.look();
+            }
+        }
+        if calls.has(STOP) {
+            self.stopping = self.route.stopping().is_cancelled();
+            if self.route.closing_now().is_cancelled() {
+                self.session.handle_close(CloseReason::Shutdown);
+            }
+        }
+        if self.stopping && self.session.in_flight() == 0 {
+            self.session.handle_close(CloseReason::Shutdown);
+        }
+        calls.without(VIEW) != Calls::NONE
+    }
+
+    /// Reads and takes lines as far as that may be now; tells whether any came.
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let mut any = !self.lines.is_empty() && self.may_read() && self.take_lines();
+        while self.may_read() {
+            let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
+            match self.lines.poll_read(wire, context) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(1..)) => any |= self.take_lines(),
+                // It says no more, and may listen still.
+                Poll::Ready(Ok(0)) => self.session.handle_close(CloseReason::Gone),
+                Poll::Ready(Err(_)) => return Err(CloseReason::Gone),
+            }
+        }
+        Ok(any)
+    }
+
+    /// Whether anything more is taken from the rig: not while a share of it waits for room or it
+    /// does not read itself; slowly where it sends nothing but rubbish.
+    fn may_read(&mut self) -> bool {
+        !self.corked
+            && !self.session.is_closed()
+            && self.session.has_room()
+            && !self.is_full()
+            && !self.stopping
+            && self.session.reads_at().is_none_or(|at| at <= now())
+    }
+
+    /// Whether the rig has too much to read before it is read again.
+    fn is_full(&mut self) -> bool {
+        self.session.transmit().remaining() >= MAX_UNWRITTEN
+    }
+
+    /// Takes the lines that have come, as far as that may be now.
+    fn take_lines(&mut self) -> bool {
+        let (at, mut any) = (now(), false);
+        let mut scratch = self.route.take_scratch();
+        while self.may_read() {
+            let Some(line) = self.lines.next() else { break };
+            any = true;
             match line {
                 Ok(line) => {
                     // Not the line itself: an authorize has the rig's password in it.
                     trace!(bytes = line.len(), "a line from the rig");
-                    self.session.handle_line(line, at);
+                    if let Some(share) = self.session.handle_line(line, at, &mut scratch) {
+                        self.forward(share, at);
+                    }
                 }
                 Err(error) => self.session.handle_line_error(error),
             }
-            self.forward();
-            self.held = self.session.reads_at().is_some_and(|next| next > at);
-            if self.held || self.session.is_closed() {
-                return;
-            }
         }
+        self.route.return_scratch(scratch);
+        self.lines.put_away();
+        any
     }
 
-    /// Hands a share to the channel, which never makes us wait.
-    fn forward(&mut self) {
-        let Some(mut submission) = self.session.poll_submission() else { return };
+    /// Hands a share to the channel. Where that has no room, the rig waits with it.
+    fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
         let answered = self.route.downstream.reply == Reply::Local;
-        let mailbox = (!answered).then(|| self.mailbox.clone());
+        let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
         let worker = self.route.roster.worker(&submission.worker, &mut self.books);
         let books = [Arc::clone(&self.route.book), worker];
         if submission.hash.is_none() {
@@ -214,29 +318,52 @@ impl<D: Dialect> Served<D> {
         };
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
-        let present = self.place.as_ref().map(|place| (place.generation, &place.channel));
+        let present = self.place.as_ref().map(|place| (place.generation, place.channel()));
         let former = self.former.iter().map(|(generation, channel)| (*generation, channel));
         let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
         let pool = (channel.pool, self.route.pool(channel.pool));
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
-        if let Err(Some(ticket)) = channel.submit(submission, ticket) {
-            ticket.resolve(Err(Reject::saturated()));
-            self.relieve();
-        }
+        let is_block = submission.is_block;
+        self.corked = !channel.window.put((submission, ticket), is_block, &self.mailbox, at);
     }
 
-    /// Books and logs what happened; the reason when the session is over.
-    fn take_events(&mut self) -> Option<CloseReason> {
+    /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
+    pub(super) fn leave_behind(&mut self, generation: Generation, channel: Arc<Channel<D>>) {
+        if self.former.is_full() {
+            self.former.remove(0);
+        }
+        self.former.push((generation, channel));
+    }
+
+    /// Writes what the rig is told; tells whether anything was written.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
+        let wrote = match poll_write_all(&mut **wire, self.session.transmit(), context) {
+            Poll::Ready(Ok(wrote)) => wrote,
+            Poll::Ready(Err(_)) => return Err(CloseReason::Gone),
+            Poll::Pending => false,
+        };
+        if !self.session.transmit().has_remaining() {
+            self.unwritten_since = None;
+        } else if wrote || self.unwritten_since.is_none() {
+            self.unwritten_since = Some(now());
+        }
+        Ok(wrote)
+    }
+
+    /// Books and logs what happened, and acts on it; tells whether anything did.
+    fn take_events(&mut self) -> bool {
+        let mut any = false;
         while let Some(event) = self.session.poll_event() {
+            any = true;
             match event {
                 Event::WantsSeat => {
-                    if self.session.wants_seat() {
-                        self.recognise();
-                    }
+                    self.recognise();
                     self.settle();
                 }
+                Event::LostSeat => self.settle(),
                 Event::Sent => self.route.book.sent(),
                 Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
                     self.route.book.ended(verdict, hashes);
@@ -255,7 +382,7 @@ impl<D: Dialect> Served<D> {
                     self.welcome(&worker);
                     self.introduce();
                 }
-                Event::Conduct(turn, guess) => self.turn(turn, guess),
+                Event::Conduct(turn, guess) => self.sentence(turn, guess),
                 Event::Misfit(diagnosis) => self.misfit(diagnosis),
                 Event::Told(job) => trace!(%job, "told"),
                 Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
@@ -266,75 +393,73 @@ impl<D: Dialect> Served<D> {
                     if reason == CloseReason::Flood {
                         self.punish();
                     }
-                    return Some(reason);
+                    let within = match reason {
+                        // It waits for nothing else.
+                        CloseReason::Gone => DRAIN_FOR,
+                        _ => FAREWELL_WITHIN,
+                    };
+                    self.remember();
+                    self.leaving = Some((reason, now() + within));
                 }
             }
         }
-        None
+        any
     }
 
-    /// When [`on_time`](Self::on_time) wants to be called.
-    fn deadline(&self) -> Option<Instant> {
+    /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
+    fn deadline(&self, began: Instant) -> Option<Instant> {
+        if let Some((_, until)) = &self.leaving {
+            return Some(*until);
+        }
         let stranded = self.place.as_ref().and_then(Place::stranded_at);
         let patience = self.waiting.as_ref().map(Wait::until);
-        // What has passed has been acted on; only the session sets its own again.
-        let ahead = |at: &Instant| *at > now();
+        // What had passed by then has been acted on; only the session sets its own again.
         let own = [stranded, patience, self.session.reads_at()];
-        let own = own.into_iter().flatten().filter(ahead);
-        own.chain(self.leave_at).chain(self.session.poll_timeout()).min()
+        let own = own.into_iter().flatten().filter(|own| *own > began);
+        let slow = self.unwritten_since.map(|since| since + WRITE_WITHIN);
+        own.chain(self.leave_at).chain(slow).chain(self.session.poll_timeout()).min()
     }
 
-    fn on_time(&mut self) {
+    /// The time has come for something; gives why the rig is given up, where it is.
+    fn on_time(&mut self) -> Option<CloseReason> {
         let at = now();
+        if let Some((reason, _)) = self.leaving.take() {
+            // A rig that does not listen to its last words is closed all the same.
+            return Some(reason);
+        }
+        if self.unwritten_since.is_some_and(|since| since + WRITE_WITHIN <= at) {
+            return Some(CloseReason::SlowReader(WRITE_WITHIN));
+        }
         self.session.handle_timeout(at);
         if self.leave_at.is_some_and(|leave| leave <= at) {
             self.session.handle_close(CloseReason::ExtranonceChanged);
         }
         self.settle();
+        None
     }
 
-    fn take_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
-        self.session.handle_verdict(number, verdict);
-        self.log.verdict(verdict);
-    }
-
-    /// Tells the rig what it is still owed, as long as that may take, and closes. Nothing more is
-    /// read.
-    async fn farewell<W: AsyncWrite + Unpin>(
-        &mut self,
-        writer: &mut W,
-        mail: &mut mpsc::Receiver<Mail>,
-        reason: &CloseReason,
-    ) {
-        let within = match reason {
-            // It waits for nothing else.
-            CloseReason::Gone => DRAIN_FOR,
-            _ => FAREWELL_WITHIN,
-        };
-        let closing_now = self.route.closing_now().clone();
-        let words = async {
-            loop {
-                writer.write_all_buf(self.session.transmit()).await?;
-                if self.session.in_flight() == 0 || closing_now.is_cancelled() {
-                    return writer.shutdown().await;
-                }
-                tokio::select! {
-                    biased;
-                    Some(Mail { number, verdict }) = mail.recv() => {
-                        self.take_verdict(number, &verdict);
-                        self.take_events();
-                    }
-                    () = closing_now.cancelled() => {}
-                }
-            }
-        };
-        // A rig that does not listen to its last words is closed all the same.
-        let _ = tokio::time::timeout(within, words).await;
+    /// Closes the connection of a rig that was told all that it is owed, or will be told no more.
+    fn take_leave(&mut self, context: &mut Context<'_>) -> Option<CloseReason> {
+        self.leaving.as_ref()?;
+        let owed = self.session.in_flight() > 0 && !self.route.closing_now().is_cancelled();
+        if owed || self.session.transmit().has_remaining() {
+            return None;
+        }
+        let wire = self.wire.as_mut()?;
+        // When it sees the end, there is room for it to come back.
+        self.inside = None;
+        if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
+            return None;
+        }
+        self.leaving.take().map(|(reason, _)| reason)
     }
 }
 
 impl<D: Dialect> Drop for Served<D> {
     fn drop(&mut self) {
-        self.route.forget(self.entry.rig());
+        let rig = self.entry.rig();
+        self.mailbox.close();
+        self.route.rigs().leave(rig.serial);
+        self.route.forget(rig);
     }
 }

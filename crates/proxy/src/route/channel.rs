@@ -1,27 +1,25 @@
-//! One upstream connection at a time, kept alive, and the space that it was given.
+//! A channel as its rigs see it.
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use orepass_farm::pools::{Link, PoolIndex};
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Link, PoolIndex};
-use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Route;
+use super::mailbox::{Mailbox, Mailboxes, VIEW};
 use super::ticket::Ticket;
-use crate::pool::address::PoolAddress;
-use crate::pool::log::Log;
-use crate::pool::outlet::Outlet;
+use super::window::{DOUBT, GIVE_WAY, Window};
 use crate::pool::task::ChannelTask;
-use crate::watch;
+use crate::workers::Worker;
 
-/// The most shares that wait to be taken by a channel's task, and how many more where blocks are
-/// among them.
-const MAX_INBOX: usize = 256;
-const MAX_BLOCKS: usize = 16;
-/// A channel as sessions see it.
+/// A share on its way to the pool, and the promise that it gets its verdict.
+pub(crate) type Forwarded<D> = (Submission<D>, Ticket);
+
+/// A pool connection, kept alive by its task, with what it shows its rigs and what they have for
+/// it.
 pub struct Channel<D: Dialect> {
     /// Its number within the route, for logs.
     pub number: u64,
@@ -29,11 +27,16 @@ pub struct Channel<D: Dialect> {
     pub pool: PoolIndex,
     /// Whether it serves one rig alone, with nothing split off.
     pub dedicated: bool,
+    /// Where its task runs, and its rigs' should.
+    pub(crate) worker: Worker,
     /// Ends its task.
-    closing: CancellationToken,
-    view: watch::Receiver<ChannelView<D>>,
-    inbox: mpsc::Sender<(Submission<D>, Ticket)>,
-    pub(crate) signals: Arc<Signals>,
+    pub(crate) closing: CancellationToken,
+    pub(crate) window: Window<Forwarded<D>>,
+    view: Mutex<Arc<ChannelView<D>>>,
+    /// Its task has ended; it will never serve again.
+    gone: AtomicBool,
+    /// The rigs that sit on it, by their serials.
+    rigs: Mailboxes,
 }
 
 impl<D: Dialect> Channel<D> {
@@ -43,107 +46,101 @@ impl<D: Dialect> Channel<D> {
         pool: PoolIndex,
         dedicated: bool,
     ) -> Arc<Self> {
-        let closing = route.ending().child_token();
-        let (view_sender, view) = watch::channel(ChannelView::unborn());
-        let (inbox, receiver) = mpsc::channel(MAX_INBOX + MAX_BLOCKS);
-        let signals = Arc::new(Signals::default());
-        let log = Log::new(route, pool, number);
-        let link = Link { pool, number, dedicated };
-        let task = ChannelTask {
-            outlet: Outlet::new(Arc::clone(route), link, log, view_sender),
-            _file: route.config.door.claim(),
-            address: PoolAddress::new(route.pool(pool).url.clone()),
-            closing: closing.clone(),
-            inbox: receiver,
-            signals: Arc::clone(&signals),
-            news: route.news(pool),
-            urgent: route.urgent(),
-        };
-        route.tasks.spawn(task.run());
-        Arc::new(Self { number, pool, dedicated, closing, view, inbox, signals })
+        let channel = Arc::new(Self {
+            number,
+            pool,
+            dedicated,
+            worker: route.workers().next(),
+            closing: route.ending().child_token(),
+            window: Window::default(),
+            view: Mutex::new(Arc::new(ChannelView::unborn())),
+            gone: AtomicBool::new(false),
+            rigs: Mailboxes::default(),
+        });
+        let task = ChannelTask::new(Arc::clone(route), Arc::clone(&channel));
+        route.tasks.spawn_on(task.run(), route.workers().runtime(channel.worker));
+        channel
     }
 
     /// What the channel shows at this moment.
     #[must_use]
-    pub fn view(&self) -> ChannelView<D> {
-        self.view.borrow().clone()
+    pub fn view(&self) -> Arc<ChannelView<D>> {
+        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A receiver of all that it will show.
-    #[must_use]
-    pub(crate) fn watch(&self) -> watch::Receiver<ChannelView<D>> {
-        self.view.clone()
+    /// Shows something new to its rigs.
+    pub(crate) fn show(&self, view: ChannelView<D>) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        self.rigs.ring(VIEW);
+    }
+
+    /// Its task has ended.
+    pub(crate) fn end(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.window.close();
+        self.rigs.ring(VIEW);
+    }
+
+    /// A rig sits down. It is called for each new view as long as it keeps what it gets.
+    pub(crate) fn join(self: &Arc<Self>, rig: u64, mailbox: &Arc<Mailbox>) -> Membership<D> {
+        self.rigs.join(rig, mailbox);
+        Membership { channel: Arc::clone(self), rig }
     }
 
     /// Whether nobody shares it: nothing is split off.
     #[must_use]
     pub fn is_undivided(&self) -> bool {
-        let view = self.view.borrow();
+        let view = self.view();
         view.ground.as_ref().map_or(self.dedicated, |ground| ground.split.prefix_bytes == 0)
     }
 
     /// Whether the pool takes shares.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.view.borrow().live
+        self.view().live && !self.is_gone()
     }
 
     /// Whether its task has ended; it will never serve again.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.view.has_changed().is_err()
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// How the pools know it.
+    pub(crate) const fn link(&self) -> Link {
+        Link { pool: self.pool, number: self.number, dedicated: self.dedicated }
+    }
+
+    /// Has its pool asked whether it lives.
+    pub(crate) fn doubt(&self) {
+        self.window.bell.ring(DOUBT);
+    }
+
+    /// Has it leave its extranonce1 to another connection.
+    pub(super) fn give_way(&self) {
+        self.window.bell.ring(GIVE_WAY);
     }
 
     /// Ends it for good.
     pub(super) fn close(&self) {
         self.closing.cancel();
     }
+}
 
-    /// Hands a share over without waiting; gives its ticket back when the inbox is full.
-    ///
-    /// # Errors
-    /// The ticket, to be resolved as overflow; `None` where the task has ended, which resolves it
-    /// as lost.
-    pub fn submit(&self, submission: Submission<D>, ticket: Ticket) -> Result<(), Option<Ticket>> {
-        if !submission.is_block && self.inbox.capacity() <= MAX_BLOCKS {
-            return Err(Some(ticket));
-        }
-        self.inbox.try_send((submission, ticket)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full((_, ticket)) => Some(ticket),
-            mpsc::error::TrySendError::Closed(_) => None,
-        })
+/// A rig's place among those that a channel calls.
+pub(crate) struct Membership<D: Dialect> {
+    channel: Arc<Channel<D>>,
+    rig: u64,
+}
+
+impl<D: Dialect> Membership<D> {
+    pub(crate) const fn channel(&self) -> &Arc<Channel<D>> {
+        &self.channel
     }
 }
 
-/// What other connections to the same pool tell one.
-#[derive(Debug, Default)]
-pub struct Signals {
-    /// One has failed: the pool is to be asked whether it lives.
-    pub doubt: Notify,
-    /// One that many rigs share was given this one's extranonce1, and is to have it.
-    pub give_way: Notify,
-}
-
-impl Signals {
-    /// Forgets what was meant for a connection that has ended.
-    pub fn forget(&self) {
-        for signal in [&self.doubt, &self.give_way] {
-            pin!(signal.notified()).enable();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_signal_for_a_connection_that_has_ended_is_not_for_the_next() {
-        let signals = Signals::default();
-        signals.doubt.notify_one();
-        signals.forget();
-        assert!(!pin!(signals.doubt.notified()).enable());
-        signals.doubt.notify_one();
-        signals.doubt.notified().await;
+impl<D: Dialect> Drop for Membership<D> {
+    fn drop(&mut self) {
+        self.channel.rigs.leave(self.rig);
     }
 }

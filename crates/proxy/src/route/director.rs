@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_stratum::assignment::Rebalance;
+use orepass_farm::assignment::Rebalance;
+use orepass_farm::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::pools::{Cause, Evidence, Gate, PoolIndex, PoolsEvent};
 use tracing::{info, warn};
 
-use super::{PoolConfig, Route};
+use super::Route;
+use super::mailbox::SEATS;
 use crate::clock::{now, sleep_until};
+use crate::config::PoolAccount;
 
 /// How often unused connections are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -26,7 +28,7 @@ pub(super) async fn direct<D: Dialect>(route: Arc<Route<D>>) {
     let mut look_at = now();
     loop {
         // Once in `LOOK_EVERY` at least, which is often: a rig that comes takes one or two ids.
-        route.config.memory.reserve(route.ids.peek().get());
+        route.around.memory.reserve(route.ids.peek().get());
         let wake = {
             let mut choice = route.choice();
             choice.handle_timeout(now());
@@ -95,7 +97,7 @@ fn rebalance<D: Dialect>(route: &Route<D>, shares: &[f64]) -> Option<Instant> {
     };
     if let Some(Rebalance { rigs, parts }) = rebalance {
         let (name, before, wanted) =
-            (&route.config.name, percents(route, &parts), percents(route, shares));
+            (route.name(), percents(route, &parts), percents(route, shares));
         info!(
             event = "pool.rebalance",
             route = name,
@@ -116,15 +118,14 @@ fn proven_work<D: Dialect>(route: &Route<D>) -> impl Iterator<Item = (u64, f64)>
 
 /// Has all rigs look whether they belong elsewhere now, those too that wait for a pool.
 fn replan<D: Dialect>(route: &Route<D>) {
-    route.plan.send_modify(|count| *count += 1);
-    route.bump();
+    route.rigs.ring(SEATS);
 }
 
 /// The parts of the pools, by name.
 fn percents<D: Dialect>(route: &Route<D>, parts: &[f64]) -> String {
     let named = route.config.pools.iter().zip(parts);
     let percent =
-        |(pool, part): (&PoolConfig, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
+        |(pool, part): (&PoolAccount, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
     named.map(percent).collect::<Vec<_>>().join(", ")
 }
 
@@ -152,7 +153,7 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
     }
     unused.retain(|number, _| channels.iter().any(|channel| channel.number == *number));
     for channel in channels.iter() {
-        let rigs = channel.view().ground.map_or(0, |ground| ground.space.lent());
+        let rigs = channel.view().ground.as_ref().map_or(0, |ground| ground.space.lent());
         // A shared one that is away is to come back; the next rig that needs its own opens its own.
         if rigs > 0 || !channel.is_live() && !channel.dedicated {
             unused.remove(&channel.number);
@@ -166,14 +167,14 @@ fn close_unused<D: Dialect>(route: &Route<D>, unused: &mut HashMap<u64, Instant>
             *left -= usize::from(!channel.dedicated);
             channel.close();
             let (name, pool, channel) =
-                (&route.config.name, &route.pool(channel.pool).name, channel.number);
+                (route.name(), route.pool(channel.pool).name.as_str(), channel.number);
             info!(event = "pool.unused", route = name, pool, channel, "closed: no rig uses it");
         }
     }
 }
 
 fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
-    let name = &route.config.name;
+    let name = route.name();
     let rigs = route.roster.online();
     let of_rank = |rank: usize| {
         let pools = route.config.pools.iter().filter(|pool| pool.standing.rank == rank);
@@ -181,7 +182,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
     };
     match event {
         PoolsEvent::Down { pool, cause, evidence } => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             let shares = matches!(cause, Cause::Rejects | Cause::Losses).then_some(&evidence);
             warn!(
                 event = "pool.failed",
@@ -196,7 +197,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Kept { pool, cause, evidence } => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             warn!(
                 event = "pool.kept",
                 route = name,
@@ -210,7 +211,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Alike { pool, first, evidence } => {
-            let (pool, first) = (&route.pool(pool).name, &route.pool(first).name);
+            let (pool, first) = (route.pool(pool).name.as_str(), route.pool(first).name.as_str());
             warn!(
                 event = "pool.alike",
                 route = name,
@@ -225,7 +226,7 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Up(pool) => {
-            let pool = &route.pool(pool).name;
+            let pool = route.pool(pool).name.as_str();
             info!(event = "pool.serves", route = name, pool, "pool serves");
         }
         PoolsEvent::Switched { from: None, to } => {
@@ -265,38 +266,29 @@ fn log<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
 #[cfg(test)]
 mod tests {
     use orepass_hstratum::{Hstratum, Options};
-    use orepass_stratum::habits::Habits;
-    use orepass_stratum::pools::Standing;
 
     use super::*;
-    use crate::memory::{Memory, RESERVED_IDS};
+    use crate::config::RouteConfig;
     use crate::net::connect::Tcp;
-    use crate::route::{PoolConfig, RouteConfig};
+    use crate::route::Surroundings;
+    use crate::store::{RESERVED_IDS, Store};
 
     /// A route without rigs, whose pool is dead.
-    fn start(memory: &Memory) -> Arc<Route<Hstratum>> {
-        let pool = PoolConfig {
-            name: "pool".to_owned(),
-            url: "stratum+tcp://127.0.0.1:1".parse().unwrap(),
-            user: "account".parse().unwrap(),
-            password: "x".into(),
-            pass_password: false,
-            start_difficulty: None,
-            resubmit: false,
-            habits: Habits::default(),
-            standing: Standing { rank: 0, weight: 1.0 },
-        };
-        let memory = memory.route("hns");
-        let config = RouteConfig { memory, ..RouteConfig::new("hns", vec![pool]) };
+    fn start(memory: &Store) -> Arc<Route<Hstratum>> {
+        let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
+        let pool = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
+        let config = RouteConfig::new("hns".parse().unwrap(), Hstratum::NAME, vec![pool]);
+        let around =
+            Surroundings { memory: memory.route("hns"), ..Surroundings::new(Arc::new(Tcp)) };
         let dialects = vec![Arc::new(Hstratum::new(Options::default()))];
-        Route::start(config, dialects, Arc::new(Tcp), vec![])
+        Route::start(config, dialects, around, vec![])
     }
 
     #[tokio::test]
     async fn job_ids_are_reserved_as_they_are_used_and_counted_on_after_a_restart() {
         let now = 1_800_000_000;
         let path = std::env::temp_dir().join(format!("orepass-ids-{}.db", std::process::id()));
-        let memory = Memory::open_at(&path, now);
+        let memory = Store::open_at(&path, now);
         let route = start(&memory);
         assert_eq!(u64::from(route.ids.peek().get()), now);
         for _ in 0..200_000 {
@@ -308,7 +300,7 @@ mod tests {
         route.stop().await;
         memory.close().await;
 
-        let memory = Memory::open_at(&path, now);
+        let memory = Store::open_at(&path, now);
         let route = start(&memory);
         assert_eq!(route.ids.peek().get(), used + RESERVED_IDS);
         route.stop().await;

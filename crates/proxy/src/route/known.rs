@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orepass_farm::kinds::Kinds;
+use orepass_farm::penalties::Penalties;
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::firmware::{Firmware, USUAL_EXTRANONCE2};
-use orepass_stratum::kinds::{Kinds, Merit};
-use orepass_stratum::penalties::Penalties;
+use orepass_stratum::firmware::{Firmware, Merit, USUAL_EXTRANONCE2};
 use orepass_stratum::target::Difficulty;
-use wildmatch::WildMatch;
 
 use crate::clock::unix_seconds;
-use crate::memory::{FirmwareState, RouteMemory, WorkerState};
+use crate::config::Profile;
+use crate::store::{FirmwareState, RouteStore, WorkerState};
 
 /// How long a rig that was closed is expected back…
 const EXPECTED_FOR: Duration = Duration::from_secs(120);
@@ -21,26 +21,6 @@ const EXPECTED_FOR: Duration = Duration::from_secs(120);
 const EXPECTED_AT_START: Duration = Duration::from_secs(600);
 /// The most rigs that are expected at a time.
 const MAX_EXPECTED: usize = 1024;
-
-/// `[[route.profile]]`: what rigs of one kind need.
-#[derive(Debug, Clone)]
-pub struct Profile {
-    /// Their software, `*` for any text and `?` for any character; all when absent.
-    pub agent: Option<WildMatch>,
-    /// Their worker's name, in the same way.
-    pub worker: Option<WildMatch>,
-    /// What they need.
-    pub firmware: Firmware,
-}
-
-impl Profile {
-    /// Whether it is about this rig. A profile by worker is not, before the worker is known.
-    fn covers(&self, agent: &str, worker: Option<&str>) -> bool {
-        let by_agent = self.agent.as_ref().is_none_or(|pattern| pattern.matches(agent));
-        let by_worker = self.worker.as_ref();
-        by_agent && by_worker.is_none_or(|pattern| worker.is_some_and(|name| pattern.matches(name)))
-    }
-}
 
 /// What is known of a rig's firmware.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -77,14 +57,14 @@ struct Expected {
 #[derive(Debug)]
 pub(crate) struct Known {
     profiles: Vec<Profile>,
-    memory: RouteMemory,
+    memory: RouteStore,
     kinds: Mutex<Kinds>,
     penalties: Mutex<Penalties>,
     expected: Mutex<HashMap<Kind, Expected>>,
 }
 
 impl Known {
-    pub(super) fn new(profiles: Vec<Profile>, memory: RouteMemory, now: Instant) -> Self {
+    pub(super) fn new(profiles: Vec<Profile>, memory: RouteStore, now: Instant) -> Self {
         let mut kinds = Kinds::default();
         let remembered = memory.all_firmware();
         for (worker, state) in &remembered {
@@ -259,7 +239,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use crate::clock::now;
-    use crate::memory::Memory;
+    use crate::store::Store;
 
     const HOME: &str = "farm.r1";
     const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -269,7 +249,7 @@ mod tests {
     }
 
     fn known() -> Known {
-        Known::new(Vec::new(), Memory::fleeting().route("hns"), now())
+        Known::new(Vec::new(), Store::fleeting().route("hns"), now())
     }
 
     fn needs_of(known: &Known, worker: &str) -> Needs {
@@ -323,7 +303,7 @@ mod tests {
 
     #[test]
     fn kinds_are_known_again_after_a_restart() {
-        let memory = Memory::fleeting();
+        let memory = Store::fleeting();
         let before = Known::new(Vec::new(), memory.route("hns"), now());
         for worker in ["a", "b", "c"] {
             before.learn(&rig(worker), Diagnosis::IgnoresSetExtranonce);
@@ -337,7 +317,7 @@ mod tests {
 
     #[test]
     fn rigs_that_need_a_connection_of_their_own_are_expected_after_a_restart() {
-        let memory = Memory::fleeting();
+        let memory = Store::fleeting();
         let before = Known::new(Vec::new(), memory.route("hns"), now());
         before.learn(&rig("a"), Diagnosis::TruncatesExtranonce1);
         before.learn(&rig("b"), Diagnosis::TruncatesExtranonce1);

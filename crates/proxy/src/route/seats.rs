@@ -4,18 +4,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Wait;
 use orepass_stratum::firmware::Firmware;
-use orepass_stratum::pools::PoolIndex;
 use orepass_stratum::space::{NoLease, Wish as LeaseWish};
 
 use super::Route;
 use super::channel::Channel;
+use super::mailbox::{Mailbox, SEATS};
 use crate::clock::now;
 use crate::rig::roster::Rig;
-use crate::watch;
 
 /// The most connections that are being opened at once.
 const MAX_OPENING: usize = 8;
@@ -50,34 +50,34 @@ pub enum Answer<D: Dialect> {
     Full(String),
 }
 
-/// A rig that waits for a seat; counted, so that as many connections are opened as are needed.
+/// A rig that waits for a seat; counted, so that as many connections are opened as are needed, and
+/// called when asking again may help.
 pub struct Waiting<D: Dialect> {
     route: Arc<Route<D>>,
+    serial: u64,
     /// It may need a connection of its own.
     alone: bool,
-    changed: watch::Receiver<u64>,
-}
-
-impl<D: Dialect> Waiting<D> {
-    /// Resolves when asking again may help.
-    pub async fn changed(&mut self) {
-        // The sender lives as long as the route, which this holds.
-        let _ = self.changed.changed().await;
-    }
 }
 
 impl<D: Dialect> Drop for Waiting<D> {
     fn drop(&mut self) {
         self.route.waiting_like(self.alone).fetch_sub(1, Ordering::Relaxed);
+        self.route.expectant.leave(self.serial);
     }
 }
 
 impl<D: Dialect> Route<D> {
     /// Joins the rigs that wait for a seat.
-    pub fn wait(self: &Arc<Self>, firmware: &Firmware) -> Waiting<D> {
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        firmware: &Firmware,
+        serial: u64,
+        mailbox: &Arc<Mailbox>,
+    ) -> Waiting<D> {
         let alone = firmware.is_particular();
         self.waiting_like(alone).fetch_add(1, Ordering::Relaxed);
-        Waiting { route: Arc::clone(self), alone, changed: self.changed.subscribe() }
+        self.expectant.join(serial, mailbox);
+        Waiting { route: Arc::clone(self), serial, alone }
     }
 
     const fn waiting_like(&self, alone: bool) -> &AtomicUsize {
@@ -121,7 +121,10 @@ impl<D: Dialect> Route<D> {
                 continue;
             }
             match view.seat(lease) {
-                Ok(seat) => return Answer::Seat(Box::new(seat), Arc::clone(channel)),
+                Ok(seat) => {
+                    self.fills(channel.worker);
+                    return Answer::Seat(Box::new(seat), Arc::clone(channel));
+                }
                 Err(NoLease::Resting) => resting = true,
                 Err(NoLease::Full) => {}
             }
@@ -182,8 +185,9 @@ impl<D: Dialect> Route<D> {
     /// How many rigs have a connection to a pool of their own.
     pub(super) fn alone(&self, pool: PoolIndex) -> usize {
         let dedicated = |channel: &&Arc<Channel<D>>| channel.pool == pool && channel.dedicated;
-        let lent =
-            |channel: &Arc<Channel<D>>| channel.view().ground.map(|ground| ground.space.lent());
+        let lent = |channel: &Arc<Channel<D>>| {
+            channel.view().ground.as_ref().map(|ground| ground.space.lent())
+        };
         self.channels().iter().filter(dedicated).filter_map(lent).sum::<u64>() as usize
     }
 
@@ -219,7 +223,7 @@ impl<D: Dialect> Route<D> {
 
     /// Tells waiting rigs to ask again.
     pub(crate) fn bump(&self) {
-        self.changed.send_modify(|count| *count += 1);
+        self.expectant.ring(SEATS);
     }
 
     pub(super) fn open_channel(self: &Arc<Self>, pool: PoolIndex, dedicated: bool) {
@@ -238,7 +242,7 @@ impl<D: Dialect> Route<D> {
         let channels = self.channels();
         let other = channels.iter().find(|channel| Some(channel.number) == with);
         if let Some(other) = other.filter(|other| other.dedicated && serves_many) {
-            other.signals.give_way.notify_one();
+            other.give_way();
         }
     }
 
@@ -246,7 +250,7 @@ impl<D: Dialect> Route<D> {
     fn channel_capacity(&self, pool: PoolIndex) -> usize {
         let shared = |channel: &&Arc<Channel<D>>| channel.pool == pool && !channel.dedicated;
         let known = self.channels().iter().filter(shared).find_map(|channel| {
-            channel.view().ground.map(|ground| ground.space.capacity() as usize)
+            channel.view().ground.as_ref().map(|ground| ground.space.capacity() as usize)
         });
         let prefixes = match self.config.prefix_bytes {
             Some(bytes @ 0..4) => 1_usize << (8 * bytes),

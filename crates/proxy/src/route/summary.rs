@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::stats::{Rates, Totals};
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::stats::{Rates, Totals};
 use orepass_stratum::verdict::Verdict;
 use tracing::info;
 
@@ -46,7 +46,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let [rate, ..] = rates.per_second(at);
         info!(
             event = "summary",
-            route = route.config.name,
+            route = route.name(),
             "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
             hashrate(rate),
             route.live_channels()

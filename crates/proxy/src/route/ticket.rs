@@ -2,31 +2,14 @@
 
 use std::sync::Arc;
 
-use orepass_stratum::downstream::MAX_IN_FLIGHT;
+use orepass_farm::stats::Book;
+use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::error::Reject;
-use orepass_stratum::stats::Book;
-use orepass_stratum::verdict::Verdict;
-use tokio::sync::mpsc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::mailbox::{Mail, Mailbox};
 use crate::rig::log::Candidate;
 use crate::rig::roster::Rig;
-
-/// A verdict on its way to the session whose share it judges.
-#[derive(Debug)]
-pub struct Mail {
-    /// The session's own count of its shares.
-    pub number: u64,
-    /// Credited, or why not.
-    pub verdict: Result<(), Reject>,
-}
-
-/// A session's queue of verdicts. It holds as many as the session may have shares in flight, so
-/// that posting never waits and never fails while the session lives.
-#[must_use]
-pub fn mailbox() -> (mpsc::Sender<Mail>, mpsc::Receiver<Mail>) {
-    mpsc::channel(MAX_IN_FLIGHT)
-}
 
 /// Who is to hear of a share's verdict, and where it is booked.
 ///
@@ -48,7 +31,7 @@ struct Pending {
     /// Whose work it is.
     rig: Arc<Rig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
-    mailbox: Option<mpsc::Sender<Mail>>,
+    mailbox: Option<Arc<Mailbox>>,
     /// It is a block, if the pool takes it.
     candidate: Option<Box<Candidate>>,
     /// Counts among the shares that have no verdict yet.
@@ -64,7 +47,7 @@ impl Ticket {
         hashes: f64,
         books: [Arc<Book>; 2],
         rig: Arc<Rig>,
-        mailbox: Option<mpsc::Sender<Mail>>,
+        mailbox: Option<Arc<Mailbox>>,
         open: TaskTrackerToken,
     ) -> Self {
         let candidate = None;
@@ -81,28 +64,25 @@ impl Ticket {
     }
 
     /// The share has its verdict.
-    pub fn resolve(mut self, verdict: Result<(), Reject>) {
-        self.settle(verdict);
+    pub fn resolve(mut self, outcome: ShareOutcome) {
+        self.settle(outcome);
     }
 
-    fn settle(&mut self, verdict: Result<(), Reject>) {
+    fn settle(&mut self, outcome: ShareOutcome) {
         let Some(pending) = self.pending.take() else { return };
         let Pending { number, hashes, books, rig, mailbox, candidate, _open } = pending;
         if let Some(candidate) = candidate {
-            candidate.judged(&verdict);
+            candidate.judged(&outcome);
         }
-        let kind =
-            verdict.as_ref().map_or_else(|reject| reject.verdict, |()| Verdict::AcceptedByPool);
+        let ShareOutcome { booked, told: verdict, .. } = outcome;
         for book in &books {
-            book.ended(kind, hashes);
+            book.ended(booked, hashes);
         }
-        if kind.proves_work() {
+        if booked.proves_work() {
             rig.work.add(hashes);
         }
-        // Good work that is below the pool's target by now is still good work.
-        let verdict = if kind == Verdict::BelowPoolTarget { Ok(()) } else { verdict };
         if let Some(mailbox) = mailbox
-            && mailbox.try_send(Mail { number, verdict }).is_err()
+            && !mailbox.post(Mail { number, verdict })
         {
             for book in &books {
                 book.undeliverable();
@@ -113,12 +93,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Err(Reject::lost()));
+        self.settle(Reject::lost().into());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::verdict::Verdict;
     use tokio_util::task::TaskTracker;
 
     use super::*;
@@ -129,20 +110,20 @@ mod tests {
         Arc::clone(entry.rig())
     }
 
-    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], mpsc::Receiver<Mail>) {
+    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], Arc<Mailbox>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
-        let (sender, receiver) = mailbox();
+        let mailbox = Arc::new(Mailbox::default());
         let open = TaskTracker::new().token();
         let rig = Arc::clone(rig);
-        (Ticket::new(7, 2.0, books.clone(), rig, Some(sender), open), books, receiver)
+        (Ticket::new(7, 2.0, books.clone(), rig, Some(Arc::clone(&mailbox)), open), books, mailbox)
     }
 
     #[test]
     fn a_dropped_ticket_is_a_lost_share() {
         let rig = rig();
-        let (ticket, books, mut mail) = ticket(&rig);
+        let (ticket, books, mail) = ticket(&rig);
         drop(ticket);
-        assert_eq!(mail.try_recv().unwrap().verdict, Err(Reject::lost()));
+        assert_eq!(mail.take().unwrap().verdict, Err(Reject::lost()));
         for book in books {
             assert_eq!(book.totals().count(Verdict::LostOnFailover), 1);
         }
@@ -153,8 +134,8 @@ mod tests {
     fn a_resolved_ticket_is_booked_once_even_if_the_rig_has_left() {
         let rig = rig();
         let (ticket, books, mail) = ticket(&rig);
-        drop(mail);
-        ticket.resolve(Ok(()));
+        mail.close();
+        ticket.resolve(ShareOutcome::accepted());
         for book in books {
             let totals = book.totals();
             assert_eq!((totals.ended(), totals.undeliverable), (1, 1));

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use orepass::memory::Memory;
+use orepass::store::Store;
 
 use crate::support::{Plan, Rig, pool};
 
@@ -63,7 +63,7 @@ async fn the_habits_of_a_pool_are_shown_with_where_they_are_known_from() {
     assert!(!file.exists(), "it only looks");
 
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let memory = Memory::open(&file);
+    let memory = Store::open(&file);
     let route = memory.route("hns");
     route.remember_habit(&at_pool, "split", "wide", now - 3 * 86_400 - 60);
     route.remember_habit(&at_pool, "names", "true", now);

@@ -1,16 +1,73 @@
-//! A route's wishes for its rigs, said one by one.
+//! A route's wishes for its rigs.
 
 use std::time::Duration;
 
-use super::{DownstreamConfig, Reply, Verify};
 use crate::vardiff::VardiffConfig;
 
+/// The wishes of a route for its rigs, said one by one.
+///
 /// ```
 /// use orepass_stratum::downstream::{DownstreamConfig, Reply};
 ///
 /// let config = DownstreamConfig::default().with_reply(Reply::Local).with_quarantine(false);
 /// assert_eq!((config.reply, config.quarantine), (Reply::Local, false));
 /// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DownstreamConfig {
+    /// Whether shares are checked here, or left to the pool.
+    pub verify: Verify,
+    /// Whose verdict a rig is told.
+    pub reply: Reply,
+    /// The difficulty of the rigs.
+    pub vardiff: VardiffConfig,
+    /// Whether a rig that sends too many bad shares is quarantined.
+    pub quarantine: bool,
+    /// Whether a rig that has authorized is told no work before its driver has welcomed it
+    /// ([`Downstream::handle_welcome`](super::Downstream::handle_welcome)), for drivers that remember rigs.
+    pub await_welcome: bool,
+    /// How long a rig may take to subscribe.
+    pub subscribe_within: Duration,
+    /// How long it may then take to authorize.
+    pub authorize_within: Duration,
+    /// How long a rig waits for a channel before it is let go.
+    pub park_for: Duration,
+}
+
+impl Default for DownstreamConfig {
+    fn default() -> Self {
+        Self {
+            verify: Verify::Full,
+            reply: Reply::Pool,
+            vardiff: VardiffConfig::default(),
+            quarantine: true,
+            await_welcome: false,
+            subscribe_within: Duration::from_secs(10),
+            authorize_within: Duration::from_secs(60),
+            park_for: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Whether shares are checked here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// Each share's proof of work is checked, and only good ones are forwarded.
+    Full,
+    /// The proof is left to the pool; rigs then get the pool's own target, since shares below it
+    /// could not be told apart.
+    Off,
+}
+
+/// Whose verdict a rig is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// The pool's, when it comes.
+    Pool,
+    /// Our own, at once.
+    Local,
+}
+
 impl DownstreamConfig {
     /// With shares checked here, or left to the pool.
     #[must_use]

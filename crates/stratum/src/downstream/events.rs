@@ -1,6 +1,7 @@
 //! What a session with a rig tells its driver, and why it ends.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +10,20 @@ use thiserror::Error;
 use crate::conduct::Turn;
 use crate::dialect::Diagnosis;
 use crate::error::Fault;
+use crate::firmware::Merit;
 use crate::flood::TOO_MANY;
 use crate::job::JobId;
-use crate::kinds::Merit;
 use crate::line::LineError;
 use crate::verdict::Verdict;
 
 /// What happened in a session with a rig.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The rig subscribed, or its channel changed its extranonce: it needs a seat. At a subscribe
-    /// its agent is known, and what is known of its firmware should be told first
-    /// ([`handle_firmware`](super::Downstream::handle_firmware)).
+    /// The rig subscribed: it needs a seat. Its agent is known, and what is known of its firmware
+    /// should be told first ([`handle_firmware`](super::Downstream::handle_firmware)).
     WantsSeat,
+    /// Its channel has another extranonce: it needs a seat there, or elsewhere.
+    LostSeat,
     /// The rig's subscribe was answered.
     Subscribed,
     /// A worker authorized. The first one may have to be welcomed
@@ -61,6 +63,30 @@ pub enum Event {
     /// The session is over.
     Closed(CloseReason),
 }
+
+/// What the driver has not heard yet. An idle session holds the memory of a share's two.
+#[derive(Default)]
+pub(super) struct Events(VecDeque<Event>);
+
+impl Events {
+    pub(super) fn push(&mut self, event: Event) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(USUAL_EVENTS);
+        }
+        self.0.push_back(event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let event = self.0.pop_front();
+        if event.is_none() && self.0.capacity() > 2 * USUAL_EVENTS {
+            self.0 = VecDeque::new();
+        }
+        event
+    }
+}
+
+/// How many events a share has, or a job.
+const USUAL_EVENTS: usize = 2;
 
 /// What a rig waits for that has no seat yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Error)]

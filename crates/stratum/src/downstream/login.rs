@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::{CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
+use super::{
+    CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Timer, Wait,
+};
 use crate::calls;
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
-use crate::firmware::Firmware;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
 use crate::strikes::Strikes;
 use crate::target::Difficulty;
+use crate::vardiff::Vardiff;
 
 /// The longest worker name, in bytes.
 const MAX_WORKER_NAME: usize = 256;
@@ -29,24 +30,30 @@ const MAX_EXTENSIONS: usize = 16;
 
 /// Who the rig is and how far its login has come.
 pub(super) struct Login {
-    session: String,
-    connected: Instant,
-    subscribed: Option<Instant>,
-    parked: Option<Instant>,
-    /// What it waits for meanwhile.
-    pub(super) waits_for: Wait,
-    pub(super) pending_subscribe: Option<Id>,
-    pub(super) agent: Option<String>,
+    session: Box<str>,
+    step: Step,
+    pub(super) agent: Option<Box<str>>,
     /// Which of the dialect's login calls it made before it subscribed.
     pub(super) calls: u8,
-    workers: ArrayVec<Worker, MAX_WORKERS>,
-    /// What is known of its firmware.
-    pub(super) firmware: Firmware,
+    /// At most [`MAX_WORKERS`].
+    workers: Vec<Worker>,
     /// Whether the driver knows the rig, so that it may be told work.
     pub(super) welcome: bool,
-    takes_set_extranonce: bool,
+    asks_for_set_extranonce: bool,
+    /// Whether its firmware honours `mining.set_extranonce`, where that is known.
+    pub(super) honours_set_extranonce: Option<bool>,
     /// Where the difficulty that it started with came from.
     start: Option<StartSource>,
+}
+
+/// How far a login has come, and what the rig has not been answered.
+enum Step {
+    /// It has not subscribed.
+    Connected,
+    /// Its subscribe waits for a seat; for what, as far as the driver knows.
+    Parked { subscribe: Id, waits_for: Wait },
+    /// It has an extranonce.
+    Subscribed,
 }
 
 /// A worker that authorized on this connection.
@@ -74,47 +81,74 @@ pub enum StartSource {
 }
 
 impl Login {
-    pub(super) fn new(session: String, welcome: bool, now: Instant) -> Self {
+    pub(super) fn new(session: String, welcome: bool) -> Self {
         Self {
-            session,
-            connected: now,
-            subscribed: None,
-            parked: None,
-            waits_for: Wait::default(),
-            pending_subscribe: None,
+            session: session.into(),
+            step: Step::Connected,
             agent: None,
             calls: 0,
-            workers: ArrayVec::new_const(),
-            firmware: Firmware::default(),
+            workers: Vec::new(),
             welcome,
-            takes_set_extranonce: false,
+            asks_for_set_extranonce: false,
+            honours_set_extranonce: None,
             start: None,
         }
     }
 
     /// Whether the rig can be told another extranonce: it asked for it, unless more is known.
     pub(super) const fn takes_set_extranonce(&self) -> bool {
-        match self.firmware.set_extranonce {
+        match self.honours_set_extranonce {
             Some(known) => known,
-            None => self.takes_set_extranonce,
+            None => self.asks_for_set_extranonce,
         }
+    }
+
+    /// It subscribes for the first time, or while it waits; gives back the subscribe that waited.
+    fn park(&mut self, subscribe: Id) -> Option<Id> {
+        if let Step::Parked { subscribe: waits, .. } = &mut self.step {
+            return Some(std::mem::replace(waits, subscribe));
+        }
+        self.step = Step::Parked { subscribe, waits_for: Wait::default() };
+        None
+    }
+
+    /// It is known what a rig waits for.
+    pub(super) const fn waits(&mut self, for_what: Wait) {
+        if let Step::Parked { waits_for, .. } = &mut self.step {
+            *waits_for = for_what;
+        }
+    }
+
+    /// Takes out the subscribe that waits for a seat.
+    pub(super) fn unpark(&mut self) -> Option<Id> {
+        if !self.is_parked() {
+            return None;
+        }
+        match std::mem::replace(&mut self.step, Step::Subscribed) {
+            Step::Parked { subscribe, .. } => Some(subscribe),
+            Step::Connected | Step::Subscribed => None,
+        }
+    }
+
+    pub(super) const fn is_parked(&self) -> bool {
+        matches!(self.step, Step::Parked { .. })
     }
 
     /// Notes a call that is nobody's, if it gives its firmware away.
     pub(super) fn note_call(&mut self, known: &[&str], method: &str) {
         let place = known.iter().take(8).position(|known| *known == method);
-        if let Some(place) = place.filter(|_| self.subscribed.is_none()) {
+        if let Some(place) = place.filter(|_| !self.is_subscribed()) {
             self.calls |= 1 << place;
         }
     }
 
     /// Whether the rig can be told work.
     pub(super) fn is_done(&self) -> bool {
-        self.subscribed.is_some() && !self.workers.is_empty() && self.welcome
+        self.is_subscribed() && !self.workers.is_empty() && self.welcome
     }
 
     pub(super) const fn is_subscribed(&self) -> bool {
-        self.subscribed.is_some()
+        matches!(self.step, Step::Subscribed)
     }
 
     /// The first worker's name.
@@ -139,45 +173,48 @@ impl Login {
         self.workers.iter().find(|known| *known.name == *worker)?.password.as_ref()
     }
 
-    pub(super) fn deadline(&self, config: &DownstreamConfig) -> Option<Instant> {
-        self.deadline_of(config).map(|(since, limit)| since + limit)
-    }
-
-    pub(super) fn overdue(&self, config: &DownstreamConfig, now: Instant) -> Option<CloseReason> {
-        let (since, limit) = self.deadline_of(config)?;
-        if now < since + limit {
-            return None;
-        }
-        Some(if self.parked.is_some() {
-            CloseReason::Parked(limit, self.waits_for)
-        } else if self.subscribed.is_none() {
-            CloseReason::SubscribeTimeout(limit)
-        } else {
-            CloseReason::AuthorizeTimeout(limit)
-        })
-    }
-
-    /// Since when something is waited for, and for how long.
-    fn deadline_of(&self, config: &DownstreamConfig) -> Option<(Instant, Duration)> {
-        if let Some(since) = self.parked {
-            return Some((since, config.park_for));
-        }
-        let Some(subscribed) = self.subscribed else {
-            return Some((self.connected, config.subscribe_within));
+    /// What the rig must do next, or is to be given, within how long, and why it is let go
+    /// otherwise.
+    fn limit(&self, config: &DownstreamConfig) -> Option<(Duration, CloseReason)> {
+        let (limit, reason) = match self.step {
+            Step::Connected => {
+                let limit = config.subscribe_within;
+                (limit, CloseReason::SubscribeTimeout(limit))
+            }
+            Step::Parked { waits_for, .. } => {
+                (config.park_for, CloseReason::Parked(config.park_for, waits_for))
+            }
+            Step::Subscribed if self.workers.is_empty() => {
+                let limit = config.authorize_within;
+                (limit, CloseReason::AuthorizeTimeout(limit))
+            }
+            Step::Subscribed => return None,
         };
-        self.workers.is_empty().then_some((subscribed, config.authorize_within))
+        Some((limit, reason))
     }
 }
 
 impl<D: Dialect> Downstream<D> {
+    /// A step of the login begins.
+    pub(super) fn await_login(&mut self, now: Instant) {
+        let limit = self.login.limit(&self.config);
+        self.timers.set(Timer::Login, limit.map(|(limit, _)| now + limit));
+    }
+
+    /// Why the rig is let go, when a step of its login has taken too long.
+    pub(super) fn overdue(&self, now: Instant) -> Option<CloseReason> {
+        let overdue = self.timers.is_due(Timer::Login, now);
+        self.login.limit(&self.config).filter(|_| overdue).map(|(_, reason)| reason)
+    }
+
     pub(super) fn subscribe(&mut self, id: Id, params: Option<&RawValue>, now: Instant) {
         let agent = params
             .and_then(rpc::array::<1>)
             .and_then(|(elements, _)| elements.first().and_then(|agent| rpc::string(agent)));
-        self.login.agent = agent.map(|agent| shown(&agent));
+        self.login.agent = agent.map(|agent| shown(&agent).into());
         match self.dialect.judge_subscribe(params) {
             SubscribeVerdict::Serve => {}
-            SubscribeVerdict::ServeAndLog(remark) => self.events.push_back(Event::Remark(remark)),
+            SubscribeVerdict::ServeAndLog(remark) => self.events.push(Event::Remark(remark)),
             SubscribeVerdict::Refuse(reason) => {
                 self.refuse(&id, &Reject::invalid(reason.clone()));
                 return self.close(CloseReason::Refused(reason.into()));
@@ -189,12 +226,12 @@ impl<D: Dialect> Downstream<D> {
             self.answer_subscribe(&id);
             return self.tell_again(now);
         }
-        if let Some(former) = self.login.pending_subscribe.replace(id) {
+        if let Some(former) = self.login.park(id) {
             self.flood.nuisance(now);
             return self.refuse(&former, &Reject::invalid("subscribed again"));
         }
-        self.login.parked = Some(now);
-        self.events.push_back(Event::WantsSeat);
+        self.await_login(now);
+        self.events.push(Event::WantsSeat);
     }
 
     pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
@@ -219,11 +256,14 @@ impl<D: Dialect> Downstream<D> {
                 password: password.as_ref().map(|password| Secret::new(&**password)),
             };
             let known = Arc::clone(&worker.name);
-            if self.login.workers.try_push(worker).is_err() {
+            if self.login.workers.len() >= MAX_WORKERS {
                 self.flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.refuse(id, &Reject::invalid(reason));
             }
+            // Nearly all rigs have one.
+            self.login.workers.reserve_exact(1);
+            self.login.workers.push(worker);
             if let Some(difficulty) = options.suffix_difficulty {
                 self.start_at(difficulty, StartSource::Suffix, now);
             }
@@ -231,16 +271,19 @@ impl<D: Dialect> Downstream<D> {
                 self.start_at(difficulty, StartSource::Password, now);
             }
             if self.login.first_worker() == Some(&known) {
+                if self.login.is_subscribed() {
+                    self.timers.set(Timer::Login, None);
+                }
                 self.bench.belongs_to(&known);
             }
-            self.events.push_back(Event::Authorized(known));
+            self.events.push(Event::Authorized(known));
         }
         self.transmit.write(|out| rpc::put_result(out, id, true));
         self.tell_work(now);
     }
 
     pub(super) fn extranonce_subscribe(&mut self, id: &Id) {
-        self.login.takes_set_extranonce = true;
+        self.login.asks_for_set_extranonce = true;
         self.transmit.write(|out| rpc::put_result(out, id, true));
     }
 
@@ -277,18 +320,19 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn start_at(&mut self, difficulty: Difficulty, source: StartSource, now: Instant) {
         if self.login.start <= Some(source) {
             self.login.start = Some(source);
-            self.bench.vardiff.restart(Level::nearest(difficulty), now);
+            let level = Level::nearest(difficulty);
+            self.bench.vardiff = Vardiff::new(&self.config.vardiff, level, now);
+            self.await_vardiff();
         }
     }
 
     /// Takes a seat: answers the subscribe that waits for it, or moves a rig that has work.
     pub(super) fn sit_down(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
-        if let Some(id) = self.login.pending_subscribe.take() {
+        if let Some(id) = self.login.unpark() {
             self.bench.sit(seat, extranonce1, now);
-            self.login.parked = None;
-            self.login.subscribed = Some(now);
+            self.await_login(now);
             self.answer_subscribe(&id);
-            self.events.push_back(Event::Subscribed);
+            self.events.push(Event::Subscribed);
             return;
         }
         if self.can_move(&seat) {
@@ -303,8 +347,9 @@ impl<D: Dialect> Downstream<D> {
         let size = seat.split.rig_extranonce2;
         self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
         self.bench.sit(seat, extranonce1, now);
+        self.timers.set(Timer::Former, self.bench.former_until());
         // Whether it follows has to be seen, however many of its shares have failed before.
-        self.diagnoses = Strikes::new(DIAGNOSES);
+        self.diagnoses = Strikes::new(&DIAGNOSES);
     }
 
     fn answer_subscribe(&mut self, id: &Id) {

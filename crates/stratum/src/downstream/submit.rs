@@ -1,36 +1,24 @@
 //! A rig's shares.
 
+mod told;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 
+use super::in_flight::Pending;
 use super::work::{Told, replaced};
-use super::{CloseReason, Downstream, Event, MAX_IN_FLIGHT, Reply, Verify};
+use super::{CloseReason, Downstream, Event, MAX_LATE_BLOCKS, Reply, Timer, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Checked, Diagnosis, Dialect, Wanted};
+use crate::dialect::{Diagnosis, Dialect, Wanted};
 use crate::error::{Reject, RejectCode};
 use crate::filters::Filters;
-use crate::firmware::{Firmware, USUAL_EXTRANONCE2};
 use crate::habits::{Answer, Habit, Habits, Probe};
-use crate::job::JobFrames;
-use crate::kinds::Merit;
-use crate::rpc::{self, Id};
+use crate::rpc::{self, Id, Params};
 use crate::seen::Sighting;
 use crate::target::{PowHash, Target};
 use crate::verdict::Verdict;
-
-/// A share found under the former extranonce1 shows that a rig goes on with it only where the
-/// target is one that a random hash meets so seldom.
-const MIN_EVIDENCE: f64 = 128.0;
-
-/// A forwarded share that the rig has no answer for yet.
-pub(super) struct Pending {
-    pub(super) number: u64,
-    pub(super) id: Id,
-    /// Its proof of work was left to the pool.
-    pub(super) unchecked: bool,
-}
 
 /// A share that was refused here.
 struct Refused {
@@ -69,16 +57,36 @@ struct Weight {
 }
 
 impl<D: Dialect> Downstream<D> {
-    pub(super) fn submit(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
+    /// Judges a share; gives it back if it is to be forwarded.
+    pub(super) fn submit(
+        &mut self,
+        id: &Id,
+        params: Option<&RawValue>,
+        now: Instant,
+        scratch: &mut D::Scratch,
+    ) -> Option<Submission<D>> {
         self.shares += 1;
         self.quiet.share(now);
-        self.events.push_back(Event::Sent);
-        let Err(refused) = self.judge(id, params, now) else { return self.flood.good() };
+        self.await_share();
+        self.events.push(Event::Sent);
+        match self.judge(id, params, now, scratch) {
+            Ok(submission) => {
+                self.flood.good();
+                submission
+            }
+            Err(refused) => {
+                self.turn_down(id, refused, now);
+                None
+            }
+        }
+    }
+
+    fn turn_down(&mut self, id: &Id, refused: Refused, now: Instant) {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
         self.refuse(id, &reject);
         let verdict = reject.verdict;
         let reason = Some(reject.reason);
-        self.events.push_back(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+        self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
             return self.flood.nuisance(now);
         }
@@ -105,23 +113,32 @@ impl<D: Dialect> Downstream<D> {
 
     fn note(&mut self, verdict: Verdict) {
         if let Some(turn) = self.conduct.share(verdict) {
-            self.events.push_back(Event::Conduct(turn, self.conduct.diagnosis()));
+            self.events.push(Event::Conduct(turn, self.conduct.diagnosis()));
         }
+        self.timers.set(Timer::Suspicion, self.conduct.poll_timeout());
     }
 
     /// Lets the rig go when it has shown long enough that it should be served otherwise.
     pub(super) fn conclude(&mut self, now: Instant) {
         if let Some(diagnosis) = self.conduct.conclude(now) {
-            self.events.push_back(Event::Misfit(diagnosis));
+            self.timers.set(Timer::Suspicion, None);
+            self.events.push(Event::Misfit(diagnosis));
             self.close(CloseReason::Misfit(diagnosis));
         }
     }
 
-    fn judge(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) -> Result<(), Refused> {
+    fn judge(
+        &mut self,
+        id: &Id,
+        params: Option<&RawValue>,
+        now: Instant,
+        scratch: &mut D::Scratch,
+    ) -> Result<Option<Submission<D>>, Refused> {
         if !self.login.is_subscribed() {
             return Err(Reject::not_subscribed().into());
         }
         let params = params.ok_or_else(|| Reject::invalid("submit without parameters"))?;
+        let params = &Params::read(params)?;
         let head = self.dialect.submit_head(params)?;
         let worker = self.login.worker_of_share(&head.worker, D::CHECKS_WORKERS);
         let worker = Arc::clone(worker.ok_or_else(|| Reject::unauthorized(&head.worker))?);
@@ -134,10 +151,10 @@ impl<D: Dialect> Downstream<D> {
         let frames = Arc::clone(&told.frames);
         let fingerprint = frames.dialect.fingerprint(&share);
         let filters = self.bench.filters(told);
-        let seen = filters.and_then(|filters| filters.of(frames.work));
+        let seen = filters.and_then(|filters| filters.look_up(frames.work, fingerprint));
         let late_block = (frames.work, fingerprint.share);
         let sighting = match seen {
-            Some(seen) => seen.look_up(fingerprint),
+            Some(sighting) => sighting,
             None if self.late_blocks.contains(&late_block) => Sighting::Duplicate,
             None => Sighting::New,
         };
@@ -149,7 +166,7 @@ impl<D: Dialect> Downstream<D> {
             return Err(blame(Refused { excused, ..Reject::duplicate().into() }));
         }
         // Nothing but repetition holds a block back.
-        let crowded = self.in_flight.len() + 1 >= MAX_IN_FLIGHT;
+        let crowded = !self.in_flight.has_room(false);
         let bar: Option<Reject> = if !found.is_open || seen.is_none() {
             Some(replaced(&head.job))
         } else if crowded {
@@ -162,10 +179,10 @@ impl<D: Dialect> Downstream<D> {
         };
 
         let age = now.saturating_duration_since(frames.arrived);
-        let limit = if bar.is_some() { frames.block } else { Some(told.easiest) };
+        let limit = if bar.is_some() { frames.block } else { Some(told.asked.easiest) };
         let weight = match (self.config.verify, limit) {
             (Verify::Off, _) => Ok(Weight::default()),
-            (Verify::Full, Some(limit)) => told.prove(&share, limit, age, &mut self.scratch),
+            (Verify::Full, Some(limit)) => told.prove(&share, limit, age, scratch),
             (Verify::Full, None) => Ok(Weight::default()),
         };
         if let Some(bar) = bar
@@ -181,7 +198,7 @@ impl<D: Dialect> Downstream<D> {
                     return Err(blame(reject.into()));
                 }
                 self.diagnoses.strike(now);
-                let diagnosis = told.diagnose(&share, age, &mut self.scratch);
+                let diagnosis = told.diagnose(&share, age, scratch);
                 let curable = told.is_curable(diagnosis);
                 return Err(blame(Refused { diagnosis, curable, ..reject.into() }));
             }
@@ -206,15 +223,16 @@ impl<D: Dialect> Downstream<D> {
             if !self.merits.contains(&merit) {
                 // There is room for each kind.
                 let _ = self.merits.try_push(merit);
-                self.events.push_back(Event::Proven(merit));
+                self.events.push(Event::Proven(merit));
             }
         }
-        let (difficulty, easiest) = (told.difficulty, told.easiest);
-        let prefix = told.prefix.clone();
+        let (difficulty, easiest) = (told.asked.difficulty, told.asked.easiest);
+        let prefix = told.nonces.prefix.clone();
         let hashes = easiest.hashes_lossy();
-        self.bench.vardiff.on_share(difficulty, now);
+        self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
+        self.await_vardiff();
         if weight.hash.is_some_and(|hash| self.margin.share(&hash, &easiest)) {
-            self.events.push_back(Event::Diagnosed(Diagnosis::ReadsTooHard));
+            self.events.push(Event::Diagnosed(Diagnosis::ReadsTooHard));
         }
         let forwarded = weight.is_block || probe.is_some() || counts;
         let second = forwarded && !weight.is_block && sighting == Sighting::SecondSolution;
@@ -227,18 +245,18 @@ impl<D: Dialect> Downstream<D> {
                 seen.insert_forwarded(fingerprint);
             }
         } else {
-            if self.late_blocks.is_full() {
-                self.late_blocks.remove(0);
+            if self.late_blocks.len() >= MAX_LATE_BLOCKS {
+                self.late_blocks.pop_front();
             }
-            self.late_blocks.push(late_block);
+            self.late_blocks.push_back(late_block);
         }
         if !forwarded {
             self.transmit.write(|out| rpc::put_result(out, id, true));
             let verdict = Verdict::BelowPoolTarget;
             let (reason, diagnosis, worker) = (None, None, Some(worker));
-            self.events.push_back(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+            self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
             self.note(verdict);
-            return Ok(());
+            return Ok(None);
         }
         if second {
             return Err(blame(Refused { hashes, ..Reject::second_solution().into() }));
@@ -249,7 +267,7 @@ impl<D: Dialect> Downstream<D> {
         let Weight { hash, is_block } = weight;
         let number = self.shares;
         // Only a block finds no place: its answer cannot be waited for.
-        if self.config.reply == Reply::Local || self.in_flight.is_full() {
+        if self.config.reply == Reply::Local || !self.in_flight.has_room(true) {
             self.transmit.write(|out| rpc::put_result(out, id, true));
         } else {
             let unchecked = hash.is_none();
@@ -259,7 +277,7 @@ impl<D: Dialect> Downstream<D> {
             self.note(Verdict::AcceptedByPool);
         }
         let account = None;
-        self.submission = Some(Submission {
+        Ok(Some(Submission {
             number,
             frames,
             prefix,
@@ -270,8 +288,7 @@ impl<D: Dialect> Downstream<D> {
             worker,
             account,
             hashes,
-        });
-        Ok(())
+        }))
     }
 
     /// The length of an extranonce2 that a rig sends though it was told another, and that the pool
@@ -304,94 +321,5 @@ impl<D: Dialect> Downstream<D> {
 
     fn ask(&self, told: &Told<D>, habit: Habit, if_taken: Answer) -> Option<Probe> {
         self.bench.sits_where(told)?.seat.habits.ask(habit, if_taken)
-    }
-}
-
-impl<D: Dialect> Told<D> {
-    /// Reads a submit; with an extranonce2 of the `odd` length too.
-    fn read(&self, params: &RawValue, odd: Option<usize>) -> Result<Read<D::Share>, Refused> {
-        let (dialect, job) = (&self.frames.dialect, &*self.frames.job);
-        let read = |size| dialect.parse_share(job, size, params);
-        match read(self.extranonce2_size) {
-            Ok(share) => Ok(Read { share, is_odd: false }),
-            Err(reject) => match odd.map(read) {
-                Some(Ok(share)) => Ok(Read { share, is_odd: true }),
-                _ => Err(self.malformed(reject, params)),
-            },
-        }
-    }
-
-    /// The refusal of a share whose extranonce2 has the odd length.
-    fn odd(&self, params: &RawValue) -> Refused {
-        let (dialect, size) = (&self.frames.dialect, self.extranonce2_size);
-        let reject = dialect.parse_share(&self.frames.job, size, params).err();
-        let unreadable =
-            || Reject::invalid("extranonce2 is of another length than the rig was told");
-        self.malformed(reject.unwrap_or_else(unreadable), params)
-    }
-
-    fn malformed(&self, reject: Reject, params: &RawValue) -> Refused {
-        let size = self.extranonce2_size;
-        let diagnosis = self.frames.dialect.diagnose_form(&self.frames.job, size, params);
-        Refused { diagnosis, curable: self.is_curable(diagnosis), ..reject.into() }
-    }
-
-    /// What a share comes to that must meet `limit`, or be a block.
-    fn prove(
-        &self,
-        share: &D::Share,
-        limit: Target,
-        age: Duration,
-        scratch: &mut D::Scratch,
-    ) -> Result<Weight, Reject> {
-        let JobFrames { dialect, job, block, .. } = &*self.frames;
-        let mut check = |limit| dialect.check(job, &self.extranonce1, share, &limit, age, scratch);
-        let checked = check(limit).or_else(|reject| {
-            // Where blocks are easier than shares, or a scale is set too hard.
-            let missed = reject.verdict == Verdict::LowDifficulty;
-            match block.filter(|block| missed && *block > limit).map(check) {
-                Some(Ok(checked)) => Ok(checked),
-                _ => Err(reject),
-            }
-        })?;
-        let Checked::Proven(hash) = checked else { return Ok(Weight::default()) };
-        let is_block = block.is_some_and(|block| dialect.meets(&hash, &block));
-        Ok(Weight { hash: Some(hash), is_block })
-    }
-
-    /// What the rig may have done to send a share that fails.
-    fn diagnose(
-        &self,
-        share: &D::Share,
-        job_age: Duration,
-        scratch: &mut D::Scratch,
-    ) -> Option<Diagnosis> {
-        let (dialect, job, easiest) = (&self.frames.dialect, &*self.frames.job, &self.easiest);
-        let before = self.before.as_ref().filter(|_| easiest.hashes_lossy() >= MIN_EVIDENCE);
-        let stubborn = before.is_some_and(|before| {
-            let checked = dialect.check(job, before, share, easiest, job_age, scratch);
-            matches!(checked, Ok(Checked::Proven(_)))
-        });
-        if stubborn {
-            return Some(Diagnosis::IgnoresSetExtranonce);
-        }
-        dialect.diagnose(job, &self.extranonce1, self.pool_extranonce1, share, easiest)
-    }
-
-    /// What a good share of it shows of its rig; a target that any hash meets shows nothing.
-    fn merits(&self, is_odd: bool) -> [Option<Merit>; 3] {
-        let tells = !is_odd && self.easiest.hashes_lossy() >= MIN_EVIDENCE;
-        [
-            (tells && !self.prefix.is_empty()).then_some(Merit::Shares),
-            (tells && self.extranonce2_size != USUAL_EXTRANONCE2).then_some(Merit::Sizes),
-            (tells && self.before.is_some()).then_some(Merit::Follows),
-        ]
-    }
-
-    /// Whether another kind of service helps: a connection of its own does not help a rig that
-    /// has one.
-    fn is_curable(&self, diagnosis: Option<Diagnosis>) -> bool {
-        let remedy = diagnosis.and_then(Firmware::remedy);
-        remedy.is_some_and(|remedy| !remedy.is_particular() || !self.prefix.is_empty())
     }
 }

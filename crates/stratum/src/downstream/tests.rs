@@ -3,6 +3,7 @@
 mod blocks;
 mod comeback;
 mod conduct;
+mod login;
 mod odd;
 mod probes;
 
@@ -24,6 +25,8 @@ use crate::verdict::Verdict;
 /// A rig's session and a hand-made channel.
 struct Story {
     rig: Downstream<TestCoin>,
+    /// The share of the last line, if it is to be forwarded.
+    forwarded: Option<Submission<TestCoin>>,
     dialect: Arc<TestCoin>,
     view: ChannelView<TestCoin>,
     ids: Arc<JobIds>,
@@ -48,7 +51,8 @@ impl Story {
         let rig = Downstream::new(Arc::clone(&dialect), Arc::new(config), "2a".into(), now);
         let ids = Arc::new(JobIds::new(0x6aff_ffff));
         let (view, habits) = (ChannelView::unborn(), HabitBook::default());
-        let mut story = Self { rig, dialect, view, ids, habits, now };
+        let forwarded = None;
+        let mut story = Self { rig, forwarded, dialect, view, ids, habits, now };
         story.ground("aabbccdd");
         story
     }
@@ -125,13 +129,13 @@ impl Story {
     fn seat(&mut self) -> String {
         let mut seat = self.view.seat(&HERE).unwrap();
         seat.lease.belongs_to(HERE.address.unwrap(), self.rig.worker());
-        self.rig.handle_seat(seat, self.now);
-        self.show()
+        self.rig.handle_seat(seat, &self.view, self.now);
+        self.hears()
     }
 
     /// The next share that is forwarded, and the pool's verdict on it.
     fn judged(&mut self, verdict: &Result<(), Reject>) -> String {
-        let number = self.rig.poll_submission().unwrap().number;
+        let number = self.forwarded.take().unwrap().number;
         self.rig.handle_verdict(number, verdict);
         self.hears()
     }
@@ -142,7 +146,7 @@ impl Story {
     }
 
     fn says(&mut self, line: &str) -> String {
-        self.rig.handle_line(line.as_bytes(), self.now);
+        self.forwarded = self.rig.handle_line(line.as_bytes(), self.now, &mut ());
         self.hears()
     }
 
@@ -176,73 +180,6 @@ impl Story {
 }
 
 #[test]
-fn a_rig_logs_in_in_the_usual_order() {
-    let mut story = Story::new(DownstreamConfig::default());
-    story.work("p1", "w1", 256.0);
-    let nothing = story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
-    assert_eq!(nothing, "", "it is parked until it has a seat");
-    assert_eq!(story.events(), [Event::WantsSeat]);
-    assert_eq!(story.seat(), "{\"id\":1,\"result\":[\"2a\",\"aabbccdd00\",3],\"error\":null}\n");
-    let heard =
-        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
-    assert_eq!(
-        heard,
-        "{\"id\":2,\"result\":true,\"error\":null}\n\
-         {\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[256]}\n\
-         {\"id\":null,\"method\":\"mining.notify\",\"params\":[\"6b000000\",\"p1\",\"w1\",true]}\n"
-    );
-    assert_eq!(story.rig.agent(), Some("rig/1"));
-}
-
-#[test]
-fn a_rig_logs_in_backwards_with_odd_ids_and_unknown_methods() {
-    let mut story = Story::new(DownstreamConfig::default());
-    story.work("p1", "w1", 256.0);
-    let heard = story.says("{\"id\":\"init\",\"method\":\"mining.add_user\",\"params\":[\"a\"]}");
-    assert_eq!(
-        heard,
-        "{\"id\":\"init\",\"result\":null,\"error\":[20,\"unknown method mining.add_user\",null]}\n"
-    );
-    let heard = story.says(
-        "{\"id\":null,\"method\":\"mining.configure\",\"params\":[[\"version-rolling\"],{}]}",
-    );
-    assert_eq!(heard, "{\"id\":null,\"result\":{\"version-rolling\":false},\"error\":null}\n");
-    let heard =
-        story.says("{\"id\":\"auth\",\"method\":\"mining.authorize\",\"params\":[\"farm.r1\"]}");
-    assert_eq!(heard, "{\"id\":\"auth\",\"result\":true,\"error\":null}\n");
-    story.says("{\"id\":3,\"method\":\"mining.suggest_difficulty\",\"params\":[16]}");
-    story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
-    story.says("{\"id\":5,\"method\":\"mining.subscribe\"}");
-    let heard = story.seat();
-    assert!(heard.starts_with("{\"id\":5,\"result\":["), "{heard}");
-    assert!(heard.contains("\"mining.set_difficulty\",\"params\":[16]"), "{heard}");
-    assert!(heard.contains("mining.notify"), "{heard}");
-}
-
-#[test]
-fn a_rig_may_suggest_its_difficulty_with_or_without_an_array() {
-    let suggest = |params: &str| {
-        format!("{{\"id\":1,\"method\":\"mining.suggest_difficulty\",\"params\":{params}}}")
-    };
-    for params in ["[16]", "16", "\"16\"", "1.6e1"] {
-        let mut story = Story::new(DownstreamConfig::default());
-        story.work("p1", "w1", 256.0);
-        let heard = story.says(&suggest(params));
-        assert_eq!(heard, "{\"id\":1,\"result\":true,\"error\":null}\n", "{params}");
-        story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\"]}");
-        story.says("{\"id\":3,\"method\":\"mining.subscribe\"}");
-        let heard = story.seat();
-        let told = heard.contains("\"mining.set_difficulty\",\"params\":[16]");
-        assert!(told, "{params}: {heard}");
-    }
-    let mut story = Story::new(DownstreamConfig::default());
-    for params in ["[]", "{}", "0", "[null]", "\"x\"", "[[16]]"] {
-        let heard = story.says(&suggest(params));
-        assert!(heard.contains("a suggested difficulty is a number above 0"), "{params}");
-    }
-}
-
-#[test]
 fn shares_end_in_one_verdict_each() {
     let mut config = DownstreamConfig::default();
     config.vardiff.max = Difficulty::new(2.0);
@@ -254,12 +191,12 @@ fn shares_end_in_one_verdict_each() {
         story.submit(10, job, "000001", ONE),
         "{\"id\":10,\"result\":true,\"error\":null}\n"
     );
-    assert!(story.rig.poll_submission().is_none());
+    assert!(story.forwarded.take().is_none());
     // The same again.
     assert!(story.submit(11, job, "000001", ONE).contains("[22,\"duplicate\",null]"));
     // Meets the pool's.
     assert_eq!(story.submit(12, job, "000002", GOOD), "");
-    let submission = story.rig.poll_submission().unwrap();
+    let submission = story.forwarded.take().unwrap();
     assert_eq!((submission.number, &*submission.worker), (3, "farm.r1"));
     assert_eq!(submission.prefix[..], [0]);
     story.rig.handle_verdict(3, &Ok(()));
@@ -340,7 +277,7 @@ fn a_changed_pool_target_is_judged_by_the_harder_of_the_two() {
     story.show();
     let hash = "\"00ff000000000000000000000000000000000000000000000000000000000000\"";
     assert!(story.submit(9, "6b000000", "000001", hash).contains("true"));
-    assert!(story.rig.poll_submission().is_none());
+    assert!(story.forwarded.take().is_none());
     assert_eq!(story.verdicts().last(), Some(&Verdict::BelowPoolTarget));
 }
 
@@ -355,13 +292,13 @@ fn a_new_extranonce_is_set_or_the_rig_is_closed() {
         story.ground("11223344");
         story.work("p1", "w9", 256.0);
         assert_eq!(story.show(), "");
-        assert_eq!(story.events(), [Event::WantsSeat]);
+        assert_eq!(story.events(), [Event::LostSeat]);
         let heard = story.seat();
         if subscribed {
             assert!(heard.contains("\"mining.set_extranonce\",\"params\":[\"1122334400\",3]"));
             assert!(heard.contains("\"p1\",\"w9\",true"), "{heard}");
             assert_eq!(story.submit(8, "6b000000", "000001", GOOD), "");
-            let former = story.rig.poll_submission().unwrap();
+            let former = story.forwarded.take().unwrap();
             assert_eq!(former.frames.generation, Generation(1), "it goes where it belongs");
             story.later(11);
             assert!(story.submit(8, "6b000000", "000002", GOOD).contains("[21,"), "too late");
@@ -378,7 +315,7 @@ fn local_replies_are_given_at_once_and_the_verdict_is_not_told_twice() {
     let config = DownstreamConfig { reply: Reply::Local, ..DownstreamConfig::default() };
     let mut story = Story::mining(config);
     assert!(story.submit(7, "6b000000", "000001", GOOD).contains("true"));
-    let submission = story.rig.poll_submission().unwrap();
+    let submission = story.forwarded.take().unwrap();
     story.rig.handle_verdict(submission.number, &Err(Reject::lost()));
     assert_eq!(story.hears(), "");
 }
@@ -389,7 +326,7 @@ fn an_unchecked_route_gives_the_pools_target_and_forwards() {
     let mut story = Story::mining(config);
     let bad = format!("\"{}\"", "e".repeat(64));
     assert_eq!(story.submit(7, "6b000000", "000001", &bad), "");
-    assert_eq!(story.rig.poll_submission().unwrap().hash, None);
+    assert_eq!(story.forwarded.take().unwrap().hash, None);
     assert!(story.submit(8, "6b000000", "000001", &bad).contains("[22,"));
 }
 
@@ -399,7 +336,7 @@ fn at_most_so_many_shares_wait() {
     // The last place is a block's.
     for at in 0..MAX_IN_FLIGHT - 1 {
         assert_eq!(story.submit(at as u64, "6b000000", &format!("{at:06x}"), GOOD), "");
-        assert!(story.rig.poll_submission().is_some());
+        assert!(story.forwarded.take().is_some());
     }
     let heard = story.submit(99, "6b000000", "ffffff", GOOD);
     assert!(heard.contains("[20,\"too many shares wait"), "{heard}");
@@ -414,7 +351,7 @@ fn lines_without_sense_end_the_session_at_the_fifth() {
         [b"{bad json", b"[]", b"{\"id\":1}", b"{\"id\":[],\"method\":\"x\"}", b"\xff"];
     for (count, line) in lines.into_iter().enumerate() {
         assert!(!story.rig.is_closed(), "after {count}");
-        story.rig.handle_line(line, story.now);
+        story.rig.handle_line(line, story.now, &mut ());
     }
     assert!(matches!(story.events().last(), Some(Event::Closed(CloseReason::BadLines(_)))));
     assert_eq!(
@@ -425,98 +362,13 @@ fn lines_without_sense_end_the_session_at_the_fifth() {
 }
 
 #[test]
-fn each_step_of_the_login_has_its_time() {
-    let mut story = Story::new(DownstreamConfig::default());
-    assert_eq!(story.rig.poll_timeout(), Some(story.now + Duration::from_secs(10)));
-    story.later(9);
-    story.rig.handle_timeout(story.now);
-    assert!(!story.rig.is_closed());
-    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
-    story.events();
-    story.later(15);
-    assert_eq!(story.rig.poll_timeout(), Some(story.now));
-    story.rig.handle_timeout(story.now);
-    assert_eq!(
-        story.events(),
-        [Event::Closed(CloseReason::Parked(Duration::from_secs(15), Wait::Pool))]
-    );
-    assert_eq!(story.hears(), "", "a parked rig is let go without an answer");
-
-    let mut story = Story::new(DownstreamConfig::default());
-    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
-    story.rig.handle_wait(Wait::Lease);
-    story.events();
-    story.later(15);
-    story.rig.handle_timeout(story.now);
-    let parked = CloseReason::Parked(Duration::from_secs(15), Wait::Lease);
-    assert!(parked.to_string().starts_with("no lease came free"), "not that no pool was there");
-    assert_eq!(story.events(), [Event::Closed(parked)]);
-
-    let mut story = Story::new(DownstreamConfig::default());
-    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
-    story.seat();
-    story.later(60);
-    story.rig.handle_timeout(story.now);
-    let closed = CloseReason::AuthorizeTimeout(Duration::from_secs(60));
-    assert_eq!(story.events().last(), Some(&Event::Closed(closed)));
-}
-
-#[test]
-fn a_full_route_says_so() {
-    let mut story = Story::new(DownstreamConfig::default());
-    story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}");
-    story.rig.handle_no_seat("all 2 pool connections are full".into());
-    let heard = story.hears();
-    assert_eq!(
-        heard,
-        "{\"id\":1,\"result\":null,\"error\":[20,\"all 2 pool connections are full\",null]}\n"
-    );
-    assert!(story.rig.is_closed());
-}
-
-#[test]
-fn several_workers_share_a_connection() {
-    let mut story = Story::mining(DownstreamConfig::default());
-    story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r2\",\"x\"]}");
-    let line = format!(
-        "{{\"id\":5,\"method\":\"mining.submit\",\"params\":[\"farm.r2\",\"6b000000\",\"000001\",{GOOD}]}}"
-    );
-    assert_eq!(story.says(&line), "");
-    assert_eq!(&*story.rig.poll_submission().unwrap().worker, "farm.r2");
-    for extra in 2..MAX_WORKERS {
-        let line =
-            format!("{{\"id\":6,\"method\":\"mining.authorize\",\"params\":[\"w{extra}\"]}}");
-        assert!(story.says(&line).contains("true"));
-    }
-    let heard = story.says("{\"id\":6,\"method\":\"mining.authorize\",\"params\":[\"one more\"]}");
-    assert!(heard.contains("at most 16 workers"), "{heard}");
-}
-
-#[test]
-fn each_worker_has_the_password_that_it_gave_and_no_log_shows_it() {
-    let mut story = Story::mining(DownstreamConfig::default());
-    let login = |name: &str, rest: &str| {
-        format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{name}\"{rest}]}}")
-    };
-    story.says(&login("farm.r2", ",\"sesame\""));
-    story.says(&login("farm.r3", ""));
-    story.says(&login("farm.r4", &format!(",\"{}\"", "x".repeat(257))));
-    let given = |worker| story.rig.password(worker).map(crate::secret::Secret::reveal);
-    assert_eq!(given("farm.r1"), Some("x"));
-    assert_eq!(given("farm.r2"), Some("sesame"));
-    assert_eq!((given("farm.r3"), given("farm.r4"), given("farm.r5")), (None, None, None));
-    let shown = format!("{:?}", story.rig.password("farm.r2"));
-    assert!(!shown.contains("sesame"), "{shown}");
-}
-
-#[test]
 fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
     let mut story = Story::mining(DownstreamConfig::default());
     let target = |difficulty| scale().target(Difficulty::new(difficulty).unwrap());
     story.view.floor = Some(target(1024.0));
     assert_eq!(story.show(), "", "no work is told twice");
     assert!(story.submit(3, "6b000000", "000001", GOOD).is_empty());
-    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 256.0);
+    assert_eq!(story.forwarded.take().unwrap().hashes.round(), 256.0);
 
     story.work("p1", "w2", 256.0);
     let heard = story.show();
@@ -525,7 +377,7 @@ fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
     assert!(refused.contains("high-hash"), "{refused}");
     let better = GOOD.replace("00f", "000");
     assert!(story.submit(5, "6b000001", "000003", &better).is_empty());
-    assert_eq!(story.rig.poll_submission().unwrap().hashes.round(), 1024.0);
+    assert_eq!(story.forwarded.take().unwrap().hashes.round(), 1024.0);
     assert!(story.submit(6, "6b000000", "000004", GOOD).is_empty(), "as that job was told");
 
     // A harder pool's own target is the pool's; without a floor everything is as before.
@@ -550,8 +402,7 @@ proptest::proptest! {
     fn any_line_is_borne(lines in proptest::collection::vec(line(), 1..20)) {
         let mut story = Story::mining(DownstreamConfig::default());
         for line in lines {
-            story.rig.handle_line(&line, story.now);
-            story.rig.poll_submission();
+            story.rig.handle_line(&line, story.now, &mut ());
         }
     }
 }

@@ -1,32 +1,24 @@
 //! What a rig is told to work on, and what it was told before.
 
+mod telling;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
-use serde_json::value::RawValue;
-
-use super::{CloseReason, Downstream, Event, Verify};
 use crate::channel::{ChannelView, Seat};
-use crate::dialect::{Dialect, OpenJobs, Telling, Wanted};
+use crate::dialect::{Dialect, Wanted};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
-use crate::rpc::{self, Id};
+use crate::rpc::Id;
 use crate::seen::Seen;
-use crate::space::{Lease, Permission, Prefix, WorkNumber};
+use crate::space::{Lease, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
-
-/// The most questions of a rig that wait until the pool has told what they ask for.
-const MAX_QUESTIONS: usize = 4;
-/// The most told jobs that are remembered, whatever a dialect says is open…
-const MAX_TOLD: usize = 32;
-/// …and the fewest: a late share may be a block.
-const MIN_TOLD: usize = 8;
+use crate::window::{Standing, Window};
 
 /// How long shares of a place that the rig had before are still taken: miners go on with a job
 /// for a moment.
@@ -35,10 +27,10 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
-    seat: Option<Sitting>,
+    seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
-    former: Option<Former<D>>,
+    former: Option<Box<Former<D>>>,
     /// The pool's target in force that the channel has shown last.
     pub(super) in_force: Wanted,
     /// The target that the channel wants rigs to meet at least.
@@ -50,28 +42,39 @@ pub(super) struct Bench<D: Dialect> {
     /// The newest work that was told from the present seat.
     last_told: Option<Serial>,
     /// What the rig has asked about jobs and cannot be answered yet.
-    questions: ArrayVec<(Id, JobId), MAX_QUESTIONS>,
+    questions: Vec<(Id, JobId)>,
 }
 
 /// A place that the rig has left: the newest work that it could know there, and until when its
 /// shares are taken. The lease is nobody else's until then.
 struct Former<D: Dialect> {
-    sitting: Sitting,
+    sitting: Box<Sitting>,
     latest: Arc<JobFrames<D>>,
     until: Instant,
 }
 
 pub(super) struct Sitting {
     pub(super) seat: Seat,
-    extranonce1: Extranonce,
-    /// What the rig was told before it was moved here.
-    before: Option<Extranonce>,
+    nonces: Arc<Nonces>,
+}
+
+/// What a rig knows of its seat; all jobs that it is told there share it.
+pub(super) struct Nonces {
+    /// The rig's own: the pool's and the prefix.
+    pub(super) extranonce1: Extranonce,
+    /// The extranonce1 that `mining.set_extranonce` replaced by it.
+    pub(super) before: Option<Extranonce>,
+    /// The length of the pool's part.
+    pub(super) pool_extranonce1: usize,
+    pub(super) prefix: Prefix,
+    pub(super) extranonce2_size: usize,
 }
 
 impl Sitting {
     /// Whether a job was told here.
     fn is_of<D: Dialect>(&self, told: &Told<D>) -> bool {
-        self.seat.generation == told.frames.generation && *self.seat.lease.prefix() == told.prefix
+        self.seat.generation == told.frames.generation
+            && *self.seat.lease.prefix() == told.nonces.prefix
     }
 }
 
@@ -80,22 +83,23 @@ pub(super) struct Told<D: Dialect> {
     /// The id that this rig was told.
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
-    /// The rig's own: the pool's and the prefix.
-    pub(super) extranonce1: Extranonce,
-    /// The extranonce1 that `mining.set_extranonce` replaced by it.
-    pub(super) before: Option<Extranonce>,
-    pub(super) pool_extranonce1: usize,
-    pub(super) prefix: Prefix,
-    pub(super) extranonce2_size: usize,
-    /// The easiest target that was told while this was the rig's present job.
-    pub(super) easiest: Target,
-    /// What that means on the rigs' scale.
-    pub(super) difficulty: Difficulty,
+    pub(super) nonces: Arc<Nonces>,
+    /// Mostly the same as of the job before.
+    pub(super) asked: Arc<Asked>,
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
     /// fault of its own.
     pub(super) again: bool,
     /// When its epoch ended.
     ended_at: Option<Instant>,
+}
+
+/// What is asked of a job's shares.
+#[derive(PartialEq)]
+pub(super) struct Asked {
+    /// The easiest target that was told while this was the rig's present job.
+    pub(super) easiest: Target,
+    /// What that means on the rigs' scale.
+    pub(super) difficulty: Difficulty,
 }
 
 /// A told job that a submit names.
@@ -107,7 +111,7 @@ pub(super) struct Found {
 }
 
 impl<D: Dialect> Bench<D> {
-    pub(super) fn new(vardiff: VardiffConfig, now: Instant) -> Self {
+    pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
             seat: None,
@@ -118,7 +122,7 @@ impl<D: Dialect> Bench<D> {
             last_clean: None,
             told: VecDeque::new(),
             last_told: None,
-            questions: ArrayVec::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -139,19 +143,24 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         let former = self.seat.take();
-        let before = former.as_ref().map(|sitting| sitting.extranonce1.clone());
-        self.seat = Some(Sitting { seat, extranonce1, before });
+        let nonces = Arc::new(Nonces {
+            extranonce1,
+            before: former.as_ref().map(|sitting| sitting.nonces.extranonce1.clone()),
+            pool_extranonce1: seat.split.extranonce1.len(),
+            prefix: seat.lease.prefix().clone(),
+            extranonce2_size: seat.split.rig_extranonce2,
+        });
+        self.seat = Some(Box::new(Sitting { seat, nonces }));
         self.last_told = None;
         if let (Some(latest), Some(sitting)) = (self.latest.take(), former) {
-            self.former = Some(Former { sitting, latest, until: now + FORMER_OPEN_FOR });
+            let until = now + FORMER_OPEN_FOR;
+            self.former = Some(Box::new(Former { sitting, latest, until }));
         }
     }
 
-    /// Gives up the place that the rig has left, when its time is over.
-    pub(super) fn leave_former(&mut self, now: Instant) {
-        if self.former_until().is_some_and(|until| until <= now) {
-            self.former = None;
-        }
+    /// Gives up the place that the rig has left: its time is over.
+    pub(super) fn leave_former(&mut self) {
+        self.former = None;
     }
 
     /// Until when the place that the rig has left is kept.
@@ -160,8 +169,8 @@ impl<D: Dialect> Bench<D> {
     }
 
     /// Where the rig sits.
-    pub(super) const fn seat(&self) -> Option<&Sitting> {
-        self.seat.as_ref()
+    pub(super) fn seat(&self) -> Option<&Sitting> {
+        self.seat.as_deref()
     }
 
     /// The same, if a job was told there.
@@ -181,8 +190,8 @@ impl<D: Dialect> Bench<D> {
     }
 
     pub(super) fn told_extranonce(&self) -> Option<(&Extranonce, usize)> {
-        let sitting = self.seat.as_ref()?;
-        Some((&sitting.extranonce1, sitting.seat.split.rig_extranonce2))
+        let Nonces { extranonce1, extranonce2_size, .. } = &*self.seat.as_ref()?.nonces;
+        Some((extranonce1, *extranonce2_size))
     }
 
     /// The difficulty of the rig's level, where that is not the pool's target.
@@ -196,13 +205,7 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
-        Some(told.difficulty)
-    }
-
-    pub(super) fn check_vardiff(&mut self, now: Instant) {
-        if let Some(difficulty) = self.told_difficulty() {
-            self.vardiff.on_timeout(difficulty, now);
-        }
+        Some(told.asked.difficulty)
     }
 
     /// The told job of an id.
@@ -272,35 +275,33 @@ impl<D: Dialect> Bench<D> {
 
     /// Whether shares of a job still count, where the newest work is `current`.
     fn counts(&self, told: &Told<D>, current: &JobFrames<D>, now: Instant) -> bool {
-        let OpenJobs { count, linger } = told.frames.dialect.open_jobs();
         // A work that came back is as new as it was told last.
         let key = (told.frames.generation, told.work());
         let last = self.told.iter().rev().find(|t| (t.frames.generation, t.work()) == key);
         let last = last.unwrap_or(told);
-        let newer = current.serial.0.saturating_sub(last.frames.serial.0);
-        if newer >= count as u64 {
-            return false;
-        }
-        match linger {
-            None => last.frames.epoch == current.epoch,
-            Some(limit) => {
-                last.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
-            }
-        }
+        let standing = Standing {
+            newer: current.serial.0.saturating_sub(last.frames.serial.0),
+            is_of_epoch: last.frames.epoch == current.epoch,
+            ended_at: last.ended_at,
+        };
+        Window::of(&*told.frames.dialect).is_open(&standing, now)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
-        let keep = told.frames.dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
+        let keep = Window::of(&*told.frames.dialect).remembered();
         for former in &mut self.told {
             if former.frames.epoch != told.frames.epoch {
                 former.ended_at.get_or_insert(now);
             }
         }
         self.last_told = Some(told.frames.serial);
-        self.told.push_back(told);
-        while self.told.len() > keep {
+        while self.told.len() >= keep {
             self.told.pop_front();
         }
+        if self.told.len() == self.told.capacity() {
+            self.told.reserve_exact(2);
+        }
+        self.told.push_back(told);
     }
 }
 
@@ -312,191 +313,5 @@ impl<D: Dialect> Told<D> {
     /// Which work it is, by its content.
     pub(super) fn work(&self) -> WorkNumber {
         self.frames.work
-    }
-}
-
-impl<D: Dialect> Downstream<D> {
-    /// The target that the rig would be told with a work, and the seconds between shares that it
-    /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
-    fn aim(&self, frames: &JobFrames<D>) -> (Target, Option<f64>) {
-        let (dialect, bench) = (&frames.dialect, &self.bench);
-        let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
-        let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
-        let known = bench.seat.as_ref().map(|sitting| sitting.seat.habits.known());
-        let known = known.unwrap_or_default();
-        // Where nothing is checked no share can be held back, nor made a question.
-        let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
-        let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
-        let target = bench.floor.map_or(own, |floor| own.harder(floor));
-        (target, bench.vardiff.aims_at().filter(|_| !as_pool && target == own))
-    }
-
-    /// Whether the rig has been silent for too long. Not while an easier difficulty waits for the
-    /// next work, which the rig has not been offered yet.
-    pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.silent_at().is_some_and(|at| now >= at)
-    }
-
-    /// When it has been, if nothing happens before.
-    pub(super) fn silent_at(&self) -> Option<Instant> {
-        let eased = |told: &Told<D>| {
-            let latest = self.bench.latest.as_ref();
-            latest.is_some_and(|frames| self.aim(frames).0 > told.easiest)
-        };
-        let waits = !self.quiet.was_offered() && self.bench.told.back().is_some_and(eased);
-        self.quiet.over_at().filter(|_| !waits)
-    }
-
-    /// Tells the rig the channel's latest work, unless it has it or cannot take it.
-    pub(super) fn tell_work(&mut self, now: Instant) {
-        let told = self.bench.last_told;
-        if self.bench.latest.as_ref().is_some_and(|latest| told < Some(latest.serial)) {
-            self.tell_latest(now);
-        }
-    }
-
-    /// The rig has subscribed once more: it has forgotten the work that it was told.
-    pub(super) fn tell_again(&mut self, now: Instant) {
-        if self.bench.last_told.is_some() {
-            self.tell_latest(now);
-        }
-    }
-
-    fn tell_latest(&mut self, now: Instant) {
-        if !self.login.is_done() {
-            return;
-        }
-        let Some(frames) = self.bench.latest.clone() else { return };
-        let sits_there = |sitting: &Sitting| sitting.seat.generation == frames.generation;
-        if !self.bench.seat.as_ref().is_some_and(sits_there) {
-            return;
-        }
-        let forgotten = self.bench.last_told >= Some(frames.serial);
-        self.look_for_another_lease(&frames, now);
-        let (target, aims_at) = self.aim(&frames);
-        let bench = &mut self.bench;
-        let Some(sitting) = &mut bench.seat else { return };
-        let dialect = &frames.dialect;
-        let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
-        let open = dialect.open_jobs().count.clamp(MIN_TOLD, MAX_TOLD);
-        if !sitting.seat.lease.tell(frames.work, open) {
-            // What was sent for it under this lease is not known any more.
-            return self.close(CloseReason::ExtranonceChanged);
-        }
-
-        let present = bench.told.back();
-        let telling = Telling {
-            first: forgotten || bench.last_told.is_none(),
-            new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
-            new_target: forgotten || present.is_none_or(|told| told.easiest != target),
-            clean_job_age: bench
-                .last_clean
-                .map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at)),
-            clean_job_behind: bench
-                .last_clean
-                .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
-        };
-        let easier = present.is_some_and(|told| told.easiest < target);
-        self.quiet.told(aims_at, easier, now);
-        if telling.new_target {
-            self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
-        }
-        let clean = dialect.clean(&telling);
-        if clean {
-            bench.last_clean = Some((now, frames.serial));
-        }
-        // A rig that has just come may know this work's id from an earlier connection, and one
-        // that has come back to a channel from its former place there.
-        let known = present.is_none_or(|told| told.id.get() >= frames.id.get());
-        let id = if known { sitting.seat.ids.next() } else { frames.id };
-        self.transmit.share(if known {
-            frames.frame_under(id, target, clean)
-        } else {
-            frames.frame(target, clean)
-        });
-        self.events.push_back(Event::Told(id));
-
-        // Some miners apply a new target to the job they have.
-        if let Some(present) = bench.told.back_mut().filter(|present| present.easiest < target) {
-            present.easiest = target;
-            present.difficulty =
-                present.frames.dialect.rig_difficulty(&present.frames.job, &target);
-        }
-        let told = Told {
-            id,
-            extranonce1: sitting.extranonce1.clone(),
-            before: sitting.before.clone(),
-            pool_extranonce1: sitting.seat.split.extranonce1.len(),
-            prefix: sitting.seat.lease.prefix().clone(),
-            extranonce2_size: sitting.seat.split.rig_extranonce2,
-            easiest: target,
-            difficulty: dialect.rig_difficulty(&frames.job, &target),
-            again,
-            ended_at: None,
-            frames,
-        };
-        bench.remember(told, now);
-    }
-
-    /// A work has come back that was told under the rig's lease: it does not repeat itself under
-    /// another one, if it can be told so and there are plenty.
-    fn look_for_another_lease(&mut self, frames: &JobFrames<D>, now: Instant) {
-        let moves = self.login.takes_set_extranonce();
-        let Some(sitting) = self.bench.seat.as_ref().filter(|_| moves) else { return };
-        let Seat { lease, generation, split, ids, habits } = &sitting.seat;
-        if self.bench.last_told.is_none() || lease.may_tell(frames.work) == Permission::First {
-            return;
-        }
-        let Some(lease) = lease.exchange(frames.work) else { return };
-        let seat = Seat {
-            lease,
-            generation: *generation,
-            split: Arc::clone(split),
-            ids: Arc::clone(ids),
-            habits: habits.clone(),
-        };
-        if let Ok(extranonce1) = seat.extranonce1() {
-            self.move_to(seat, extranonce1, now);
-            self.bench.latest = self.bench.former_latest();
-        }
-    }
-
-    /// Answers a rig that asks about a job it was told. What the pool has still to say is answered
-    /// when it has said it.
-    pub(super) fn job_query(&mut self, id: &Id, params: Option<&RawValue>) {
-        let name = params
-            .and_then(rpc::array::<1>)
-            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)))
-            .unwrap_or_default();
-        match JobId::parse(&name) {
-            Some(job) => self.answer_or_keep(id.clone(), job),
-            None => self.refuse(id, &Reject::unknown_job(&name)),
-        }
-    }
-
-    /// Answers the questions that can be answered now.
-    pub(super) fn answer_questions(&mut self) {
-        for (id, job) in std::mem::take(&mut self.bench.questions) {
-            self.answer_or_keep(id, job);
-        }
-    }
-
-    fn answer_or_keep(&mut self, id: Id, job: JobId) {
-        let told = self.bench.told.iter().find(|told| told.id == job);
-        let Some(told) = told else {
-            return self.refuse(&id, &Reject::unknown_job(&job.to_string()));
-        };
-        let frames = Arc::clone(&told.frames);
-        let mut known = false;
-        self.transmit.write(|out| known = frames.dialect.put_job_answer(&id, &frames.job, out));
-        if known {
-            return;
-        }
-        let may_come = !frames.dialect.checkable(&frames.job) && !self.bench.questions.is_full();
-        if may_come {
-            self.bench.questions.push((id, job));
-        } else {
-            self.refuse(&id, &Reject::invalid("the pool has not told it"));
-        }
     }
 }

@@ -36,6 +36,12 @@ pub struct UpstreamConfig {
 }
 
 impl UpstreamConfig {
+    /// The most rigs on a connection, unless said otherwise: a lost one touches no more than these,
+    /// and a one-byte prefix tells them apart with a few to spare.
+    pub const MAX_RIGS: usize = 250;
+    /// The shares a second that a pool gets, unless said otherwise: far more than pools retarget for.
+    pub const MAX_SHARES_PER_SECOND: u32 = 50;
+
     /// A connection as this account, with the usual limits.
     pub fn new(
         user: impl Into<String>,
@@ -48,10 +54,10 @@ impl UpstreamConfig {
             agent: agent.into(),
             number: 0,
             prefix_bytes: None,
-            max_rigs: 250,
+            max_rigs: Self::MAX_RIGS,
             resubmit: false,
             start_difficulty: None,
-            max_shares_per_second: 50,
+            max_shares_per_second: Self::MAX_SHARES_PER_SECOND,
         }
     }
 

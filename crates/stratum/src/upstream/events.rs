@@ -9,8 +9,9 @@ use super::brake::BrakeEnd;
 use super::jobless::JOB_WITHIN;
 use super::silence::PROBE_WITHIN;
 use super::{BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
+use crate::channel::ShareOutcome;
 use crate::dialect::{NoRoom, Split};
-use crate::error::{Fault, ParseError, Reject};
+use crate::error::{Fault, ParseError};
 use crate::grounds::Clash;
 use crate::habits::Learnt;
 use crate::rpc::PoolError;
@@ -26,7 +27,7 @@ pub enum UpstreamEvent<T> {
         /// What came with the share.
         ticket: T,
         /// Credited, or why not.
-        verdict: Result<(), Reject>,
+        outcome: ShareOutcome,
         /// How long the pool took; none where it did not decide.
         after: Option<Duration>,
         /// Whether it counts for or against the pool: not where the share was never sent to it, nor

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::jobs::Place;
-use super::{DownReason, Notice, Phase, Upstream, UpstreamEvent};
+use super::{DownReason, Notice, Upstream, UpstreamEvent};
 use crate::channel::Ground;
 use crate::dialect::{Dialect, Split, Subscribed};
 use crate::grounds::Claim;
@@ -37,7 +37,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let (number, own) = (self.config.number, self.claim.as_ref());
         match self.grounds.claim(&split, self.config.max_rigs, number, own) {
             Ok((claim, space)) => {
-                if self.phase == Phase::Live
+                if self.is_live()
                     && let Err(clash) = claim.go_live()
                 {
                     self.down(DownReason::SameExtranonce(clash), now);
@@ -46,7 +46,9 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.claim = Some(claim);
                 // A space that was left and claimed again is the same, with all that was told in it.
                 if !same || self.ground.as_ref().is_none_or(|g| !g.space.is_same(&space)) {
-                    self.jobless.begin(now);
+                    if let Some(connection) = self.link.connection_mut() {
+                        connection.owes_job_since = Some(now);
+                    }
                     self.new_ground(split, space);
                 }
                 true
@@ -91,7 +93,9 @@ impl<D: Dialect, T> Upstream<D, T> {
             return false;
         }
         self.learn(learnt, &error.to_string());
-        self.divides_anew = false;
+        if let Some(connection) = self.link.connection_mut() {
+            connection.divides_anew = false;
+        }
         // The work goes on under the new leases: its shares were worth nothing under the old.
         let before = self.generation;
         let work = self.jobs.latest();
@@ -126,7 +130,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         if news(Habit::Names) {
             self.follow_names();
         }
-        self.divides_anew |= news(Habit::Split);
+        if let Some(connection) = self.link.connection_mut() {
+            connection.divides_anew |= news(Habit::Split);
+        }
         let at_once = known.get(Habit::DifficultyFrom) == Some(Answer::Other);
         let enforced = at_once && self.jobs.enforce();
         if enforced || news(Habit::NotifyTarget) || news(Habit::DifficultyScale) {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::link::{Link, Reached};
 use super::{DownReason, Upstream};
 use crate::dialect::Dialect;
 use crate::error::ParseError;
@@ -12,40 +13,6 @@ use crate::error::ParseError;
 pub const JOB_WITHIN: Duration = Duration::from_secs(30);
 /// The call whose error is of most interest: what the pool takes for a job.
 const NOTIFY: &str = "mining.notify";
-
-/// What a connection has come to.
-#[derive(Debug, Default)]
-pub(super) struct Jobless {
-    /// Since when the pool has owed us a job; whether it has told one is for the jobs to say.
-    since: Option<Instant>,
-    /// What was wrong with its last job, or else with the first other call that made no sense.
-    unusable: Option<ParseError>,
-    /// What the connection had come to when it ended.
-    ended: Reached,
-}
-
-/// How far a connection came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum Reached {
-    #[default]
-    Nothing,
-    Login,
-    Work,
-}
-
-impl Jobless {
-    /// The pool has authorized us, or given us another extranonce.
-    pub(super) const fn begin(&mut self, now: Instant) {
-        self.since = Some(now);
-    }
-
-    /// A call of the pool made no sense.
-    pub(super) fn unusable(&mut self, method: &str, error: &ParseError) {
-        if method == NOTIFY || self.unusable.is_none() {
-            self.unusable = Some(error.clone());
-        }
-    }
-}
 
 impl<D: Dialect, T> Upstream<D, T> {
     /// Whether the pool serves us on this connection: it has authorized us and told a job that can
@@ -68,29 +35,37 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.reached() == Reached::Work
     }
 
-    fn reached(&self) -> Reached {
+    pub(super) fn reached(&self) -> Reached {
         let present = match (self.is_live(), self.jobs.has_told()) {
             (true, true) => Reached::Work,
             (true, false) => Reached::Login,
             (false, _) => Reached::Nothing,
         };
-        present.max(self.jobless.ended)
+        match self.link {
+            Link::Offline(reached) => reached,
+            _ => present,
+        }
     }
 
-    /// The connection ends; before its jobs are closed.
-    pub(super) fn note_what_was_reached(&mut self) {
-        self.jobless = Jobless { ended: self.reached(), ..Jobless::default() };
+    /// A call of the pool made no sense.
+    pub(super) fn note_unusable(&mut self, method: &str, error: &ParseError) {
+        if let Some(connection) = self.link.connection_mut()
+            && (method == NOTIFY || connection.unusable.is_none())
+        {
+            connection.unusable = Some(error.clone());
+        }
     }
 
     /// When the pool is given up if it tells no job.
     pub(super) fn jobless_until(&self) -> Option<Instant> {
         let owing = self.is_live() && !self.jobs.has_told();
-        self.jobless.since.filter(|_| owing).map(|since| since + JOB_WITHIN)
+        let since = self.link.connection()?.owes_job_since;
+        since.filter(|_| owing).map(|since| since + JOB_WITHIN)
     }
 
     pub(super) fn give_up_jobless(&mut self, now: Instant) {
         if self.jobless_until().is_some_and(|until| until <= now) {
-            let unusable = self.jobless.unusable.take();
+            let unusable = self.link.connection_mut().and_then(|there| there.unusable.take());
             self.down(DownReason::NoJob { unusable, dialect: D::NAME }, now);
         }
     }

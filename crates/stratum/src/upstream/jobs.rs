@@ -1,19 +1,18 @@
 //! The pool's jobs: which are new work, which are repeats, which are still open.
 
+mod publish;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::requests::Request;
-use super::{Notice, Upstream, UpstreamEvent};
-use crate::dialect::{Announced, Dialect, Subscribed, Wanted};
-use crate::habits::{Answer, Habit, Habits};
+use crate::dialect::{Announced, Dialect, Wanted};
+use crate::habits::Habits;
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
 use crate::target::Target;
+use crate::window::{Standing, Window};
 
-/// So many times longer than usual the first target of a connection is waited for.
-const FIRST_TARGET: u32 = 20;
 /// The most ids remembered under which the pool told one work.
 const MAX_IDS: usize = 8;
 
@@ -25,8 +24,6 @@ pub(super) struct Jobs<D: Dialect> {
     works: VecDeque<Known<D>>,
     /// Those of the generations before, of this connection, the newest last.
     former: VecDeque<Former<D>>,
-    /// The newest notify that came before the subscribe's answer.
-    early: Option<D::Job>,
     /// A notify whose target may follow, and until when it is waited for.
     pending: Option<(Arc<D::Job>, Instant)>,
     /// The target by which the pool judges.
@@ -75,7 +72,6 @@ impl<D: Dialect> Jobs<D> {
             serial: Serial(0),
             works: VecDeque::new(),
             former: VecDeque::new(),
-            early: None,
             pending: None,
             in_force: Wanted::sure(Target::MAX),
             announced: Wanted::sure(Target::MAX),
@@ -135,16 +131,12 @@ impl<D: Dialect> Jobs<D> {
     /// or of another generation, are not open any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
         let Some((newer, known, counts)) = self.find(frames) else { return false };
-        let open = frames.dialect.open_jobs();
-        counts
-            && known.announced
-            && newer < open.count.clamp(1, MAX_WORKS)
-            && match open.linger {
-                None => known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
-                Some(limit) => {
-                    known.ended_at.is_none_or(|at| now.saturating_duration_since(at) <= limit)
-                }
-            }
+        let standing = Standing {
+            newer: newer as u64,
+            is_of_epoch: known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
+            ended_at: known.ended_at,
+        };
+        counts && known.announced && Window::of(&*frames.dialect).is_open(&standing, now)
     }
 
     fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
@@ -191,7 +183,6 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn close_all(&mut self) {
         let latest = self.works.back().map(|latest| Arc::clone(&latest.frames.dialect));
         let worthless = latest.is_some_and(|dialect| self.epoch_is_ending(&dialect));
-        self.early = None;
         self.pending = None;
         self.former.clear();
         for known in &mut self.works {
@@ -205,15 +196,6 @@ impl<D: Dialect> Jobs<D> {
         for known in &mut self.works {
             known.announced |= std::mem::take(&mut known.resumable) && resumed;
         }
-    }
-
-    /// Keeps a notify until the subscribe is answered.
-    pub(super) fn hold(&mut self, job: D::Job) {
-        self.early = Some(job);
-    }
-
-    pub(super) fn take_early(&mut self) -> Option<D::Job> {
-        self.early.take()
     }
 
     /// How many of the pool's jobs are remembered.
@@ -372,119 +354,5 @@ impl<D: Dialect> Known<D> {
         self.epoch = epoch;
         self.ended_at = None;
         reopened
-    }
-}
-
-impl<D: Dialect, T> Upstream<D, T> {
-    /// Whether the pool goes on with the session that it was asked for.
-    pub(super) fn resumes(&self, given: &Subscribed) -> bool {
-        let Some(former) = &self.subscribed else { return false };
-        former.session.as_deref().is_some_and(|asked| {
-            given.session.as_deref() == Some(asked)
-                && given.extranonce1 == former.extranonce1
-                && self.dialect.resumes(asked, given)
-        })
-    }
-
-    pub(super) fn take_job(&mut self, job: D::Job, now: Instant) {
-        // It was told before the extranonce changed.
-        self.publish_pending(now);
-        if !self.settle_before(&job, now) {
-            return;
-        }
-        let wait = D::TARGET_FOLLOWS_NOTIFY.map_or(Duration::ZERO, |wait| self.target_wait(wait));
-        self.jobs.pending = Some((Arc::new(job), now + wait));
-        self.publish_settled(now);
-    }
-
-    /// Takes up another extranonce, or another division of the present one, with a job that is new
-    /// work: rigs must not do the same under both. `false` when the connection is down by it.
-    fn settle_before(&mut self, job: &D::Job, now: Instant) -> bool {
-        let Some(given) = &self.subscribed else { return true };
-        if let Some((extranonce1, size)) = self.next_extranonce.take() {
-            let announced_size = size.or(given.announced_size);
-            let given = Subscribed { extranonce1, announced_size, ..given.clone() };
-            return self.settle_on(given, now);
-        }
-        let repeats = self.jobs.works.iter().any(|k| self.dialect.same_work(&k.frames.job, job));
-        if self.divides_anew && !repeats {
-            self.divides_anew = false;
-            let given = given.clone();
-            return self.settle_on(given, now);
-        }
-        true
-    }
-
-    /// Publishes a job that waits for its target, when it has waited long enough.
-    pub(super) fn publish_settled(&mut self, now: Instant) {
-        if self.jobs.settles_at().is_some_and(|until| until <= now) {
-            self.publish_pending(now);
-        }
-    }
-
-    /// Publishes a job that waits for its target.
-    pub(super) fn publish_pending(&mut self, now: Instant) {
-        let Some((job, _)) = self.jobs.pending.take() else { return };
-        let Some(ground) = &self.ground else { return };
-        let known = self.habits.known();
-        let place = Place { known, space: &ground.space, generation: self.generation };
-        let before = self.jobs.in_force;
-        let name = Arc::clone(&job);
-        let Taken { is_new, told } =
-            self.jobs.take(&self.dialect, job, &self.announced, &place, now);
-        if self.jobs.in_force != before {
-            self.say_target();
-        }
-        self.events.push_back(UpstreamEvent::View);
-        if is_new && !self.dialect.checkable(&told) {
-            self.ask_about(&name, told, now);
-        }
-    }
-
-    /// What the pool announced about targets has changed. It comes into force with the next notify,
-    /// which may repeat the present job; at once where the pool is known to do so, or where it
-    /// announces targets behind its notifies.
-    pub(super) fn target_announced(&mut self, behind_notify: bool) {
-        let known = self.habits.known().get(Habit::DifficultyFrom);
-        let at_once = behind_notify || known == Some(Answer::Other);
-        if self.jobs.announce(&self.dialect, &self.announced, at_once) {
-            self.target_changed();
-        }
-    }
-
-    /// The target in force has changed without a notify.
-    pub(super) fn target_changed(&mut self) {
-        self.say_target();
-        self.events.push_back(UpstreamEvent::View);
-    }
-
-    fn say_target(&mut self) {
-        let known: Habits = self.habits.known();
-        self.notice(Notice::Target(self.jobs.in_force.surely(known)));
-    }
-
-    /// How long a job waits for its target. Pools that announce targets after their notifies do
-    /// so always; before the first one there is no telling, and a job without it would cost more
-    /// than the wait.
-    fn target_wait(&self, usual: Duration) -> Duration {
-        if self.announced.target.is_some() {
-            return usual;
-        }
-        let first = self.jobs.works.back().is_none_or(|latest| !latest.announced);
-        if first { usual * FIRST_TARGET } else { Duration::ZERO }
-    }
-
-    /// Asks about a work under the name that this connection's pool knows; what comes back is
-    /// learnt by the job that rigs are told.
-    fn ask_about(&mut self, name: &D::Job, told: Arc<D::Job>, now: Instant) {
-        if !self.requests.has_room(false) {
-            return;
-        }
-        let id = self.requests.push(Request::Question(told), now);
-        let mut asked = false;
-        self.transmit.write(|out| asked = self.dialect.put_question(id, name, out));
-        if !asked {
-            self.requests.withdraw(id);
-        }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 
 use super::requests::{Request, without_password};
-use super::{DownReason, Notice, Phase, Upstream};
+use super::{DownReason, Notice, Upstream};
 use crate::channel::Account;
 use crate::dialect::Dialect;
 use crate::habits::{Answer, Habit, Probe};
@@ -342,7 +342,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.habits.known().get(Habit::Names) == Some(Answer::Other) {
             self.names.standings.clear();
         }
-        if self.phase == Phase::Live {
+        if self.is_live() {
             self.names.gate = Gate::Account;
         }
     }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::link::Link;
 use super::names::Name;
 use super::requests::{Request, Terms, put_authorize, slot_after};
 use super::resubmit::Attempt;
 use super::weight::ForWork;
-use super::{Phase, Upstream, UpstreamEvent};
-use crate::channel::Submission;
+use super::{Upstream, UpstreamEvent};
+use crate::channel::{ShareOutcome, Submission};
 use crate::dialect::{Dialect, Pace, Wanted};
 use crate::error::Reject;
 use crate::habits::Habits;
@@ -67,10 +68,15 @@ impl<D: Dialect, T> Pacer<D, T> {
         }
     }
 
+    /// Whether one more share finds a place in the queue.
+    pub(super) fn has_room(&self, is_block: bool) -> bool {
+        self.queue.len() + usize::from(!is_block) < MAX_QUEUED
+    }
+
     /// Queues a share, a block before all others; gives the ticket back when the queue is full.
     pub(super) fn enqueue(&mut self, submission: Submission<D>, ticket: T) -> Result<(), T> {
         let is_block = submission.is_block;
-        if self.queue.len() + usize::from(!is_block) >= MAX_QUEUED {
+        if !self.has_room(is_block) {
             return Err(ticket);
         }
         let queued = Queued { submission, ticket, attempt: Attempt::First };
@@ -80,6 +86,16 @@ impl<D: Dialect, T> Pacer<D, T> {
             self.queue.push_back(queued);
         }
         Ok(())
+    }
+
+    /// How many more shares may wait to be written.
+    pub(super) fn room(&self) -> usize {
+        MAX_QUEUED.saturating_sub(self.queue.len() + 1)
+    }
+
+    /// Whether the pool sets a pace.
+    pub(super) const fn is_paced(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// Queues a share that a connection was lost with; it had its place already.
@@ -204,8 +220,8 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn write_submission(&mut self, queued: Queued<D, T>, now: Instant) -> Written<D, T> {
         let job = match self.still_worth(&queued.submission, now) {
             Ok(job) => job,
-            Err(reject) => {
-                self.give_verdict(queued.ticket, Err(reject), false);
+            Err(outcome) => {
+                self.give_verdict(queued.ticket, outcome, false);
                 return Written::Done;
             }
         };
@@ -254,13 +270,18 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// The pool's job under which a share is worth submitting. A block is, as long as the pool knows
     /// its work on this connection.
-    fn still_worth(&self, submission: &Submission<D>, now: Instant) -> Result<Arc<D::Job>, Reject> {
+    fn still_worth(
+        &self,
+        submission: &Submission<D>,
+        now: Instant,
+    ) -> Result<Arc<D::Job>, ShareOutcome> {
         let Submission { frames, share, .. } = submission;
-        let former = frames.generation <= self.former && frames.generation != self.generation;
-        if self.phase != Phase::Live || former {
-            return Err(Reject::lost());
+        let Link::Live(connection) = &self.link else { return Err(Reject::lost().into()) };
+        let generation = frames.generation;
+        if generation <= connection.former && generation != self.generation {
+            return Err(Reject::lost().into());
         }
-        let replaced = || Reject::stale(format!("job {} has been replaced", frames.id));
+        let replaced = || Reject::stale(format!("job {} has been replaced", frames.id)).into();
         if submission.is_block {
             return self.jobs.perhaps_serving(frames, share).cloned().ok_or_else(replaced);
         }
@@ -277,7 +298,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             None => wanted(Wanted::surely),
         };
         if submission.hash.is_some_and(|hash| !frames.dialect.meets(&hash, &wanted)) {
-            return Err(Reject::below_pool_target());
+            return Err(ShareOutcome::below_pool_target("the pool's target became harder"));
         }
         self.jobs.serving(frames, share).cloned().ok_or_else(replaced)
     }

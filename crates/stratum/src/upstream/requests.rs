@@ -1,5 +1,7 @@
 //! What the pool owes us answers to.
 
+mod answers;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,18 +10,12 @@ use bytes::BytesMut;
 
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
-use super::{
-    AUTHORIZE_WITHIN, DownReason, MAX_UNANSWERED, Notice, Phase, SUBSCRIBE_WITHIN, Upstream,
-    UpstreamConfig, UpstreamEvent, VERDICT_WITHIN,
-};
+use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
 use crate::channel::Account;
-use crate::dialect::{Dialect, Refusal};
-use crate::error::{Reject, RejectCode};
-use crate::grounds::Claim;
-use crate::habits::{Answer, Habit, Probe};
-use crate::rpc::{self, Message, PoolError, Quoted};
+use crate::dialect::Dialect;
+use crate::habits::Probe;
+use crate::rpc::{self, Quoted};
 use crate::target::PowHash;
-use crate::verdict::Verdict;
 
 /// The most requests without an answer; shares past it wait in the queue. The last place is a
 /// block's.
@@ -114,6 +110,11 @@ impl<D: Dialect, T> Requests<D, T> {
         self.open.len() + usize::from(!is_block) < MAX_REQUESTS
     }
 
+    /// How many more shares may wait for their verdicts.
+    pub(super) fn room(&self) -> usize {
+        MAX_REQUESTS.saturating_sub(self.open.len() + 1)
+    }
+
     /// Forgets all requests and gives back the ids of the shares among them and what came with
     /// them.
     pub(super) fn drain_shares(
@@ -190,274 +191,6 @@ impl<D: Dialect, T> Open<D, T> {
     fn is_hurried(&self) -> bool {
         self.time() < VERDICT_WITHIN
     }
-}
-
-impl<D: Dialect, T> Upstream<D, T> {
-    /// Takes in an answer; `line` is the whole of it.
-    pub(super) fn handle_answer(&mut self, message: &Message<'_>, line: &[u8], now: Instant) {
-        let Some(id) = message.own_id() else { return };
-        let outcome = message.outcome(line);
-        let Some(open) = self.requests.take(id) else {
-            if self.late_authorize == Some(id) {
-                self.late_authorize = None;
-                return self.authorize_answered(message, outcome, now);
-            }
-            if self.requests.was_expired(id) {
-                self.events.push_back(UpstreamEvent::LateVerdict);
-            }
-            return;
-        };
-        match open.request {
-            Request::Subscribe => self.subscribe_answered(message, now),
-            Request::Authorize => self.authorize_answered(message, outcome, now),
-            Request::Question(job) => {
-                let Some(answer) = message.result else { return };
-                match self.dialect.learn(&job, answer) {
-                    // Rigs may wait for the same.
-                    Ok(()) => self.events.push_back(UpstreamEvent::View),
-                    Err(error) => self.notice(Notice::UnusableAnswer(error)),
-                }
-            }
-            Request::Probe => self.silence.answered(),
-            Request::Name(account) => {
-                self.pacer.answered(id, None);
-                self.name_answered(id, &account, outcome);
-                self.write_submissions(now);
-            }
-            Request::Account => {
-                self.pacer.answered(id, None);
-                self.account_answered(id, outcome, now);
-                self.write_submissions(now);
-            }
-            Request::Share(ticket, terms) => {
-                let again = self.resubmit.done(id);
-                let outcome = match outcome {
-                    Err(error) if again && self.is_duplicate(&error) => {
-                        self.events.push_back(UpstreamEvent::ResentDuplicate);
-                        Ok(())
-                    }
-                    outcome => outcome,
-                };
-                self.unanswered = 0;
-                let after = Some(now.saturating_duration_since(open.sent));
-                self.pacer.answered(id, after);
-                let Judgement { verdict, weighs } = self.judged(outcome, terms, open.sent, now);
-                self.events.push_back(UpstreamEvent::Verdict { ticket, verdict, after, weighs });
-                self.write_submissions(now);
-            }
-        }
-    }
-
-    pub(super) fn expire_requests(&mut self, now: Instant) {
-        let mut reason = None;
-        while let Some(open) = self.requests.take_overdue(now) {
-            match open.request {
-                Request::Subscribe => {
-                    reason = Some(DownReason::LoginTimeout("the subscribe", SUBSCRIBE_WITHIN));
-                }
-                // Some servers never answer it, and take shares all the same.
-                Request::Authorize if self.jobs.has_told() => {
-                    self.late_authorize = Some(open.id);
-                    self.notice(Notice::AuthorizeUnanswered);
-                    self.go_live(now);
-                }
-                Request::Authorize => {
-                    reason = Some(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN));
-                }
-                Request::Question(_) => {}
-                Request::Account => self.pacer.answered(open.id, None),
-                Request::Probe => reason = self.probe_expired(open.sent, now).or(reason),
-                Request::Name(account) => {
-                    self.pacer.answered(open.id, None);
-                    self.name_unanswered(&account);
-                }
-                Request::Share(ticket, terms) => {
-                    self.requests.remember_expired(open.id);
-                    self.pacer.answered(open.id, None);
-                    let verdict = Err(Reject::unanswered());
-                    let asked = terms.probe.is_some();
-                    self.give_verdict(ticket, verdict, !asked);
-                    if let Some((probe, _)) = terms.probe {
-                        self.learn(
-                            probe.undecided(),
-                            "it never answers a share that would show it",
-                        );
-                    }
-                    // Some servers have no answer to a share that they know already.
-                    let again = self.resubmit.done(open.id);
-                    self.unanswered += u32::from(!again && !asked);
-                    if self.unanswered >= MAX_UNANSWERED {
-                        reason = Some(DownReason::Unanswered);
-                    }
-                }
-            }
-        }
-        if let Some(reason) = reason {
-            self.down(reason, now);
-        }
-    }
-
-    fn subscribe_answered(&mut self, message: &Message<'_>, now: Instant) {
-        let given = match (message.result, message.error.and_then(PoolError::parse)) {
-            (_, Some(error)) => return self.down(DownReason::SubscribeRefused(error), now),
-            (None, None) => {
-                let nothing = PoolError { code: None, message: "no result".into() };
-                return self.down(DownReason::SubscribeRefused(nothing), now);
-            }
-            (Some(result), None) => self.dialect.parse_subscribed(result),
-        };
-        let given = match given {
-            Ok(given) => given,
-            Err(error) => return self.down(DownReason::SubscribeUnusable(error), now),
-        };
-        let resumed = self.resumes(&given);
-        if !self.settle_on(given, now) {
-            return;
-        }
-        self.jobs.resume(resumed);
-        // What came before the answer is older than it.
-        self.next_extranonce = None;
-        self.phase = Phase::Authorizing;
-        let id = self.requests.push(Request::Authorize, now);
-        let UpstreamConfig { user, password, .. } = &self.config;
-        self.transmit.write(|out| put_authorize(id, user, password, out));
-        if let Some(difficulty) = self.config.start_difficulty {
-            // A courtesy: whatever the answer is, nothing waits for it.
-            let id = self.requests.skip_id();
-            self.transmit.write(|out| self.dialect.put_suggest_difficulty(id, difficulty, out));
-        }
-        if let Some(job) = self.jobs.take_early() {
-            self.take_job(job, now);
-        }
-    }
-
-    fn authorize_answered(
-        &mut self,
-        message: &Message<'_>,
-        outcome: Result<(), PoolError>,
-        now: Instant,
-    ) {
-        // An answer that says nothing at all is taken for a welcome: shares will show.
-        let says_nothing = message.result.is_none() && message.error.is_none();
-        match outcome {
-            Err(error) if !says_nothing => {
-                let mut reason = without_password(error.to_string(), &self.config.password);
-                if let Some(hint) = D::UNEXPLAINED_REFUSAL.filter(|_| error.is_unexplained()) {
-                    reason = format!("{reason}; {hint}");
-                }
-                let user = self.config.user.clone();
-                self.down(DownReason::AuthorizeRefused { user, reason }, now);
-            }
-            _ => self.go_live(now),
-        }
-    }
-
-    fn go_live(&mut self, now: Instant) {
-        if self.phase == Phase::Live {
-            return;
-        }
-        // Another connection that was given the same may have come first.
-        if let Some(Err(clash)) = self.claim.as_ref().map(Claim::go_live) {
-            return self.down(DownReason::SameExtranonce(clash), now);
-        }
-        self.phase = Phase::Live;
-        self.jobless.begin(now);
-        self.notice(Notice::Live);
-        self.events.push_back(UpstreamEvent::View);
-    }
-
-    fn is_duplicate(&self, error: &PoolError) -> bool {
-        self.dialect.classify_refusal(error) == Refusal::Duplicate
-    }
-
-    /// What the pool's answer to a share means for it, for the pool, and for what is known of it.
-    fn judged(
-        &mut self,
-        outcome: Result<(), PoolError>,
-        terms: Terms,
-        sent: Instant,
-        now: Instant,
-    ) -> Judgement {
-        let Terms { account, forgone, probe, misses_announced, work, is_block } = terms;
-        let Err(error) = outcome else {
-            self.accepted += 1;
-            self.brake.accepted(forgone);
-            if let Some((probe, _)) = probe {
-                self.learn(probe.taken(), "it took a share that shows it");
-            }
-            return Judgement { verdict: Ok(()), weighs: true };
-        };
-        let refusal = self.dialect.classify_refusal(&error);
-        let (code, verdict) = match refusal {
-            Refusal::Stale => (RejectCode::JobNotFound, Verdict::Stale),
-            Refusal::Duplicate => (RejectCode::Duplicate, Verdict::RejectedByPool),
-            Refusal::LowDifficulty => (RejectCode::LowDifficulty, Verdict::RejectedByPool),
-            Refusal::Unauthorized => (RejectCode::Unauthorized, Verdict::RejectedByPool),
-            Refusal::Form | Refusal::Other => (RejectCode::Other, Verdict::RejectedByPool),
-        };
-        let mut reject = Reject::new(code, format!("pool: {error}"), verdict);
-        let mut weighs = self.weighs(verdict, work, sent);
-        if let Some((probe, hash)) = probe {
-            weighs = false;
-            if probe.habit() == Habit::Split && refusal == Refusal::Form {
-                // It was not what its rig was told to send.
-                reject.verdict = Verdict::Invalid;
-            }
-            self.probe_refused(probe, hash, refusal, &reject.reason);
-            return Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs };
-        }
-        match refusal {
-            Refusal::Duplicate | Refusal::LowDifficulty if is_block => weighs = false,
-            Refusal::Form => weighs &= !self.fall_back(&error, now),
-            Refusal::LowDifficulty if misses_announced => {
-                let learnt = self.habits.learn(Habit::DifficultyFrom, Answer::Other);
-                self.learn(learnt, &reject.reason);
-                weighs = false;
-            }
-            Refusal::Unauthorized => {
-                weighs &= !self.share_unauthorized(account.as_deref(), &reject.reason, now);
-            }
-            _ => {}
-        }
-        Judgement { verdict: Err(as_told(reject, refusal, weighs)), weighs }
-    }
-
-    /// What the refusal of a share shows by which the pool was asked something.
-    fn probe_refused(
-        &mut self,
-        probe: Probe,
-        hash: Option<PowHash>,
-        refusal: Refusal,
-        reason: &str,
-    ) {
-        let known = self.habits.known();
-        let wanted = self.jobs.announced().perhaps(known);
-        let missed = hash.is_some_and(|hash| !self.dialect.meets(&hash, &wanted));
-        let learnt = match (refusal, probe.habit()) {
-            // It missed what was announced meanwhile, its job is over, or its worker is nobody there.
-            (Refusal::LowDifficulty, _) if missed => None,
-            (Refusal::Stale | Refusal::Unauthorized, _) => None,
-            (Refusal::LowDifficulty, _) | (Refusal::Form, Habit::Split) => probe.refused(),
-            _ => probe.undecided(),
-        };
-        self.learn(learnt, reason);
-    }
-}
-
-/// A share that met what its rig was told is good work, if not for the pool.
-fn as_told(reject: Reject, refusal: Refusal, weighs: bool) -> Reject {
-    if refusal == Refusal::LowDifficulty && !weighs {
-        Reject { verdict: Verdict::BelowPoolTarget, ..reject }
-    } else {
-        reject
-    }
-}
-
-/// What a pool's answer to a share means.
-struct Judgement {
-    verdict: Result<(), Reject>,
-    /// Whether it tells anything about the pool's health.
-    weighs: bool,
 }
 
 /// The login of a worker, the same on all pools.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::pace::{MAX_QUEUED, Queued};
 use super::requests::MAX_REQUESTS;
-use super::{Phase, Upstream, VERDICT_WITHIN};
+use super::{Upstream, VERDICT_WITHIN};
 use crate::channel::Submission;
 use crate::dialect::Dialect;
 use crate::error::Reject;
@@ -116,14 +116,14 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.resubmit.held.is_empty() {
             return;
         }
-        let decided = self.phase == Phase::Live && self.jobs.has_told();
+        let decided = self.is_live() && self.jobs.has_told();
         for _ in 0..self.resubmit.held() {
             let Some(held) = self.resubmit.held.pop_front() else { break };
             let Submission { frames, share, .. } = &held.queued.submission;
             let lost = frames.generation != self.generation || held.until <= now;
             let open = || self.jobs.is_open(frames, now) && self.jobs.serves(frames, share);
             if lost || decided && !open() {
-                self.give_verdict(held.queued.ticket, Err(Reject::lost()), true);
+                self.give_verdict(held.queued.ticket, Reject::lost(), true);
             } else if decided {
                 self.pacer.requeue(held.queued);
             } else {

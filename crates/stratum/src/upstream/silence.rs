@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::requests::Request;
-use super::{DownReason, Phase, Upstream};
+use super::{DownReason, Upstream};
 use crate::dialect::Dialect;
 
 /// So many times its usual gap between notifies a pool may say nothing.
@@ -63,7 +63,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// Another connection to the same pool has failed: it is asked at once whether it lives, since
     /// it may be gone whole.
     pub fn handle_doubt(&mut self, now: Instant) {
-        if self.phase == Phase::Live && self.requests.has_room(false) && !self.silence.asked {
+        if self.is_live() && self.requests.has_room(false) && !self.silence.asked {
             self.probe(now);
         }
     }
@@ -71,7 +71,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// When the pool is to be asked whether it lives. Not while so many requests wait for it that
     /// there is no room for another: those have limits of their own.
     pub(super) fn probes_at(&self) -> Option<Instant> {
-        let may_ask = self.phase == Phase::Live && self.requests.has_room(false);
+        let may_ask = self.is_live() && self.requests.has_room(false);
         self.silence.asks_at().filter(|_| may_ask)
     }
 

@@ -26,6 +26,7 @@ use bytes::Buf;
 use serde_json::Value;
 
 use super::*;
+use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit};
 use crate::job::{JobFrames, JobIds, Serial};
 use crate::target::{PowHash, Target};
@@ -179,12 +180,10 @@ impl<const LATE: bool> Story<LATE> {
         events
             .map(|event| match event {
                 UpstreamEvent::View => "view".into(),
-                UpstreamEvent::Verdict { ticket, verdict: Ok(()), .. } => {
-                    format!("{ticket} accepted")
-                }
-                UpstreamEvent::Verdict { ticket, verdict: Err(reject), .. } => {
-                    format!("{ticket} {}", reject.verdict)
-                }
+                UpstreamEvent::Verdict { ticket, outcome, .. } => match outcome.booked {
+                    Verdict::AcceptedByPool => format!("{ticket} accepted"),
+                    other => format!("{ticket} {other}"),
+                },
                 UpstreamEvent::LateVerdict => "late verdict".into(),
                 UpstreamEvent::Resent => "resent".into(),
                 UpstreamEvent::ResentDuplicate => "duplicate of a resent".into(),

@@ -1,6 +1,6 @@
 //! What the demo shows while it runs and at its end.
 
-use orepass_stratum::stats::Totals;
+use orepass_farm::stats::Totals;
 use orepass_stratum::verdict::Verdict;
 use serde::Serialize;
 

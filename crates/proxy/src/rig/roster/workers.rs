@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use orepass_stratum::stats::{Book, Totals};
+use orepass_farm::stats::{Book, Totals};
 
 /// The most workers that are booked by name. Past them those are forgotten that were not heard of
 /// for longest; shares of names that find no room all the same are booked together.

@@ -70,7 +70,7 @@ fn a_work_that_comes_back_moves_a_rig_that_can_be_moved() {
         assert!(heard.contains("[\"6b000002\",\"p1\",\"w1\""), "{heard}");
         let heard = story.submit(4, "6b000002", "000001", GOOD);
         assert_eq!(heard.contains("[22,"), !moves, "{heard}");
-        let prefix = story.rig.poll_submission().map(|submission| submission.prefix[0]);
+        let prefix = story.forwarded.take().map(|submission| submission.prefix[0]);
         assert_eq!(prefix, moves.then_some(1));
     }
 }

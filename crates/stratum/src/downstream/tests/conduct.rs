@@ -32,7 +32,7 @@ fn good_shares_of_a_quarantined_rig_go_out() {
     assert!(story.submit(50, JOB, "010000", &bad_proof()).contains("[20,\"bad proof"));
     for at in 0..u64::from(LOOKED_AT) - 1 {
         assert_eq!(story.submit(at, JOB, &format!("02{at:04x}"), GOOD), "");
-        let number = story.rig.poll_submission().unwrap().number;
+        let number = story.forwarded.take().unwrap().number;
         story.rig.handle_verdict(number, &Ok(()));
         story.hears();
     }
@@ -46,7 +46,7 @@ fn shares_of_a_quarantined_rig_that_nobody_can_check_are_held_back() {
     story.show();
     let heard = story.submit(60, "6b000001", "020000", GOOD);
     assert!(heard.contains("[20,\"quarantined"), "{heard}");
-    assert!(story.rig.poll_submission().is_none());
+    assert!(story.forwarded.take().is_none());
     let heard = story.submit(61, "6b000001", "020000", GOOD);
     assert!(heard.contains("[22,"), "what was held back is remembered: {heard}");
 }
@@ -142,7 +142,7 @@ fn the_weightiest_word_on_the_first_difficulty_stands() {
     story.rig.handle_firmware(&profile, story.now);
     story.seat();
     assert!(!first(&mut story).contains("mining.notify"), "it is not welcomed yet");
-    story.rig.handle_welcome(Some(start(16.0)), story.now);
+    story.rig.handle_welcome(&profile, Some(start(16.0)), story.now);
     assert!(story.hears().contains("\"mining.set_difficulty\",\"params\":[16]"));
     story.says("{\"id\":3,\"method\":\"mining.suggest_difficulty\",\"params\":[64]}");
     story.work("p1", "w2", 256.0);
@@ -169,12 +169,12 @@ fn a_login_may_wish_for_a_difficulty_and_its_password_weighs_most() {
         let params = format!("[\"{name}\",\"6b000000\",\"00000{}\",{GOOD}]", name.len() % 10);
         let line = format!("{{\"id\":3,\"method\":\"mining.submit\",\"params\":{params}}}");
         assert_eq!(story.says(&line), "");
-        let submission = story.rig.poll_submission().unwrap();
+        let submission = story.forwarded.take().unwrap();
         assert_eq!(&*submission.worker, "farm.r1");
     }
     let (mut story, heard) = authorize("farm.r1+16", "x,d=32");
     assert!(heard.contains(&told(32)), "{heard}");
-    story.rig.handle_welcome(Difficulty::new(2.0), story.now);
+    story.rig.handle_welcome(&Firmware::default(), Difficulty::new(2.0), story.now);
     story.work("p1", "w2", 256.0);
     assert!(!story.show().contains("mining.set_difficulty"), "what is remembered weighs less");
 }

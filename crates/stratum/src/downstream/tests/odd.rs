@@ -167,7 +167,7 @@ fn a_rig_whose_leases_filters_were_forgotten_comes_again_where_a_work_comes_back
     let config = Arc::clone(&story.rig.config);
     story.rig = Downstream::new(Arc::clone(&story.dialect), config, "2b".into(), story.now);
     story.says("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"rig/1\"]}");
-    story.rig.handle_seat(seat, story.now);
+    story.rig.handle_seat(seat, &story.view, story.now);
     story.show();
     story.says("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"farm.r1\",\"x\"]}");
     assert_eq!(story.rig.slot(), Some(4));

@@ -25,9 +25,10 @@ fn refusals_of_every_shape() {
         story.submit(1);
         story.says(&format!("{{\"id\":3,\"result\":{result},\"error\":{error}}}"));
         let event = story.pool.poll_event();
-        let Some(UpstreamEvent::Verdict { ticket: 1, verdict: Err(reject), .. }) = event else {
+        let Some(UpstreamEvent::Verdict { ticket: 1, outcome, .. }) = event else {
             panic!("{error}: {event:?}");
         };
+        let reject = outcome.told.unwrap_err();
         assert_eq!((reject.code, reject.verdict.name()), (code, name), "{result} {error}");
         assert!(reject.reason.starts_with("pool: "), "{reject}");
         assert!(story.pool.poll_event().is_none());

@@ -33,10 +33,10 @@ fn the_usual_way() {
     story.now += millis(120);
     story.answers("true");
     let event = story.pool.poll_event();
-    let Some(UpstreamEvent::Verdict { ticket: 7, verdict: Ok(()), after, .. }) = event else {
+    let Some(UpstreamEvent::Verdict { ticket: 7, outcome, after, .. }) = event else {
         panic!("{event:?}");
     };
-    assert_eq!(after, Some(millis(120)));
+    assert_eq!((outcome, after), (ShareOutcome::accepted(), Some(millis(120))));
     assert_eq!(story.pool.in_flight(), 0);
 }
 

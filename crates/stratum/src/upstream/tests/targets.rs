@@ -72,11 +72,12 @@ fn a_pool_that_enforces_at_once_shows_it_by_a_refusal_that_is_nobodys_fault() {
         story.now,
     );
     let verdict = std::iter::from_fn(|| story.pool.poll_event()).find_map(|event| match event {
-        UpstreamEvent::Verdict { verdict, weighs, .. } => Some((verdict, weighs)),
+        UpstreamEvent::Verdict { outcome, weighs, .. } => Some((outcome, weighs)),
         _ => None,
     });
-    let (verdict, weighs) = verdict.unwrap();
-    assert_eq!((verdict.unwrap_err().verdict, weighs), (Verdict::BelowPoolTarget, false));
+    let (outcome, weighs) = verdict.unwrap();
+    assert_eq!((outcome.booked, outcome.told.is_ok()), (Verdict::BelowPoolTarget, true));
+    assert!(outcome.reason().unwrap().contains("low difficulty share") && !weighs);
     assert_eq!(story.pool.view().wanted, sure(4), "in force now");
     assert_eq!(story.submit_for(4, &work, POOR), "");
     story.told();

@@ -1,0 +1,280 @@
+//! Nights of random rigs and pools, which the rules of all stories are held against.
+
+use fastrand::Rng;
+use orepass_stratum::dialect::Diagnosis;
+use orepass_stratum::error::RejectCode;
+use orepass_stratum::firmware::Merit;
+use orepass_stratum::verdict::Verdict;
+
+use super::*;
+use crate::pools::Cause;
+
+const SEEDS: u64 = 1000;
+/// What happens in a night.
+const HAPPENINGS: usize = 150;
+/// A rig that has waited for so long gives up.
+const PARKED_FOR: Duration = Duration::from_secs(15);
+
+struct Night {
+    story: Story,
+    rng: Rng,
+    /// Which pools are there.
+    up: Vec<bool>,
+    /// When channels without a connection try again.
+    tries: BTreeMap<ChannelId, Instant>,
+    /// Rigs without a seat, and since when.
+    parked: BTreeMap<u64, Instant>,
+    rigs: u64,
+}
+
+impl Night {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut config = config(rng.usize(1..=3));
+        for pool in &mut config.pools {
+            pool.standing.rank = rng.usize(0..3);
+        }
+        config.prefix_bytes = (rng.u8(0..4) == 0).then_some(0);
+        config.max_channels = rng.usize(1..=4);
+        config.max_dedicated = rng.usize(1..=3);
+        config.hold_for = Some(Duration::from_secs(rng.u64(1..300)));
+        let max_rigs = rng.usize(1..=6);
+        let up = vec![true; config.pools.len()];
+        let mut story = Story::with(config, max_rigs);
+        story.rig_extranonce2 = rng.usize(3..=4);
+        Self { story, rng, up, tries: BTreeMap::new(), parked: BTreeMap::new(), rigs: 0 }
+    }
+
+    fn happening(&mut self) {
+        match self.rng.u8(0..100) {
+            0..25 => self.come(),
+            25..33 => {
+                if let Some(rig) = self.some_rig() {
+                    self.go(rig);
+                }
+            }
+            33..43 => {
+                let pool = self.rng.usize(0..self.up.len());
+                self.jobs(Some(pool));
+            }
+            43..50 => {
+                if let Some(channel) = self.some_channel() {
+                    let how = [Ending::Lost, Ending::SentAway][self.rng.usize(0..2)];
+                    self.lose(channel, how);
+                }
+            }
+            50..55 => {
+                let pool = self.rng.usize(0..self.up.len());
+                self.up[pool] ^= true;
+                let there = self.live().into_iter().filter(|id| self.pool_of(*id) == pool);
+                for channel in there.filter(|_| !self.up[pool]).collect::<Vec<_>>() {
+                    self.lose(channel, Ending::GivenUp(Cause::Connection));
+                }
+            }
+            55..60 => {
+                let Some(rig) = self.some_rig() else { return };
+                self.story.farm.handle_overflow(RigId(rig), self.story.now);
+            }
+            60..63 => {
+                let Some(rig) = self.some_rig() else { return };
+                let diagnosis = [
+                    Diagnosis::TruncatesExtranonce1,
+                    Diagnosis::IgnoresExtranonce2Size,
+                    Diagnosis::IgnoresSetExtranonce,
+                ][self.rng.usize(0..3)];
+                self.story.farm.handle_misfit(RigId(rig), diagnosis, self.story.now);
+                self.go(rig);
+            }
+            63..66 => {
+                let Some(rig) = self.some_rig() else { return };
+                let merit = [Merit::Shares, Merit::Sizes, Merit::Follows][self.rng.usize(0..3)];
+                self.story.farm.handle_merit(RigId(rig), merit, self.story.now);
+            }
+            66..68 => {
+                let Some(rig) = self.some_rig() else { return };
+                self.story.farm.handle_quarantine(RigId(rig), self.story.now);
+            }
+            68..69 => {
+                let Some(channel) = self.some_channel() else { return };
+                self.story.channels.remove(&channel);
+                self.story.farm.handle_closed(channel, self.story.now);
+            }
+            69..72 => {
+                let Some(channel) = self.some_channel() else { return };
+                let refusal = Reject::new(RejectCode::Other, "no", Verdict::RejectedByPool);
+                let verdicts: Vec<_> = (0..self.rng.usize(0..40))
+                    .map(|_| if self.rng.bool() { Ok(()) } else { Err(refusal.clone()) })
+                    .collect();
+                self.story.farm.handle_verdicts(channel, &verdicts, self.story.now);
+            }
+            72..74 => {
+                let Some(rig) = self.some_rig() else { return };
+                let follows = self.rng.bool();
+                self.story.farm.handle_follows(RigId(rig), follows, self.story.now);
+            }
+            _ => {
+                let millis = self.rng.u64(0..8_000);
+                self.sleep(millis);
+            }
+        }
+        self.story.run();
+        self.tidy();
+    }
+
+    fn come(&mut self) {
+        self.rigs += 1;
+        let rig = self.rigs;
+        let story = &mut self.story;
+        // Some come from the address, and as the worker, of one that was there before.
+        let worker = if self.rng.bool() { rig } else { self.rng.u64(1..=rig) };
+        let work = Arc::clone(story.work.entry(RigId(rig)).or_default());
+        story.farm.handle_rig(RigId(rig), address(worker), work, story.now);
+        story.farm.handle_follows(RigId(rig), self.rng.u8(0..3) > 0, story.now);
+        let by_login = match self.rng.u8(0..12) {
+            0 => Firmware { dedicated: true, ..Firmware::default() },
+            1 => Firmware { extranonce2: Some(4), ..Firmware::default() },
+            _ => Firmware::default(),
+        };
+        let authorizes_first = self.rng.bool();
+        let name = format!("rig{worker}").into();
+        if authorizes_first {
+            story.farm.handle_worker(RigId(rig), &name, by_login, story.now);
+        }
+        story.farm.handle_subscribe(RigId(rig), "asic/1", by_login, story.now);
+        story.run();
+        if !authorizes_first {
+            story.farm.handle_worker(RigId(rig), &name, by_login, story.now);
+        }
+        self.parked.insert(rig, self.story.now);
+    }
+
+    fn go(&mut self, rig: u64) {
+        self.parked.remove(&rig);
+        self.story.go(rig);
+    }
+
+    fn lose(&mut self, channel: ChannelId, how: Ending) {
+        if self.rng.u8(0..3) == 0 {
+            // It will have another extranonce1.
+            self.story.channels.get_mut(&channel).unwrap().work = None;
+        }
+        self.story.end(channel.0, how);
+    }
+
+    /// Pools tell jobs: one of them, or all.
+    fn jobs(&mut self, pool: Option<PoolIndex>) {
+        for channel in self.live() {
+            if pool.is_none_or(|pool| pool == self.pool_of(channel)) {
+                self.story.job(channel.0);
+            }
+        }
+    }
+
+    fn sleep(&mut self, millis: u64) {
+        let end = self.story.now + Duration::from_millis(millis);
+        self.tidy();
+        while let Some(&due) = self.tries.values().min().filter(|due| **due <= end) {
+            let pause = due.saturating_duration_since(self.story.now);
+            self.story.sleep(pause.as_millis() as u64 + 1);
+            self.tidy();
+        }
+        let rest = end.saturating_duration_since(self.story.now);
+        self.story.sleep(rest.as_millis() as u64);
+    }
+
+    /// Rigs that were told to leave go, those that have waited for too long too, and channels try to
+    /// connect.
+    fn tidy(&mut self) {
+        for rig in std::mem::take(&mut self.story.dismissed) {
+            self.go(rig.0);
+        }
+        self.parked.retain(|rig, _| !self.story.seats.contains_key(&RigId(*rig)));
+        let now = self.story.now;
+        let over = |since: &Instant| now.saturating_duration_since(*since) >= PARKED_FOR;
+        let over: Vec<u64> =
+            self.parked.iter().filter(|(_, since)| over(since)).map(|(rig, _)| *rig).collect();
+        over.into_iter().for_each(|rig| self.go(rig));
+        self.tries.retain(|id, _| self.story.channels.get(id).is_some_and(|c| !c.live));
+        let away: Vec<ChannelId> =
+            self.story.channels.iter().filter(|(_, c)| !c.live).map(|(id, _)| *id).collect();
+        for channel in away {
+            let in_a_while = now + Duration::from_millis(self.rng.u64(1..4_000));
+            let due = *self.tries.entry(channel).or_insert(in_a_while);
+            if due > now {
+                continue;
+            }
+            self.tries.remove(&channel);
+            if !self.up[self.pool_of(channel)] {
+                self.story.end(channel.0, Ending::Failed);
+            } else if self.story.channels[&channel].work.is_some() {
+                self.story.resume(channel.0);
+            } else {
+                self.story.serve(channel.0);
+            }
+        }
+        self.story.run();
+    }
+
+    fn live(&self) -> Vec<ChannelId> {
+        self.story.channels.iter().filter(|(_, c)| c.live).map(|(id, _)| *id).collect()
+    }
+
+    fn some_channel(&mut self) -> Option<ChannelId> {
+        let live = self.live();
+        self.rng.choice(live)
+    }
+
+    fn some_rig(&mut self) -> Option<u64> {
+        let rigs: Vec<u64> = self.story.farm.rigs.keys().map(|rig| rig.0).collect();
+        self.rng.choice(rigs)
+    }
+
+    fn pool_of(&self, channel: ChannelId) -> PoolIndex {
+        self.story.farm.channels.get(channel).unwrap().pool
+    }
+
+    /// The weather clears up; what is asked for after an hour of that.
+    fn morning(&mut self) -> Vec<String> {
+        self.up.fill(true);
+        for _ in 0..720 {
+            self.sleep(10_000);
+            self.jobs(None);
+        }
+        self.story.acts();
+        self.story.reports();
+        for _ in 0..60 {
+            self.sleep(10_000);
+            self.jobs(None);
+        }
+        let mut asked = self.story.acts();
+        asked.extend(self.story.reports());
+        asked
+    }
+}
+
+/// How many rigs had a seat in the morning, and how many seats there were in the night.
+fn night(seed: u64) -> (usize, usize) {
+    let mut night = Night::new(seed);
+    let mut seats = 0;
+    for _ in 0..HAPPENINGS {
+        night.happening();
+        seats += night.story.acts().iter().filter(|act| act.starts_with("seat")).count();
+    }
+    let asked = night.morning();
+    assert_eq!(asked, [] as [&str; 0], "more is asked");
+    assert_eq!(night.story.farm.waiting().count(), 0, "rigs wait");
+    let mut astray = night.story.farm.astray.iter();
+    assert!(astray.all(|rig| !night.story.could_sit(*rig)), "rigs are astray without need");
+    (night.story.seats.len(), seats)
+}
+
+#[test]
+fn whatever_comes_the_rules_hold_and_in_the_morning_all_is_quiet() {
+    let (mut rigs, mut seats) = (0, 0);
+    for seed in 0..SEEDS {
+        let night = std::panic::catch_unwind(|| night(seed));
+        let night = night.unwrap_or_else(|_| panic!("in the night of seed {seed}"));
+        (rigs, seats) = (rigs + night.0, seats + night.1);
+    }
+    assert!(rigs > 1000 && seats > 10_000, "{rigs} rigs, {seats} seats: nothing happened");
+}

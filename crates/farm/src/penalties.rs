@@ -1,0 +1,152 @@
+//! Rigs that were quarantined again and again, or sent a flood of refused shares, are refused for a
+//! while.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So many quarantines…
+const QUARANTINES: usize = 3;
+/// …within this time, and the rig is refused…
+const WITHIN: Duration = Duration::from_secs(3600);
+/// …for so long.
+pub const REFUSED_FOR: Duration = Duration::from_secs(600);
+/// The most rigs on the record; the one with the oldest entry makes way.
+const MAX_RECORDS: usize = 4096;
+
+/// The record of a route: by worker and address together, never a whole address, since other rigs
+/// behind it may be good.
+#[derive(Debug, Default)]
+pub struct Penalties {
+    records: HashMap<(Arc<str>, IpAddr), Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    /// When the last quarantines began, the newest last; at most [`QUARANTINES`].
+    quarantines: Vec<Instant>,
+    refused_until: Option<Instant>,
+}
+
+impl Penalties {
+    /// A rig was quarantined. Gives how long it is refused from now on, if it is.
+    pub fn quarantined(
+        &mut self,
+        worker: &Arc<str>,
+        address: IpAddr,
+        now: Instant,
+    ) -> Option<Duration> {
+        let record = self.record(worker, address, now);
+        record.quarantines.retain(|&at| now.saturating_duration_since(at) < WITHIN);
+        record.quarantines.push(now);
+        if record.quarantines.len() < QUARANTINES {
+            return None;
+        }
+        record.quarantines.clear();
+        record.refused_until = Some(now + REFUSED_FOR);
+        Some(REFUSED_FOR)
+    }
+
+    /// A rig has sent nothing but rubbish: it is refused from now on.
+    pub fn refuse(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) {
+        self.record(worker, address, now).refused_until = Some(now + REFUSED_FOR);
+    }
+
+    /// How long a rig is still refused.
+    #[must_use]
+    pub fn refused(&self, worker: &Arc<str>, address: IpAddr, now: Instant) -> Option<Duration> {
+        if self.records.is_empty() {
+            return None;
+        }
+        let record = self.records.get(&(Arc::clone(worker), address))?;
+        let left = record.refused_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn record(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) -> &mut Record {
+        self.make_room(now);
+        let record = self.records.entry((Arc::clone(worker), address));
+        record.or_insert_with(|| Record { quarantines: Vec::new(), refused_until: None })
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        if self.records.len() < MAX_RECORDS {
+            return;
+        }
+        self.records.retain(|_, record| record.matters_at(now));
+        if self.records.len() < MAX_RECORDS {
+            return;
+        }
+        let oldest =
+            self.records.iter().min_by_key(|(_, record)| record.last()).map(|(rig, _)| rig);
+        if let Some(rig) = oldest.cloned() {
+            self.records.remove(&rig);
+        }
+    }
+}
+
+impl Record {
+    fn last(&self) -> Option<Instant> {
+        self.quarantines.last().copied().max(self.refused_until)
+    }
+
+    fn matters_at(&self, now: Instant) -> bool {
+        self.refused_until.is_some_and(|until| until > now)
+            || self.quarantines.iter().any(|&at| now.saturating_duration_since(at) < WITHIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orepass_stratum::testing::start;
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7));
+
+    #[test]
+    fn three_quarantines_in_an_hour_refuse_the_rig_and_no_other() {
+        let mut penalties = Penalties::default();
+        let (bad, good): (Arc<str>, Arc<str>) = ("farm.bad".into(), "farm.good".into());
+        let mut now = start();
+        for _ in 0..2 {
+            assert_eq!(penalties.quarantined(&bad, HOME, now), None);
+            now += Duration::from_secs(1200);
+        }
+        assert_eq!(penalties.quarantined(&bad, HOME, now), Some(REFUSED_FOR));
+        assert_eq!(penalties.refused(&bad, HOME, now), Some(REFUSED_FOR));
+        assert_eq!(penalties.refused(&good, HOME, now), None);
+        assert_eq!(penalties.refused(&bad, "10.0.0.8".parse().unwrap(), now), None);
+        assert_eq!(penalties.refused(&bad, HOME, now + REFUSED_FOR), None);
+        assert_eq!(penalties.quarantined(&bad, HOME, now + REFUSED_FOR), None, "it begins anew");
+    }
+
+    #[test]
+    fn a_flood_refuses_its_rig_at_once() {
+        let mut penalties = Penalties::default();
+        let (bad, now): (Arc<str>, _) = ("farm.bad".into(), start());
+        penalties.refuse(&bad, HOME, now);
+        assert_eq!(penalties.refused(&bad, HOME, now), Some(REFUSED_FOR));
+        assert_eq!(penalties.refused(&bad, HOME, now + REFUSED_FOR), None);
+    }
+
+    #[test]
+    fn three_quarantines_in_two_hours_are_borne() {
+        let mut penalties = Penalties::default();
+        let worker: Arc<str> = "farm.bad".into();
+        for hour in 0..5 {
+            let now = start() + Duration::from_secs(hour * 3000);
+            assert_eq!(penalties.quarantined(&worker, HOME, now), None, "{hour}");
+        }
+    }
+
+    #[test]
+    fn the_record_is_bounded() {
+        let mut penalties = Penalties::default();
+        let now = start();
+        for number in 0..2 * MAX_RECORDS {
+            penalties.quarantined(&format!("w{number}").into(), HOME, now);
+        }
+        assert_eq!(penalties.records.len(), MAX_RECORDS);
+    }
+}

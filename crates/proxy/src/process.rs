@@ -1,0 +1,28 @@
+//! What all routes of the process share.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::limits::{self, Door};
+use crate::workers::Workers;
+
+/// The way in for all connections, and the threads that serve them.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// The way in, for rigs and for connections to pools.
+    pub door: Arc<Door>,
+    /// The threads; without them, the runtime in which a route is started.
+    pub workers: Option<Arc<Workers>>,
+}
+
+impl Process {
+    /// Raises the limit on open files, which should be enough for `capacity` rigs, and starts the
+    /// threads.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn prepare(capacity: usize, workers: usize) -> io::Result<Self> {
+        let door = limits::raise_and_report(capacity);
+        Ok(Self { door, workers: Some(Arc::new(Workers::start(workers)?)) })
+    }
+}

@@ -1,0 +1,202 @@
+//! What the proxy remembers of rigs and pools from one run to the next.
+//!
+//! It is read whole from one SQLite file at the start, and kept in plain tables: who asks or tells
+//! something never waits for a disk. What changes is written behind by a thread of its own. A file
+//! that is missing, broken or in use costs the memory of former runs and nothing else.
+
+mod columns;
+mod database;
+mod file;
+mod job_ids;
+mod record;
+mod route;
+mod table;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, absolute};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use self::database::{Changes, Database, OpenError};
+pub use self::job_ids::RESERVED_IDS;
+use self::job_ids::Reservation;
+pub use self::record::{FirmwareState, HabitState, MAX_ENTRIES, WorkerState};
+pub use self::route::RouteStore;
+use self::table::Routes;
+use self::writer::Writer;
+use crate::clock::unix_seconds;
+
+/// What was not seen for so long is forgotten at the next start.
+pub const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the shutdown waits for what is not written yet.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the proxy remembers from one run to the next. A clone is another handle.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    remembered: Mutex<Remembered>,
+    /// None where nothing outlives the run.
+    writer: Option<Writer<Changes>>,
+}
+
+/// All that is remembered.
+struct Remembered {
+    ids: Reservation,
+    routes: Routes,
+}
+
+impl Store {
+    /// Remembers for this run alone.
+    #[must_use]
+    pub fn fleeting() -> Self {
+        Self::without_file(unix_seconds())
+    }
+
+    /// Remembers in a file, which is created where it is missing, and read. Blocks while it does.
+    ///
+    /// It never fails: what is wrong with the file is said in one line of the log. A broken file
+    /// is set aside for a fresh one; with a file that cannot be used, or must not be touched, the
+    /// store is [fleeting](Self::fleeting).
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        Self::open_at(path, unix_seconds())
+    }
+
+    /// As [`open`](Self::open) at a time in Unix seconds.
+    #[must_use]
+    pub fn open_at(path: &Path, now: u64) -> Self {
+        // The log names it in full, and SQLite gives no meaning of its own to an absolute path.
+        let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+        let file = path.display();
+        match Database::open(&path, now) {
+            Ok((database, remembered)) => {
+                let tables = || remembered.routes.values();
+                let workers: usize = tables().map(|tables| tables.workers.len()).sum();
+                let firmware: usize = tables().map(|tables| tables.firmware.len()).sum();
+                info!(
+                    event = "state.read", %file, workers, firmware,
+                    "remembering {workers} workers"
+                );
+                Self::with_file(database, remembered, &path)
+            }
+            Err(error @ OpenError::Damaged(_)) => Self::begin_anew(&error, &path, now),
+            Err(error) => {
+                warn!(
+                    event = "state.unusable", %file,
+                    "cannot use the state file: {error}; what is learnt of rigs is forgotten at \
+                     the end of this run; {}", error.remedy()
+                );
+                Self::without_file(now)
+            }
+        }
+    }
+
+    fn begin_anew(broken: &OpenError, path: &Path, now: u64) -> Self {
+        let file = path.display();
+        let set_aside = file::set_aside(path, now).map_err(OpenError::from);
+        match set_aside.and_then(|aside| Ok((aside, Database::open(path, now)?))) {
+            Ok((aside, (database, remembered))) => {
+                warn!(
+                    event = "state.broken", %file, set_aside = %aside.display(),
+                    "the state file is broken ({broken}) and was set aside; a fresh one is begun, \
+                     and rigs start as if they were new"
+                );
+                Self::with_file(database, remembered, path)
+            }
+            Err(error) => {
+                warn!(
+                    event = "state.unusable", %file,
+                    "the state file is broken ({broken}) and cannot be replaced: {error}; what is \
+                     learnt of rigs is forgotten at the end of this run; delete it"
+                );
+                Self::without_file(now)
+            }
+        }
+    }
+
+    /// What a file remembers, for a program that only looks: nothing is kept, and a file that is
+    /// missing is as good as an empty one. Blocks while it reads.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words. A running Orepass has it to itself.
+    pub fn look(path: &Path) -> Result<Self, String> {
+        let now = unix_seconds();
+        let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+        if !path.exists() {
+            return Ok(Self::without_file(now));
+        }
+        let remembered = database::look(&path, now).map_err(|error| error.to_string())?;
+        Ok(Self::new(remembered, None))
+    }
+
+    /// One route's part, by the route's name.
+    #[must_use]
+    pub fn route(&self, route: &str) -> RouteStore {
+        RouteStore::new(Arc::clone(&self.0), route.into())
+    }
+
+    /// Whether what is remembered outlives this run.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.writer.is_some()
+    }
+
+    /// Has everything written that is remembered by now, and waits for it for 2 s at most. False
+    /// when that failed or was not enough; it is still being tried then.
+    pub async fn flush(&self) -> bool {
+        match &self.0.writer {
+            Some(writer) => writer.flush(CLOSE_WITHIN).await,
+            None => true,
+        }
+    }
+
+    /// Writes what is not written yet and lets go of the file, within 2 s. What is remembered
+    /// later lasts as long as the run.
+    pub async fn close(&self) {
+        if let Some(writer) = &self.0.writer
+            && !writer.close(CLOSE_WITHIN).await
+        {
+            warn!(
+                event = "state.unwritten",
+                "the state file was not written within {CLOSE_WITHIN:?}; the last moments are lost"
+            );
+        }
+    }
+
+    fn without_file(now: u64) -> Self {
+        Self::new(Remembered { ids: Reservation::new(None, now), routes: Routes::new() }, None)
+    }
+
+    fn with_file(mut database: Database, remembered: Remembered, path: &Path) -> Self {
+        let file = path.display().to_string();
+        let writer = Writer::start(file, move |changes| database.write(changes));
+        if let Err(error) = &writer {
+            warn!(
+                event = "state.unusable",
+                "cannot start the thread that writes the state file: {error}; what is learnt of \
+                 rigs is forgotten at the end of this run"
+            );
+        }
+        Self::new(remembered, writer.ok())
+    }
+
+    fn new(remembered: Remembered, writer: Option<Writer<Changes>>) -> Self {
+        Self(Arc::new(Inner { remembered: Mutex::new(remembered), writer }))
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("kept", &self.writer.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What is locked is whole whenever it is free, also after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,285 @@
+//! The state file as a database.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_stratum::error::shown;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+use thiserror::Error;
+
+use super::columns::{self, column};
+use super::job_ids::Reservation;
+use super::record::{FirmwareState, HabitState, WorkerState};
+use super::table::{Age, Record, Routes};
+use super::writer::Batch;
+use super::{Remembered, file};
+
+/// Tells our files from those of other programs: "orep".
+const APPLICATION_ID: i64 = 0x6f72_6570;
+/// How long another process, such as the former run, may take to let go of the file.
+const BUSY_FOR: Duration = Duration::from_secs(2);
+
+/// The format of the file that is written and read here, which is its `user_version`.
+const FORMAT: i64 = 2;
+/// Makes that of an empty file and of one of an earlier format.
+const SCHEMA: &str = "
+    -- Format 1 knew firmware by software and address, where one rig spoke for all.
+    DROP TABLE IF EXISTS firmware;
+    CREATE TABLE IF NOT EXISTS job_id (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        mark INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS worker (
+        route TEXT NOT NULL,
+        name TEXT NOT NULL,
+        difficulty REAL,
+        slot INTEGER,
+        profile TEXT,
+        last_seen INTEGER NOT NULL,
+        PRIMARY KEY (route, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS rig_firmware (
+        route TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        address TEXT,
+        alone TEXT NOT NULL,
+        set_extranonce INTEGER,
+        shares INTEGER NOT NULL,
+        sizes INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (route, worker)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS habit (
+        route TEXT NOT NULL,
+        server TEXT NOT NULL,
+        habit TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        learnt INTEGER NOT NULL,
+        PRIMARY KEY (route, server, habit)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Why there is no state file to use. It is the operator's, or the disk's.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    /// What stands in it makes no sense.
+    #[error("{0}")]
+    Damaged(String),
+    #[error("another process uses it")]
+    InUse,
+    #[error(
+        "a newer version of this program wrote it, in format {found}; known here is up to {FORMAT}"
+    )]
+    Newer { found: i64 },
+    #[error("it belongs to another program")]
+    Foreign,
+    #[error("{0}")]
+    Unusable(rusqlite::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl OpenError {
+    /// What SQLite says may quote the file, and may have a headline.
+    fn damaged(said: &str) -> Self {
+        Self::Damaged(shown(said.lines().last().unwrap_or_default()))
+    }
+
+    /// What the operator can do.
+    pub(super) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Damaged(_) => "delete it",
+            Self::InUse => "give each process a `file` of its own in [state]",
+            Self::Newer { .. } => "run that version, or name another `file` in [state]",
+            Self::Foreign => "name another `file` in [state]",
+            Self::Unusable(_) | Self::Io(_) => {
+                "name a `file` in [state] that this program may create and write, with its folder"
+            }
+        }
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse,
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::NoLargeFileSupport,
+            ) => Self::Unusable(error),
+            _ => Self::damaged(&error.to_string()),
+        }
+    }
+}
+
+/// The open file, which no other process can open.
+pub(super) struct Database(Connection);
+
+/// What the file is to be told. Each kind of record has its part of it.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// The first job id that is not reserved, when that is another one.
+    pub(super) mark: Option<u64>,
+    /// What is remembered by now, and what was forgotten.
+    pub(super) routes: Routes,
+}
+
+impl Changes {
+    /// Tells of a record that was put into its table, and of what the table forgot because of it.
+    pub(super) fn put<V: Record>(
+        &mut self,
+        route: &Arc<str>,
+        key: V::Key,
+        value: V,
+        forgotten: Option<Age<V>>,
+    ) {
+        let table = V::table(self.routes.entry(Arc::clone(route)).or_default());
+        table.put(key, value);
+        if let Some(age) = forgotten {
+            table.forget(age);
+        }
+    }
+}
+
+impl Batch for Changes {
+    fn merge(&mut self, newer: Self) {
+        self.mark = newer.mark.or(self.mark);
+        for (route, tables) in newer.routes {
+            self.routes.entry(route).or_default().merge(tables);
+        }
+    }
+}
+
+/// Reads a file that is there, and changes nothing in it.
+pub(super) fn look(path: &Path, now: u64) -> Result<Remembered, OpenError> {
+    let (mut db, format) = open(path)?;
+    // What brings an older file up to date is not kept.
+    let transaction = db.transaction()?;
+    migrate(&transaction, format)?;
+    Ok(read(&transaction, now)?)
+}
+
+fn open(path: &Path) -> Result<(Connection, i64), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_FOR)?;
+    // Held as long as the file is open: two processes would overwrite each other's memory.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    let format = checked_format(&db)?;
+    Ok((db, format))
+}
+
+impl Database {
+    /// Opens a file or makes it, reads it, and reserves the first job ids of this run in it.
+    pub(super) fn open(path: &Path, now: u64) -> Result<(Self, Remembered), OpenError> {
+        file::create(path)?;
+        let (mut db, format) = open(path)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        // What is written, job ids above all, is to survive a power failure too.
+        db.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = db.transaction()?;
+        migrate(&transaction, format)?;
+        let remembered = read(&transaction, now)?;
+        put_mark(&transaction, remembered.ids.mark())?;
+        transaction.commit()?;
+        Ok((Self(db), remembered))
+    }
+
+    /// Writes all changes, or none but the mark, without which job ids might repeat.
+    pub(super) fn write(&mut self, changes: &mut Changes) -> rusqlite::Result<()> {
+        if let Some(mark) = changes.mark {
+            put_mark(&self.0, mark)?;
+        }
+        let transaction = self.0.transaction()?;
+        for (route, tables) in &mut changes.routes {
+            columns::write::<WorkerState>(&transaction, route, tables)?;
+            columns::write::<FirmwareState>(&transaction, route, tables)?;
+            columns::write::<HabitState>(&transaction, route, tables)?;
+        }
+        transaction.commit()
+    }
+}
+
+/// The format of a file that is whole, and ours or empty. Changes nothing in it.
+fn checked_format(db: &Connection) -> Result<i64, OpenError> {
+    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let found = number("user_version")?;
+    let ours = if found == 0 {
+        db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0
+    } else {
+        number("application_id")? == APPLICATION_ID
+    };
+    if !ours {
+        return Err(OpenError::Foreign);
+    }
+    if !(0..=FORMAT).contains(&found) {
+        return Err(OpenError::Newer { found });
+    }
+    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(found) } else { Err(OpenError::damaged(&verdict)) }
+}
+
+fn migrate(transaction: &Transaction<'_>, format: i64) -> rusqlite::Result<()> {
+    if format < FORMAT {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+fn read(db: &Connection, now: u64) -> rusqlite::Result<Remembered> {
+    let mark = db.query_row("SELECT mark FROM job_id", [], |row| row.get::<_, i64>(0));
+    let mark = mark.optional()?.and_then(|mark| u64::try_from(mark).ok());
+    let mut routes = Routes::new();
+    columns::read::<WorkerState>(db, now, &mut routes)?;
+    columns::read::<FirmwareState>(db, now, &mut routes)?;
+    columns::read::<HabitState>(db, now, &mut routes)?;
+    Ok(Remembered { ids: Reservation::new(mark, now), routes })
+}
+
+fn put_mark(db: &Connection, mark: u64) -> rusqlite::Result<()> {
+    let put = "INSERT OR REPLACE INTO job_id (only, mark) VALUES (1, ?1)";
+    db.execute(put, [column(mark)]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_costs_nothing_once_there_is_room_again() {
+        let path = std::env::temp_dir().join(format!("orepass-full-{}.db", std::process::id()));
+        let now = 1_800_000_000;
+        let (mut database, _) = Database::open(&path, now).unwrap();
+        let mut changes = Changes { mark: Some(u64::from(u32::MAX)), ..Changes::default() };
+        for number in 0..1_000 {
+            let state = WorkerState { last_seen: now, ..WorkerState::default() };
+            changes.put(&"hns".into(), [number.to_string().into()], state, None);
+        }
+        let number = |database: &Database, query: &str| {
+            database.0.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let room = |database: &Database, pages: i64| {
+            number(database, &format!("PRAGMA max_page_count = {pages}"));
+        };
+        let pages = number(&database, "PRAGMA page_count");
+        room(&database, pages + 1);
+        let error = database.write(&mut changes).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DiskFull));
+        assert_eq!(number(&database, "SELECT count(*) FROM worker"), 0, "all or nothing");
+        assert_eq!(number(&database, "SELECT mark FROM job_id"), i64::from(u32::MAX), "but ids");
+        room(&database, pages + 100);
+        database.write(&mut changes).unwrap();
+        assert_eq!(number(&database, "SELECT count(*) FROM worker"), 1_000);
+        drop(database);
+        std::fs::remove_file(path).unwrap();
+    }
+}

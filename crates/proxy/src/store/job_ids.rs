@@ -1,0 +1,57 @@
+//! Which job ids may have been told. Plain data, for all routes together.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The file says of so many more job ids than are in use that they may have been told.
+pub const RESERVED_IDS: u32 = 65_536;
+/// With fewer ids left than this, more are reserved; the rest lasts until that is written.
+const RESERVE_AT: u32 = RESERVED_IDS / 4 * 3;
+
+/// The job ids that this run may tell, and those that are safe from the next one.
+pub(super) struct Reservation {
+    /// The first id that no earlier run can have told.
+    first: u32,
+    /// The first id that is not reserved; past 32 bits when they are used up.
+    mark: u64,
+    /// The routes for which ids were given out.
+    counting: HashSet<Arc<str>>,
+}
+
+impl Reservation {
+    /// The first ids of a run that starts `now`, in Unix seconds, after those before the `mark` of
+    /// earlier runs.
+    ///
+    /// It counts from the greater of the mark and the clock. When 32 bits are nearly used up it is
+    /// the clock again, whose ids are long forgotten by then.
+    pub(super) fn new(mark: Option<u64>, now: u64) -> Self {
+        let clock = now as u32;
+        let room = u64::from(u32::MAX - 2 * RESERVED_IDS);
+        let mark = mark.filter(|&mark| mark <= room).map_or(0, |mark| mark as u32);
+        let first = clock.max(mark);
+        let mark = u64::from(first) + u64::from(RESERVED_IDS);
+        Self { first, mark, counting: HashSet::new() }
+    }
+
+    pub(super) const fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    /// The id from which a route counts; past all ids when it counted before in this run.
+    pub(super) fn first(&mut self, route: &Arc<str>) -> u32 {
+        if self.counting.insert(Arc::clone(route)) {
+            return self.first;
+        }
+        let first = self.mark;
+        self.mark += u64::from(RESERVED_IDS);
+        first as u32
+    }
+
+    /// Reserves more when too few are left after `next`, the first that was not told.
+    pub(super) fn reserve(&mut self, next: u32) {
+        let wanted = u64::from(next) + u64::from(RESERVED_IDS);
+        if wanted.saturating_sub(self.mark) > u64::from(RESERVED_IDS - RESERVE_AT) {
+            self.mark = wanted;
+        }
+    }
+}
