@@ -52,7 +52,6 @@ pub mod running;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-mod watch;
 pub mod workers;
 
 use std::process::ExitCode;

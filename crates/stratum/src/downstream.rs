@@ -12,14 +12,14 @@ mod config;
 mod events;
 mod in_flight;
 mod login;
+mod misdeeds;
 mod options;
 mod shown;
 mod submit;
 mod work;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
@@ -29,13 +29,11 @@ use crate::conduct::Conduct;
 use crate::dialect::Dialect;
 use crate::error::Reject;
 use crate::firmware::{Firmware, Merit};
-use crate::flood::Flood;
 use crate::line::LineError;
 use crate::margin::Margin;
 use crate::quiet::Quiet;
 use crate::rpc::{self, Id, Message};
 use crate::space::WorkNumber;
-use crate::strikes::{Patience, Strikes};
 use crate::target::Difficulty;
 use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
@@ -51,6 +49,8 @@ pub use login::StartSource;
 use in_flight::InFlight;
 pub use in_flight::MAX_IN_FLIGHT;
 use login::Login;
+pub use misdeeds::BAD_LINES;
+use misdeeds::Misdeeds;
 pub use options::LoginOptions;
 use work::Bench;
 
@@ -58,12 +58,6 @@ use work::Bench;
 const MAX_LATE_BLOCKS: usize = 8;
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
-/// How many failed shares of one rig are looked into: a guess costs several hashes.
-const DIAGNOSES: Patience =
-    Patience { limit: 16, good_deeds: u16::MAX, every: Duration::from_secs(60) };
-/// How many lines without sense are borne; the last of them ends the session.
-pub const BAD_LINES: Patience =
-    Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
 /// A session with a rig.
 pub struct Downstream<D: Dialect> {
@@ -75,17 +69,14 @@ pub struct Downstream<D: Dialect> {
     bench: Bench<D>,
     in_flight: InFlight,
     /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: VecDeque<(WorkNumber, u64)>,
+    late_blocks: Vec<(WorkNumber, u64)>,
     shares: u64,
     conduct: Conduct,
     quiet: Quiet,
-    flood: Flood,
     margin: Margin,
     /// What its good shares have shown.
     merits: ArrayVec<Merit, 3>,
-    /// Failed shares that were looked into.
-    diagnoses: Strikes,
-    bad_lines: Strikes,
+    misdeeds: Misdeeds,
     timers: TimerTable<Timer, 5>,
     closed: bool,
 }
@@ -132,14 +123,12 @@ impl<D: Dialect> Downstream<D> {
             transmit: Transmit::thrifty(),
             events: Events::default(),
             in_flight: InFlight::default(),
-            late_blocks: VecDeque::new(),
+            late_blocks: Vec::new(),
             shares: 0,
             quiet: Quiet::default(),
-            flood: Flood::default(),
             margin: Margin::default(),
             merits: ArrayVec::new(),
-            diagnoses: Strikes::new(&DIAGNOSES),
-            bad_lines: Strikes::new(&BAD_LINES),
+            misdeeds: Misdeeds::default(),
             timers: TimerTable::new(),
             closed: false,
         };
@@ -173,7 +162,9 @@ impl<D: Dialect> Downstream<D> {
             }
             return None;
         };
-        self.bad_lines.good_deed();
+        if let Some(misdeeds) = self.misdeeds.known_mut() {
+            misdeeds.bad_lines.good_deed();
+        }
         if method == "mining.submit" {
             return self.submit(&id, message.params, now, scratch);
         }
@@ -192,7 +183,7 @@ impl<D: Dialect> Downstream<D> {
             method if Some(method) == D::JOB_QUERY => self.job_query(&id, params),
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("unknown method {}", crate::error::shown(method));
                 self.refuse(&id, &Reject::invalid(reason));
             }
@@ -330,8 +321,8 @@ impl<D: Dialect> Downstream<D> {
 
     /// Before when nothing more should be read from the rig, since it sends nothing but rubbish.
     #[must_use]
-    pub const fn reads_at(&self) -> Option<Instant> {
-        self.flood.reads_at()
+    pub fn reads_at(&self) -> Option<Instant> {
+        self.misdeeds.known()?.flood.reads_at()
     }
 
     /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
@@ -343,7 +334,7 @@ impl<D: Dialect> Downstream<D> {
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
         self.events.push(Event::BadLine(what));
-        if self.bad_lines.strike(now) {
+        if self.misdeeds.noted().bad_lines.strike(now) {
             self.close(CloseReason::BadLines(what));
         }
     }

@@ -32,7 +32,7 @@ pub struct Rig {
     /// Where it connects from.
     pub peer: SocketAddr,
     /// All the work that its shares have proven.
-    pub work: WorkSum,
+    pub work: Arc<WorkSum>,
     identity: Mutex<Identity>,
 }
 
@@ -62,7 +62,7 @@ impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
     pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> Entry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = Rig { serial, peer, work: WorkSum::default(), identity: Mutex::default() };
+        let rig = Rig { serial, peer, work: Arc::default(), identity: Mutex::default() };
         let rig = Arc::new(rig);
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);

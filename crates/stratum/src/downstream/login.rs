@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::{
-    CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Timer, Wait,
-};
+use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Timer, Wait};
 use crate::calls;
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
@@ -17,7 +15,6 @@ use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
-use crate::strikes::Strikes;
 use crate::target::Difficulty;
 use crate::vardiff::Vardiff;
 
@@ -222,12 +219,12 @@ impl<D: Dialect> Downstream<D> {
         }
         if self.login.is_subscribed() {
             // Its extranonce is still its own.
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             self.answer_subscribe(&id);
             return self.tell_again(now);
         }
         if let Some(former) = self.login.park(id) {
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             return self.refuse(&former, &Reject::invalid("subscribed again"));
         }
         self.await_login(now);
@@ -244,7 +241,7 @@ impl<D: Dialect> Downstream<D> {
             let reason = format!(
                 "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
             );
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             return self.refuse(id, &Reject::invalid(reason));
         };
         if self.login.worker(&name).is_none() {
@@ -257,7 +254,7 @@ impl<D: Dialect> Downstream<D> {
             };
             let known = Arc::clone(&worker.name);
             if self.login.workers.len() >= MAX_WORKERS {
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
                 return self.refuse(id, &Reject::invalid(reason));
             }
@@ -349,7 +346,7 @@ impl<D: Dialect> Downstream<D> {
         self.bench.sit(seat, extranonce1, now);
         self.timers.set(Timer::Former, self.bench.former_until());
         // Whether it follows has to be seen, however many of its shares have failed before.
-        self.diagnoses = Strikes::new(&DIAGNOSES);
+        self.misdeeds.look_again();
     }
 
     fn answer_subscribe(&mut self, id: &Id) {

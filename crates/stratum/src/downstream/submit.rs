@@ -71,7 +71,9 @@ impl<D: Dialect> Downstream<D> {
         self.events.push(Event::Sent);
         match self.judge(id, params, now, scratch) {
             Ok(submission) => {
-                self.flood.good();
+                if let Some(misdeeds) = self.misdeeds.known_mut() {
+                    misdeeds.flood.good();
+                }
                 submission
             }
             Err(refused) => {
@@ -88,14 +90,14 @@ impl<D: Dialect> Downstream<D> {
         let reason = Some(reject.reason);
         self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
-            return self.flood.nuisance(now);
+            return self.misdeeds.noted().flood.nuisance(now);
         }
         if matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty) {
             self.conduct.failed(diagnosis, curable, now);
         }
         self.note(verdict);
         self.conclude(now);
-        if self.flood.refused(verdict, now) {
+        if self.misdeeds.noted().flood.refused(verdict, now) {
             self.close(CloseReason::Flood);
         }
     }
@@ -172,7 +174,7 @@ impl<D: Dialect> Downstream<D> {
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
         } else if filters.is_some_and(Filters::is_full) {
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             Some(Reject::overflow("too many shares to remember"))
         } else {
             None
@@ -194,10 +196,11 @@ impl<D: Dialect> Downstream<D> {
             Ok(weight) => weight,
             Err(_) if is_odd => return Err(blame(told.odd(params))),
             Err(reject) => {
-                if !self.diagnoses.is_patient(now) {
+                let diagnoses = &mut self.misdeeds.noted().diagnoses;
+                if !diagnoses.is_patient(now) {
                     return Err(blame(reject.into()));
                 }
-                self.diagnoses.strike(now);
+                diagnoses.strike(now);
                 let diagnosis = told.diagnose(&share, age, scratch);
                 let curable = told.is_curable(diagnosis);
                 return Err(blame(Refused { diagnosis, curable, ..reject.into() }));
@@ -227,7 +230,7 @@ impl<D: Dialect> Downstream<D> {
             }
         }
         let (difficulty, easiest) = (told.asked.difficulty, told.asked.easiest);
-        let prefix = told.nonces.prefix.clone();
+        let prefix = told.asked.nonces.prefix.clone();
         let hashes = easiest.hashes_lossy();
         self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
         self.await_vardiff();
@@ -246,9 +249,9 @@ impl<D: Dialect> Downstream<D> {
             }
         } else {
             if self.late_blocks.len() >= MAX_LATE_BLOCKS {
-                self.late_blocks.pop_front();
+                self.late_blocks.remove(0);
             }
-            self.late_blocks.push_back(late_block);
+            self.late_blocks.push(late_block);
         }
         if !forwarded {
             self.transmit.write(|out| rpc::put_result(out, id, true));

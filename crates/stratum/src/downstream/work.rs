@@ -3,7 +3,7 @@
 mod telling;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::channel::{ChannelView, Seat};
@@ -33,8 +33,8 @@ pub(super) struct Bench<D: Dialect> {
     former: Option<Box<Former<D>>>,
     /// The pool's target in force that the channel has shown last.
     pub(super) in_force: Wanted,
-    /// The target that the channel wants rigs to meet at least.
-    floor: Option<Target>,
+    /// The target that the channel wants rigs to meet at least; seldom any.
+    floor: Option<Box<Target>>,
     /// When the rig was last told a clean job, and which work.
     last_clean: Option<(Instant, Serial)>,
     /// The newest last.
@@ -63,7 +63,7 @@ pub(super) struct Nonces {
     /// The rig's own: the pool's and the prefix.
     pub(super) extranonce1: Extranonce,
     /// The extranonce1 that `mining.set_extranonce` replaced by it.
-    pub(super) before: Option<Extranonce>,
+    pub(super) before: Option<Box<Extranonce>>,
     /// The length of the pool's part.
     pub(super) pool_extranonce1: usize,
     pub(super) prefix: Prefix,
@@ -74,7 +74,7 @@ impl Sitting {
     /// Whether a job was told here.
     fn is_of<D: Dialect>(&self, told: &Told<D>) -> bool {
         self.seat.generation == told.frames.generation
-            && *self.seat.lease.prefix() == told.nonces.prefix
+            && *self.seat.lease.prefix() == told.asked.nonces.prefix
     }
 }
 
@@ -83,23 +83,22 @@ pub(super) struct Told<D: Dialect> {
     /// The id that this rig was told.
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
-    pub(super) nonces: Arc<Nonces>,
     /// Mostly the same as of the job before.
     pub(super) asked: Arc<Asked>,
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
     /// fault of its own.
     pub(super) again: bool,
-    /// When its epoch ended.
-    ended_at: Option<Instant>,
 }
 
-/// What is asked of a job's shares.
-#[derive(PartialEq)]
+/// What is asked of a job's shares. Jobs of one seat and one epoch share it as long as the target stays.
 pub(super) struct Asked {
+    pub(super) nonces: Arc<Nonces>,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
     pub(super) difficulty: Difficulty,
+    /// When the epoch ended.
+    ended_at: OnceLock<Instant>,
 }
 
 /// A told job that a submit names.
@@ -134,7 +133,10 @@ impl<D: Dialect> Bench<D> {
             return view.ground.is_some();
         }
         self.in_force = view.wanted;
-        self.floor = view.floor;
+        match (&mut self.floor, view.floor) {
+            (Some(floor), Some(shown)) => **floor = shown,
+            (floor, shown) => *floor = shown.map(Box::new),
+        }
         if let Some(work) = &view.work {
             self.latest = Some(Arc::clone(work));
         }
@@ -145,7 +147,7 @@ impl<D: Dialect> Bench<D> {
         let former = self.seat.take();
         let nonces = Arc::new(Nonces {
             extranonce1,
-            before: former.as_ref().map(|sitting| sitting.nonces.extranonce1.clone()),
+            before: former.as_ref().map(|sitting| Box::new(sitting.nonces.extranonce1.clone())),
             pool_extranonce1: seat.split.extranonce1.len(),
             prefix: seat.lease.prefix().clone(),
             extranonce2_size: seat.split.rig_extranonce2,
@@ -282,16 +284,16 @@ impl<D: Dialect> Bench<D> {
         let standing = Standing {
             newer: current.serial.0.saturating_sub(last.frames.serial.0),
             is_of_epoch: last.frames.epoch == current.epoch,
-            ended_at: last.ended_at,
+            ended_at: last.asked.ended_at.get().copied(),
         };
         Window::of(&*told.frames.dialect).is_open(&standing, now)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
         let keep = Window::of(&*told.frames.dialect).remembered();
-        for former in &mut self.told {
+        for former in &self.told {
             if former.frames.epoch != told.frames.epoch {
-                former.ended_at.get_or_insert(now);
+                former.asked.ended_at.get_or_init(|| now);
             }
         }
         self.last_told = Some(told.frames.serial);
@@ -309,7 +311,22 @@ pub(super) fn replaced(id: &str) -> Reject {
     Reject::stale(format!("job {} has been replaced", crate::error::shown(id)))
 }
 
+impl Asked {
+    fn new<D: Dialect>(frames: &JobFrames<D>, nonces: Arc<Nonces>, easiest: Target) -> Arc<Self> {
+        let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
+        Arc::new(Self { nonces, easiest, difficulty, ended_at: OnceLock::new() })
+    }
+}
+
 impl<D: Dialect> Told<D> {
+    /// Whether the same is asked of another job's shares.
+    fn asks_the_same(&self, other: &JobFrames<D>, nonces: &Arc<Nonces>, easiest: Target) -> bool {
+        self.frames.epoch == other.epoch
+            && Arc::ptr_eq(&self.asked.nonces, nonces)
+            && self.asked.easiest == easiest
+            && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)
+    }
+
     /// Which work it is, by its content.
     pub(super) fn work(&self) -> WorkNumber {
         self.frames.work

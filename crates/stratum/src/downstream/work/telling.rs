@@ -32,7 +32,7 @@ impl<D: Dialect> Downstream<D> {
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
         let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
-        let target = bench.floor.map_or(own, |floor| own.harder(floor));
+        let target = bench.floor.as_deref().map_or(own, |floor| own.harder(*floor));
         (target, bench.vardiff.aims_at(&self.config.vardiff).filter(|_| !as_pool && target == own))
     }
 
@@ -142,20 +142,19 @@ impl<D: Dialect> Downstream<D> {
         });
         self.events.push(Event::Told(id));
 
-        let asks = |frames: &JobFrames<D>| Asked {
-            easiest: target,
-            difficulty: frames.dialect.rig_difficulty(&frames.job, &target),
-        };
         // Some miners apply a new target to the job they have.
         if let Some(present) = bench.told.back_mut().filter(|told| told.asked.easiest < target) {
-            present.asked = Arc::new(asks(&present.frames));
+            let nonces = Arc::clone(&present.asked.nonces);
+            present.asked = Asked::new(&present.frames, nonces, target);
         }
-        let asked = asks(&frames);
-        let same = bench.told.back().filter(|present| *present.asked == asked);
-        let asked = same.map_or_else(|| Arc::new(asked), |present| Arc::clone(&present.asked));
-        let told =
-            Told { id, nonces: Arc::clone(&sitting.nonces), asked, again, ended_at: None, frames };
-        bench.remember(told, now);
+        let same = bench
+            .told
+            .back()
+            .filter(|present| present.asks_the_same(&frames, &sitting.nonces, target));
+        let asked = same.map(|present| Arc::clone(&present.asked));
+        let asked =
+            asked.unwrap_or_else(|| Asked::new(&frames, Arc::clone(&sitting.nonces), target));
+        bench.remember(Told { id, asked, again, frames }, now);
         self.await_vardiff();
     }
 
