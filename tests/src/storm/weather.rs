@@ -83,23 +83,11 @@ impl Pool {
             self.crowded = now + wait + RECONNECT;
         }
         match &fault {
-            RefuseConnections | Hang => {
-                if sky.chance(0.8) {
-                    self.drop_all(sky);
-                }
-            }
+            RefuseConnections | Hang if sky.chance(0.8) => self.drop_all(sky),
             Freeze => self.set_deaf(true),
             BlackHole | Jobless | ReconnectAtLogin => self.drop_all(sky),
-            SameExtranonce1 => {
-                if sky.chance(0.5) {
-                    self.drop_all(sky);
-                }
-            }
-            Lag | Trail(_) => {
-                if sky.chance(0.3) {
-                    self.drop_all(sky);
-                }
-            }
+            SameExtranonce1 if sky.chance(0.5) => self.drop_all(sky),
+            Lag | Trail(_) if sky.chance(0.3) => self.drop_all(sky),
             _ => {}
         }
         self.fault = Some(fault);
