@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use orepass_farm::pools::Standing;
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, books};

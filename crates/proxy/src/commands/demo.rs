@@ -10,8 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::farm::Farm;
-use orepass_sim::pool::Pool;
+use orepass_sim::net::{Farm, PoolServer, RigHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::report::{Line, Report};
@@ -75,7 +74,7 @@ fn chosen<'a>(
 /// One coin's pool, proxy route and rigs.
 struct Stage {
     dialect: &'static str,
-    pool: Pool,
+    pool: PoolServer,
     route: Arc<dyn RunningRoute>,
     farm: Farm,
     story: Story,
@@ -97,7 +96,7 @@ impl Stage {
         let rigs = demo.rigs.unwrap_or(rigs);
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let failed = |error| CommandError::Bind { address: loopback, error };
-        let pool = Pool::new(pool);
+        let pool = PoolServer::new(pool);
         let pool_address = pool.listen(loopback).await.map_err(failed)?;
         let listener = listen(loopback).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -135,7 +134,7 @@ impl Stage {
             // After the second block the rigs whose turn it is come back to other leases.
             if self.blocks == 2 {
                 let dropped = self.farm.rigs().iter().take(DROPS);
-                dropped.for_each(orepass_sim::rig::RigHandle::drop_connection);
+                dropped.for_each(RigHandle::drop_connection);
             }
         } else if jobs_between {
             self.pool.new_job();

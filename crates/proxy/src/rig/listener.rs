@@ -130,8 +130,9 @@ impl<D: Dialect> Listener<D> {
         let mut listening = None;
         while route.next_worker() == here {
             let accepted = tokio::select! {
-                accepted = self.next(&mut listening) => accepted,
+                biased;
                 () = route.stopping().cancelled() => return false,
+                accepted = self.next(&mut listening) => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => self.admit(stream, peer),
@@ -139,8 +140,9 @@ impl<D: Dialect> Listener<D> {
                 Err(error) => {
                     self.say_failing(&error);
                     tokio::select! {
-                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                        biased;
                         () = route.stopping().cancelled() => return false,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }
             }

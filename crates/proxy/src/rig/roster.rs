@@ -95,10 +95,12 @@ impl Roster {
         self.workers.totals()
     }
 
-    /// All rigs at this moment, in no order.
+    /// All rigs at this moment, in the order in which they came.
     #[must_use]
     pub fn rigs(&self) -> Vec<Arc<Rig>> {
-        self.rigs.iter().map(|entry| Arc::clone(entry.value())).collect()
+        let mut rigs: Vec<_> = self.rigs.iter().map(|entry| Arc::clone(entry.value())).collect();
+        rigs.sort_unstable_by_key(|rig| rig.serial);
+        rigs
     }
 }
 

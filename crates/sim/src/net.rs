@@ -1,0 +1,21 @@
+//! Pools and rigs on the runtime: sockets, the clock, and tasks that drive them.
+
+mod farm;
+mod pool;
+mod rig;
+mod wait;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::pool::Moment;
+
+pub use farm::Farm;
+pub use pool::PoolServer;
+pub use rig::{RigDriver, RigHandle};
+pub use wait::WaitTimeout;
+
+/// The present moment; the runtime's clock may be a stopped one.
+fn now() -> Moment {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Moment { at: tokio::time::Instant::now().into_std(), unix }
+}
