@@ -169,8 +169,8 @@ fn assert_options_are_known(place: &str, call: &str) {
         call.split([' ', '[', ']', '|']).filter(|word| !word.is_empty()).collect();
     let named = words.iter().find_map(|word| whole.find_subcommand(word));
     let is_known = |word: &str| {
-        let known = whole.get_arguments().chain(named.into_iter().flat_map(|c| c.get_arguments()));
-        known.into_iter().any(|option| match word.strip_prefix("--") {
+        let of_its_own = named.into_iter().flat_map(clap::Command::get_arguments);
+        whole.get_arguments().chain(of_its_own).any(|option| match word.strip_prefix("--") {
             Some(long) => {
                 option.get_long() == Some(long)
                     || option.get_all_aliases().unwrap_or_default().contains(&long)

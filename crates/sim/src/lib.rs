@@ -30,6 +30,7 @@
 //! ```
 
 pub mod aion;
+mod clock;
 pub mod coin;
 pub mod farm;
 pub mod handshake;

@@ -9,7 +9,7 @@ mod stats;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use orepass_stratum::target::Difficulty;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use self::ledger::{Ledger, MadeJob};
+use crate::clock::unix_seconds;
 use crate::wait::{self, WaitTimeout};
 
 pub use config::{ExtranonceSource, Judge, PoolConfig};
@@ -256,8 +257,7 @@ impl Inner {
 
     /// Events are told with the books open, so that their order is the order of entries.
     fn make_job(&self, ledger: &mut Ledger) {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let made = ledger.make_job(&self.config, unix, Instant::now());
+        let made = ledger.make_job(&self.config, unix_seconds(), Instant::now());
         tracing::debug!(job = made.job.id(), "new job");
         self.tell(Event::NewJob(made));
     }

@@ -2,9 +2,9 @@
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
+use orepass::clock::now;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::storm::run::{DAY, Report, run};
 
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
     }
     let mut out = stdout().lock();
     let mut broken = 0;
-    let start = Instant::now();
+    let start = now();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let seed_start = Instant::now();
+        let seed_start = now();
         let report = run(seed, DAY * args.days, |day| {
             if args.days > 1 && day % 7 == 0 {
                 println!("seed {seed}: day {day} of {}, {:.1?}", args.days, seed_start.elapsed());

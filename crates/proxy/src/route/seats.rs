@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn no_more_than_500_rigs_a_second_are_closed() {
         let pacer = Pacer::default();
-        let now = Instant::now();
+        let now = now();
         let delays: Vec<_> = (0..1000).map(|_| pacer.delay(now, 0.0)).collect();
         let first_second = delays.iter().filter(|delay| **delay < Duration::from_secs(1)).count();
         assert_eq!(first_second, 500);
