@@ -59,8 +59,10 @@ impl Way {
         (0..count).map(trip).collect()
     }
 
-    /// A new job and so many different shares of it, which nobody is to take.
+    /// A new job and so many different shares of it, which nobody is to take. The rig comes anew
+    /// for them: a session that sends nothing but refused shares is over before long.
     pub fn submits(&mut self, count: u64) -> Vec<String> {
+        self.rig = self.played.rig("rig1", &Arc::new(DownstreamConfig::default()));
         self.new_job();
         (0..count).map(|_| self.submit()).collect()
     }

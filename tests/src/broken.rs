@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass::commands::demo::Scene;
 use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
@@ -52,6 +53,7 @@ impl<const LENT_TWICE: bool> Misdivided<LENT_TWICE> {
 impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
     const ROUTE_OPTIONS: &'static [&'static str] = &[];
     const POOL_OPTIONS: &'static [&'static str] = &[];
+    const SCENE: Option<fn() -> Scene> = Hstratum::SCENE;
 
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))

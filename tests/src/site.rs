@@ -10,10 +10,10 @@ use orepass::store::RouteStore;
 use orepass_farm::pools::Standing;
 use orepass_farm::stats::Totals;
 use orepass_hstratum::{Hstratum, Options};
-use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
-use orepass_sim::pool::{Pool, PoolConfig};
-use orepass_sim::rig::{RigConfig, RigHandle};
+use orepass_sim::net::{Farm, PoolServer, RigHandle};
+use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
@@ -118,15 +118,15 @@ impl Plan {
 
     /// The pool alone, listening nowhere yet.
     #[must_use]
-    pub fn make_pool(&self) -> Pool {
+    pub fn make_pool(&self) -> PoolServer {
         let coin = Arc::new(self.coin.clone());
-        Pool::new(PoolConfig { coin, ..self.pool.clone() })
+        PoolServer::new(PoolConfig { coin, ..self.pool.clone() })
     }
 
     /// Starts a route to `address`, where the pool, or what stands before it, is.
     pub async fn start_between<D: Dialect>(
         mut self,
-        pool: Pool,
+        pool: PoolServer,
         address: &str,
         dialect: D,
         connector: impl Connector,
@@ -149,7 +149,7 @@ fn account() -> PoolAccount {
 /// A running route and its pool.
 pub struct Site<D: Dialect = Hstratum> {
     /// The pool.
-    pub pool: Pool,
+    pub pool: PoolServer,
     /// The route.
     pub route: Arc<Route<D>>,
     /// Where rigs connect to.

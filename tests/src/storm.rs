@@ -6,12 +6,13 @@
 //! through pipes in memory straight into the state machines of pools and rigs; there are no tasks
 //! but the proxy's own and the one that does what the agenda says.
 //!
-//! A seed decides everything but one thing: which of several events of the same instant the
-//! runtime looks at first. Built with `--cfg tokio_unstable` it decides that as well, and a run
-//! repeats to the byte.
+//! A seed decides everything, also which of several events of the same instant comes first: all
+//! choices of the proxy's tasks have an order, and whoever waits longest is woken first. So a run
+//! repeats to the byte, and [`kept`] stories can be told again.
 
 mod checks;
 pub mod fates;
+pub mod kept;
 mod pipe;
 mod plan;
 mod pool;

@@ -12,8 +12,9 @@ use orepass::net::connect::{ConnectError, Connection, Connector};
 use orepass::route::{Route, Surroundings};
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
-use orepass_sim::pool::{Pool, PoolConfig};
-use orepass_sim::rig::{Rig, RigConfig, RigHandle};
+use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
+use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::RigConfig;
 use tokio::io::{duplex, split};
 use tokio::time::Instant;
 
@@ -25,7 +26,7 @@ const WIRE: usize = 64 * 1024;
 /// A route and its pools, in order of preference.
 pub struct Wired {
     /// The pools.
-    pub pools: Vec<Pool>,
+    pub pools: Vec<PoolServer>,
     /// The route.
     pub route: Arc<Route<Hstratum>>,
     wires: Wires,
@@ -34,7 +35,7 @@ pub struct Wired {
 /// The way to the pools. Clones are the same way.
 #[derive(Clone, Default)]
 struct Wires {
-    pools: Vec<Pool>,
+    pools: Vec<PoolServer>,
     state: Arc<Mutex<State>>,
 }
 
@@ -52,13 +53,13 @@ impl Wired {
     /// Starts so many pools like the plan's, each of a rank of its own, and the route. `prepare` is
     /// given each pool before the route knows of it.
     #[must_use]
-    pub fn start(plan: Plan, count: usize, prepare: impl Fn(usize, &Pool)) -> Self {
+    pub fn start(plan: Plan, count: usize, prepare: impl Fn(usize, &PoolServer)) -> Self {
         let coin = Arc::new(plan.coin.clone());
         let make = |number: usize| {
             let seed = plan.pool.seed + number as u64;
-            Pool::new(PoolConfig { coin: Arc::clone(&coin) as _, seed, ..plan.pool.clone() })
+            PoolServer::new(PoolConfig { coin: Arc::clone(&coin) as _, seed, ..plan.pool.clone() })
         };
-        let pools: Vec<Pool> = (0..count).map(make).collect();
+        let pools: Vec<PoolServer> = (0..count).map(make).collect();
         pools.iter().enumerate().for_each(|(number, pool)| prepare(number, pool));
         let no = || vec![false; count];
         let state = State { cut: no(), hanging: no(), attempts: vec![Vec::new(); count] };
@@ -82,7 +83,7 @@ impl Wired {
     /// Starts so many rigs, which come back at once when they are closed.
     pub fn rigs(&self, count: usize, mut config: impl FnMut(usize) -> RigConfig) -> Vec<RigHandle> {
         let rig = |number: usize| {
-            let (rig, handle) = Rig::new(config(number));
+            let (rig, handle) = RigDriver::new(config(number));
             let route = Arc::clone(&self.route);
             let peer = ([10, 0, 0, number as u8], 1024).into();
             tokio::spawn(rig.run(move || {

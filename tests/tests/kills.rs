@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use orepass::clock::now;
 use orepass_farm::pools::Standing;
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, books};

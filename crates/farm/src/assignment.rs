@@ -49,7 +49,8 @@ pub struct Assignment {
     shares: Vec<f64>,
     /// The parts that new rigs are dealt out by: the wanted ones, and what is owed.
     aims: Vec<f64>,
-    rigs: BTreeMap<u64, Rig>,
+    /// In boxes, since a table that fills in order is half empty.
+    rigs: BTreeMap<u64, Box<Rig>>,
     loads: Vec<Load>,
     /// How much work each pool has got too little (or, if negative, too much), in hashes.
     debts: Vec<f64>,
@@ -140,7 +141,7 @@ impl Assignment {
         }
         let mean = self.mean();
         let rate = |rig: &Rig| rig.meter.rate().unwrap_or(mean);
-        let total: f64 = self.rigs.values().map(rate).sum();
+        let total: f64 = self.rigs.values().map(|rig| rate(rig)).sum();
         // Where none has proven anything, as behind a pool that takes nothing, all count the same.
         let idle = total <= 0.0;
         let rate = |rig: &Rig| if idle { 1.0 } else { rate(rig) };
@@ -178,7 +179,7 @@ impl Assignment {
         if let Some(pool) = pool {
             self.loads[pool].add(meter.rate());
         }
-        self.rigs.insert(serial, Rig { pool, address, meter });
+        self.rigs.insert(serial, Box::new(Rig { pool, address, meter }));
         pool
     }
 

@@ -23,7 +23,7 @@ use orepass_stratum::habits::HabitBook;
 use crate::assignment::Assignment;
 use crate::knowledge::{Knowledge, PoolHabits, Remembered};
 use crate::pools::{Gate, PoolIndex, Pools};
-pub use acts::{Act, ChannelId, Ending, NoRoom, Report, RigId, Shown};
+pub use acts::{Act, ChannelId, Ending, NoRoom, Order, Report, RigId, Shown};
 use channels::Channels;
 pub use config::{FarmConfig, PoolTerms};
 use directing::LOOK_EVERY;
@@ -40,7 +40,8 @@ pub struct Farm {
     assignment: Assignment,
     knowledge: Knowledge,
     habits: PoolHabits,
-    rigs: BTreeMap<RigId, Rig>,
+    /// In boxes, since a table that fills in order is half empty.
+    rigs: BTreeMap<RigId, Box<Rig>>,
     channels: Channels,
     /// Rigs that wait for a seat.
     queue: Queue,
@@ -164,6 +165,10 @@ impl Farm {
     /// The rigs that wait for a seat, or for a better one, in the order of their coming.
     pub fn waiting(&self) -> impl Iterator<Item = &Waiter> {
         self.queue.iter()
+    }
+
+    fn order(&mut self, rig: RigId, order: Order) {
+        self.acts.push_back(Act::Rig { rig, order });
     }
 
     /// Draws the consequences of all that was told since the last time. Those who wait go first.

@@ -18,7 +18,7 @@
 //! * **Rigs** have a serial that the driver counts. It tells when one has connected, subscribed,
 //!   authorized its first worker and gone; and what its session says of it: that it can be told
 //!   another extranonce, that a share found no room, a misfit, a merit, a quarantine, a flood. The
-//!   farm lends the leases: a rig's seat comes in [`Act::Seat`](farm::Act::Seat), and goes back by
+//!   farm lends the leases: a rig's seat comes in [`Order::Seat`](farm::Order::Seat), and goes back by
 //!   being dropped, which has to be done before the farm is told that the rig has gone. An act for a
 //!   rig that has gone meanwhile is dropped, and its seat with it. A session that has not had its
 //!   first seat ends by itself when it has waited for too long.
@@ -41,19 +41,19 @@
 //! use std::sync::Arc;
 //! use std::time::Instant;
 //!
-//! use orepass_farm::farm::{Act, ChannelId, Ending, Farm, FarmConfig, PoolTerms, RigId, Shown};
+//! use orepass_farm::farm::{
+//!     Act, ChannelId, Ending, Farm, FarmConfig, Order, PoolTerms, RigId, Shown,
+//! };
 //! use orepass_farm::knowledge::Remembered;
 //! use orepass_stratum::channel::ChannelView;
 //! use orepass_stratum::dialect::Dialect;
 //! use orepass_stratum::downstream::{Downstream, Event};
-//! use orepass_stratum::firmware::Firmware;
 //! use orepass_stratum::upstream::{Upstream, UpstreamEvent};
 //!
 //! /// All sessions of a route on one thread.
 //! struct Route<D: Dialect> {
 //!     farm: Farm,
 //!     rigs: HashMap<RigId, Downstream<D>>,
-//!     known: HashMap<RigId, Firmware>,
 //!     channels: HashMap<ChannelId, Upstream<D, u64>>,
 //! }
 //!
@@ -119,37 +119,28 @@
 //!                 Act::Open { channel, pool, dedicated } => {
 //!                     println!("to be opened: {channel:?} to {pool}, alone: {dedicated}");
 //!                 }
-//!                 Act::Seat { rig, channel, seat } => {
-//!                     let view = self.channels.get(&channel).map(Upstream::view);
-//!                     if let (Some(rig), Some(view)) = (self.rigs.get_mut(&rig), view) {
-//!                         rig.handle_seat(*seat, &view, now);
-//!                     }
-//!                 }
-//!                 Act::Know { rig: id, firmware } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&id) {
-//!                         rig.handle_firmware(&firmware, now);
-//!                         self.known.insert(id, firmware);
-//!                     }
-//!                 }
-//!                 Act::Welcome { rig: id, difficulty } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&id) {
-//!                         let firmware = self.known.get(&id).copied().unwrap_or_default();
-//!                         rig.handle_welcome(&firmware, difficulty, now);
-//!                     }
-//!                 }
-//!                 Act::Refuse { rig, reason } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&rig) {
-//!                         rig.handle_no_seat(reason.to_string());
-//!                     }
-//!                 }
-//!                 Act::Leave { rig, reason } => {
-//!                     if let Some(rig) = self.rigs.get_mut(&rig) {
-//!                         rig.handle_close(reason);
-//!                     }
-//!                 }
-//!                 // And so on: wait, close, doubt, give way, news, report, remember.
+//!                 Act::Rig { rig, order } => self.obey(rig, order, now),
+//!                 // And so on: close, doubt, give way, news, report, remember.
 //!                 other => println!("{other:?}"),
 //!             }
+//!         }
+//!     }
+//!
+//!     fn obey(&mut self, id: RigId, order: Order, now: Instant) {
+//!         let Some(rig) = self.rigs.get_mut(&id) else { return };
+//!         match order {
+//!             Order::Know(firmware) => rig.handle_firmware(&firmware, now),
+//!             Order::Seat { channel, seat } => {
+//!                 if let Some(channel) = self.channels.get(&channel) {
+//!                     rig.handle_seat(*seat, &channel.view(), now);
+//!                 }
+//!             }
+//!             Order::Welcome { firmware, difficulty } => {
+//!                 rig.handle_welcome(&firmware, difficulty, now);
+//!             }
+//!             Order::Wait(wait) => rig.handle_wait(wait),
+//!             Order::Refuse(reason) => rig.handle_no_seat(reason.to_string()),
+//!             Order::Leave(reason) => rig.handle_close(reason),
 //!         }
 //!     }
 //! }
@@ -159,7 +150,7 @@
 //! let pools = vec![PoolTerms::new("main", "pool.example:3008")];
 //! let farm = Farm::new(FarmConfig::new(pools), Remembered::default(), 7, now);
 //! # let mut route: Route<TestCoin> =
-//! #     Route { farm, rigs: HashMap::new(), known: HashMap::new(), channels: HashMap::new() };
+//! #     Route { farm, rigs: HashMap::new(), channels: HashMap::new() };
 //! let address = IpAddr::from([192, 0, 2, 7]);
 //! route.farm.handle_rig(RigId(1), address, Arc::default(), now);
 //! route.act(now);

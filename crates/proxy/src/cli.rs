@@ -121,10 +121,10 @@ pub struct Quick {
 /// The arguments of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
-    /// Which dialect, or `all`.
-    #[arg(long, value_name = "NAME", default_value = "hstratum")]
-    pub dialect: String,
-    /// How many rigs of each dialect [default: 36; 8 with aion, whose proofs take seconds].
+    /// Which dialect, or `all` [default: the first that this program knows].
+    #[arg(long, value_name = "NAME")]
+    pub dialect: Option<String>,
+    /// How many rigs of each dialect [default: 36; fewer where a proof takes seconds].
     #[arg(long, value_name = "N")]
     pub rigs: Option<usize>,
     /// For how long.

@@ -16,7 +16,6 @@ use crate::config::{Config, ConfigError};
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::telemetry::{self, LogGuard, LogLevel, TelemetryError};
-use crate::workers::Workers;
 
 /// Does what the command line says.
 ///
@@ -27,7 +26,7 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
             let (config, _log) = prepared(config.load(registry)?, &log)?;
-            let process = Process::prepare(config.capacity(), Workers::usual_count());
+            let process = Process::prepare(config.capacity(), config.workers);
             let process = process.map_err(CommandError::Start)?;
             block_on(run::run(config, registry, &process))
         }

@@ -35,6 +35,7 @@ pub use self::secret::{Secret, SecretError, SecretRef};
 pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
 pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
+use crate::workers::{MAX_WORKERS, Workers};
 use notes::Notes;
 use route::Reading;
 use table::TableReader;
@@ -46,6 +47,8 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// How the log looks.
     pub log: Log,
+    /// On how many threads rigs and pools are served, 1 to [`MAX_WORKERS`].
+    pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
     source: Source,
@@ -107,7 +110,7 @@ impl Config {
         let route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (Log::default(), state::default_file());
-        Ok(Self { routes: vec![route], log, state, source })
+        Ok(Self { routes: vec![route], log, workers: Workers::usual_count(), state, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -115,8 +118,9 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (log, state, routes) =
+        let (workers, log, state, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
+                let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let routes =
                     table.tables("[[route]]", |table| RouteConfig::read(table, &mut reading));
                 if table.is_absent("route") {
@@ -126,13 +130,13 @@ impl Config {
                 let log = table.table("[log]", Log::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (log, state, routes)
+                (workers.unwrap_or_else(Workers::usual_count), log, state, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
         match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => Ok(Self { routes, log, state, source }),
+            Some(routes) if problems.is_empty() => Ok(Self { routes, log, workers, state, source }),
             _ => Err(source.error(problems)),
         }
     }

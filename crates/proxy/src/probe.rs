@@ -180,7 +180,8 @@ async fn try_out<D: FromConfig>(
 mod tests {
     use async_trait::async_trait;
     use orepass_hstratum::Hstratum;
-    use orepass_sim::pool::{Fault, Pool as SimulatedPool, PoolConfig};
+    use orepass_sim::net::PoolServer;
+    use orepass_sim::pool::{Fault, PoolConfig};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 
     use super::*;
@@ -190,7 +191,7 @@ mod tests {
 
     /// A pool in memory.
     enum Wire {
-        Simulated(SimulatedPool),
+        Simulated(PoolServer),
         /// Says all of this when it has heard something, and then nothing more.
         Says(&'static [&'static str]),
     }
@@ -245,7 +246,7 @@ mod tests {
     }
 
     async fn with_fault(fault: Fault) -> Result<Found, String> {
-        let pool = SimulatedPool::new(PoolConfig::default());
+        let pool = PoolServer::new(PoolConfig::default());
         pool.fault(fault);
         tried(Wire::Simulated(pool)).await
     }
@@ -254,7 +255,7 @@ mod tests {
     async fn a_sound_pool_is_found_so_however_its_lines_come() {
         for notify_before_authorize in [false, true] {
             let config = PoolConfig { notify_before_authorize, ..PoolConfig::default() };
-            let found = tried(Wire::Simulated(SimulatedPool::new(config))).await.unwrap();
+            let found = tried(Wire::Simulated(PoolServer::new(config))).await.unwrap();
             assert_eq!((found.rigs, &*found.user), (250, "account"));
             assert!(found.difficulty > 0.0);
         }

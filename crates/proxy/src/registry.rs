@@ -16,6 +16,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::habits::{Habit, Habits};
 use tokio::net::TcpListener;
 
+use crate::commands::demo::Scene;
 use crate::commands::verify::{self, Answer, Request};
 use crate::config::{
     Dialects, OptionError, OptionTable, PoolAccount, ReadOptions, RouteConfig, UnknownDialect,
@@ -34,6 +35,8 @@ pub trait FromConfig: Dialect {
     const POOL_OPTIONS: &'static [&'static str];
     /// What an operator may call it instead of its name, for whom the name is then suggested.
     const OTHER_NAMES: &'static [&'static str] = &[];
+    /// What `orepass demo` shows of it, if anything.
+    const SCENE: Option<fn() -> Scene> = None;
 
     /// Makes the dialect of one pool of a route. Unknown keys have been refused before.
     ///
@@ -111,6 +114,8 @@ pub struct Entry {
     pub start: Start,
     /// Tries a pool out of whose habits this is remembered.
     pub probe: for<'a> fn(&'a RouteConfig, &'a PoolAccount, Habits) -> Probing<'a>,
+    /// What `orepass demo` shows of it, if anything.
+    pub scene: Option<fn() -> Scene>,
     /// Judges one share.
     pub verify: fn(&Request<'_>) -> Answer,
 }
@@ -125,6 +130,7 @@ impl Entry {
             check: |route, pool| Ok(configured::<D>(route, pool)?.habits),
             start: running::start::<D>,
             probe: probe::probe::<D>,
+            scene: D::SCENE,
             verify: verify::judge::<D>,
         }
     }
@@ -134,6 +140,8 @@ impl Entry {
 #[derive(Debug, Clone)]
 pub struct Registry {
     entries: BTreeMap<&'static str, Entry>,
+    /// The one that was added first.
+    first: Option<&'static str>,
 }
 
 impl Default for Registry {
@@ -146,12 +154,13 @@ impl Registry {
     /// No dialect at all.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { entries: BTreeMap::new() }
+        Self { entries: BTreeMap::new(), first: None }
     }
 
     /// Adds a dialect; one of the same name is replaced.
     #[must_use]
     pub fn with<D: FromConfig>(mut self) -> Self {
+        self.first.get_or_insert(D::NAME);
         self.entries.insert(D::NAME, Entry::of::<D>());
         self
     }
@@ -159,6 +168,12 @@ impl Registry {
     /// All entries, by name.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
+    }
+
+    /// The name of the dialect that was added first, which stands for all where one is enough.
+    #[must_use]
+    pub const fn first(&self) -> Option<&'static str> {
+        self.first
     }
 
     /// Looks a dialect up.

@@ -2,10 +2,11 @@
 //! said of it.
 
 pub(crate) mod account;
+mod events;
 mod lines;
 pub(crate) mod listener;
 pub(crate) mod log;
-mod recognition;
 pub mod roster;
 mod seat;
+mod serving;
 pub(crate) mod task;

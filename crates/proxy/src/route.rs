@@ -1,34 +1,31 @@
 //! One entry of the config at work: rigs on these ports go to these pools.
 
 pub mod channel;
-mod director;
-mod known;
+mod decisions;
 pub(crate) mod mailbox;
-mod seats;
+mod reports;
 mod summary;
 pub mod ticket;
 pub(crate) mod window;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use orepass_farm::assignment::Assignment;
-use orepass_farm::pools::{PoolIndex, Pools, PoolsConfig};
+use orepass_farm::farm::{ChannelId, Farm, FarmConfig, PoolTerms};
+use orepass_farm::pools::PoolIndex;
 use orepass_farm::stats::{Book, Totals};
 use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
-use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
 use orepass_stratum::job::JobIds;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
-use crate::clock::{now, unix_seconds};
+use crate::clock::now;
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
@@ -40,14 +37,10 @@ use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
 use crate::workers::{Worker, Workers};
 use channel::Channel;
+use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
-use seats::Pacer;
 
 pub use crate::rig::listener::Full;
-pub(crate) use known::{Needs, Rig};
-pub use seats::{Answer as SeatAnswer, Waiting, Wish};
-
-use known::Known;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.
@@ -85,30 +78,16 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
-    pub(crate) closing: Pacer,
     /// The way in for this route's rigs.
     pub(crate) door: Arc<Door>,
-    pub(crate) known: Known,
     /// What the log says of each pool, in the order of the pools.
     pub(crate) said: Vec<Arc<Said>>,
     /// What all connections to one pool share, in the order of the pools.
     pub(crate) shared: Vec<PoolShared>,
-    choice: Mutex<Pools>,
-    assignment: Mutex<Assignment>,
-    /// Something has happened that the director should look at.
-    happened: Notify,
-    /// Counts how often a connection has come to serve, in the order of the pools.
-    news: Vec<watch::Sender<u64>>,
-    /// Whether no pool serves at all.
-    urgent: watch::Sender<bool>,
-    channels: Mutex<Vec<Arc<Channel<D>>>>,
-    next_channel: AtomicU64,
-    /// Rigs that wait for a seat; those that may need a connection of their own apart.
-    waiting: AtomicUsize,
-    waiting_alone: AtomicUsize,
-    /// All rigs, and those among them that wait for a seat.
+    decisions: Decisions,
+    /// Those that have not ended.
+    channels: Mutex<BTreeMap<ChannelId, Arc<Channel<D>>>>,
     rigs: Mailboxes,
-    expectant: Mailboxes,
     workers: Arc<Workers>,
     /// Working memory for checking shares, as much as is in use at a time: one for each worker.
     scratch: Mutex<Vec<D::Scratch>>,
@@ -123,7 +102,7 @@ pub struct Route<D: Dialect> {
     pub(crate) sessions: TaskTracker,
     /// Shares on their way to a pool or back, whether or not a rig waits for them.
     shares: TaskTracker,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl<D: Dialect> Route<D> {
@@ -136,22 +115,18 @@ impl<D: Dialect> Route<D> {
         around: Surroundings,
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
-        let standings = config.pools.iter().map(|pool| pool.standing).collect();
-        let Failover { healthy_for, trial_share, trial_for } = config.failover;
-        let hold_for = config.hold_for;
-        let pools = PoolsConfig { pools: standings, healthy_for, trial_share, trial_for, hold_for };
         let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
         let workers = around.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
+        let farm = farm(&config, &around.memory);
+        let shared = |pool: PoolIndex| PoolShared {
+            habits: farm.habits(pool).cloned().unwrap_or_default(),
+            ..PoolShared::from(Arc::clone(&ids))
+        };
         let route = Arc::new(Self {
-            shared: config.pools.iter().map(|pool| shared(&ids, pool, &around.memory)).collect(),
-            choice: Mutex::new(Pools::new(pools, now())),
-            assignment: Mutex::new(Assignment::new(config.pools.len())),
-            happened: Notify::new(),
-            news: config.pools.iter().map(|_| watch::Sender::new(0)).collect(),
-            urgent: watch::Sender::new(false),
-            known: Known::new(config.profiles.clone(), around.memory.clone(), now()),
+            shared: (0..config.pools.len()).map(shared).collect(),
+            decisions: Decisions::new(farm),
             downstream: Arc::new(config.downstream.clone().with_await_welcome(true)),
             ids,
             config,
@@ -161,14 +136,9 @@ impl<D: Dialect> Route<D> {
             roster: Arc::default(),
             junk: JunkLog::default(),
             said,
-            closing: Pacer::default(),
             door,
             channels: Mutex::default(),
-            next_channel: AtomicU64::new(1),
-            waiting: AtomicUsize::new(0),
-            waiting_alone: AtomicUsize::new(0),
             rigs: Mailboxes::default(),
-            expectant: Mailboxes::default(),
             filling: Mutex::new(workers.next()),
             scratch: Mutex::default(),
             workers,
@@ -179,9 +149,9 @@ impl<D: Dialect> Route<D> {
             shares: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
-        route.tasks.spawn(director::direct(Arc::clone(&route)));
+        route.tasks.spawn(Arc::clone(&route).keep_time());
         for listener in listeners {
-            route.tasks.spawn(listener::accept(Arc::clone(&route), listener));
+            listener::listen(&route, listener);
         }
         route.tasks.spawn(summary::report(Arc::clone(&route)));
         route
@@ -242,7 +212,7 @@ impl<D: Dialect> Route<D> {
     /// How many pool connections are open and take shares.
     #[must_use]
     pub fn live_channels(&self) -> usize {
-        self.channels().iter().filter(|channel| channel.is_live()).count()
+        self.channels().values().filter(|channel| channel.is_live()).count()
     }
 
     /// To be held for a share until it has its verdict.
@@ -274,62 +244,8 @@ impl<D: Dialect> Route<D> {
         &self.config.pools[pool]
     }
 
-    /// Keeps what was found out about a pool.
-    pub(crate) fn remember_habit(&self, pool: PoolIndex, learnt: Learnt) {
-        let server = self.pool(pool).url.authority();
-        let Learnt { habit, answer } = learnt;
-        let word = habit.word(answer);
-        self.around.memory.remember_habit(&server, habit.name(), word, unix_seconds());
-    }
-
-    /// What was found out about a pool too long ago is found out again; how its extranonce is divided
-    /// only after a restart, since every change of that moves all rigs.
-    pub(crate) fn refresh_habits(&self, pool: PoolIndex) {
-        let (server, now) = (self.pool(pool).url.authority(), unix_seconds());
-        let is_over = |habit: &Habit| self.around.memory.habit_is_over(&server, habit.name(), now);
-        let habits = &self.shared[pool].habits;
-        let others = Habit::ALL.into_iter().filter(|habit| *habit != Habit::Split);
-        others.filter(is_over).for_each(|habit| habits.forget(habit));
-    }
-
-    /// Reports something to the choice of pools, and has its consequences drawn.
-    pub(crate) fn report(&self, report: impl FnOnce(&mut Pools, Instant)) {
-        report(&mut self.choice(), now());
-        self.happened.notify_one();
-    }
-
-    /// Reports something that happens all the time, and wakes the director only for a decision.
-    pub(crate) fn mention(&self, report: impl FnOnce(&mut Pools, Instant)) {
-        let mut choice = self.choice();
-        report(&mut choice, now());
-        if choice.has_news() {
-            self.happened.notify_one();
-        }
-    }
-
-    /// The present choice of pools.
-    pub(crate) fn choice(&self) -> MutexGuard<'_, Pools> {
-        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Which rig mines at which pool. Not locked together with the choice.
-    fn assignment(&self) -> MutexGuard<'_, Assignment> {
-        self.assignment.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A connection to a pool has come to serve: those to it that wait need not wait any more.
-    pub(crate) fn good_news(&self, pool: PoolIndex) {
-        self.news[pool].send_modify(|count| *count += 1);
-    }
-
-    /// A receiver of a pool's good news.
-    pub(crate) fn news(&self, pool: PoolIndex) -> watch::Receiver<u64> {
-        self.news[pool].subscribe()
-    }
-
-    /// Whether no pool serves at all, which is no time to wait.
-    pub(crate) fn urgent(&self) -> watch::Receiver<bool> {
-        self.urgent.subscribe()
+    pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Arc<Channel<D>>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All rigs, to be called.
@@ -362,17 +278,70 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// What all connections to a pool share, with what is remembered of the pool.
-fn shared(ids: &Arc<JobIds>, pool: &PoolAccount, memory: &RouteStore) -> PoolShared {
-    let remembered = remembered(&pool.url.authority(), memory);
-    let habits = HabitBook::new(pool.habits, remembered);
-    PoolShared { habits, ..PoolShared::from(Arc::clone(ids)) }
+/// The farm of a route, with what earlier runs knew.
+fn farm(config: &RouteConfig, memory: &RouteStore) -> Farm {
+    let terms = |pool: &PoolAccount| PoolTerms {
+        name: pool.name.as_str().into(),
+        server: pool.url.authority().into(),
+        habits: pool.habits,
+        standing: pool.standing,
+    };
+    let Failover { healthy_for, trial_share, trial_for } = config.failover;
+    let config = FarmConfig {
+        pools: config.pools.iter().map(terms).collect(),
+        healthy_for,
+        trial_share,
+        trial_for,
+        hold_for: config.hold_for,
+        prefix_bytes: config.prefix_bytes,
+        max_channels: config.max_channels,
+        max_rigs_per_channel: config.max_rigs_per_channel,
+        max_dedicated: config.max_dedicated,
+        profiles: config.profiles.clone(),
+    };
+    Farm::new(config, memory.take(), fastrand::u64(..), now())
 }
 
-/// What was found out about the pool at a server, and not too long ago.
-pub(crate) fn remembered(server: &str, memory: &RouteStore) -> Habits {
-    Habit::ALL.into_iter().fold(Habits::default(), |habits, habit| {
-        let known = memory.habit(server, habit.name(), unix_seconds());
-        habits.with(habit, known.and_then(|known| habit.of_word(&known.answer)))
-    })
+#[cfg(test)]
+mod tests {
+    use orepass_hstratum::{Hstratum, Options};
+
+    use super::*;
+    use crate::net::connect::Tcp;
+    use crate::store::RESERVED_IDS;
+
+    /// A route without rigs, whose pool is dead.
+    fn start(memory: &Store) -> Arc<Route<Hstratum>> {
+        let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
+        let pool = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
+        let config = RouteConfig::new("hns".parse().unwrap(), Hstratum::NAME, vec![pool]);
+        let around =
+            Surroundings { memory: memory.route("hns"), ..Surroundings::new(Arc::new(Tcp)) };
+        let dialects = vec![Arc::new(Hstratum::new(Options::default()))];
+        Route::start(config, dialects, around, vec![])
+    }
+
+    #[tokio::test]
+    async fn job_ids_are_reserved_as_they_are_used_and_counted_on_after_a_restart() {
+        let now = 1_800_000_000;
+        let path = std::env::temp_dir().join(format!("orepass-ids-{}.db", std::process::id()));
+        let memory = Store::open_at(&path, now);
+        let route = start(&memory);
+        assert_eq!(u64::from(route.ids.peek().get()), now);
+        for _ in 0..200_000 {
+            route.ids.next();
+        }
+        let used = route.ids.peek().get();
+        route.tell(|_, _| {});
+        tokio::task::yield_now().await;
+        route.stop().await;
+        memory.close().await;
+
+        let memory = Store::open_at(&path, now);
+        let route = start(&memory);
+        assert_eq!(route.ids.peek().get(), used + RESERVED_IDS);
+        route.stop().await;
+        memory.close().await;
+        std::fs::remove_file(&path).unwrap();
+    }
 }

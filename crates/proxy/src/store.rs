@@ -1,7 +1,7 @@
 //! What the proxy remembers of rigs and pools from one run to the next.
 //!
-//! It is read whole from one SQLite file at the start, and kept in plain tables: who asks or tells
-//! something never waits for a disk. What changes is written behind by a thread of its own. A file
+//! It is read whole from one SQLite file at the start, and given to the routes' farms, which keep it and
+//! say what changes. That is written behind by a thread of its own: nobody waits for a disk. A file
 //! that is missing, broken or in use costs the memory of former runs and nothing else.
 
 mod columns;
@@ -10,7 +10,6 @@ mod file;
 mod job_ids;
 mod record;
 mod route;
-mod table;
 mod writer;
 
 use std::fmt;
@@ -23,9 +22,8 @@ use tracing::{info, warn};
 use self::database::{Changes, Database, OpenError};
 pub use self::job_ids::RESERVED_IDS;
 use self::job_ids::Reservation;
-pub use self::record::{FirmwareState, HabitState, MAX_ENTRIES, WorkerState};
+use self::record::Routes;
 pub use self::route::RouteStore;
-use self::table::Routes;
 use self::writer::Writer;
 use crate::clock::unix_seconds;
 
@@ -39,19 +37,19 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    remembered: Mutex<Remembered>,
+    remembered: Mutex<Kept>,
     /// None where nothing outlives the run.
     writer: Option<Writer<Changes>>,
 }
 
-/// All that is remembered.
-struct Remembered {
+/// What earlier runs have left.
+struct Kept {
     ids: Reservation,
     routes: Routes,
 }
 
 impl Store {
-    /// Remembers for this run alone.
+    /// Knows nothing, and keeps nothing but which job ids were told in this run.
     #[must_use]
     pub fn fleeting() -> Self {
         Self::without_file(unix_seconds())
@@ -75,9 +73,9 @@ impl Store {
         let file = path.display();
         match Database::open(&path, now) {
             Ok((database, remembered)) => {
-                let tables = || remembered.routes.values();
-                let workers: usize = tables().map(|tables| tables.workers.len()).sum();
-                let firmware: usize = tables().map(|tables| tables.firmware.len()).sum();
+                let routes = || remembered.routes.values();
+                let workers: usize = routes().map(|route| route.workers.len()).sum();
+                let firmware: usize = routes().map(|route| route.firmware.len()).sum();
                 info!(
                     event = "state.read", %file, workers, firmware,
                     "remembering {workers} workers"
@@ -169,10 +167,10 @@ impl Store {
     }
 
     fn without_file(now: u64) -> Self {
-        Self::new(Remembered { ids: Reservation::new(None, now), routes: Routes::new() }, None)
+        Self::new(Kept { ids: Reservation::new(None, now), routes: Routes::new() }, None)
     }
 
-    fn with_file(mut database: Database, remembered: Remembered, path: &Path) -> Self {
+    fn with_file(mut database: Database, remembered: Kept, path: &Path) -> Self {
         let file = path.display().to_string();
         let writer = Writer::start(file, move |changes| database.write(changes));
         if let Err(error) = &writer {
@@ -185,7 +183,7 @@ impl Store {
         Self::new(remembered, writer.ok())
     }
 
-    fn new(remembered: Remembered, writer: Option<Writer<Changes>>) -> Self {
+    fn new(remembered: Kept, writer: Option<Writer<Changes>>) -> Self {
         Self(Arc::new(Inner { remembered: Mutex::new(remembered), writer }))
     }
 }

@@ -78,6 +78,11 @@ impl Workers {
         Worker(self.next.fetch_add(1, Ordering::Relaxed) % self.runtimes.len())
     }
 
+    /// Whether the calling task runs on a worker.
+    pub(crate) fn is_here(&self, worker: Worker) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.runtime(worker).id())
+    }
+
     /// A worker's runtime.
     #[must_use]
     pub fn runtime(&self, worker: Worker) -> &Handle {

@@ -60,6 +60,7 @@ fn everything_can_be_set() {
     let config = Config::parse(
         "t",
         r#"
+        workers = 3
         log = { level = "debug", format = "json" }
         state = { file = "farm.db" }
         [[route]]
@@ -100,6 +101,7 @@ fn everything_can_be_set() {
         &Registry::default(),
     )
     .unwrap();
+    assert_eq!(config.workers, 3);
     assert_eq!((config.log.level, config.log.format), (LogLevel::Debug, LogFormat::Json));
     assert_eq!(config.state.as_deref(), Some(Path::new("farm.db")));
     let route = &config.routes[0];

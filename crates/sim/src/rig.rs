@@ -1,50 +1,65 @@
-//! A simulated rig that really hashes.
+//! A simulated rig that really hashes. It has no socket and no clock: lines and the time come in,
+//! bytes go out, and it hashes when it is told that it may.
 
 mod config;
-mod connection;
+mod inbound;
+mod mining;
 mod pace;
-mod session;
 mod stats;
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use bytes::{Bytes, BytesMut};
+use orepass_stratum::line::LineError;
+use orepass_stratum::rpc::{self, Quoted};
+use orepass_stratum::target::Target;
 
-use crate::wait::{self, WaitTimeout};
+use self::mining::Job;
+use self::pace::Pace;
+use crate::coin::{Allotment, Habits};
 
 pub use config::{LoginOrder, RigConfig, Rubbish};
 pub use stats::RigStats;
 
-/// How long an attempt at a connection may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How many jobs a rig remembers, to notice repeated ones.
 const MEMORY: usize = 256;
+/// How many calls beside shares may wait for their answers.
+const MAX_CALLS: usize = 64;
 
-/// A rig that has not been started. It lives until its [`RigHandle`] closes it, and connects
-/// again whenever its connection ends.
+/// A simulated rig without I/O, through all its connections.
 #[derive(Debug)]
 pub struct Rig {
     config: RigConfig,
-    stats: SharedStats,
-    control: watch::Receiver<Control>,
-    rng: fastrand::Rng,
+    habits: Habits,
+    stats: RigStats,
     memory: Memory,
+    rng: fastrand::Rng,
+    pace: Pace,
+    /// Whether it is to hash.
+    mining: bool,
+    link: Link,
+    out: BytesMut,
 }
 
-/// What a rig is told from outside: a state, so nothing is lost between two looks at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Control {
-    mining: bool,
-    /// How often the connection was to be dropped.
-    drops: u64,
-    closed: bool,
+/// What belongs to one connection.
+#[derive(Debug, Default)]
+struct Link {
+    /// Whether there is a connection, and it goes on.
+    open: bool,
+    /// The calls of the login that are still to come, the next one last.
+    login: Vec<Call>,
+    last_id: u64,
+    /// At most [`MAX_CALLS`] more than `config.max_pending`.
+    pending: BTreeMap<u64, Call>,
+    allotment: Option<Allotment>,
+    /// The target announced last.
+    announced: Option<Target>,
+    job: Option<Job>,
+    /// The job that is taken up as soon as what the rig has begun on the present one is finished,
+    /// at the latest at that time.
+    successor: Option<(Job, Instant)>,
 }
 
 /// What a rig knows beyond one connection.
@@ -58,159 +73,240 @@ struct Memory {
     last_job: Option<String>,
     /// Which rubbish comes next.
     rubbish: usize,
-    /// Where it is connected to; empty where that is no address.
+    /// Where it is to connect to; empty where that is no address.
     address: String,
     /// Whether it has given up for good.
     ended: bool,
 }
 
+/// What was asked.
+#[derive(Debug, Clone, PartialEq)]
+enum Call {
+    Subscribe,
+    Authorize,
+    /// A call whose answer does not matter.
+    Courtesy(&'static str),
+    Transactions {
+        job: String,
+    },
+    Share {
+        hashes: f64,
+    },
+    Rubbish,
+}
+
 impl Rig {
-    /// A rig and its handle.
+    /// A rig that has not connected.
     #[must_use]
-    pub fn new(config: RigConfig) -> (Self, RigHandle) {
-        let stats = SharedStats::default();
-        let (sender, control) = watch::channel(Control { mining: true, drops: 0, closed: false });
-        let handle = RigHandle { stats: stats.clone(), control: Arc::new(sender) };
-        let rng = fastrand::Rng::with_seed(config.seed);
-        (Self { config, stats, control, rng, memory: Memory::default() }, handle)
-    }
-
-    /// Mines over the connections that `connect` makes, until the handle closes the rig.
-    pub async fn run<S, F, C>(self, mut connect: F) -> RigStats
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        F: FnMut() -> C,
-        C: Future<Output = io::Result<S>>,
-    {
-        self.mine(|_| connect()).await
-    }
-
-    /// Mines at a TCP address (`host:port`), until the handle closes the rig. Firmware that
-    /// follows `client.reconnect` may end up at another.
-    pub async fn run_tcp(mut self, address: String) -> RigStats {
-        self.memory.address = address;
-        self.mine(|address| async move {
-            let stream = TcpStream::connect(&address).await?;
-            // A failure makes shares slower, nothing else.
-            let _ = stream.set_nodelay(true);
-            Ok(stream)
-        })
-        .await
-    }
-
-    async fn mine<S, F, C>(mut self, mut connect: F) -> RigStats
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        F: FnMut(String) -> C,
-        C: Future<Output = io::Result<S>>,
-    {
-        while !self.control.borrow().closed {
-            let attempt = timeout(CONNECT_PATIENCE, connect(self.memory.address.clone()));
-            let attempt = tokio::select! {
-                attempt = attempt => attempt,
-                () = closed(self.control.clone()) => break,
-            };
-            match attempt {
-                Ok(Ok(stream)) => connection::converse(&mut self, stream).await,
-                Ok(Err(error)) => self.note_failure(&error),
-                Err(_) => self.note_failure(&"the connection took too long"),
-            }
-            if self.memory.ended {
-                break;
-            }
-            let pause = self.pause();
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = closed(self.control.clone()) => break,
-            }
+    pub fn new(config: RigConfig) -> Self {
+        Self {
+            habits: config.coin.habits(),
+            stats: RigStats::default(),
+            memory: Memory::default(),
+            rng: fastrand::Rng::with_seed(config.seed),
+            pace: Pace::new(config.hashrate),
+            mining: true,
+            link: Link::default(),
+            out: BytesMut::new(),
+            config,
         }
-        self.stats.lock().clone()
     }
 
-    fn note_failure(&self, error: &dyn std::fmt::Display) {
-        tracing::debug!(worker = self.config.worker, %error, "cannot connect");
-        let mut stats = self.stats.lock();
-        stats.connect_failures += 1;
-        stats.last_error = Some(error.to_string());
+    /// Where it wants to connect to, as `host:port`. Firmware that follows `client.reconnect` may
+    /// change that.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.memory.address
     }
 
-    /// How long to wait before the next connection.
-    fn pause(&mut self) -> Duration {
+    /// Sends it to an address.
+    pub fn set_address(&mut self, address: String) {
+        self.memory.address = address;
+    }
+
+    /// It is connected, and begins its login.
+    pub fn handle_connected(&mut self) {
+        self.stats.connects += 1;
+        self.stats.connected = 1;
+        self.pace = Pace::new(self.config.hashrate);
+        self.out.clear();
+        let login = login(&self.config);
+        self.link = Link { open: true, login, ..Link::default() };
+        self.go_on_with_login();
+    }
+
+    /// A connection could not be made.
+    pub fn handle_unconnected(&mut self, why: String) {
+        tracing::debug!(worker = self.config.worker, why, "cannot connect");
+        self.stats.connect_failures += 1;
+        self.stats.last_error = Some(why);
+    }
+
+    /// What came is no line, or one that is too long.
+    pub fn handle_line_error(&mut self, error: &LineError) {
+        self.count_malformed(error.to_string());
+        if matches!(error, LineError::NotStratum { .. }) {
+            self.link.open = false;
+        }
+    }
+
+    /// So many lines were passed over for their first or last byte.
+    pub const fn handle_ignored(&mut self, lines: u64) {
+        self.stats.lines_ignored += lines;
+    }
+
+    /// The connection has ended: the other side did it, or this one was told to
+    /// [end](Self::wants_to_end). What is left open is booked.
+    pub fn handle_disconnected(&mut self) {
+        self.stats.disconnects += 1;
+        self.disconnect();
+    }
+
+    /// The connection was ended from outside.
+    pub fn disconnect(&mut self) {
+        self.link = Link::default();
+        self.out.clear();
+        let stats = &mut self.stats;
+        stats.unanswered += std::mem::take(&mut stats.pending);
+        stats.connected = 0;
+        stats.logged_in = 0;
+        stats.mining = 0;
+    }
+
+    /// Whether the connection is to be ended, when all has been written.
+    #[must_use]
+    pub const fn wants_to_end(&self) -> bool {
+        !self.link.open
+    }
+
+    /// Whether it has given up for good.
+    #[must_use]
+    pub const fn has_given_up(&self) -> bool {
+        self.memory.ended
+    }
+
+    /// How long it waits before the next connection.
+    pub fn pause(&mut self) -> Duration {
         let range = self.config.reconnect_max.saturating_sub(self.config.reconnect_min);
         self.config.reconnect_min + range.mul_f64(self.rng.f64())
     }
-}
 
-/// Ends when the rig is closed, or its handles are gone.
-async fn closed(mut control: watch::Receiver<Control>) {
-    // An error means that nobody is left to close the rig.
-    let _ = control.wait_for(|control| control.closed).await;
-}
-
-/// A running rig's strings. Clones hold the same ones; when the last is gone, the rig ends.
-#[derive(Debug, Clone)]
-pub struct RigHandle {
-    stats: SharedStats,
-    control: Arc<watch::Sender<Control>>,
-}
-
-impl RigHandle {
-    /// Stops hashing; the connection stays, so that open answers come in.
-    pub fn stop_mining(&self) {
-        self.control.send_modify(|control| control.mining = false);
+    /// Whether it is to hash whenever it can; it is from the beginning on.
+    pub fn set_mining(&mut self, mining: bool) {
+        self.mining = mining;
+        self.decide_mining();
     }
 
-    /// Starts hashing again.
-    pub fn start_mining(&self) {
-        self.control.send_modify(|control| control.mining = true);
+    /// What is to be written.
+    pub fn transmit(&mut self) -> Bytes {
+        self.out.split().freeze()
     }
 
-    /// Drops the connection; the rig comes back after its usual pause.
-    pub fn drop_connection(&self) {
-        self.control.send_modify(|control| control.drops += 1);
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.link.successor.as_ref().map(|(_, until)| *until)
     }
 
-    /// Ends the rig.
-    pub fn close(&self) {
-        self.control.send_modify(|control| control.closed = true);
+    /// The present job must make way.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_some_and(|at| at <= now) {
+            self.take_over();
+        }
+    }
+
+    /// When it next hashes; `None` when it does not.
+    pub fn poll_mining(&mut self, now: Instant) -> Option<Instant> {
+        self.decide_mining().then(|| self.pace.due().unwrap_or(now))
+    }
+
+    /// Ready when [`mine`](Self::mine) has something to do. Searches that work in the background are
+    /// begun by it.
+    pub fn poll_search(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.search().map_or(Poll::Ready(()), |search| search.poll_ready(context))
     }
 
     /// The counters as they are now.
     #[must_use]
-    pub fn stats(&self) -> RigStats {
-        self.stats.lock().clone()
+    pub const fn stats(&self) -> &RigStats {
+        &self.stats
     }
 
-    /// Waits until the counters satisfy `wanted`, at most 30 s.
-    ///
-    /// # Errors
-    /// [`WaitTimeout`] with the last counters.
-    pub async fn wait_for(
-        &self,
-        wanted: impl FnMut(&RigStats) -> bool,
-    ) -> Result<RigStats, WaitTimeout> {
-        wait::until(wait::PATIENCE, || self.stats(), wanted).await
+    /// How its firmware treats what it is told.
+    #[must_use]
+    pub const fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    /// Waits until the rig does not hash and no share waits for its answer, at most 30 s. Meant for after
-    /// [`stop_mining`](Self::stop_mining).
-    ///
-    /// # Errors
-    /// [`WaitTimeout`] with the last counters.
-    pub async fn drained(&self) -> Result<RigStats, WaitTimeout> {
-        self.wait_for(RigStats::is_idle).await
+    fn count_malformed(&mut self, error: String) {
+        self.stats.malformed_lines += 1;
+        self.stats.last_error = Some(error);
+    }
+
+    fn go_on_with_login(&mut self) {
+        let Some(call) = self.link.login.pop() else {
+            self.stats.logged_in = 1;
+            return;
+        };
+        let (method, params) = match &call {
+            Call::Subscribe => {
+                let config = &self.config;
+                let params = config.coin.subscribe_params(&config.agent, &self.memory.address);
+                ("mining.subscribe", params)
+            }
+            Call::Authorize => ("mining.authorize", self.credentials()),
+            Call::Courtesy(method @ "mining.extranonce.subscribe") => (*method, "[]".to_owned()),
+            Call::Courtesy(method) => (*method, self.credentials()),
+            Call::Transactions { .. } | Call::Share { .. } | Call::Rubbish => return,
+        };
+        let asks_extranonce = method == "mining.extranonce.subscribe";
+        self.call(call, method, &params);
+        if asks_extranonce && self.habits.mines_once_authorized && self.link.login.is_empty() {
+            self.stats.logged_in = 1;
+        }
+    }
+
+    fn credentials(&self) -> String {
+        format!("[{},{}]", Quoted(&self.config.worker), Quoted(&self.config.password))
+    }
+
+    fn call(&mut self, call: Call, method: &str, params: &str) {
+        let link = &mut self.link;
+        link.last_id += 1;
+        let id = link.last_id;
+        if link.pending.len() >= self.config.max_pending + MAX_CALLS
+            && let Some((_, Call::Share { .. })) = link.pending.pop_first()
+        {
+            // The pool answers nothing: what it owes longest is given up.
+            self.stats.pending -= 1;
+            self.stats.unanswered += 1;
+        }
+        link.pending.insert(id, call);
+        let quote = if self.config.string_ids { "\"" } else { "" };
+        let text = format_args!(
+            "{{\"id\":{quote}{id}{quote},\"method\":\"{method}\",\"params\":{params}}}\n"
+        );
+        rpc::put(&mut self.out, text);
     }
 }
 
-/// Counters that the rig writes and its handles read.
-#[derive(Debug, Clone, Default)]
-struct SharedStats(Arc<Mutex<RigStats>>);
-
-impl SharedStats {
-    /// Counters stay readable after a panic.
-    fn lock(&self) -> MutexGuard<'_, RigStats> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// The calls of a login, the first one last.
+fn login(config: &RigConfig) -> Vec<Call> {
+    let mut login = match config.login {
+        LoginOrder::SubscribeFirst => vec![Call::Subscribe, Call::Authorize],
+        LoginOrder::AuthorizeFirst => vec![Call::Authorize, Call::Subscribe],
+        LoginOrder::HandyMiner => vec![
+            Call::Courtesy("mining.authorize_admin"),
+            Call::Courtesy("mining.add_user"),
+            Call::Authorize,
+            Call::Subscribe,
+        ],
+    };
+    if config.extranonce_subscribe {
+        login.push(Call::Courtesy("mining.extranonce.subscribe"));
     }
+    login.reverse();
+    login
 }
 
 impl Memory {

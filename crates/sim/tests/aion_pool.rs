@@ -10,7 +10,8 @@ use common::Client;
 use common::aion::{HEADER, array, config, login, scenario, solutions_of, submit};
 use orepass_sim::aion::{AionPool, Family};
 use orepass_sim::coin::PoolCoin;
-use orepass_sim::pool::{Fault, Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::{Fault, PoolConfig};
 use orepass_stratum::target::{Difficulty, PowHash};
 use serde_json::{Value, json};
 
@@ -23,9 +24,9 @@ fn solution(number: usize) -> String {
 }
 
 /// A pool whose first connection can use [`NONCE`], its extranonce2 and the job's id.
-async fn pool_for(family: Family, difficulty: f64) -> (Pool, Client, &'static str, String) {
+async fn pool_for(family: Family, difficulty: f64) -> (PoolServer, Client, &'static str, String) {
     let first = if family == Family::Node { 1 } else { 0 };
-    let pool = Pool::new(PoolConfig { difficulty, ..config(family, &[HEADER], first) });
+    let pool = PoolServer::new(PoolConfig { difficulty, ..config(family, &[HEADER], first) });
     let (client, notify) = login(&pool).await;
     let extranonce2 = &NONCE[2 * family.extranonce1_size()..];
     (pool, client, extranonce2, notify[0].as_str().unwrap().to_owned())
@@ -42,7 +43,7 @@ async fn the_real_solo_pool_would_have_said_the_same() {
         .collect();
     assert_eq!(headers.len(), 7);
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    let pool = Pool::new(config(Family::Node, &headers, 0x66fa_7b19_0000_0000));
+    let pool = PoolServer::new(config(Family::Node, &headers, 0x66fa_7b19_0000_0000));
     let mut client = Client::new(pool.connect());
     let mut jobs = 0;
     for (direction, line) in session {
@@ -135,7 +136,7 @@ async fn a_node_pool_is_strict() {
 
 #[tokio::test]
 async fn a_node_pool_wants_a_login() {
-    let pool = Pool::new(config(Family::Node, &[HEADER], 1));
+    let pool = PoolServer::new(config(Family::Node, &[HEADER], 1));
     let mut client = Client::new(pool.connect());
     let line = submit("1", TIME, "", "");
     assert_eq!(client.ask(&line).await["error"], json!([25, "not subscribed", null]));
@@ -170,7 +171,7 @@ async fn a_miningcore_pool_says_things_in_its_order() {
     let family = Family::Miningcore;
     let headers = vec![array(HEADER)];
     let coin = AionPool { network_difficulty: 4096.0, headers, ..AionPool::new(family) };
-    let pool = Pool::new(PoolConfig { coin: Arc::new(coin), ..config(family, &[], 0xab) });
+    let pool = PoolServer::new(PoolConfig { coin: Arc::new(coin), ..config(family, &[], 0xab) });
     let mut client = Client::new(pool.connect());
     client.send(r#"{"id":1,"method":"mining.subscribe","params":["one"]}"#).await;
     let refused =
@@ -267,8 +268,10 @@ async fn duplicates_are_noticed_across_connections() {
 async fn jobs_between_blocks_may_be_soft() {
     let coin = AionPool { soft_jobs: true, ..AionPool::new(Family::Node) };
     let coin = AionPool { string_difficulty: true, network_difficulty: 16.0, ..coin };
-    let pool =
-        Pool::new(PoolConfig { coin: Arc::new(coin), ..config(Family::Node, &[], 0x4000_0001) });
+    let pool = PoolServer::new(PoolConfig {
+        coin: Arc::new(coin),
+        ..config(Family::Node, &[], 0x4000_0001)
+    });
     pool.new_job();
     let mut client = Client::new(pool.connect());
     let subscribe = r#"{"id":1,"method":"mining.subscribe","params":["test",null]}"#;

@@ -12,8 +12,8 @@ use common::aion::{HEADER, config, scenario, solutions_of, taught};
 use common::{Client, script, start};
 use orepass_sim::aion::{AionRig, Family, Solvers};
 use orepass_sim::coin::{Allotment, Habits, RigCoin, RigError, RigJob, Search, Solution, Step};
-use orepass_sim::pool::Pool;
-use orepass_sim::rig::{Rig, RigConfig, RigHandle, Rubbish};
+use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
+use orepass_sim::rig::{RigConfig, Rubbish};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn the_real_miner_would_have_said_the_same() {
     let name = "0xa0aabbccddeeff00112233445566778899aabbccddeeff001122334455667788.rig1";
     let solvers = taught(EXTRANONCE1, 3);
     let config = RigConfig { worker: name.into(), share_limit: Some(4), ..rig(&solvers) };
-    let (rig, handle) = Rig::new(config);
+    let (rig, handle) = RigDriver::new(config);
     tokio::spawn(rig.run_tcp(address.to_string()));
     let mut stream = BufReader::new(listener.accept().await.unwrap().0);
     let session = scenario("solo");
@@ -124,7 +124,7 @@ async fn what_the_miner_does_not_care_for_changes_nothing() {
 /// A connection that the miner makes again whenever it drops one.
 async fn reconnecting(config: RigConfig) -> (TcpListener, RigHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (rig, handle) = Rig::new(config);
+    let (rig, handle) = RigDriver::new(config);
     tokio::spawn(rig.run_tcp(listener.local_addr().unwrap().to_string()));
     (listener, handle)
 }
@@ -185,9 +185,9 @@ async fn a_job_id_is_remembered_across_connections() {
 
 #[tokio::test]
 async fn a_refused_login_ends_the_miner() {
-    let pool = Pool::new(config(Family::Node, &[], 0));
+    let pool = PoolServer::new(config(Family::Node, &[], 0));
     pool.fault(orepass_sim::pool::Fault::RefuseWorker("*".into()));
-    let (rig, _handle) = Rig::new(rig(&taught(EXTRANONCE1, 0)));
+    let (rig, _handle) = RigDriver::new(rig(&taught(EXTRANONCE1, 0)));
     let stats = rig.run(common::connector(&pool)).await;
     assert_eq!((stats.connects, stats.authorize_refused), (1, 1));
 }
@@ -235,7 +235,7 @@ async fn the_miner_goes_where_it_is_sent() {
 /// carries the target that the reference miner works from.
 #[tokio::test]
 async fn solved_nonces_are_shares() {
-    let pool = Pool::new(config(Family::Node, &[], 0));
+    let pool = PoolServer::new(config(Family::Node, &[], 0));
     let config = RigConfig { share_limit: Some(1), ..RigConfig::aion() };
     let handle = start(&pool, config);
     let stats = handle.wait_for(|stats| stats.accepted == 1).await.unwrap();

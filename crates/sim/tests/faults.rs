@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::{Client, EASY, config, rig_config, solve, start};
 use orepass_sim::handshake::{Generation, HandshakeRig};
-use orepass_sim::pool::{Fault, Pool, PoolConfig};
-use orepass_sim::rig::{RigConfig, RigHandle};
+use orepass_sim::net::{PoolServer, RigHandle};
+use orepass_sim::pool::{Fault, PoolConfig};
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::Difficulty;
 use serde_json::json;
 use tokio::time::Instant;
@@ -19,8 +20,8 @@ fn difficulty(number: f64) -> Difficulty {
 }
 
 /// A pool and a rig that mines there already.
-async fn mining() -> (Pool, RigHandle) {
-    let pool = Pool::new(config(Generation::Deployed));
+async fn mining() -> (PoolServer, RigHandle) {
+    let pool = PoolServer::new(config(Generation::Deployed));
     let rig = start(&pool, rig_config(Generation::Deployed));
     rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     (pool, rig)
@@ -70,7 +71,7 @@ async fn restart_gives_the_same_extranonce1_again() {
 #[tokio::test]
 async fn new_extranonce1_and_resumed_sessions() {
     let pool = PoolConfig { resume_sessions: true, ..config(Generation::Deployed) };
-    let pool = Pool::new(pool);
+    let pool = PoolServer::new(pool);
     let subscribe = |former: &str| {
         format!(r#"{{"id":1,"method":"mining.subscribe","params":["a","{former}"]}}"#)
     };
@@ -116,7 +117,7 @@ async fn difficulty_from_the_next_job_on() {
 
 #[tokio::test]
 async fn difficulty_now_repeats_the_job() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
     pool.fault(Fault::DifficultyNow(difficulty(1e6)));
@@ -128,7 +129,7 @@ async fn difficulty_now_repeats_the_job() {
 
 #[tokio::test]
 async fn refuse_worker() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::RefuseWorker("bad".into()));
     let config = RigConfig { worker: "bad".into(), ..rig_config(Generation::Deployed) };
     let rig = start(&pool, config);
@@ -151,7 +152,7 @@ async fn refuse_shares() {
 
 #[tokio::test]
 async fn no_verdicts() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::NoVerdicts);
     let config = RigConfig { share_limit: Some(5), ..rig_config(Generation::Deployed) };
     let rig = start(&pool, config);
@@ -166,7 +167,7 @@ async fn no_verdicts() {
 
 #[tokio::test(start_paused = true)]
 async fn late_verdicts() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
     pool.fault(Fault::LateVerdicts(Duration::from_secs(40)));
@@ -178,7 +179,7 @@ async fn late_verdicts() {
 
 #[tokio::test]
 async fn stall() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, _, notify) = Client::login(&pool).await;
     pool.fault(Fault::Stall);
     client.send(r#"{"id":9,"method":"mining.get_transactions","params":["x"]}"#).await;
@@ -211,7 +212,7 @@ async fn unusable_overlong_and_repeated_notifies() {
 #[tokio::test]
 async fn jobless_and_unusable_jobs() {
     for (fault, unusable) in [(Fault::Jobless, 0), (Fault::UnusableJobs, 1)] {
-        let pool = Pool::new(config(Generation::Deployed));
+        let pool = PoolServer::new(config(Generation::Deployed));
         pool.fault(fault);
         let rig = start(&pool, rig_config(Generation::Deployed));
         rig.wait_for(|stats| stats.logged_in == 1).await.unwrap();
@@ -247,7 +248,7 @@ async fn close_after_share() {
 
 #[tokio::test]
 async fn reconnect_at_login() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::ReconnectAtLogin);
     let mut client = Client::new(pool.connect());
     client.ask(r#"{"id":1,"method":"mining.subscribe","params":[]}"#).await;
@@ -259,7 +260,7 @@ async fn reconnect_at_login() {
 
 #[tokio::test]
 async fn error_objects() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::ErrorObjects);
     let (mut client, ..) = Client::login(&pool).await;
     let answer = client.submit("rig", "nojob", &["00".into()]).await;
@@ -269,14 +270,71 @@ async fn error_objects() {
 
 #[tokio::test(start_paused = true)]
 async fn a_schedule_makes_jobs_and_blocks() {
-    let pool = Pool::new(PoolConfig {
+    let pool = PoolServer::new(PoolConfig {
         job_interval: Some(Duration::from_secs(10)),
         block_interval: Some(Duration::from_secs(35)),
         ..config(Generation::Deployed)
     });
-    let schedule = pool.spawn_schedule();
+    pool.begin_schedule();
     tokio::time::sleep(Duration::from_secs(72)).await;
     assert_eq!(pool.stats().jobs, 1 + 7 + 2);
     pool.close();
-    schedule.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(72)).await;
+    assert_eq!(pool.stats().jobs, 1 + 7 + 2, "a closed pool makes none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_pool_goes_on_where_it_stopped() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    let (mut client, ..) = Client::login(&pool).await;
+    pool.fault(Fault::Freeze);
+    client.send(r#"{"id":5,"method":"mining.submit","params":["rig","nojob","","",""]}"#).await;
+    let silence = tokio::time::timeout(Duration::from_secs(60), client.line());
+    assert!(silence.await.is_err());
+    pool.new_job();
+    pool.heal();
+    assert_eq!(client.line().await["method"], "mining.notify");
+    assert_eq!(client.line().await["id"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_ever_said_in_a_black_hole() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    let (mut client, ..) = Client::login(&pool).await;
+    pool.fault(Fault::BlackHole);
+    assert!(client.ended().await);
+    let mut client = Client::new(pool.connect());
+    client.send(r#"{"id":1,"method":"mining.subscribe","params":["test"]}"#).await;
+    pool.wait_for(|stats| stats.ignored_lines == 1).await.unwrap();
+    pool.heal();
+    pool.new_job();
+    let silence = tokio::time::timeout(Duration::from_secs(60), client.line());
+    assert!(silence.await.is_err());
+    Client::login(&pool).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_to_a_pool_that_hangs_wait() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    pool.fault(Fault::Hang);
+    let waits = tokio::time::timeout(Duration::from_secs(60), Client::login(&pool));
+    assert!(waits.await.is_err());
+    assert_eq!(pool.stats().connections_total, 0);
+    pool.heal();
+    Client::login(&pool).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocks_come_late_or_not_at_all() {
+    let pool = PoolServer::new(config(Generation::Deployed));
+    pool.fault(Fault::Trail(Duration::from_secs(30)));
+    pool.new_block();
+    tokio::time::sleep(Duration::from_secs(29)).await;
+    assert_eq!(pool.stats().jobs, 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(pool.stats().jobs, 2);
+    pool.fault(Fault::Lag);
+    pool.new_block();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(pool.stats().jobs, 2);
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use common::{ALL, Client, config, firmware, rig_config, solve, start};
 use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
-use orepass_sim::pool::{ExtranonceSource, Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::{ExtranonceSource, PoolConfig};
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::Difficulty;
 
 /// Mines through jobs and blocks; every share must count.
 async fn mines(pool: PoolConfig, rig: RigConfig) {
-    let pool = Pool::new(pool);
+    let pool = PoolServer::new(pool);
     let rig = start(&pool, rig);
     for round in 1..=6_u64 {
         rig.wait_for(|stats| stats.accepted >= 3 * round && stats.jobs >= round).await.unwrap();
@@ -112,7 +113,7 @@ async fn firmwares_of_every_kind_are_served() {
 
 #[tokio::test]
 async fn a_firmware_that_truncates_extranonce1_fails() {
-    let pool = Pool::new(PoolConfig { extranonce1_size: 5, ..config(Generation::Deployed) });
+    let pool = PoolServer::new(PoolConfig { extranonce1_size: 5, ..config(Generation::Deployed) });
     let respect = start(&pool, rig_config(Generation::Deployed));
     respect.wait_for(|stats| stats.accepted >= 3).await.unwrap();
     let policy = ExtranoncePolicy::Truncate;
@@ -130,7 +131,7 @@ async fn a_share_that_is_a_block_makes_a_block() {
         let coin = HandshakePool { bits: 0x207f_ffff, ..HandshakePool::new(generation) };
         // A share target that is never met: blocks count all the same.
         let pool = PoolConfig { coin: Arc::new(coin), difficulty: 1e12, ..config(generation) };
-        let pool = Pool::new(pool);
+        let pool = PoolServer::new(pool);
         let (mut client, allotment, notify) = Client::login(&pool).await;
         let rig = firmware(generation);
         let share = solve(&rig, &allotment, &notify, 1.01 * rig_difficulty(&rig));

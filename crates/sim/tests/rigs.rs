@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{EASY, config, rig_config, script, start};
-use orepass_sim::farm::Farm;
 use orepass_sim::handshake::Generation;
-use orepass_sim::pool::{Pool, PoolConfig};
-use orepass_sim::rig::{LoginOrder, Rig, RigConfig, Rubbish};
+use orepass_sim::net::{Farm, PoolServer, RigDriver};
+use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
 use serde_json::{Value, json};
 
 const RUBBISH: [Rubbish; 8] = [
@@ -32,7 +32,7 @@ async fn rubbish_is_refused_and_good_shares_are_not() {
             strict_extranonce2: true,
             ..orepass_sim::handshake::HandshakePool::new(generation)
         };
-        let pool = Pool::new(PoolConfig { coin: Arc::new(coin), ..config(generation) });
+        let pool = PoolServer::new(PoolConfig { coin: Arc::new(coin), ..config(generation) });
         let rig = start(
             &pool,
             RigConfig {
@@ -123,7 +123,7 @@ async fn logins_have_their_order() {
 
 #[tokio::test]
 async fn a_rig_without_verdicts_stops_sending() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(orepass_sim::pool::Fault::NoVerdicts);
     let rig = start(&pool, RigConfig { max_pending: 4, ..rig_config(Generation::Deployed) });
     let stats = rig.wait_for(|stats| stats.withheld > 3).await.unwrap();
@@ -132,8 +132,8 @@ async fn a_rig_without_verdicts_stops_sending() {
 
 #[tokio::test]
 async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
-    let pool = Pool::new(config(Generation::Deployed));
-    let (rig, handle) = Rig::new(rig_config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
+    let (rig, handle) = RigDriver::new(rig_config(Generation::Deployed));
     let running = tokio::spawn(rig.run(common::connector(&pool)));
     handle.wait_for(|stats| stats.accepted > 0).await.unwrap();
     handle.close();
@@ -141,7 +141,7 @@ async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
     assert_eq!(stats.connected, 0);
     assert_eq!(stats.shares_sent, stats.accepted + stats.rejected + stats.unanswered);
 
-    let (rig, handle) = Rig::new(rig_config(Generation::Deployed));
+    let (rig, handle) = RigDriver::new(rig_config(Generation::Deployed));
     let running = tokio::spawn(rig.run(common::connector(&pool)));
     handle.wait_for(|stats| stats.logged_in == 1).await.unwrap();
     drop(handle);
@@ -151,7 +151,7 @@ async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
 
 #[tokio::test]
 async fn a_farm_mines_over_sockets() {
-    let pool = Pool::new(PoolConfig { difficulty: EASY, ..PoolConfig::default() });
+    let pool = PoolServer::new(PoolConfig { difficulty: EASY, ..PoolConfig::default() });
     let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
     let farm = Farm::start(40, &address, Duration::from_millis(100), |number| RigConfig {
         worker: format!("farm.{number}"),

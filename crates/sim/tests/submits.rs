@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use common::{ALL, Client, EASY, config, firmware, search, solve, solve_target, start};
 use orepass_sim::handshake::{Generation, HandshakePool, HandshakeRig};
-use orepass_sim::pool::{Fault, Judge, Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::{Fault, Judge, PoolConfig};
 use orepass_sim::rig::Rubbish;
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ async fn a_changed_digit_anywhere_spoils_a_share() {
     for generation in ALL {
         let base = config(generation);
         let difficulty = base.difficulty * 100.0;
-        let pool = Pool::new(PoolConfig { difficulty, ..base });
+        let pool = PoolServer::new(PoolConfig { difficulty, ..base });
         let (mut client, allotment, notify) = Client::login(&pool).await;
         let share = solve(&firmware(generation), &allotment, &notify, difficulty);
         let job = notify[0].as_str().unwrap();
@@ -57,7 +58,7 @@ async fn a_changed_digit_anywhere_spoils_a_share() {
 
 #[tokio::test]
 async fn malformed_submits_are_invalid() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY).fields;
     let job = notify[0].as_str().unwrap();
@@ -102,8 +103,9 @@ async fn a_strict_pool_takes_four_bytes_only() {
         strict_extranonce2: true,
         ..HandshakePool::new(Generation::Deployed)
     };
-    let strict = Pool::new(PoolConfig { coin: Arc::new(coin), ..config(Generation::Deployed) });
-    let lenient = Pool::new(config(Generation::Deployed));
+    let strict =
+        PoolServer::new(PoolConfig { coin: Arc::new(coin), ..config(Generation::Deployed) });
+    let lenient = PoolServer::new(config(Generation::Deployed));
     for (pool, wanted) in [(strict, json!(0)), (lenient, Value::Null)] {
         let (mut client, mut allotment, notify) = Client::login(&pool).await;
         allotment.size = Some(5);
@@ -115,7 +117,7 @@ async fn a_strict_pool_takes_four_bytes_only() {
 
 #[tokio::test]
 async fn times_have_a_window() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, _, notify) = Client::login(&pool).await;
     let job = notify[0].as_str().unwrap();
     let time = 1_700_000_000_u32;
@@ -134,7 +136,7 @@ async fn times_have_a_window() {
 
 #[tokio::test]
 async fn old_jobs_become_stale() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let job = notify[0].as_str().unwrap();
     let rig = HandshakeRig::default();
@@ -164,7 +166,7 @@ async fn old_jobs_become_stale() {
 #[tokio::test]
 async fn a_share_is_judged_by_the_difficulty_at_its_job() {
     for (judge, wanted) in [(Judge::AtJob, Value::Bool(true)), (Judge::Present, Value::Null)] {
-        let pool = Pool::new(PoolConfig { judge, ..config(Generation::Deployed) });
+        let pool = PoolServer::new(PoolConfig { judge, ..config(Generation::Deployed) });
         let (mut client, allotment, notify) = Client::login(&pool).await;
         let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
         pool.fault(Fault::Difficulty(Difficulty::new(1e6).unwrap()));
@@ -178,7 +180,7 @@ async fn a_share_is_judged_by_the_difficulty_at_its_job() {
 
 #[tokio::test]
 async fn nothing_is_taken_before_the_login() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     let mut client = Client::new(pool.connect());
     let submit = r#"{"id":5,"method":"mining.submit","params":["rig","1","00","00","00"]}"#;
     assert_eq!(client.ask(submit).await["error"], json!([25, "not subscribed", false]));
@@ -196,7 +198,7 @@ async fn nothing_is_taken_before_the_login() {
 
 #[tokio::test]
 async fn duplicates_are_noticed_across_connections() {
-    let pool = Pool::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(Generation::Deployed));
     pool.fault(Fault::SameExtranonce1);
     let rigs = ["one", "two"].map(|worker| {
         let config = common::rig_config(Generation::Deployed);
@@ -238,7 +240,7 @@ fn form(value: &Value) -> String {
 /// Plays the client's lines of a recorded session to our pool, with our own job ids and shares in
 /// place of the recorded ones, and compares the forms of everything that comes back.
 async fn replay(record: &str, config: PoolConfig, generation: Generation) {
-    let pool = Pool::new(config);
+    let pool = PoolServer::new(config);
     let mut client = Client::new(pool.connect());
     let mut firmware = firmware(generation);
     let block = Target::from_compact(0x207f_ffff).unwrap();

@@ -38,7 +38,8 @@ pub struct Conduct {
     duplicates: Recent,
     quarantined: bool,
     diagnosis: Option<Diagnosis>,
-    suspicion: Option<Suspicion>,
+    /// Most rigs are under none.
+    suspicion: Option<Box<Suspicion>>,
 }
 
 /// A rig enters or leaves quarantine.
@@ -120,7 +121,8 @@ impl Conduct {
                 suspicion.shown += u32::from(curable == Some(suspicion.diagnosis));
             }
             (none, Some(diagnosis)) => {
-                *none = Some(Suspicion { diagnosis, since: now, shares: 1, shown: 1 });
+                let suspicion = Suspicion { diagnosis, since: now, shares: 1, shown: 1 };
+                *none = Some(Box::new(suspicion));
             }
             (None, None) => {}
         }
@@ -129,7 +131,7 @@ impl Conduct {
     /// The diagnosis for which the rig should be closed now, so that it comes back to another
     /// kind of service. It is given once.
     pub fn conclude(&mut self, now: Instant) -> Option<Diagnosis> {
-        let suspicion = self.suspicion?;
+        let suspicion = **self.suspicion.as_ref()?;
         let ripe = if suspicion.diagnosis == Diagnosis::IgnoresSetExtranonce {
             suspicion.shown >= STUBBORN_SHARES
         } else {

@@ -11,107 +11,57 @@
 mod config;
 mod events;
 mod in_flight;
+mod judge;
 mod login;
+mod misdeeds;
 mod options;
+mod out;
 mod shown;
 mod submit;
 mod work;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use arrayvec::ArrayVec;
 use serde_json::value::RawValue;
 
 use crate::channel::{ChannelView, Seat, Submission};
-use crate::conduct::Conduct;
 use crate::dialect::Dialect;
 use crate::error::Reject;
-use crate::firmware::{Firmware, Merit};
-use crate::flood::Flood;
+use crate::firmware::Firmware;
 use crate::line::LineError;
-use crate::margin::Margin;
-use crate::quiet::Quiet;
-use crate::rpc::{self, Id, Message};
-use crate::space::WorkNumber;
-use crate::strikes::{Patience, Strikes};
+use crate::rpc::{Id, Message};
 use crate::target::Difficulty;
-use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{DownstreamConfig, Reply, Verify};
-use events::Events;
 pub use events::{CloseReason, Event, Wait};
 pub use login::StartSource;
 
-use in_flight::InFlight;
 pub use in_flight::MAX_IN_FLIGHT;
+use judge::Judge;
 use login::Login;
+pub use misdeeds::BAD_LINES;
+use misdeeds::Misdeeds;
 pub use options::LoginOptions;
+use out::{Out, Timer};
 use work::Bench;
 
-/// The most blocks of places that the rig has left that are remembered.
-const MAX_LATE_BLOCKS: usize = 8;
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
-/// How many failed shares of one rig are looked into: a guess costs several hashes.
-const DIAGNOSES: Patience =
-    Patience { limit: 16, good_deeds: u16::MAX, every: Duration::from_secs(60) };
-/// How many lines without sense are borne; the last of them ends the session.
-pub const BAD_LINES: Patience =
-    Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
 /// A session with a rig.
 pub struct Downstream<D: Dialect> {
     dialect: Arc<D>,
     config: Arc<DownstreamConfig>,
-    transmit: Transmit,
-    events: Events,
+    out: Out,
     login: Login,
     bench: Bench<D>,
-    in_flight: InFlight,
-    /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: VecDeque<(WorkNumber, u64)>,
-    shares: u64,
-    conduct: Conduct,
-    quiet: Quiet,
-    flood: Flood,
-    margin: Margin,
-    /// What its good shares have shown.
-    merits: ArrayVec<Merit, 3>,
-    /// Failed shares that were looked into.
-    diagnoses: Strikes,
-    bad_lines: Strikes,
-    timers: TimerTable<Timer, 5>,
-    closed: bool,
-}
-
-/// What a session with a rig waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Timer {
-    /// The next step of its login.
-    Login,
-    /// A look at its difficulty.
-    Vardiff,
-    /// It has been silent for too long.
-    Silence,
-    /// It has shown for long enough that it should be served otherwise.
-    Suspicion,
-    /// Shares of its former place are taken no longer.
-    Former,
-}
-
-impl timer::Timer for Timer {
-    const ALL: &'static [Self] =
-        &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
-
-    fn index(self) -> usize {
-        self as usize
-    }
+    judge: Judge,
+    misdeeds: Misdeeds,
 }
 
 impl<D: Dialect> Downstream<D> {
@@ -126,24 +76,13 @@ impl<D: Dialect> Downstream<D> {
         let mut session = Self {
             bench: Bench::new(&config.vardiff, now),
             login: Login::new(session, !config.await_welcome),
-            conduct: Conduct::new(config.quarantine),
+            judge: Judge::new(config.quarantine),
             dialect,
             config,
-            transmit: Transmit::thrifty(),
-            events: Events::default(),
-            in_flight: InFlight::default(),
-            late_blocks: VecDeque::new(),
-            shares: 0,
-            quiet: Quiet::default(),
-            flood: Flood::default(),
-            margin: Margin::default(),
-            merits: ArrayVec::new(),
-            diagnoses: Strikes::new(&DIAGNOSES),
-            bad_lines: Strikes::new(&BAD_LINES),
-            timers: TimerTable::new(),
-            closed: false,
+            out: Out::new(),
+            misdeeds: Misdeeds::default(),
         };
-        session.await_login(now);
+        session.login.await_step(&session.config, &mut session.out, now);
         session
     }
 
@@ -155,7 +94,7 @@ impl<D: Dialect> Downstream<D> {
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Option<Submission<D>> {
-        if self.closed {
+        if self.out.is_closed() {
             return None;
         }
         let Ok(message) = Message::parse(line) else {
@@ -173,7 +112,9 @@ impl<D: Dialect> Downstream<D> {
             }
             return None;
         };
-        self.bad_lines.good_deed();
+        if let Some(misdeeds) = self.misdeeds.known_mut() {
+            misdeeds.bad_lines.good_deed();
+        }
         if method == "mining.submit" {
             return self.submit(&id, message.params, now, scratch);
         }
@@ -188,20 +129,22 @@ impl<D: Dialect> Downstream<D> {
             "mining.extranonce.subscribe" => self.extranonce_subscribe(&id),
             "mining.configure" => self.configure(&id, params),
             "mining.suggest_difficulty" => self.suggest_difficulty(&id, params, now),
-            "mining.ping" => self.transmit.write(|out| rpc::put_result(out, &id, "\"pong\"")),
-            method if Some(method) == D::JOB_QUERY => self.job_query(&id, params),
+            "mining.ping" => self.out.answer(&id, "\"pong\""),
+            method if Some(method) == D::JOB_QUERY => {
+                self.bench.job_query(&id, params, &mut self.out);
+            }
             method => {
                 self.login.note_call(D::LOGIN_CALLS, method);
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("unknown method {}", crate::error::shown(method));
-                self.refuse(&id, &Reject::invalid(reason));
+                self.out.refuse::<D>(&id, &Reject::invalid(reason));
             }
         }
     }
 
     /// The bytes from the rig were no line.
     pub fn handle_line_error(&mut self, error: LineError) {
-        self.close(CloseReason::Line(error));
+        self.out.close(CloseReason::Line(error));
     }
 
     /// What is known of the rig's firmware by its subscribe, on which depends which seat it can have.
@@ -225,34 +168,34 @@ impl<D: Dialect> Downstream<D> {
             self.start_at(difficulty, StartSource::Remembered, now);
         }
         self.login.welcome = true;
-        self.tell_work(now);
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
     /// The channel on which the rig sits shows something new.
     pub fn handle_view(&mut self, view: &ChannelView<D>, now: Instant) {
-        if self.closed {
+        if self.out.is_closed() {
             return;
         }
         if !view.live {
-            self.quiet.excused();
+            self.bench.quiet.excused();
         }
-        self.await_share();
+        self.bench.await_share(&mut self.out);
         if self.bench.notice(view) {
-            self.events.push(Event::LostSeat);
+            self.out.event(Event::LostSeat);
             return;
         }
-        self.tell_work(now);
-        self.answer_questions();
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
+        self.bench.answer_questions(&mut self.out);
     }
 
     /// The rig gets a place, its first or another one, on the channel that shows `view`.
     pub fn handle_seat(&mut self, seat: Seat, view: &ChannelView<D>, now: Instant) {
-        if self.closed {
+        if self.out.is_closed() {
             return;
         }
         match seat.extranonce1() {
             Ok(extranonce1) => self.sit_down(seat, extranonce1, now),
-            Err(error) => self.close(CloseReason::Refused(error.to_string().into())),
+            Err(error) => self.out.close(CloseReason::Refused(error.to_string().into())),
         }
         self.handle_view(view, now);
     }
@@ -265,97 +208,88 @@ impl<D: Dialect> Downstream<D> {
     /// No channel will ever serve this rig; the reason is told to it.
     pub fn handle_no_seat(&mut self, reason: String) {
         if let Some(id) = self.login.unpark() {
-            self.refuse(&id, &Reject::invalid(reason.clone()));
+            self.out.refuse::<D>(&id, &Reject::invalid(reason.clone()));
         }
-        self.close(CloseReason::NoRoom(reason.into()));
+        self.out.close(CloseReason::NoRoom(reason.into()));
     }
 
     /// The pool, or whoever stands between, has judged a share that was forwarded.
     pub fn handle_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
-        let Some(pending) = self.in_flight.take(number) else { return };
+        let Some(pending) = self.judge.in_flight.take(number) else { return };
         if pending.unchecked {
-            self.judged_by_pool(verdict);
+            self.judge.judged_by_pool(verdict, &mut self.out);
         }
         match verdict {
-            Ok(()) => self.transmit.write(|out| rpc::put_result(out, &pending.id, true)),
-            Err(reject) => self.refuse(&pending.id, reject),
+            Ok(()) => self.out.answer(&pending.id, true),
+            Err(reject) => self.out.refuse::<D>(&pending.id, reject),
         }
     }
 
     /// The proxy is about to stop, or the driver must end the session.
     pub fn handle_close(&mut self, reason: CloseReason) {
-        self.close(reason);
+        self.out.close(reason);
     }
 
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.closed {
+        if self.out.is_closed() {
             return;
         }
-        if let Some(reason) = self.overdue(now) {
-            return self.close(reason);
+        if let Some(reason) = self.login.overdue(&self.config, &self.out, now) {
+            return self.out.close(reason);
         }
-        if self.timers.is_due(Timer::Former, now) {
+        if self.out.timers.is_due(Timer::Former, now) {
             self.bench.leave_former();
-            self.timers.set(Timer::Former, None);
+            self.out.timers.set(Timer::Former, None);
         }
-        self.check_vardiff(now);
-        if self.is_silent(now) {
-            return self.close(CloseReason::Silent(self.quiet.limit().unwrap_or_default()));
+        self.bench.check_vardiff(&self.config, &mut self.out, now);
+        if self.bench.is_silent(&self.config, &mut self.out, now) {
+            return self
+                .out
+                .close(CloseReason::Silent(self.bench.quiet.limit().unwrap_or_default()));
         }
-        self.conclude(now);
+        self.judge.conclude(&mut self.out, now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().filter(|_| !self.closed)
+        self.out.timers.next().filter(|_| !self.out.is_closed())
     }
 
     /// Something to log, count or do.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop()
+        self.out.poll_event()
     }
 
     /// The bytes to be written to the rig.
     pub fn transmit(&mut self) -> &mut Transmit {
-        &mut self.transmit
+        &mut self.out.transmit
     }
 
     /// Whether the session is over; what [`transmit`](Self::transmit) holds is still written.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        self.out.is_closed()
     }
 
     /// Before when nothing more should be read from the rig, since it sends nothing but rubbish.
     #[must_use]
-    pub const fn reads_at(&self) -> Option<Instant> {
-        self.flood.reads_at()
+    pub fn reads_at(&self) -> Option<Instant> {
+        self.misdeeds.known()?.flood.reads_at()
     }
 
     /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
     /// it is a block.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.in_flight.has_room(false)
+        self.judge.in_flight.has_room(false)
     }
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
-        self.events.push(Event::BadLine(what));
-        if self.bad_lines.strike(now) {
-            self.close(CloseReason::BadLines(what));
-        }
-    }
-
-    fn refuse(&mut self, id: &Id, reject: &Reject) {
-        self.transmit.write(|out| rpc::put_error(out, id, reject, D::ERROR_DATA));
-    }
-
-    fn close(&mut self, reason: CloseReason) {
-        if !self.closed {
-            self.closed = true;
-            self.events.push(Event::Closed(reason));
+        self.out.event(Event::BadLine(what));
+        if self.misdeeds.noted().bad_lines.strike(now) {
+            self.out.close(CloseReason::BadLines(what));
         }
     }
 }

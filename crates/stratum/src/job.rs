@@ -1,6 +1,7 @@
 //! Jobs as rigs are told them: their ids, their order, and the frames that all rigs share.
 
 use std::fmt;
+use std::iter;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -93,6 +94,8 @@ impl JobIds {
 
 /// The most distinct frames kept of one job; a rig past them gets a frame of its own.
 const MAX_FRAMES: usize = 64;
+/// So many of them take memory in each work.
+const USUAL_FRAMES: usize = 4;
 
 /// One work, and what all rigs that are told it share.
 pub struct JobFrames<D: Dialect> {
@@ -122,11 +125,26 @@ pub struct JobFrames<D: Dialect> {
 }
 
 /// The lines of one work, each rendered at its first use.
-pub struct Frames([OnceLock<Frame>; MAX_FRAMES]);
+#[derive(Default)]
+pub struct Frames {
+    /// As many as most works have: told clean or not, or at a few levels.
+    usual: Slots<USUAL_FRAMES>,
+    others: OnceLock<Box<Slots<{ MAX_FRAMES - USUAL_FRAMES }>>>,
+}
 
-impl Default for Frames {
+impl Frames {
+    /// The places of all frames, in the order of their use.
+    fn slots(&self) -> impl Iterator<Item = &OnceLock<Frame>> {
+        let others = iter::once_with(|| &self.others.get_or_init(Box::default).0);
+        self.usual.0.iter().chain(others.flatten())
+    }
+}
+
+struct Slots<const N: usize>([OnceLock<Frame>; N]);
+
+impl<const N: usize> Default for Slots<N> {
     fn default() -> Self {
-        Self([const { OnceLock::new() }; MAX_FRAMES])
+        Self([const { OnceLock::new() }; N])
     }
 }
 
@@ -142,7 +160,7 @@ impl<D: Dialect> JobFrames<D> {
     pub fn frame(&self, target: Target, clean: bool) -> Bytes {
         // Without the target in it, one frame serves every level.
         let target = if D::NOTIFY_HAS_TARGET { target } else { Target::MAX };
-        for slot in &self.frames.0 {
+        for slot in self.frames.slots() {
             let frame = slot.get_or_init(|| Frame {
                 target,
                 clean,

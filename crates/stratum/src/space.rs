@@ -9,6 +9,8 @@
 //!   gets. Below that a rig that had a lease gets its own again, with its duplicate filters: what it
 //!   repeats is refused before it reaches the pool. A rig is known by its worker or its address; with no
 //!   lease of its own, or where its filters were forgotten, it gets one of the rest.
+//! * What another rig was told under a lease is never told there again: where a pool goes back to such a
+//!   work, the rig has to have another lease.
 //! * A lease that was told the present work, and whose filters could not be kept, rests until the
 //!   next.
 
@@ -89,7 +91,7 @@ pub enum Permission {
     First,
     /// It was, and what was sent for it is known.
     Again,
-    /// It was, and what was sent for it is not known any more.
+    /// It was, and to another rig, or what was sent for it is not known any more.
     Never,
 }
 
@@ -141,18 +143,20 @@ impl Space {
 
     fn lend(
         &self,
-        choose: impl FnOnce(&mut Ledger) -> Option<(u64, ledger::Returned)>,
+        choose: impl FnOnce(&mut Ledger) -> Option<ledger::Chosen>,
     ) -> Result<Lease, NoLease> {
         let mut ledger = self.ledger();
         if ledger.lent >= self.0.capacity {
             return Err(NoLease::Full);
         }
-        let (number, returned) = choose(&mut ledger).ok_or(NoLease::Resting)?;
+        let ledger::Chosen { number, returned, is_own } =
+            choose(&mut ledger).ok_or(NoLease::Resting)?;
         ledger.lent += 1;
         let be_bytes = number.to_be_bytes();
         let prefix = be_bytes[8 - self.0.prefix_bytes..].iter().copied().collect();
-        let ledger::Returned { told, filters, tenant } = returned;
-        Ok(Lease { number, prefix, told, filters, tenant, space: self.clone() })
+        let ledger::Returned { told, others, filters, tenant } = returned;
+        let others = if is_own { others } else { told };
+        Ok(Lease { number, prefix, told, others, filters, tenant, space: self.clone() })
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -167,6 +171,8 @@ pub struct Lease {
     number: u64,
     prefix: Prefix,
     told: Option<Span>,
+    /// Those of them that other rigs were told.
+    others: Option<Span>,
     filters: Filters,
     tenant: Option<Tenant>,
     space: Space,
@@ -188,6 +194,9 @@ impl Lease {
     /// Whether a work may be told under this lease.
     #[must_use]
     pub fn may_tell(&self, work: WorkNumber) -> Permission {
+        if self.others.is_some_and(|span| span.has(work)) {
+            return Permission::Never;
+        }
         self.told.map_or(Permission::First, |span| span.permits(work))
     }
 
@@ -249,6 +258,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let returned = ledger::Returned {
             told: self.told,
+            others: self.others,
             filters: std::mem::take(&mut self.filters),
             tenant: self.tenant.take(),
         };

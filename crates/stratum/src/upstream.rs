@@ -8,50 +8,53 @@
 //! submissions, writes what [`transmit`](Upstream::transmit) holds, and shows
 //! [`view`](Upstream::view) to the sessions whenever [`UpstreamEvent::View`] comes.
 
+mod answers;
 mod brake;
 mod calls;
 mod config;
+mod courtesy;
 mod events;
-mod ground;
-mod jobless;
+mod footing;
+mod held;
 mod jobs;
 mod link;
 mod names;
+mod out;
 mod pace;
 mod requests;
-mod resubmit;
+mod setup;
+mod shown;
 mod silence;
 #[cfg(test)]
 mod tests;
 mod weight;
+mod writing;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::channel::{ChannelView, Ground, PoolShared, ShareOutcome, Submission};
-use crate::dialect::{Dialect, PoolEvent, Subscribed};
+use crate::channel::{ChannelView, PoolShared, Submission};
+use crate::dialect::Dialect;
 use crate::error::{Reject, shown};
-use crate::grounds::{Claim, Grounds};
-use crate::habits::{HabitBook, Habits};
-use crate::job::Generation;
-use crate::rpc::{Id, Message};
-use crate::strikes::{Patience, Strikes};
+use crate::habits::{Answer, Habit, Habits, Learnt, Probe};
+use crate::rpc::Message;
+use crate::strikes::Patience;
+use crate::target::Target;
 use crate::transmit::Transmit;
 
-use brake::Brake;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
+use courtesy::Courtesy;
 pub use events::{DownReason, Notice, UpstreamEvent};
-pub use jobless::JOB_WITHIN;
+use footing::Footing;
+use held::Held;
 use jobs::Jobs;
-use link::{Link, Reached};
-use names::Names;
+use link::{Connection, Interrupted, Link, Past};
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
-use pace::Pacer;
-use requests::{Request, Requests};
-use resubmit::Resubmit;
-use silence::Silence;
+use out::{Out, Timer};
+use requests::Request;
+use setup::Setup;
+use writing::Bar;
 
 /// How long a pool may take to answer a subscribe. A proxy may keep us waiting for a place.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(20);
@@ -66,33 +69,22 @@ const BAD_LINES: Patience = Patience { limit: 5, good_deeds: 100, every: Duratio
 /// A second overlong line within this time ends the connection.
 const OVERLONG_PARDON: Duration = Duration::from_secs(60);
 
+/// How long a pool may take from the login, or from another extranonce, to a job that can be
+/// mined. Servers tell one right behind the authorize's answer; one that tells none is given up,
+/// since being connected earns nothing.
+pub const JOB_WITHIN: Duration = Duration::from_secs(30);
+
 /// A session with a pool.
 pub struct Upstream<D: Dialect, T> {
-    dialect: Arc<D>,
-    config: UpstreamConfig,
-    link: Link<D::Job>,
-    transmit: Transmit,
-    events: VecDeque<UpstreamEvent<T>>,
-    requests: Requests<D, T>,
-    pacer: Pacer<D, T>,
-    names: Names,
-    brake: Brake,
-    silence: Silence,
-    resubmit: Resubmit<D, T>,
+    setup: Setup<D>,
+    out: Out<T>,
+    link: Link<D, T>,
+    footing: Footing,
     jobs: Jobs<D>,
-    habits: HabitBook,
+    held: Held<D, T>,
+    courtesy: Courtesy,
     /// The habits that have been acted on.
     followed: Habits,
-    grounds: Grounds,
-    subscribed: Option<Subscribed>,
-    ground: Option<Ground>,
-    /// The right to the ground's extranonce1.
-    claim: Option<Claim>,
-    generation: Generation,
-    /// Shares that the pool took in the present generation.
-    accepted: u64,
-    /// Calls of the pool that were answered.
-    answers: Strikes,
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
@@ -102,27 +94,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     pub fn new(dialect: Arc<D>, config: UpstreamConfig, shared: impl Into<PoolShared>) -> Self {
         let PoolShared { ids, habits, grounds } = shared.into();
         Self {
-            brake: Brake::new(config.max_shares_per_second),
-            pacer: Pacer::new(dialect.pace()),
-            jobs: Jobs::new(ids),
             followed: habits.known(),
-            habits,
-            grounds,
-            resubmit: Resubmit::new(config.resubmit),
-            dialect,
-            config,
-            link: Link::Offline(Reached::default()),
-            transmit: Transmit::new(),
-            events: VecDeque::new(),
-            requests: Requests::new(),
-            names: Names::default(),
-            silence: Silence::default(),
-            subscribed: None,
-            ground: None,
-            claim: None,
-            generation: Generation(0),
-            accepted: 0,
-            answers: Strikes::new(&calls::ANSWERS),
+            setup: Setup { dialect, config, habits },
+            out: Out::new(),
+            link: Link::Offline(Past::default()),
+            footing: Footing::new(grounds),
+            jobs: Jobs::new(ids),
+            held: Held::new(),
+            courtesy: Courtesy::new(),
         }
     }
 
@@ -131,58 +110,56 @@ impl<D: Dialect, T> Upstream<D, T> {
         if self.link.is_online() {
             self.handle_disconnected(now);
         }
-        self.link = Link::begin(self.generation);
-        self.silence.begin();
-        self.followed = self.habits.known();
-        let id = self.requests.push(Request::Subscribe, now);
-        let former = self.subscribed.as_ref().and_then(|given| given.session.as_deref());
-        let agent = &self.config.agent;
-        self.transmit.write(|out| self.dialect.put_subscribe(id, agent, former, out));
+        self.followed = self.setup.known();
+        self.link.begin(self.footing.generation(), &self.setup);
+        let Some(connection) = self.link.connection_mut() else { return };
+        let id = connection.requests.push(Request::Subscribe, &mut self.out, now);
+        let former = self.footing.subscribed().and_then(|given| given.session.as_deref());
+        let Setup { dialect, config, .. } = &self.setup;
+        self.out.write(|out| dialect.put_subscribe(id, &config.agent, former, out));
     }
 
     /// The connection is lost, or is being given up. Every share that waits gets its verdict, or
     /// is held to be sent again.
     pub fn handle_disconnected(&mut self, now: Instant) {
         if self.link.is_subscribing() {
-            // Perhaps the pool does not like the session that was to be resumed.
-            if let Some(given) = &mut self.subscribed {
-                given.session = None;
-            }
+            self.footing.forget_session();
         }
         // Before its jobs are closed.
-        self.link = Link::Offline(self.reached());
-        if let Some(claim) = &self.claim {
-            claim.rest();
-        }
-        self.transmit.clear();
-        if let Some(notice) = self.brake.release() {
-            self.notice(notice);
-        }
-        self.jobs.close_all();
-        let resubmit = &mut self.resubmit;
-        let mut asked = None;
-        let mut lost: Vec<(T, bool)> = Vec::new();
-        for (id, ticket, probe) in self.requests.drain_shares() {
-            let weighs = probe.is_none();
-            asked = probe.or(asked);
-            lost.extend(resubmit.hold_written(id, ticket, now).map(|ticket| (ticket, weighs)));
-        }
-        let queued = self.pacer.drain().filter_map(|queued| resubmit.hold_queued(queued, now));
-        lost.extend(queued.map(|ticket| (ticket, false)));
-        for (ticket, weighs) in lost {
-            self.give_verdict(ticket, Reject::lost(), weighs);
-        }
-        let name = self.names.lose();
-        if let Some(probe) = asked.or(name) {
-            self.learn(probe.undecided(), "it closes the connection instead of an answer");
+        let reached = self.reached();
+        if let Some(interrupted) = self.link.end(reached, &mut self.out) {
+            self.footing.rest();
+            self.out.hang_up();
+            self.jobs.close_all();
+            self.give_up(interrupted, now);
         }
         self.resubmit(now);
-        self.events.push_back(UpstreamEvent::View);
+        self.out.event(UpstreamEvent::View);
+    }
+
+    fn give_up(&mut self, interrupted: Interrupted<D, T>, now: Instant) {
+        let Interrupted { written, queued, name } = interrupted;
+        let mut asked = name;
+        for (ticket, terms) in written.into_shares() {
+            let weighs = terms.probe.is_none();
+            asked = terms.probe.map(|(probe, _)| probe).or(asked);
+            if let Some(ticket) = self.held.hold_written(ticket, terms.kept, now) {
+                self.out.verdict(ticket, Reject::lost(), weighs);
+            }
+        }
+        for queued in queued.into_queued() {
+            if let Some(ticket) = self.held.hold_queued(queued, &self.setup.config, now) {
+                self.out.verdict(ticket, Reject::lost(), false);
+            }
+        }
+        let learnt = asked.and_then(Probe::undecided);
+        self.learn(learnt, "it closes the connection instead of an answer");
     }
 
     /// A line came from the pool.
     pub fn handle_line(&mut self, line: &[u8], now: Instant) {
         let Some(connection) = self.link.connection_mut() else { return };
+        connection.silence.heard(now);
         let message = Message::parse(line);
         let too_many = match message {
             Ok(_) => {
@@ -191,204 +168,186 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             Err(_) => connection.bad_lines.strike(now),
         };
-        self.silence.heard(now);
         self.follow_habits();
-        let Ok(message) = message else {
-            let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
-            self.notice(Notice::BadLine(start));
-            if too_many {
-                self.down(DownReason::BadLines, now);
+        let taken = match message {
+            Ok(message) => match &message.method {
+                Some(method) => self.handle_call(method, &message, now),
+                None => self.handle_answer(&message, line, now),
+            },
+            Err(_) => {
+                let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
+                self.out.notice(Notice::BadLine(start));
+                if too_many { Err(DownReason::BadLines) } else { Ok(()) }
             }
-            return;
         };
-        match &message.method {
-            Some(method) => self.handle_call(method, &message, now),
-            None => self.handle_answer(&message, line, now),
-        }
-        self.resubmit(now);
-    }
-
-    fn handle_call(&mut self, method: &str, message: &Message<'_>, now: Instant) {
-        let empty = serde_json::value::RawValue::NULL;
-        match self.dialect.parse_event(method, message.params.unwrap_or(empty)) {
-            Ok(PoolEvent::Unknown) => {
-                let wants_answer = message.id.and_then(|id| Id::new(Some(id)));
-                if let Some(id) = wants_answer.filter(|_| self.answers.is_patient(now)) {
-                    self.answers.strike(now);
-                    calls::answer(&id, method, &self.config.agent, &mut self.transmit);
-                }
-            }
-            Ok(event) => {
-                self.handle_event(event, now);
-                self.look_at_flow(now);
-            }
-            Err(error) => {
-                self.note_unusable(method, &error);
-                self.notice(Notice::Unusable { method: shown(method), error });
-            }
-        }
+        self.conclude(taken, now);
     }
 
     /// A line from the pool was too long and has been skipped.
     pub fn handle_overlong(&mut self, cap: usize, now: Instant) {
         let Some(connection) = self.link.connection_mut() else { return };
+        connection.silence.heard(now);
         let again = connection.overlong(now);
-        self.silence.heard(now);
-        self.notice(Notice::Overlong { cap });
-        if again {
-            self.down(DownReason::Overlong { cap }, now);
-        }
+        self.out.notice(Notice::Overlong { cap });
+        self.conclude(if again { Err(DownReason::Overlong { cap }) } else { Ok(()) }, now);
     }
 
     /// A share is to be forwarded.
     pub fn handle_submission(&mut self, submission: Submission<D>, ticket: T, now: Instant) {
         if self.is_live() {
             self.follow_habits();
-            self.brake.count(submission.hashes, now);
-            self.look_at_flow(now);
         }
-        match self.pacer.enqueue(submission, ticket) {
+        let target = self.flow_target();
+        let Some(connection) = self.link.live_mut() else {
+            return self.out.verdict(ticket, Reject::lost(), false);
+        };
+        connection.brake.count(submission.hashes, now);
+        connection.brake.look(target, &mut self.out, now);
+        match connection.pacer.enqueue(submission, ticket) {
             Ok(()) => self.write_submissions(now),
-            Err(ticket) => self.give_verdict(ticket, Reject::saturated(), false),
+            Err(ticket) => self.out.verdict(ticket, Reject::saturated(), false),
         }
     }
 
-    /// How many more shares would be taken now: those that may wait to be written, and where the
-    /// pool sets no pace, those that may wait for its verdict.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        self.pacer.room() + if self.pacer.is_paced() { 0 } else { self.requests.room() }
+    /// Another connection to the same pool has failed: it is asked at once whether it lives, since
+    /// it may be gone whole.
+    pub fn handle_doubt(&mut self, now: Instant) {
+        if let Some(connection) = self.link.live_mut() {
+            let Connection { silence, requests, .. } = connection;
+            silence.ask(&self.setup, requests, &mut self.out, now);
+            self.await_silence();
+        }
     }
 
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if !self.link.is_online() {
-            return self.resubmit(now);
-        }
+        let taken = if self.link.is_online() { self.time_out(now) } else { Ok(()) };
+        self.conclude(taken, now);
+    }
+
+    fn time_out(&mut self, now: Instant) -> Result<(), DownReason> {
         self.follow_habits();
-        self.publish_settled(now);
+        if self.out.timers.is_due(Timer::Target, now) {
+            self.publish(now);
+        }
         self.look_at_flow(now);
-        self.expire_requests(now);
-        self.give_up_jobless(now);
-        self.probe_if_silent(now);
+        self.expire_requests(now)?;
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        if self.out.timers.is_due(Timer::Job, now) {
+            let unusable = connection.unusable.take();
+            return Err(DownReason::NoJob { unusable, dialect: D::NAME });
+        }
+        if self.out.timers.is_due(Timer::Silence, now) {
+            let Connection { silence, requests, .. } = connection;
+            silence.ask(&self.setup, requests, &mut self.out, now);
+        }
         self.write_submissions(now);
-        self.resubmit(now);
+        Ok(())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if !self.link.is_online() {
-            return self.resubmit.gives_up_at();
-        }
-        let times = [
-            self.jobs.settles_at(),
-            self.requests.next_deadline(),
-            self.pacer.next_slot(),
-            self.names.gives_up_at(),
-            self.brake.next_look(),
-            self.probes_at(),
-            self.jobless_until(),
-            self.resubmit.gives_up_at(),
-        ];
-        times.into_iter().flatten().min()
+        self.out.timers.next()
     }
 
     /// What sessions should see now.
     #[must_use]
     pub fn view(&self) -> ChannelView<D> {
+        let generation = self.footing.generation();
         ChannelView {
             live: self.is_live(),
-            generation: self.generation,
-            ground: self.ground.clone(),
-            work: self.jobs.latest_of(self.generation),
+            generation,
+            ground: self.footing.ground().cloned(),
+            work: self.jobs.latest_of(generation),
             wanted: self.jobs.in_force(),
-            floor: self.brake.floor(),
+            floor: self.link.connection().and_then(|connection| connection.brake.floor()),
         }
     }
 
     /// Something to log, show or pass on.
     pub fn poll_event(&mut self) -> Option<UpstreamEvent<T>> {
-        self.events.pop_front()
+        self.out.poll_event()
     }
 
     /// The bytes to be written to the pool.
     pub fn transmit(&mut self) -> &mut Transmit {
-        &mut self.transmit
+        &mut self.out.transmit
     }
 
-    /// Whether the pool takes shares.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.link.is_live()
+    /// Says what was found out about the pool, and acts on it.
+    fn learn(&mut self, learnt: Option<Learnt>, why: &str) {
+        self.out.learnt(learnt, why);
+        self.follow_habits();
     }
 
-    /// Whether [`handle_submission`](Self::handle_submission) would take one more share now. Shares
-    /// wait in one window: 256 in the queue, and behind it as many as have no answer, up to 1,024;
-    /// its last place is a block's.
-    #[must_use]
-    pub fn has_room(&self, is_block: bool) -> bool {
-        self.pacer.has_room(is_block)
-    }
-
-    /// How many shares are written, queued or held and have no verdict yet.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.requests.shares() + self.pacer.queued() + self.resubmit.held()
-    }
-
-    /// What the pool gave at its last subscribe.
-    #[must_use]
-    pub const fn subscribed(&self) -> Option<&Subscribed> {
-        self.subscribed.as_ref()
-    }
-
-    fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) {
-        if matches!(event, PoolEvent::Notify(_)) {
-            self.silence.notified(now);
+    /// Acts on what has been found out about the pool, here or on another connection to it.
+    fn follow_habits(&mut self) {
+        let known = self.setup.known();
+        let before = std::mem::replace(&mut self.followed, known);
+        if known == before {
+            return;
         }
-        let Some(connection) = self.link.connection_mut() else { return };
-        match event {
-            PoolEvent::Notify(job) => match &mut self.link {
-                Link::Subscribing(_, early) => *early = Some(job),
-                _ => self.take_job(job, now),
-            },
-            PoolEvent::Difficulty(target) => {
-                connection.announced.difficulty = Some(target);
-                self.target_announced(false);
+        let news = |habit| known.get(habit) != before.get(habit);
+        if let Some(connection) = self.link.connection_mut() {
+            if news(Habit::Names) {
+                connection.names.follow(&self.setup, &mut self.out);
             }
-            PoolEvent::Target(target) => {
-                connection.announced.target = Some(target);
-                if self.jobs.settles_at().is_some() {
-                    self.publish_pending(now);
-                } else {
-                    self.target_announced(D::TARGET_FOLLOWS_NOTIFY.is_some());
-                }
-            }
-            PoolEvent::Extranonce { extranonce1, size } => {
-                connection.next_extranonce = Some((extranonce1, size));
-            }
-            PoolEvent::Reconnect { host, port, wait } => {
-                self.events.push_back(UpstreamEvent::Reconnect { host, port, wait });
-            }
-            PoolEvent::Message(text) => self.notice(Notice::Message(text)),
-            PoolEvent::Unknown => {}
+            connection.divides_anew |= news(Habit::Split);
+        }
+        let at_once = known.get(Habit::DifficultyFrom) == Some(Answer::Other);
+        let enforced = at_once && self.jobs.enforce();
+        if enforced || news(Habit::NotifyTarget) || news(Habit::DifficultyScale) {
+            self.jobs.target_changed(&self.setup, &mut self.out);
         }
     }
 
-    /// A share has a verdict that the pool did not give; whether that counts against the pool.
-    fn give_verdict(&mut self, ticket: T, outcome: impl Into<ShareOutcome>, weighs: bool) {
-        let (outcome, after) = (outcome.into(), None);
-        self.events.push_back(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
+    /// What the pool's next works come with.
+    fn flow_target(&self) -> Target {
+        self.jobs.announced().surely(self.setup.known())
     }
 
-    /// Gives the connection up, once: from here on the session is as good as disconnected.
-    fn down(&mut self, reason: DownReason, now: Instant) {
-        self.events.push_back(UpstreamEvent::Down(reason));
-        self.handle_disconnected(now);
+    /// Sees to it that the pool gets no more shares than it should.
+    fn look_at_flow(&mut self, now: Instant) {
+        let target = self.flow_target();
+        if let Some(connection) = self.link.connection_mut() {
+            connection.brake.look(target, &mut self.out, now);
+        }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.events.push_back(UpstreamEvent::Notice(notice));
+    fn write_submissions(&mut self, now: Instant) {
+        let (setup, jobs, generation) = (&self.setup, &self.jobs, self.footing.generation());
+        if let Some(connection) = self.link.live_mut() {
+            connection.write_submissions(&Bar { setup, jobs, generation }, &mut self.out, now);
+        }
+    }
+
+    /// Decides about the shares of a connection that was lost.
+    fn resubmit(&mut self, now: Instant) {
+        let (pacer, present) =
+            (self.link.live_mut().map(|there| &mut there.pacer), self.footing.generation());
+        if self.held.decide(pacer, &self.jobs, present, &mut self.out, now) {
+            self.write_submissions(now);
+        }
+    }
+
+    /// When the pool is to be asked whether it lives: only where it has let us in and a request
+    /// more finds room.
+    fn await_silence(&mut self) {
+        let live = self.link.live().filter(|there| there.requests.has_room(false));
+        self.out.timers.set(Timer::Silence, live.and_then(|there| there.silence.asks_at()));
+    }
+
+    /// What came has been taken in, or is the end of the connection: from there on the session is as
+    /// good as disconnected.
+    fn conclude(&mut self, taken: Result<(), DownReason>, now: Instant) {
+        match taken {
+            Ok(()) => self.resubmit(now),
+            Err(reason) => {
+                self.out.event(UpstreamEvent::Down(reason));
+                self.handle_disconnected(now);
+            }
+        }
+        self.await_silence();
     }
 }

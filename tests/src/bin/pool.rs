@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::pool::{Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::PoolConfig;
 use orepass_tests::site::Plan;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,7 +17,7 @@ async fn main() {
     let address = arguments.next().unwrap();
     let seed = arguments.next().unwrap().parse().unwrap();
     let plan = Plan::deployed();
-    let pool = Pool::new(PoolConfig {
+    let pool = PoolServer::new(PoolConfig {
         coin: Arc::new(plan.coin.clone()),
         seed,
         fixed_time: None,

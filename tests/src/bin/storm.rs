@@ -1,12 +1,14 @@
 //! Runs a whole route in weather, seed by seed, and tells the story of one that breaks a rule.
 
 use std::io::{Write, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use orepass::clock::now;
 use orepass_stratum::verdict::Verdict;
-use orepass_tests::storm::run::{DAY, Report, run};
+use orepass_tests::storm::kept;
+use orepass_tests::storm::run::{DAY, Report, Storm};
 
 /// A seeded simulation of a whole route on a virtual clock
 #[derive(Debug, Parser)]
@@ -23,6 +25,9 @@ struct Args {
     /// Go on after a seed that broke a rule, and tell its violations alone
     #[arg(long)]
     keep_going: bool,
+    /// Where the story of a seed that broke a rule is kept
+    #[arg(long, default_value_os_t = kept::folder())]
+    keep_in: PathBuf,
     /// Show the proxy's own log as well, on stderr, from this level on
     #[arg(long)]
     log: Option<tracing::Level>,
@@ -42,7 +47,8 @@ fn main() -> ExitCode {
     let start = now();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         let seed_start = now();
-        let report = run(seed, DAY * args.days, |day| {
+        let storm = Storm { span: DAY * args.days, ..Storm::of_seed(seed) };
+        let report = storm.run(|day| {
             if args.days > 1 && day % 7 == 0 {
                 println!("seed {seed}: day {day} of {}, {:.1?}", args.days, seed_start.elapsed());
             }
@@ -56,6 +62,10 @@ fn main() -> ExitCode {
         for line in told {
             let _ = writeln!(out, "{line}");
         }
+        let _ = match kept::keep(&args.keep_in, storm, &report) {
+            Ok(path) => writeln!(out, "kept in {}", path.display()),
+            Err(error) => writeln!(out, "not kept: {error}"),
+        };
         if !args.keep_going {
             break;
         }

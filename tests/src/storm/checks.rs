@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
 use orepass_stratum::extranonce::Extranonce;
 
 use super::pool::Pool;
 use super::rig::{Conn, Kind, RECONNECT_WITHIN, Rig};
 use super::sky::{Sky, violation};
-use super::weather::Fault;
+use super::weather::refuses;
 
 /// The works of a pool that are remembered.
 const MAX_WORKS: u64 = 512;
@@ -183,7 +184,7 @@ fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
 /// A pool that refuses what it should take gets few shares, while another one is good.
 fn nobody_stays_where_shares_are_wasted(sky: &mut Sky, pools: &mut [Pool]) {
     let now = sky.now();
-    for pool in pools.iter_mut().filter(|pool| pool.fault.is_some_and(Fault::refuses)) {
+    for pool in pools.iter_mut().filter(|pool| pool.fault.as_ref().is_some_and(refuses)) {
         pool.refused = Some(now);
     }
     for at in 0..pools.len() {
@@ -228,7 +229,7 @@ fn rigs_have_jobs(
 ) {
     let now = sky.now();
     // A pool that closes its connections all the time is kept as long as the others are left alone.
-    let hasty = pools.iter().any(|pool| pool.fault == Some(Fault::Hasty));
+    let hasty = pools.iter().any(|pool| pool.fault == Some(Fault::CloseAfterShare));
     let good = |pool: &Pool| is_trusted(pool, now) && (!hasty || pool.sure_from <= now);
     let excused = sky.over || !pools.iter().any(good);
     for (rig, idle) in rigs.iter().zip(idle) {

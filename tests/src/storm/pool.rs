@@ -9,6 +9,7 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
 use orepass_stratum::extranonce::Extranonce;
 use serde_json::json;
 
@@ -16,11 +17,11 @@ use super::fates::PoolFates;
 use super::pipe::Wire;
 use super::plan::Plan;
 use super::sky::{Sky, tell};
-use super::weather::Fault;
+use super::weather::is_jobless;
 pub(super) use names::NameRule;
 use names::Names;
 pub(super) use terms::Rule;
-use terms::Terms;
+use terms::{Lesson, Terms};
 
 /// The size of extranonce2, of which the proxy takes one byte.
 const EXTRANONCE2: usize = 4;
@@ -103,7 +104,7 @@ pub(super) struct Pool {
     rule: Rule,
     names: NameRule,
     /// When the proxy read that announcements are in force at once.
-    taught: Option<Duration>,
+    taught: Lesson,
     /// The work before this one.
     former: Option<Work>,
     next_conn: u32,
@@ -175,7 +176,7 @@ impl Pool {
             linger: plan.linger,
             rule: plan.rules[index].0,
             names: plan.rules[index].1,
-            taught: None,
+            taught: Lesson::default(),
             former: None,
             next_conn: 0,
             next_job: 0,
@@ -207,7 +208,7 @@ impl Pool {
             last_read: Default::default(),
         };
         self.conns.insert(self.next_conn, conn);
-        if self.fault == Some(Fault::Stall) || self.fault == Some(Fault::BlackHole) {
+        if self.fault == Some(Fault::Freeze) || self.fault == Some(Fault::BlackHole) {
             self.set_deaf(true);
         }
         tell!(sky, "pool {} takes connection {}", self.index, self.next_conn);
@@ -299,7 +300,7 @@ impl Pool {
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
     /// it has come to.
     pub(super) fn tell_all(&mut self, sky: &mut Sky) {
-        if self.fault.is_some_and(|fault| fault == Fault::Stall || fault.is_jobless()) {
+        if self.fault.as_ref().is_some_and(|fault| *fault == Fault::Freeze || is_jobless(fault)) {
             return;
         }
         let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
@@ -406,12 +407,13 @@ impl Pool {
 
     /// Says a line on a connection, or keeps it while it is stalled.
     pub(super) fn say(&mut self, number: u32, line: &str, mark: Option<Mark>) {
-        let stalled = self.fault == Some(Fault::Stall);
+        let stalled = self.fault == Some(Fault::Freeze);
         let Some(conn) = self.conns.get_mut(&number).filter(|conn| !conn.hole) else { return };
         if let (Some(Mark::Answer { .. }), false) = (&mark, stalled) {
             conn.waiting.pop_front();
         }
-        let last = self.fault == Some(Fault::Hasty) && matches!(mark, Some(Mark::Answer { .. }));
+        let last =
+            self.fault == Some(Fault::CloseAfterShare) && matches!(mark, Some(Mark::Answer { .. }));
         if stalled {
             conn.held.push((line.to_owned(), mark));
         } else {
@@ -426,7 +428,7 @@ impl Pool {
     /// weather it is one that a connection has already.
     fn extranonce1(&mut self) -> Extranonce {
         let taken = self.conns.values().rev().find(|conn| conn.live && conn.wire.is_open());
-        if let (Some(Fault::SameExtranonce), Some(taken)) = (self.fault, taken) {
+        if let (Some(Fault::SameExtranonce1), Some(taken)) = (&self.fault, taken) {
             return taken.extranonce1.clone();
         }
         self.next_extranonce1 += 1;

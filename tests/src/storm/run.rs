@@ -26,6 +26,19 @@ const DRAIN: Duration = Duration::from_secs(40);
 const PORT: u16 = 3333;
 /// How long a day is.
 pub const DAY: Duration = Duration::from_secs(86_400);
+/// How many of a story's last lines are kept, unless it is said otherwise.
+const LINES: usize = 6000;
+
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// Decides everything.
+    pub seed: u64,
+    /// How long it lasts, in virtual time.
+    pub span: Duration,
+    /// How many of the story's last lines are kept.
+    pub lines: usize,
+}
 
 /// What a run came to.
 #[derive(Debug)]
@@ -36,7 +49,7 @@ pub struct Report {
     pub digest: u64,
     /// The rules that were broken.
     pub violations: Vec<String>,
-    /// The end of its story, where rules were broken.
+    /// The end of its story.
     pub story: Vec<String>,
     /// The route's books.
     pub books: Totals,
@@ -48,22 +61,28 @@ pub struct Report {
     pub longest_idle: Duration,
 }
 
-/// Runs a seed for a virtual time. `progress` is given the days that have passed.
-///
-/// # Panics
-/// Where there is no runtime to be had.
-pub fn run(seed: u64, span: Duration, progress: impl FnMut(u64)) -> Report {
-    // The proxy's own jitter.
-    fastrand::seed(seed);
-    let mut builder = Builder::new_current_thread();
-    #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
-    let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(story(seed, span, progress))
+impl Storm {
+    /// A day of a seed.
+    #[must_use]
+    pub const fn of_seed(seed: u64) -> Self {
+        Self { seed, span: DAY, lines: LINES }
+    }
+
+    /// Runs it. `progress` is given the days that have passed.
+    ///
+    /// # Panics
+    /// Where there is no runtime to be had.
+    pub fn run(self, progress: impl FnMut(u64)) -> Report {
+        // The proxy's own jitter.
+        fastrand::seed(self.seed);
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(story(self, progress))
+    }
 }
 
-async fn story(seed: u64, span: Duration, mut progress: impl FnMut(u64)) -> Report {
-    let mut sky = Sky::new(seed);
+async fn story(storm: Storm, mut progress: impl FnMut(u64)) -> Report {
+    let Storm { seed, span, lines } = storm;
+    let mut sky = Sky::new(seed, lines);
     let plan = Plan::new(&mut sky);
     let world: Shared = Arc::new(Mutex::new(World::new(sky, &plan)));
     let coin = || Arc::new(Coin { linger: plan.linger, ..TestCoin::default() });
@@ -80,17 +99,12 @@ async fn story(seed: u64, span: Duration, mut progress: impl FnMut(u64)) -> Repo
     }
     finish(&world, &route, span).await;
     let world = lock(&world);
-    let violations = world.sky.story.violations().to_vec();
-    let story = if violations.is_empty() {
-        Vec::new()
-    } else {
-        world.sky.story.lines().map(str::to_owned).collect()
-    };
+    let told = &world.sky.story;
     Report {
         seed,
-        digest: world.sky.story.digest(),
-        violations,
-        story,
+        digest: told.digest(),
+        violations: told.violations().to_vec(),
+        story: told.lines().map(str::to_owned).collect(),
         books: route.totals(),
         pools: world.pool_fates(),
         rigs: world.rig_fates(),

@@ -79,14 +79,14 @@ pub(super) struct Sky {
 }
 
 impl Sky {
-    /// A clear sky.
+    /// A clear sky; so many of the last lines of its story are kept.
     #[must_use]
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, lines: usize) -> Self {
         Self {
             start: now(),
             rng: Rng::with_seed(seed),
             agenda: Agenda::default(),
-            story: Story::default(),
+            story: Story::new(lines),
             height: 1,
             told: VecDeque::new(),
             over: false,

@@ -4,24 +4,29 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// How many of the last lines are kept.
-const LINES: usize = 6000;
 /// The most violations that are told; a broken run has more of the same.
 const MAX_VIOLATIONS: usize = 20;
 
 /// The story of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Story {
-    /// The last lines. Their memory is used again.
+    /// The last lines, at most so many. Their memory is used again.
     lines: VecDeque<String>,
+    most: usize,
     digest: u64,
     violations: Vec<String>,
 }
 
 impl Story {
+    /// A story of which so many of the last lines are kept.
+    #[must_use]
+    pub(super) const fn new(most: usize) -> Self {
+        Self { lines: VecDeque::new(), most, digest: 0, violations: Vec::new() }
+    }
+
     /// Tells a line.
     pub(super) fn tell(&mut self, at: Duration, what: fmt::Arguments<'_>) {
-        let mut line = if self.lines.len() < LINES {
+        let mut line = if self.lines.len() < self.most {
             String::new()
         } else {
             self.lines.pop_front().unwrap_or_default()

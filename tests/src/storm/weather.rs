@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
+
 use super::pool::Pool;
 use super::sky::{Event, Sky, tell};
 
@@ -11,82 +13,54 @@ const RECONNECT: Duration = Duration::from_secs(45 + 10 + 5);
 /// How long the proxy may leave a pool alone: an hour, if it has had to again and again, and the last
 /// 20 shares that it looks at take some minutes.
 const BENCHED: Duration = Duration::from_secs(3600 + 1800);
+/// The latest verdicts, and the latest news of a block.
+pub(super) const LATEST: Duration = Duration::from_secs(180);
+pub(super) const LATEST_BLOCK: Duration = Duration::from_secs(900);
 /// How long a pool that dropped its connections has to be back.
 const BACK: Duration = Duration::from_secs(10);
 
-/// A state in which a pool is for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It refuses connections, and drops those that it has.
-    Refuse,
-    /// Connections to it are not made, nor refused.
-    Hang,
-    /// It says nothing and hears nothing.
-    Stall,
-    /// It takes connections and never says anything on them.
-    BlackHole,
-    /// Its verdicts come late.
-    Late,
-    /// Its verdicts do not come.
-    Mute,
-    /// It rejects every share.
-    Reject,
-    /// It does not learn of new blocks.
-    Lag,
-    /// It learns of them late.
-    Trail,
-    /// It gives one extranonce1 to all.
-    SameExtranonce,
-    /// It logs us in and tells no job.
-    Jobless,
-    /// It answers logins with `client.reconnect`, and tells no job.
-    Redirect,
-    /// It takes every share for stale.
-    Disown,
-    /// It closes a connection with each share that it answers on it.
-    Hasty,
+/// Whether most shares come to nothing under a fault, so that the proxy may leave the pool alone for
+/// long.
+pub(super) const fn refuses(fault: &Fault) -> bool {
+    use Fault::{LateVerdicts, NoVerdicts, RefuseShares, StaleVerdicts};
+    matches!(fault, RefuseShares | StaleVerdicts | LateVerdicts(_) | NoVerdicts)
 }
 
-impl Fault {
-    /// Whether most shares come to nothing, so that the proxy may leave the pool alone for long.
-    pub(super) const fn refuses(self) -> bool {
-        matches!(self, Self::Reject | Self::Disown | Self::Late | Self::Mute)
-    }
+/// Whether the proxy may leave the pool alone for long; one that froze is behind as well.
+const fn benches(fault: &Fault) -> bool {
+    use Fault::{CloseAfterShare, Freeze, Lag, Trail};
+    refuses(fault) || matches!(fault, CloseAfterShare | Lag | Trail(_) | Freeze)
+}
 
-    /// Whether the proxy may leave the pool alone for long; one that stalls is behind as well.
-    const fn benches(self) -> bool {
-        self.refuses() || matches!(self, Self::Hasty | Self::Lag | Self::Trail | Self::Stall)
-    }
-
-    /// Whether no job is told.
-    pub(super) const fn is_jobless(self) -> bool {
-        matches!(self, Self::Jobless | Self::Redirect)
-    }
+/// Whether no job is told.
+pub(super) const fn is_jobless(fault: &Fault) -> bool {
+    matches!(fault, Fault::Jobless | Fault::ReconnectAtLogin)
 }
 
 impl Pool {
     /// Something goes wrong, for a moment or for a while.
     pub(super) fn worsen(&mut self, sky: &mut Sky) {
         use Fault::{
-            BlackHole, Disown, Hang, Hasty, Jobless, Lag, Late, Mute, Redirect, Refuse, Reject,
-            SameExtranonce, Stall, Trail,
+            BlackHole, CloseAfterShare, Freeze, Hang, Jobless, Lag, LateVerdicts, NoVerdicts,
+            ReconnectAtLogin, RefuseConnections, RefuseShares, SameExtranonce1, StaleVerdicts,
+            Trail,
         };
         let now = sky.now();
         let lasting = match sky.rng.u8(..25) {
-            0 => Some((Refuse, 120)),
+            0 => Some((RefuseConnections, 120)),
             1 => Some((Hang, 60)),
-            2 | 3 => Some((Stall, 120)),
+            2 | 3 => Some((Freeze, 120)),
             4 => Some((BlackHole, 120)),
-            5 => Some((Late, 300)),
-            6 => Some((Mute, 120)),
-            7 => Some((Reject, 300)),
+            5 => Some((LateVerdicts(LATEST), 300)),
+            6 => Some((NoVerdicts, 120)),
+            7 => Some((RefuseShares, 300)),
             8 => Some((Lag, 600)),
-            9 => Some((SameExtranonce, 120)),
-            10 => Some((Trail, 1800)),
+            9 => Some((SameExtranonce1, 120)),
+            10 => Some((Trail(LATEST_BLOCK), 1800)),
             11 => Some((Jobless, 120)),
-            12 => Some((Redirect, 120)),
-            13 => Some((Disown, 300)),
-            14 => Some((Hasty, 300)),
+            12 => Some((ReconnectAtLogin, 120)),
+            13 => Some((StaleVerdicts, 300)),
+            14 => Some((CloseAfterShare, 300)),
             _ => None,
         };
         let Some((fault, seconds)) = lasting else {
@@ -99,34 +73,24 @@ impl Pool {
         let longer = if sky.chance(0.1) { 6 } else { 1 };
         let wait = sky.about(Duration::from_secs(seconds * longer));
         tell!(sky, "pool {}: {fault:?} for {wait:?}", self.index);
-        self.fault = Some(fault);
         self.since = now;
         self.wasted = 0;
-        if matches!(fault, Refuse | Hang | Stall | BlackHole | SameExtranonce | Hasty)
-            || fault.is_jobless()
+        if matches!(
+            fault,
+            RefuseConnections | Hang | Freeze | BlackHole | SameExtranonce1 | CloseAfterShare
+        ) || is_jobless(&fault)
         {
             self.crowded = now + wait + RECONNECT;
         }
-        match fault {
-            Refuse | Hang => {
-                if sky.chance(0.8) {
-                    self.drop_all(sky);
-                }
-            }
-            Stall => self.set_deaf(true),
-            BlackHole | Jobless | Redirect => self.drop_all(sky),
-            SameExtranonce => {
-                if sky.chance(0.5) {
-                    self.drop_all(sky);
-                }
-            }
-            Lag | Trail => {
-                if sky.chance(0.3) {
-                    self.drop_all(sky);
-                }
-            }
-            Late | Mute | Reject | Disown | Hasty => {}
+        match &fault {
+            RefuseConnections | Hang if sky.chance(0.8) => self.drop_all(sky),
+            Freeze => self.set_deaf(true),
+            BlackHole | Jobless | ReconnectAtLogin => self.drop_all(sky),
+            SameExtranonce1 if sky.chance(0.5) => self.drop_all(sky),
+            Lag | Trail(_) if sky.chance(0.3) => self.drop_all(sky),
+            _ => {}
         }
+        self.fault = Some(fault);
         sky.after(wait, Event::Heal { pool: self.index });
     }
 
@@ -177,28 +141,28 @@ impl Pool {
     pub(super) fn heal(&mut self, sky: &mut Sky) {
         let now = sky.now();
         let fault = self.fault.take();
-        if let Some(fault) = fault {
+        if let Some(fault) = &fault {
             tell!(sky, "pool {}: {fault:?} is over", self.index);
         }
         let mistrusted = if fault.is_some() { RECONNECT } else { Duration::ZERO };
         self.trusted = self.trusted.max(now + mistrusted);
-        if let Some(fault) = fault {
-            let surely = if fault.benches() { BENCHED } else { RECONNECT };
+        if let Some(fault) = &fault {
+            let surely = if benches(fault) { BENCHED } else { RECONNECT };
             self.sure_from = self.sure_from.max(now + surely);
         }
         match fault {
-            Some(Fault::Stall) => {
+            Some(Fault::Freeze) => {
                 self.set_deaf(false);
                 self.say_held();
                 self.repeat_work(sky);
             }
-            Some(Fault::Jobless | Fault::Redirect) => self.repeat_work(sky),
+            Some(Fault::Jobless | Fault::ReconnectAtLogin) => self.repeat_work(sky),
             Some(Fault::BlackHole) => {
                 for conn in self.conns.values_mut().filter(|_| sky.chance(0.5)) {
                     conn.wire.end();
                 }
             }
-            Some(Fault::Lag | Fault::Trail) if self.work.height < sky.height => {
+            Some(Fault::Lag | Fault::Trail(_)) if self.work.height < sky.height => {
                 let height = sky.height;
                 self.new_work(sky, height, true);
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
 use tokio::io::ReadBuf;
 use tokio::sync::Notify;
 
@@ -15,13 +16,13 @@ use super::plan::Plan;
 use super::pool::Pool;
 use super::rig::Rig;
 use super::sky::{Event, Sky, tell, violation};
-use super::weather::Fault;
+use super::weather::LATEST_BLOCK;
 
 /// How long a block takes in the mean, a pool to learn of it, and a pool to make another job.
 const BLOCK: Duration = Duration::from_secs(600);
 const LEARN_WITHIN: Duration = Duration::from_secs(3);
 /// How much later a pool learns of it that trails.
-const TRAIL: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
+const TRAIL: (Duration, Duration) = (Duration::from_secs(30), LATEST_BLOCK);
 const JOB: (Duration, Duration) = (Duration::from_secs(40), Duration::from_secs(100));
 /// The rigs come within this time.
 const COME_WITHIN: Duration = Duration::from_secs(30);
@@ -117,14 +118,14 @@ impl World {
                 let wait = sky.about(BLOCK) + 2 * LEARN_WITHIN;
                 sky.after(wait, Event::Block);
             }
-            Event::Learn { pool, height, late } => match pools[pool].fault {
+            Event::Learn { pool, height, late } => match &pools[pool].fault {
                 Some(Fault::Lag) => {}
-                Some(Fault::Trail) if !late => {
+                Some(Fault::Trail(_)) if !late => {
                     let wait = sky.between(TRAIL.0, TRAIL.1);
                     sky.after(wait, Event::Learn { pool, height, late: true });
                 }
                 // The proxy cannot know that a block is old which no other pool has told.
-                Some(Fault::Trail) if !sky.has_told(height) => {}
+                Some(Fault::Trail(_)) if !sky.has_told(height) => {}
                 _ if pools[pool].work.height < height => pools[pool].new_work(sky, height, true),
                 _ => {}
             },
@@ -172,8 +173,8 @@ impl World {
     /// A connection to a pool is wanted: how it fares, and when that is known.
     pub(super) fn dial(&mut self, pool: usize) -> (Duration, Result<(), io::ErrorKind>) {
         let latency = self.sky.between(Duration::from_millis(5), Duration::from_millis(60));
-        match self.pools[pool].fault {
-            Some(Fault::Refuse) => (latency, Err(io::ErrorKind::ConnectionRefused)),
+        match &self.pools[pool].fault {
+            Some(Fault::RefuseConnections) => (latency, Err(io::ErrorKind::ConnectionRefused)),
             Some(Fault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
             _ => (latency, Ok(())),
         }

@@ -9,8 +9,8 @@ use orepass::route::{Route, Surroundings};
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::Family;
-use orepass_sim::farm::Farm;
-use orepass_sim::pool::{Pool, PoolConfig};
+use orepass_sim::net::{Farm, PoolServer};
+use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::verdict::Verdict;
@@ -22,14 +22,14 @@ use tokio::net::TcpListener;
 
 /// A pool and so many routes, each of them the pool of the next.
 struct Chain<D: Dialect> {
-    pool: Pool,
+    pool: PoolServer,
     routes: Vec<Arc<Route<D>>>,
     /// Where rigs connect to.
     address: String,
 }
 
 impl<D: Dialect + Default> Chain<D> {
-    async fn start(pool: Pool, route: RouteConfig, levels: usize) -> Self {
+    async fn start(pool: PoolServer, route: RouteConfig, levels: usize) -> Self {
         let mut address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
         let mut routes = Vec::new();
         for level in 0..levels {
@@ -75,7 +75,7 @@ impl<D: Dialect + Default> Chain<D> {
 }
 
 /// A Handshake pool that announces such an extranonce2 size.
-fn handshake(announced: usize) -> (Plan, Pool) {
+fn handshake(announced: usize) -> (Plan, PoolServer) {
     let mut plan = Plan::deployed();
     plan.coin.extranonce2_size = announced;
     plan.coin.strict_extranonce2 = announced == 4;
@@ -119,8 +119,10 @@ async fn where_no_room_is_left_the_lower_one_says_so() {
 #[tokio::test]
 async fn two_levels_of_aion_earn() {
     let (plan, _) = handshake(4);
-    let pool =
-        Pool::new(PoolConfig { block_interval: None, ..PoolConfig::aion(Family::Miningcore, 1.0) });
+    let pool = PoolServer::new(PoolConfig {
+        block_interval: None,
+        ..PoolConfig::aion(Family::Miningcore, 1.0)
+    });
     let chain = Chain::<Aion>::start(pool, plan.route, 2).await;
     chain
         .earns(2, 1, |number| RigConfig {

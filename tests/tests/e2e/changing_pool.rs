@@ -1,7 +1,7 @@
 //! A pool that changes its mind while rigs mine: difficulty, extranonce, repeated jobs.
 
+use orepass_sim::net::RigHandle;
 use orepass_sim::pool::{Fault, Judge, PoolStats};
-use orepass_sim::rig::RigHandle;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::bad_submits;

@@ -2,7 +2,7 @@
 
 use orepass_farm::stats::Book;
 use orepass_hstratum::Hstratum;
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::broken::Misdivided;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use orepass::config::Profile;
 use orepass_hstratum::SplitMode;
-use orepass_sim::farm::Farm;
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
+use orepass_sim::net::Farm;
 use orepass_sim::pool::{Fault, PoolStats};
 use orepass_sim::rig::{RigConfig, RigStats, Rubbish};
 use orepass_stratum::firmware::Firmware;

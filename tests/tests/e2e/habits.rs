@@ -9,10 +9,10 @@ use orepass::store::Store;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::{AionPool, AionRig, Family};
-use orepass_sim::farm::Farm;
 use orepass_sim::handshake::ExtranoncePolicy::{AlwaysFour, Respect};
 use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, Generation, HandshakeRig};
-use orepass_sim::pool::{Fault, Judge, Pool, PoolConfig};
+use orepass_sim::net::{Farm, PoolServer};
+use orepass_sim::pool::{Fault, Judge, PoolConfig};
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
@@ -84,14 +84,14 @@ async fn the_scale_of_a_pool_with_ten_fields_is_asked_for_once() {
     }
 }
 
-async fn listening(plan: &Plan) -> (Pool, String) {
+async fn listening(plan: &Plan) -> (PoolServer, String) {
     let pool = plan.make_pool();
     let at = pool.listen("127.0.0.1:0").await.unwrap().to_string();
     (pool, at)
 }
 
 /// A route to a pool, with what earlier ones learnt.
-async fn remembering(plan: &Plan, memory: &Store, pool: &Pool, at: &str) -> Site {
+async fn remembering(plan: &Plan, memory: &Store, pool: &PoolServer, at: &str) -> Site {
     let mut plan = plan.clone();
     plan.memory = Some(memory.route("test"));
     plan.start_between(pool.clone(), at, Hstratum::default(), Tcp).await
@@ -185,7 +185,7 @@ async fn aion(coin: AionPool, difficulty: f64) -> (Site<Aion>, Farm) {
 
 /// Its rig submits under this name, whatever it authorized as.
 async fn aion_as(coin: AionPool, difficulty: f64, name: &'static str) -> (Site<Aion>, Farm) {
-    let pool = Pool::new(PoolConfig {
+    let pool = PoolServer::new(PoolConfig {
         coin: Arc::new(coin.clone()),
         ..PoolConfig::aion(coin.family, difficulty)
     });

@@ -1,7 +1,8 @@
 //! A pool whose connection is lost while rigs mine.
 
+use orepass_sim::net::RigHandle;
 use orepass_sim::pool::Fault;
-use orepass_sim::rig::{RigConfig, RigHandle};
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
 use orepass_tests::client::Client;

@@ -5,6 +5,7 @@
 // The slowest first: tests start in the order of their names.
 mod absent_verdicts;
 mod brake;
+mod bursts;
 mod chains;
 mod changing_pool;
 mod checks;

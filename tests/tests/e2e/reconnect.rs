@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
-use orepass_sim::pool::{Fault, Pool};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::Fault;
 use orepass_sim::rig::RigConfig;
 use orepass_tests::check::bad_submits;
 use orepass_tests::log::Log;
@@ -33,7 +34,7 @@ async fn sent_to(params: String) -> Site {
 }
 
 /// Another server at the same address.
-async fn another() -> (Pool, u16) {
+async fn another() -> (PoolServer, u16) {
     let mut plan = Plan::deployed();
     plan.pool.seed = 8;
     let pool = plan.make_pool();

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use orepass::clock::unix_seconds;
 use orepass::store::Store;
+use orepass_farm::knowledge::{Change, WorkerRecord};
 use orepass_sim::handshake::ExtranoncePolicy::AlwaysFour;
 use orepass_sim::rig::{LoginOrder, RigConfig};
+use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::site::{Plan, Site};
@@ -67,12 +70,17 @@ async fn a_worker_has_its_difficulty_and_its_lease_again() {
             assert!((start - 2_f64.powi(-10)).abs() < 1e-9, "{start}");
         } else {
             assert!((start - 1.0).abs() < 1e-9, "nothing is known: the pool's own, {start}");
-            memory.route("test").remember_worker("rig0", 1, |state| state.difficulty = Some(1e-3));
             first = Some((1e-3, extranonce1));
         }
         farm.close().await;
         others.close().await;
         site.close().await;
+        if !restarted {
+            // As if it had proven this one.
+            let record =
+                WorkerRecord { difficulty: Difficulty::new(1e-3), slot: Some(2), agent: None };
+            memory.route("test").note(Change::Worker("rig0".into(), Some(record)), unix_seconds());
+        }
         memory.close().await;
     }
     std::fs::remove_file(path).unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::pool::Fault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;

@@ -7,8 +7,8 @@ use orepass::config::Failover;
 use orepass::route::Route;
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
-use orepass_sim::farm::Farm;
-use orepass_sim::pool::{Fault, Pool, PoolConfig};
+use orepass_sim::net::{Farm, PoolServer};
+use orepass_sim::pool::{Fault, PoolConfig};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::log::Log;
@@ -21,8 +21,8 @@ const RIGS: usize = 6;
 
 /// Two pools over real sockets, and rigs of which every other takes `mining.set_extranonce`.
 struct Farmstead {
-    first: Pool,
-    second: Pool,
+    first: PoolServer,
+    second: PoolServer,
     route: Arc<Route<Hstratum>>,
     farm: Farm,
     log: Log,
@@ -43,7 +43,7 @@ impl Farmstead {
         let mut addresses = Vec::new();
         for rank in 0..2 {
             let coin = Arc::new(plan.coin.clone());
-            let pool = Pool::new(PoolConfig { coin, seed: rank as u64, ..plan.pool.clone() });
+            let pool = PoolServer::new(PoolConfig { coin, seed: rank as u64, ..plan.pool.clone() });
             if let Some(fault) = fault.clone().filter(|_| rank == 0) {
                 pool.fault(fault);
             }

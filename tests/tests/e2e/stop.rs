@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::farm::Farm;
+use orepass_sim::net::Farm;
 use orepass_sim::pool::Fault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::downstream::Reply;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use orepass::route::Route;
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
-use orepass_sim::farm::Farm;
-use orepass_sim::pool::{Fault, Pool, PoolConfig};
+use orepass_sim::net::{Farm, PoolServer};
+use orepass_sim::pool::{Fault, PoolConfig};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::site::{Plan, mixed_rig};
@@ -17,7 +17,7 @@ const RIGS: usize = 12;
 
 /// Two pools that share nothing, and rigs of which every other takes `mining.set_extranonce`.
 struct Farmstead {
-    pools: [Pool; 2],
+    pools: [PoolServer; 2],
     route: Arc<Route<Hstratum>>,
     farm: Farm,
 }
@@ -28,7 +28,7 @@ impl Farmstead {
         let mut pools = Vec::new();
         let mut addresses = Vec::new();
         for (number, standing) in standings.into_iter().enumerate() {
-            let pool = Pool::new(PoolConfig {
+            let pool = PoolServer::new(PoolConfig {
                 coin: Arc::new(plan.coin.clone()),
                 seed: number as u64,
                 ..plan.pool.clone()

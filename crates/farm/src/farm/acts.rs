@@ -91,54 +91,44 @@ pub enum Act {
     News(PoolIndex),
     /// Whether no pool serves at all, which is no time to wait with a connection; when that changes.
     Urgent(bool),
-    /// A rig's session is to know this of its firmware.
-    Know {
+    /// A rig's session is to be told this.
+    Rig {
         /// The rig.
         rig: RigId,
-        /// What its firmware needs.
-        firmware: Firmware,
-    },
-    /// A rig is known: it may be told work, and starts with the difficulty that it had last.
-    Welcome {
-        /// The rig.
-        rig: RigId,
-        /// That difficulty, on the scale that rigs are told.
-        difficulty: Option<Difficulty>,
-    },
-    /// A rig gets a seat, its first or another one, and is shown the channel's view then.
-    Seat {
-        /// The rig.
-        rig: RigId,
-        /// Where it sits from now on.
-        channel: ChannelId,
-        /// Its seat.
-        seat: Box<Seat>,
-    },
-    /// A rig without a seat waits, and for what.
-    Wait {
-        /// The rig.
-        rig: RigId,
-        /// What it waits for.
-        what: Wait,
-    },
-    /// A rig's session is to be closed now.
-    Leave {
-        /// The rig.
-        rig: RigId,
-        /// Why.
-        reason: CloseReason,
-    },
-    /// A rig that waits for its first seat is refused.
-    Refuse {
-        /// The rig.
-        rig: RigId,
-        /// Why.
-        reason: NoRoom,
+        /// What.
+        order: Order,
     },
     /// Something for the log.
     Report(Report),
     /// Something to be remembered over a restart.
     Remember(Change),
+}
+
+/// What a rig's session is to be told. Of two of a kind the later one stands for both.
+#[derive(Debug)]
+pub enum Order {
+    /// What is known of its firmware.
+    Know(Firmware),
+    /// It has a seat, its first or another one, and is shown the channel's view then.
+    Seat {
+        /// Where it sits from now on.
+        channel: ChannelId,
+        /// Its seat.
+        seat: Box<Seat>,
+    },
+    /// The rig is known: it may be told work.
+    Welcome {
+        /// What is known of its firmware.
+        firmware: Firmware,
+        /// The difficulty that it had last, on the scale that rigs are told.
+        difficulty: Option<Difficulty>,
+    },
+    /// Without a seat, it waits for this.
+    Wait(Wait),
+    /// It waits for its first seat, and there will be none.
+    Refuse(NoRoom),
+    /// It is to be closed now.
+    Leave(CloseReason),
 }
 
 /// Why a rig can have no seat.

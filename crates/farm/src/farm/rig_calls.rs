@@ -10,7 +10,7 @@ use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 
 use super::rigs::{Place, Rig, Stand};
-use super::{Act, Farm, RigId};
+use super::{Farm, Order, RigId};
 use crate::knowledge::Needs;
 use crate::stats::WorkSum;
 
@@ -19,7 +19,7 @@ impl Farm {
     /// [gate](Self::gate) is closed, rigs are better not let in at all.
     pub fn handle_rig(&mut self, id: RigId, address: IpAddr, work: Arc<WorkSum>, now: Instant) {
         self.now = now;
-        self.rigs.entry(id).or_insert_with(|| Rig::new(address, work));
+        self.rigs.entry(id).or_insert_with(|| Box::new(Rig::new(address, work)));
         self.unsettled.insert(id);
     }
 
@@ -45,7 +45,8 @@ impl Farm {
         // Firmware that authorizes first can have its former lease again.
         rig.slot = worker.and_then(|worker| self.knowledge.slot(worker));
         rig.stand = Stand::Waits;
-        self.acts.push_back(Act::Know { rig: id, firmware: rig.needs.firmware });
+        let firmware = rig.needs.firmware;
+        self.order(id, Order::Know(firmware));
         self.unsettled.insert(id);
     }
 
@@ -79,8 +80,7 @@ impl Farm {
         if matches!(rig.stand, Stand::Waits) {
             self.unsettled.insert(id);
         }
-        self.acts.push_back(Act::Know { rig: id, firmware: needs.firmware });
-        self.acts.push_back(Act::Welcome { rig: id, difficulty });
+        self.order(id, Order::Welcome { firmware: needs.firmware, difficulty });
     }
 
     /// Whether a rig can be told another extranonce, as its session
@@ -105,7 +105,7 @@ impl Farm {
     /// is to be served otherwise when it comes back.
     pub fn handle_misfit(&mut self, id: RigId, diagnosis: Diagnosis, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.learn(known, diagnosis, now);
             let (agent, worker) = (known.agent, Some(&**known.worker));
             let needs = self.knowledge.needs(agent, worker, Firmware::default(), now);
@@ -117,7 +117,7 @@ impl Farm {
     /// A rig's first good share that shows what its firmware can do.
     pub fn handle_merit(&mut self, id: RigId, merit: Merit, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.proven(known, merit, now);
         }
     }
@@ -125,7 +125,7 @@ impl Farm {
     /// A rig enters quarantine.
     pub fn handle_quarantine(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        let Some(known) = self.rigs.get(&id).and_then(Rig::known) else { return };
+        let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) else { return };
         if let Some(refused_for) = self.knowledge.quarantined(known, now) {
             self.dismiss(id, CloseReason::Penalty(refused_for));
         }
@@ -134,7 +134,7 @@ impl Farm {
     /// A rig sent nothing but refused shares, and its session has ended for it.
     pub fn handle_flood(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(Rig::known) {
+        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
             self.knowledge.refuse(known, now);
         }
         self.goes(id);

@@ -9,9 +9,9 @@ use orepass_stratum::firmware::Firmware;
 use orepass_stratum::space::{NoLease, Wish};
 
 use super::channels::Channel;
-use super::rigs::{Place, Rig, Stand};
+use super::rigs::{Place, Stand};
 use super::waiting::PATIENCE;
-use super::{Act, ChannelId, Farm, NoRoom, RigId};
+use super::{ChannelId, Farm, NoRoom, Order, RigId};
 use crate::pools::{Gate, PoolIndex};
 
 /// The most connections that are being opened at once.
@@ -127,7 +127,7 @@ impl Farm {
     /// Closes a rig's session now.
     pub(super) fn dismiss(&mut self, id: RigId, reason: CloseReason) {
         self.goes(id);
-        self.acts.push_back(Act::Leave { rig: id, reason });
+        self.order(id, Order::Leave(reason));
     }
 
     /// Nothing more is done for a rig.
@@ -250,7 +250,7 @@ impl Farm {
         if pool != home {
             self.astray.insert(id);
         }
-        self.acts.push_back(Act::Seat { rig: id, channel, seat });
+        self.order(id, Order::Seat { channel, seat });
     }
 
     /// There may be a seat soon; where a rig sits it is better off than nowhere.
@@ -259,13 +259,13 @@ impl Farm {
         let Some(rig) = self.rigs.get_mut(&id) else { return };
         if matches!(rig.stand, Stand::Waits) && rig.told != what {
             rig.told = what;
-            self.acts.push_back(Act::Wait { rig: id, what });
+            self.order(id, Order::Wait(what));
         }
     }
 
     fn turn_away(&mut self, id: RigId, reason: NoRoom) {
         self.goes(id);
-        self.acts.push_back(Act::Refuse { rig: id, reason });
+        self.order(id, Order::Refuse(reason));
     }
 
     /// A rig is closed soon, spread over time with all the others that are.
@@ -276,7 +276,7 @@ impl Farm {
     /// There is no better place: a rig makes do with the one that it has.
     fn make_do(&mut self, id: RigId, home: PoolIndex) {
         self.queue.leave(id);
-        let Some(place) = self.rigs.get_mut(&id).and_then(Rig::place_mut) else { return };
+        let Some(place) = self.rigs.get_mut(&id).and_then(|rig| rig.place_mut()) else { return };
         place.overloaded = false;
         let place = *place;
         if self.must_leave(&place, Some(home)) {

@@ -277,7 +277,18 @@ impl Story {
             }
             Act::Doubt(channel) => format!("doubt {}", channel.0),
             Act::GiveWay(channel) => format!("give way {}", channel.0),
-            Act::Seat { rig, channel, mut seat } => {
+            Act::Rig { rig, order } => return self.obey(rig, order),
+            Act::Remember(change) => return self.changes.push(change),
+            Act::News(pool) => return self.reports.push(format!("news {}", letter(pool))),
+            Act::Urgent(urgent) => return self.reports.push(format!("urgent {urgent}")),
+            Act::Report(report) => return self.reports.push(told(&report)),
+        };
+        self.acts.push(line);
+    }
+
+    fn obey(&mut self, rig: RigId, order: Order) {
+        let line = match order {
+            Order::Seat { channel, mut seat } => {
                 let upstream = &self.channels[&channel];
                 assert_eq!(seat.generation, upstream.generation);
                 assert!(seat.lease.tell(upstream.work.unwrap(), 6));
@@ -286,31 +297,32 @@ impl Story {
                 }
                 format!("seat {} on {}", rig.0, channel.0)
             }
-            Act::Wait { rig, what: Wait::Pool } => format!("wait {} for a pool", rig.0),
-            Act::Wait { rig, what: Wait::Lease } => format!("wait {} for a lease", rig.0),
-            Act::Leave { rig, reason } => {
+            Order::Wait(Wait::Pool) => format!("wait {} for a pool", rig.0),
+            Order::Wait(Wait::Lease) => format!("wait {} for a lease", rig.0),
+            Order::Leave(reason) => {
                 self.dismissed.push(rig);
                 format!("leave {}: {reason}", rig.0)
             }
-            Act::Refuse { rig, reason } => {
+            Order::Refuse(reason) => {
                 self.dismissed.push(rig);
                 format!("refuse {}: {reason}", rig.0)
             }
-            Act::Know { firmware, .. } if firmware == Firmware::default() => return,
-            Act::Know { rig, firmware } => {
-                let Firmware { dedicated, extranonce2, set_extranonce, .. } = firmware;
-                format!("know {}: {dedicated} {extranonce2:?} {set_extranonce:?}", rig.0)
-            }
-            Act::Welcome { rig, difficulty: Some(difficulty) } => {
+            Order::Know(firmware) => return self.know(rig, &firmware),
+            Order::Welcome { firmware, difficulty } => {
+                self.know(rig, &firmware);
+                let Some(difficulty) = difficulty else { return };
                 format!("welcome {} at {}", rig.0, difficulty.get())
             }
-            Act::Welcome { .. } => return,
-            Act::Remember(change) => return self.changes.push(change),
-            Act::News(pool) => return self.reports.push(format!("news {}", letter(pool))),
-            Act::Urgent(urgent) => return self.reports.push(format!("urgent {urgent}")),
-            Act::Report(report) => return self.reports.push(told(&report)),
         };
         self.acts.push(line);
+    }
+
+    fn know(&mut self, rig: RigId, firmware: &Firmware) {
+        if *firmware != Firmware::default() {
+            let Firmware { dedicated, extranonce2, set_extranonce, .. } = firmware;
+            let line = format!("know {}: {dedicated} {extranonce2:?} {set_extranonce:?}", rig.0);
+            self.acts.push(line);
+        }
     }
 
     /// What was done since the last time.

@@ -4,7 +4,7 @@ use orepass_stratum::firmware::Firmware;
 use wildmatch::WildMatch;
 
 /// What rigs of one kind need, as the operator says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// Their software, `*` for any text and `?` for any character; all when absent.
     pub agent: Option<WildMatch>,
@@ -16,7 +16,8 @@ pub struct Profile {
 
 impl Profile {
     /// Whether it is about this rig. A profile by worker is not, before the worker is known.
-    pub(super) fn covers(&self, agent: &str, worker: Option<&str>) -> bool {
+    #[must_use]
+    pub fn covers(&self, agent: &str, worker: Option<&str>) -> bool {
         let by_agent = self.agent.as_ref().is_none_or(|pattern| pattern.matches(agent));
         let by_worker = self.worker.as_ref();
         by_agent && by_worker.is_none_or(|pattern| worker.is_some_and(|name| pattern.matches(name)))

@@ -1,15 +1,14 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
-use orepass_stratum::habits::{Answer, Habit};
+use orepass_farm::knowledge::HabitRecord;
+use orepass_stratum::habits::{Answer, Habit, Habits};
 
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
-use crate::clock::unix_seconds;
 use crate::config::{Config, PoolAccount, RouteConfig};
 use crate::probe::{Found, ProbeError};
 use crate::registry::Registry;
-use crate::route::remembered;
-use crate::store::{RouteStore, Store};
+use crate::store::Store;
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
 /// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
@@ -59,11 +58,14 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
         }
         let memory = memory.route(route.name.as_str());
         for pool in &route.pools {
-            let known = remembered(&pool.url.authority(), &memory);
-            match (entry.probe)(route, pool, known).await {
+            let known = memory.habits(&pool.url.authority());
+            let habits = known.iter().fold(Habits::default(), |habits, record| {
+                habits.with(record.habit, Some(record.answer))
+            });
+            match (entry.probe)(route, pool, habits).await {
                 Ok(found) => {
                     print_found(pool, &found, route);
-                    print_habits(pool, &found, &memory);
+                    print_habits(&found, &known);
                 }
                 Err(error) => {
                     outcome = Outcome::Failure;
@@ -129,22 +131,19 @@ fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
 
 /// What is known of a pool's habits, and from where.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_habits(pool: &PoolAccount, found: &Found, memory: &RouteStore) {
-    let now = unix_seconds();
+fn print_habits(found: &Found, known: &[HabitRecord]) {
     let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();
     for habit in Habit::ALL {
         if let Some(answer) = found.configured.get(habit) {
             lines.push(format!("{habit} = {}, as configured", word(habit, answer)));
-        } else if let Some(state) = memory.habit(&pool.url.authority(), habit.name(), now)
-            && let Some(answer) = habit.of_word(&state.answer)
-        {
-            let days = now.saturating_sub(state.learnt) / 86_400;
+        } else if let Some(record) = known.iter().find(|record| record.habit == habit) {
+            let days = record.age.as_secs() / 86_400;
             let ago = match days {
                 0 => "today".to_owned(),
                 days => format!("{days} day{} ago", plural(days as usize)),
             };
-            lines.push(format!("{habit} = {}, found out {ago}", word(habit, answer)));
+            lines.push(format!("{habit} = {}, found out {ago}", word(habit, record.answer)));
         }
     }
     if let Some((habit, easier)) = found.doubt {

@@ -3,26 +3,25 @@
 //! The pool finds blocks, rigs drop and come back; at the end the rigs stop first, the verdicts
 //! drain, and then the books must close.
 
-mod coins;
 mod report;
+mod scene;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::farm::Farm;
-use orepass_sim::pool::Pool;
+use orepass_sim::net::{Farm, PoolServer, RigHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::coins::{Coin, Story};
 use self::report::{Line, Report};
+pub use self::scene::{Scene, Story};
 use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::limits;
 use crate::net::listen::listen;
 use crate::process::Process;
-use crate::registry::Registry;
+use crate::registry::{Entry, Registry};
 use crate::running::RunningRoute;
 use crate::store::Store;
 
@@ -40,12 +39,12 @@ const DRAIN_FOR: Duration = Duration::from_secs(15);
 /// # Errors
 /// A [`CommandError`] when it cannot be set up.
 pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandError> {
-    let coins = coins::chosen(&demo.dialect, registry)?;
-    let rigs = coins.iter().map(|coin| demo.rigs.unwrap_or(coin.rigs)).sum();
+    let scenes = chosen(demo.dialect.as_deref(), registry)?;
+    let rigs = scenes.iter().map(|(_, scene)| demo.rigs.unwrap_or(scene.rigs)).sum();
     limits::raise_and_report(rigs);
     let mut stages = Vec::new();
-    for coin in coins {
-        stages.push(Stage::set(coin, &demo, registry).await?);
+    for (entry, scene) in scenes {
+        stages.push(Stage::set(entry, scene, &demo, registry).await?);
     }
     let end = Instant::now() + Duration::from_secs(demo.seconds.max(SHORTEST));
     play(&mut stages, end, demo.json).await;
@@ -57,10 +56,25 @@ pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandErr
     Ok(if report.is_good() { Outcome::Success } else { Outcome::Failure })
 }
 
+/// The scenes of the dialect of a name, or of all that have one.
+fn chosen<'a>(
+    name: Option<&str>,
+    registry: &'a Registry,
+) -> Result<Vec<(&'a Entry, Scene)>, CommandError> {
+    let scene = |entry: &'a Entry| Some((entry, entry.scene?()));
+    let name = name.or_else(|| registry.first()).unwrap_or("all");
+    if name == "all" {
+        return Ok(registry.entries().filter_map(scene).collect());
+    }
+    let entry = registry.get(name).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+    let missing = || CommandError::Failed(format!("there is no demo for dialect `{name}`"));
+    Ok(vec![scene(entry).ok_or_else(missing)?])
+}
+
 /// One coin's pool, proxy route and rigs.
 struct Stage {
-    dialect: String,
-    pool: Pool,
+    dialect: &'static str,
+    pool: PoolServer,
     route: Arc<dyn RunningRoute>,
     farm: Farm,
     story: Story,
@@ -72,12 +86,17 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(coin: Coin, demo: &Demo, registry: &Registry) -> Result<Self, CommandError> {
-        let Coin { dialect, pool, rig, route, rigs, story } = coin;
+    async fn set(
+        entry: &Entry,
+        scene: Scene,
+        demo: &Demo,
+        registry: &Registry,
+    ) -> Result<Self, CommandError> {
+        let (dialect, Scene { pool, rig, route, rigs, story }) = (entry.name, scene);
         let rigs = demo.rigs.unwrap_or(rigs);
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let failed = |error| CommandError::Bind { address: loopback, error };
-        let pool = Pool::new(pool);
+        let pool = PoolServer::new(pool);
         let pool_address = pool.listen(loopback).await.map_err(failed)?;
         let listener = listen(loopback).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -86,9 +105,7 @@ impl Stage {
              {route}\n[[route.pool]]\nurl = \"stratum+tcp://{pool_address}\"\nuser = \"demo\"\n"
         );
         let config = Config::parse("demo", &text, registry)?;
-        let entry =
-            registry.get(&dialect).map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
-        let memory = Store::fleeting().route(&dialect);
+        let memory = Store::fleeting().route(dialect);
         let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
         let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
@@ -117,7 +134,7 @@ impl Stage {
             // After the second block the rigs whose turn it is come back to other leases.
             if self.blocks == 2 {
                 let dropped = self.farm.rigs().iter().take(DROPS);
-                dropped.for_each(orepass_sim::rig::RigHandle::drop_connection);
+                dropped.for_each(RigHandle::drop_connection);
             }
         } else if jobs_between {
             self.pool.new_job();
@@ -152,7 +169,7 @@ impl Stage {
 
     fn line(&self) -> Line {
         Line {
-            dialect: self.dialect.clone(),
+            dialect: self.dialect.to_owned(),
             rigs: self.farm.rigs().len(),
             rigs_online: self.route.roster().online(),
             pool_connections: self.most_pool_connections,

@@ -124,7 +124,11 @@ impl<'s> Notes<'s> {
         let owners = others.filter(|(_, keys)| keys.contains(&key));
         // Of several, the first of those that are nearest to where it stands.
         let (owner, _) = owners.rev().max_by_key(|(other, _)| kinship(other, header))?;
-        Some(format!("the key `{key}` stands in the wrong table: write it right below {owner}"))
+        let place = match *owner {
+            "" => "at the top, before the first table".to_owned(),
+            owner => format!("right below {owner}"),
+        };
+        Some(format!("the key `{key}` stands in the wrong table: write it {place}"))
     }
 
     /// All that was noted.

@@ -12,7 +12,7 @@ use orepass_stratum::vardiff::VardiffConfig;
 use super::dialect::{Dialects, ReadOptions};
 use super::options::OptionTable;
 use super::pool::{self, PoolAccount};
-use super::profile::Profile;
+use super::profile::{self, Profile};
 use super::table::TableReader;
 use super::value::{ListenAddr, Name};
 
@@ -104,7 +104,7 @@ impl RouteConfig {
             max_channels: table.whole("max_channels", 1..=1024).unwrap_or(Self::MAX_CHANNELS),
             max_rigs_per_channel: max_rigs(table, prefix_bytes),
             max_dedicated: table.whole("max_dedicated", 0..=1024).unwrap_or(Self::MAX_DEDICATED),
-            profiles: table.tables("[[route.profile]]", Profile::read),
+            profiles: table.tables("[[route.profile]]", profile::read),
             max_pool_shares_per_second: table
                 .whole("max_pool_shares_per_second", 1..=1_000_000)
                 .unwrap_or(UpstreamConfig::MAX_SHARES_PER_SECOND),

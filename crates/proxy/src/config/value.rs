@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 use url::Url;
@@ -149,9 +150,9 @@ impl FromStr for ListenAddr {
 #[error("expected an address and a port, such as \"[::]:3008\", \"0.0.0.0:3008\" or \":3008\"")]
 pub struct ListenAddrError;
 
-/// A route's or pool's name, the label of its metrics and log lines.
+/// A route's or pool's name, the label of its metrics and log lines. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// The name.

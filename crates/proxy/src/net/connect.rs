@@ -110,7 +110,7 @@ impl Connector for Tcp {
         let (stream, peer) = first_of(addresses, until).await.map_err(|failures| {
             ConnectError::Unreachable { authority: pool.authority().into(), failures }
         })?;
-        tune(&stream);
+        tune(&SockRef::from(&stream));
         let (reader, writer) = stream.into_split();
         Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
@@ -162,13 +162,13 @@ fn listed(failures: &[Failure]) -> String {
 
 /// Sets what every stratum socket should have: no delay of small lines, and keepalive, so that a
 /// peer that vanished is noticed.
-pub fn tune(stream: &TcpStream) {
+pub fn tune(socket: &SockRef<'_>) {
     let (idle, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval);
     let keepalive = keepalive.with_retries(retries);
     // A socket that refuses these still works.
-    let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 #[cfg(test)]

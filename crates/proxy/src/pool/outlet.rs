@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
-use orepass_farm::pools::{Cause, Link};
+use orepass_farm::farm::{ChannelId, Ending, Farm, Shown};
+use orepass_farm::pools::Cause;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
@@ -14,25 +16,19 @@ use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
 
-/// Where a connection's events go: to its rigs, to the choice of pools, to the books and the log.
+/// Where a connection's events go: to its rigs, to the farm, to the books and the log.
 pub(crate) struct Outlet<D: Dialect> {
     pub(crate) route: Arc<Route<D>>,
     pub(crate) channel: Arc<Channel<D>>,
     pub(crate) log: Log,
-    /// The present connection has been reported as one that serves.
-    serves: bool,
     /// How many shares the pool took on it.
     taken: u32,
 }
 
 impl<D: Dialect> Outlet<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
-        let log = Log::new(&route, channel.pool, channel.number);
-        Self { route, channel, log, serves: false, taken: 0 }
-    }
-
-    fn link(&self) -> Link {
-        self.channel.link()
+        let log = Log::new(&route, channel.pool, channel.id.0);
+        Self { route, channel, log, taken: 0 }
     }
 
     pub(crate) fn take(
@@ -44,8 +40,7 @@ impl<D: Dialect> Outlet<D> {
             UpstreamEvent::View => self.show(upstream),
             UpstreamEvent::Verdict { ticket, outcome, weighs, .. } => {
                 if weighs {
-                    let link = self.link();
-                    self.route.mention(|choice, now| choice.verdict(link, &outcome.told, now));
+                    self.tell(|farm, id, now| farm.handle_verdicts(id, [&outcome.told], now));
                 }
                 self.taken =
                     self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
@@ -55,7 +50,8 @@ impl<D: Dialect> Outlet<D> {
             UpstreamEvent::Resent => self.route.book.resent(),
             UpstreamEvent::ResentDuplicate => self.route.book.resent_duplicate(),
             UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
-                self.route.clashes(clash.connection, !self.channel.dedicated);
+                let with = clash.connection.map(ChannelId);
+                self.tell(|farm, id, now| farm.handle_clash(id, with, now));
                 return ControlFlow::Break(End::SameExtranonce);
             }
             UpstreamEvent::Down(reason) => return ControlFlow::Break(End::Down(reason)),
@@ -63,7 +59,8 @@ impl<D: Dialect> Outlet<D> {
             UpstreamEvent::Reconnect { .. } => {}
             UpstreamEvent::Notice(notice) => {
                 if let Notice::Learnt { learnt, .. } = &notice {
-                    self.route.remember_habit(self.channel.pool, *learnt);
+                    let pool = self.channel.pool;
+                    self.tell(|farm, _, now| farm.handle_learnt(pool, *learnt, now));
                 }
                 self.log.notice(&notice);
             }
@@ -71,57 +68,46 @@ impl<D: Dialect> Outlet<D> {
         ControlFlow::Continue(())
     }
 
-    /// Tells the choice of pools what a connection's end means, and has those that are left asked
-    /// whether they live. Gives how many shares the pool took.
+    /// Its connection has been made.
+    pub(crate) fn connected(&self) {
+        self.tell(Farm::handle_connected);
+    }
+
+    /// Its connection has ended. Gives how many shares the pool took.
     pub(crate) fn ended(&mut self, end: &End, was_serving: bool) -> u32 {
-        self.serves = false;
-        let link = self.link();
-        let sent_away = matches!(end, End::Reconnect(_) | End::SameExtranonce);
-        self.route.report(|choice, now| match end {
-            End::Down(reason) => choice.down(link, cause(reason), now),
-            _ if was_serving || sent_away => choice.lost(link, now),
-            _ => choice.down(link, Cause::Connection, now),
-        });
-        if !sent_away {
-            let channels = self.route.channels();
-            let left = channels.iter().filter(|c| c.pool == link.pool && c.number != link.number);
-            left.filter(|channel| channel.is_live()).for_each(|channel| channel.doubt());
-        }
+        let how = match end {
+            End::Down(reason) => Ending::GivenUp(cause(reason)),
+            End::Reconnect(_) | End::SameExtranonce => Ending::SentAway,
+            _ if was_serving => Ending::Lost,
+            _ => Ending::Failed,
+        };
+        self.tell(|farm, id, now| farm.handle_ended(id, how, now));
         std::mem::take(&mut self.taken)
     }
 
-    fn show(&mut self, upstream: &Upstream<D, Ticket>) {
-        let (link, shown) = (self.link(), upstream.view());
-        let Self { route, channel, .. } = self;
-        if let Some(work) = &shown.work
-            && let Some(block) = work.dialect.block_key(&work.job)
-        {
-            route.mention(|choice, now| choice.block(link.pool, block, now));
-        }
-        channel.show(shown);
-        if upstream.serves() && !self.serves {
-            self.serves = true;
-            route.report(|choice, now| choice.up(link, now));
-            route.good_news(link.pool);
-        }
-        route.bump();
+    /// The rigs are shown it before the farm may find one of them a seat there.
+    fn show(&self, upstream: &Upstream<D, Ticket>) {
+        let view = self.channel.show(upstream.view());
+        let shown = Shown::of(&view, upstream.serves());
+        self.tell(|farm, id, now| farm.handle_view(id, &shown, now));
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut Farm, ChannelId, Instant)) {
+        self.route.tell(|farm, now| what(farm, self.channel.id, now));
     }
 
     /// Whether other connections to the same pool take shares.
     pub(crate) fn others_live(&self) -> bool {
-        let channels = self.route.channels();
-        let mut others = channels.iter().filter(|other| other.number != self.channel.number);
-        others.any(|other| other.pool == self.channel.pool && other.is_live())
+        self.route.others_live(self.channel.id, self.channel.pool)
     }
 }
 
 impl<D: Dialect> Drop for Outlet<D> {
     /// The channel was closed since nobody needs it, or its task has panicked.
     fn drop(&mut self) {
-        let link = self.link();
         self.channel.end();
-        self.route.report(|choice, now| choice.released(link, now));
-        self.route.bump();
+        self.route.channels().remove(&self.channel.id);
+        self.route.mention(|farm, now| farm.handle_closed(self.channel.id, now));
     }
 }
 

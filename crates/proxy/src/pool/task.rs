@@ -1,28 +1,28 @@
 //! One upstream connection at a time, kept alive.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use orepass_farm::backoff::{Backoff, Ended};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
-use tokio::sync::watch;
 
 use super::AGENT;
 use super::address::PoolAddress;
 use super::log::Lost;
 use super::outlet::Outlet;
 use super::pump::{End, pump};
+use crate::bell::Calls;
 use crate::clock::{now, sleep_until};
 use crate::limits::Pass;
 use crate::net::connect::Connection;
 use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
+use crate::route::window::{NEWS, URGENT};
 
 /// A connection has served well when it was there for so long, or took so many shares.
 const SERVED: Duration = Duration::from_secs(10);
@@ -34,10 +34,6 @@ const GIVE_WAY_FOR: Duration = Duration::from_secs(2);
 pub(crate) struct ChannelTask<D: Dialect> {
     outlet: Outlet<D>,
     address: PoolAddress,
-    /// Counts how often a connection to this pool has come to serve.
-    news: watch::Receiver<u64>,
-    /// Whether no pool serves at all.
-    urgent: watch::Receiver<bool>,
     /// The place of its connection, also while there is none: it is to come back.
     _file: Pass,
 }
@@ -46,8 +42,6 @@ impl<D: Dialect> ChannelTask<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
         Self {
             address: PoolAddress::new(route.pool(channel.pool).url.clone()),
-            news: route.news(channel.pool),
-            urgent: route.urgent(),
             _file: route.around.process.door.claim(),
             outlet: Outlet::new(route, channel),
         }
@@ -87,10 +81,10 @@ impl<D: Dialect> ChannelTask<D> {
     }
 
     /// Decides when the next connection is made; gives how long that is.
-    fn plan(&mut self, end: &End, how: Ended, backoff: &mut Backoff) -> Duration {
-        // What was told before this end is old.
-        self.news.mark_unchanged();
-        let urgent = *self.urgent.borrow_and_update();
+    fn plan(&self, end: &End, how: Ended, backoff: &mut Backoff) -> Duration {
+        // What it was called for before this end is old.
+        self.outlet.channel.window.bell.answer(Waker::noop());
+        let urgent = self.outlet.route.is_urgent();
         // Of two that clash the one that many rigs share comes first.
         let gives_way = matches!(end, End::SameExtranonce) && self.outlet.channel.dedicated;
         let from = now() + if gives_way { GIVE_WAY_FOR } else { Duration::ZERO };
@@ -105,7 +99,7 @@ impl<D: Dialect> ChannelTask<D> {
         let Outlet { route, channel, .. } = &self.outlet;
         let (config, pool) = (&route.config, route.pool(channel.pool));
         let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
-            .with_number(channel.number)
+            .with_number(channel.id.0)
             .with_prefix_bytes(if channel.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
             .with_resubmit(pool.resubmit)
@@ -127,7 +121,7 @@ impl<D: Dialect> ChannelTask<D> {
                 () = channel.closing.cancelled() => return End::Stopped,
                 connection = &mut connecting => break connection,
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                never = lose_shares(&channel) => match never {},
+                _ = called(&channel) => {}
             }
         };
         let Connection { reader, writer, peer } = match connection {
@@ -135,7 +129,7 @@ impl<D: Dialect> ChannelTask<D> {
             Err(error) => return End::Connect(error),
         };
         self.outlet.log.address = Some(peer);
-        self.outlet.route.refresh_habits(self.outlet.channel.pool);
+        self.outlet.connected();
         upstream.handle_connected(now());
         let Self { outlet, address, .. } = self;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
@@ -170,26 +164,26 @@ impl<D: Dialect> ChannelTask<D> {
                 biased;
                 () = channel.closing.cancelled() => return,
                 () = sleep_until(backoff.due()) => return backoff.begun(),
-                Ok(()) = self.news.changed() => backoff.follow(now(), fastrand::f64()),
-                Ok(()) = self.urgent.changed() => {
-                    if *self.urgent.borrow_and_update() {
+                calls = called(&channel) => {
+                    if calls.has(NEWS) {
+                        backoff.follow(now(), fastrand::f64());
+                    }
+                    if calls.has(URGENT) {
                         backoff.urge(now(), fastrand::f64());
                     }
                 }
                 () = sleep_until(upstream.poll_timeout()) => self.time_out(upstream),
-                never = lose_shares(&channel) => match never {},
             }
         }
     }
 }
 
-/// Answers shares that come while there is no connection, as lost; what else the task is called
-/// for is meant for a connection that has ended.
-async fn lose_shares<D: Dialect>(channel: &Channel<D>) -> Infallible {
+/// What the task is called for while there is no connection. Shares that come are answered as lost.
+async fn called<D: Dialect>(channel: &Channel<D>) -> Calls {
     poll_fn(|context| {
-        channel.window.bell.answer(context.waker());
+        let calls = channel.window.bell.answer(context.waker());
         channel.window.lose();
-        Poll::Pending
+        if calls == Calls::NONE { Poll::Pending } else { Poll::Ready(calls) }
     })
     .await
 }

@@ -1,11 +1,15 @@
-//! Aion's options.
+//! Aion's options, and its demo.
 
 use std::time::Duration;
 
 use orepass_aion::{Aion, Options};
+use orepass_sim::aion::Family;
+use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::space::MAX_WORKS;
 
 use super::FromConfig;
+use crate::commands::demo::{Scene, Story};
 use crate::config::{OptionError, OptionTable};
 
 impl FromConfig for Aion {
@@ -18,6 +22,7 @@ impl FromConfig for Aion {
         "second_solutions",
         "solution_prefix",
     ];
+    const SCENE: Option<fn() -> Scene> = Some(scene);
     const OTHER_NAMES: &'static [&'static str] = &["equihash"];
 
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError> {
@@ -47,5 +52,29 @@ impl FromConfig for Aion {
             options.solution_prefix = prefix;
         }
         errors.or(Self::new(options))
+    }
+}
+
+/// A pool of Miningcore's kind that takes every solution as a share. The rigs really solve, a
+/// nonce in a second or two and no more at a time than there are processors, so there are few of
+/// them, and jobs come with blocks alone: each costs what is being solved.
+fn scene() -> Scene {
+    Scene {
+        pool: PoolConfig { block_interval: None, ..PoolConfig::aion(Family::Miningcore, 1.0) },
+        rig: |number| RigConfig {
+            worker: format!("demo.rig{:02}", number + 1),
+            seed: number as u64 + 1,
+            ..RigConfig::aion()
+        },
+        route: "",
+        rigs: 8,
+        story: Story {
+            blocks: 3,
+            // However slow the machine is, some work is not thrown away.
+            shares_between: 2,
+            jobs_between: false,
+            // Every eighth nonce has no solution.
+            patience: |rigs| Duration::from_secs(40) + rigs as u32 * Duration::from_secs(5),
+        },
     }
 }

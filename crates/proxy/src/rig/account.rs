@@ -1,6 +1,5 @@
 //! Under which names the pools see a rig's workers.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use orepass_farm::pools::PoolIndex;
@@ -14,7 +13,6 @@ use crate::config::{PoolAccount, Rendered, RigFacts};
 /// The accounts of one rig's workers, each made with its first share for a pool. There are as many
 /// as the rig has workers at most, for each pool.
 pub(super) struct Accounts {
-    ip: IpAddr,
     /// The local port that the rig came to.
     port: u16,
     made: Vec<Made>,
@@ -27,8 +25,8 @@ struct Made {
 }
 
 impl Accounts {
-    pub(super) const fn new(ip: IpAddr, port: u16) -> Self {
-        Self { ip, port, made: Vec::new() }
+    pub(super) const fn new(port: u16) -> Self {
+        Self { port, made: Vec::new() }
     }
 
     /// Under which account a pool should see this worker; none where the pool knows the route's
@@ -47,7 +45,8 @@ impl Accounts {
         if let Some(made) = self.made.iter().find(is_it) {
             return Some(Arc::clone(&made.account));
         }
-        let facts = RigFacts { worker, ip: self.ip, agent: session.agent(), port: self.port };
+        let facts =
+            RigFacts { worker, ip: log.rig().peer.ip(), agent: session.agent(), port: self.port };
         let Rendered { name, changed } = config.user.render(&facts);
         if changed {
             log.renamed(worker, &name);

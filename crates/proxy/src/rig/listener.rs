@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
+use socket2::SockRef;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tracing::warn;
 
+use super::serving::serve;
 use super::task::Served;
 use crate::clock::now;
 use crate::config::RouteConfig;
@@ -19,11 +21,14 @@ use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::route::Route;
+use crate::workers::Worker;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How often it is said that no more connections are taken, or that none can be.
 const SAY_EVERY: Duration = Duration::from_secs(60);
+/// Connections have the options of the socket that they came to, which spares five calls each.
+const INHERITS: bool = cfg!(target_os = "linux");
 /// Rigs past the route's seats that may be connected all the same, to be told so or to wait.
 const SPARE_SESSIONS: usize = 1000;
 
@@ -72,7 +77,7 @@ impl<D: Dialect> Route<D> {
             return Err(Full::Process { most: self.around.process.door.room() });
         };
         // Rigs that are refused at once go to their own backup.
-        if self.choice().gate() != Gate::Closed {
+        if self.gate() != Gate::Closed {
             let worker = self.next_worker();
             let inside = [place, file];
             let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
@@ -82,55 +87,101 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// Serves a rig on a worker, and on the next one where it belongs to that.
-fn serve<D: Dialect>(served: Served<D>) {
-    let route = Arc::clone(&served.route);
-    let runtime = route.workers().runtime(served.worker()).clone();
-    let task = async move {
-        if let Some(served) = served.serve().await {
-            serve(served);
-        }
-    };
-    route.sessions.spawn_on(task, &runtime);
+/// A socket that rigs connect to, at work until the route stops.
+struct Listener<D: Dialect> {
+    route: Arc<Route<D>>,
+    socket: std::net::TcpListener,
+    port: u16,
+    full: Fold,
+    failing: Fold,
 }
 
 /// Takes connections until the route stops.
-pub(crate) async fn accept<D: Dialect>(route: Arc<Route<D>>, listener: TcpListener) {
-    let port = listener.local_addr().map_or(0, |address| address.port());
-    let (mut full, mut failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = route.stopping().cancelled() => return,
-        };
-        let name = route.name();
-        match accepted {
-            Ok((stream, peer)) => {
-                tune(&stream);
-                // A rig that came by IPv4 is shown so.
-                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                if let Err(reason) = route.admit(stream, peer, port)
-                    && let Some(more) = full.say(now())
-                {
-                    let more_since_last = nonzero(more);
-                    warn!(event = "rig.refused", route = name, %peer, more_since_last, "{reason}");
-                }
+pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
+    match listener.into_std() {
+        Ok(socket) => {
+            tune(&SockRef::from(&socket));
+            let port = socket.local_addr().map_or(0, |address| address.port());
+            let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
+            Listener { route: Arc::clone(route), socket, port, full, failing }.go_on();
+        }
+        Err(error) => {
+            warn!(event = "listen.failed", route = route.name(), %error, "cannot take connections");
+        }
+    }
+}
+
+impl<D: Dialect> Listener<D> {
+    /// Listens on the worker where the rigs that come will probably be served, so that they need
+    /// not be carried there.
+    fn go_on(mut self) {
+        let (route, worker) = (Arc::clone(&self.route), self.route.next_worker());
+        let task = async move {
+            if self.accept(worker).await {
+                self.go_on();
             }
-            Err(error) if is_about_one(&error) => {}
-            Err(error) => {
-                if let Some(more) = failing.say(now()) {
-                    warn!(
-                        event = "listen.failed", route = name, %error,
-                        more_since_last = nonzero(more),
-                        "cannot take connections; tried again every {ACCEPT_PAUSE:?}"
-                    );
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
-                    () = route.stopping().cancelled() => return,
+        };
+        route.tasks.spawn_on(task, route.workers().runtime(worker));
+    }
+
+    /// Takes connections; `true` when those that come next should be taken on another worker.
+    async fn accept(&mut self, here: Worker) -> bool {
+        let route = Arc::clone(&self.route);
+        let mut listening = None;
+        while route.next_worker() == here {
+            let accepted = tokio::select! {
+                biased;
+                () = route.stopping().cancelled() => return false,
+                accepted = self.next(&mut listening) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) if is_about_one(&error) => {}
+                Err(error) => {
+                    self.say_failing(&error);
+                    tokio::select! {
+                        biased;
+                        () = route.stopping().cancelled() => return false,
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
                 }
             }
         }
+        true
+    }
+
+    async fn next(
+        &self,
+        listening: &mut Option<TcpListener>,
+    ) -> io::Result<(TcpStream, SocketAddr)> {
+        let listening = match listening {
+            Some(listening) => listening,
+            None => listening.insert(TcpListener::from_std(self.socket.try_clone()?)?),
+        };
+        listening.accept().await
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if !INHERITS {
+            tune(&SockRef::from(&stream));
+        }
+        // A rig that came by IPv4 is shown so.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        if let Err(reason) = self.route.admit(stream, peer, self.port)
+            && let Some(more) = self.full.say(now())
+        {
+            let (route, more_since_last) = (self.route.name(), nonzero(more));
+            warn!(event = "rig.refused", route, %peer, more_since_last, "{reason}");
+        }
+    }
+
+    fn say_failing(&mut self, error: &io::Error) {
+        let Some(more) = self.failing.say(now()) else { return };
+        warn!(
+            event = "listen.failed", route = self.route.name(), %error,
+            more_since_last = nonzero(more),
+            "cannot take connections; tried again every {ACCEPT_PAUSE:?}"
+        );
     }
 }
 
@@ -141,4 +192,30 @@ fn is_about_one(error: &io::Error) -> bool {
     };
     let kinds = [ConnectionAborted, ConnectionReset, Interrupted, NetworkUnreachable, TimedOut];
     kinds.contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_the_options_of_the_socket_that_it_came_to() {
+        if !INHERITS {
+            return;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tune(&SockRef::from(&listener));
+        let rig = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let options = |stream: &TcpStream| {
+            let socket = SockRef::from(stream);
+            let times = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
+            let times = (times.0.unwrap(), times.1.unwrap());
+            let retries = socket.tcp_keepalive_retries().unwrap();
+            (socket.keepalive().unwrap(), times, retries, stream.nodelay().unwrap())
+        };
+        let (accepted, _) = listener.accept().await.unwrap();
+        assert_ne!(options(&accepted), options(&rig));
+        tune(&SockRef::from(&rig));
+        assert_eq!(options(&accepted), options(&rig));
+    }
 }

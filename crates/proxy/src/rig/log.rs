@@ -1,6 +1,7 @@
 //! What the log says of one rig.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_stratum::channel::ShareOutcome;
@@ -13,7 +14,9 @@ use orepass_stratum::target::PowHash;
 use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
+use super::roster::Rig;
 use crate::clock::now;
+use crate::config::Name;
 use crate::fold::{Fold, nonzero};
 use crate::route::Route;
 
@@ -22,32 +25,50 @@ const REFUSED_EVERY: Duration = Duration::from_secs(60);
 
 /// Tells the story of one rig: it came, its first share, why its shares are refused, it left.
 pub(crate) struct RigLog {
-    route: String,
-    peer: SocketAddr,
-    rig: String,
+    whose: Whose,
     is_up: bool,
     first_share_told: bool,
     renamed: bool,
-    refused: Fold,
+    /// Most rigs need none.
+    refused: Option<Box<Fold>>,
     diagnosis: Option<Diagnosis>,
-    bad_lines: u64,
+    bad_lines: u32,
+}
+
+/// Whose story it is.
+#[derive(Debug, Clone)]
+struct Whose {
+    route: Name,
+    rig: Arc<Rig>,
+    /// Its first worker, once it is up.
+    worker: Option<Arc<str>>,
+}
+
+impl Whose {
+    /// The fields of each line: the route, the rig, and where it connects from.
+    fn fields(&self) -> (&str, &str, SocketAddr) {
+        (self.route.as_str(), self.worker.as_deref().unwrap_or_default(), self.rig.peer)
+    }
 }
 
 impl RigLog {
     /// A rig has connected.
     #[must_use]
-    pub(crate) fn new(route: &str, peer: SocketAddr) -> Self {
+    pub(crate) const fn new(route: Name, rig: Arc<Rig>) -> Self {
         Self {
-            route: route.into(),
-            peer,
-            rig: String::new(),
+            whose: Whose { route, rig, worker: None },
             is_up: false,
             first_share_told: false,
             renamed: false,
-            refused: Fold::new(REFUSED_EVERY),
+            refused: None,
             diagnosis: None,
             bad_lines: 0,
         }
+    }
+
+    /// Whose story it is.
+    pub(super) const fn rig(&self) -> &Arc<Rig> {
+        &self.whose.rig
     }
 
     /// It subscribed or authorized; with both it is up.
@@ -63,12 +84,13 @@ impl RigLog {
             return;
         };
         self.is_up = true;
-        self.rig = worker.to_string();
+        self.whose.worker = Some(Arc::clone(worker));
+        let (route, rig, peer) = self.whose.fields();
         let agent = session.agent().unwrap_or("unknown");
         let how =
             if own_connection { "rig up, with a pool connection of its own" } else { "rig up" };
         info!(
-            event = "rig.up", route = self.route, rig = self.rig, peer = %self.peer, agent,
+            event = "rig.up", route, rig, %peer, agent,
             %extranonce1, extranonce2_size = size, channel, "{how}"
         );
     }
@@ -85,7 +107,7 @@ impl RigLog {
         let diagnosis = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis));
         if let Some(diagnosis) = diagnosis {
             self.diagnosis = Some(diagnosis);
-            let Self { route, rig, peer, .. } = &*self;
+            let (route, rig, peer) = self.whose.fields();
             let consequence = consequence(diagnosis, own_connection);
             warn!(event = "rig.diagnosis", route, rig, %peer, "{reason}: {diagnosis}; {consequence}");
         }
@@ -95,7 +117,7 @@ impl RigLog {
 
     /// It enters or leaves quarantine.
     pub(crate) fn turn(&self, turn: Turn, guess: Option<Diagnosis>) {
-        let Self { route, rig, peer, .. } = self;
+        let (route, rig, peer) = self.whose.fields();
         match turn {
             Turn::Quarantined => {
                 let guess = guess.map_or_else(|| "no known cause fits".into(), |d| d.to_string());
@@ -122,15 +144,15 @@ impl RigLog {
 
     /// A share that is a block by its hash goes to the pool.
     pub(crate) fn candidate(&self, job: JobId, hash: PowHash) -> Candidate {
-        let Self { route, rig, peer, .. } = self;
+        let (route, rig, peer) = self.whose.fields();
         debug!(event = "share.candidate", route, rig, %peer, %job, %hash, "a block, if the pool takes it");
-        Candidate { route: route.clone(), rig: rig.clone(), peer: *peer, job, hash }
+        Candidate { whose: self.whose.clone(), job, hash }
     }
 
     /// Something is wrong with the rig, though its shares are good.
     pub(crate) fn diagnosed(&mut self, diagnosis: Diagnosis) {
         if self.diagnosis.replace(diagnosis) != Some(diagnosis) {
-            let Self { route, rig, peer, .. } = &*self;
+            let (route, rig, peer) = self.whose.fields();
             let consequence = consequence(diagnosis, false);
             warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}; {consequence}");
         }
@@ -138,8 +160,9 @@ impl RigLog {
 
     /// A line made no sense.
     pub(crate) fn bad_line(&mut self, what: &str) {
-        self.bad_lines += 1;
-        let Self { route, rig, peer, bad_lines, .. } = &*self;
+        self.bad_lines = self.bad_lines.saturating_add(1);
+        let bad_lines = self.bad_lines;
+        let (route, rig, peer) = self.whose.fields();
         debug!(event = "rig.bad_line", route, rig, %peer, bad_lines, what, "a line makes no sense");
     }
 
@@ -148,7 +171,7 @@ impl RigLog {
         if std::mem::replace(&mut self.renamed, true) {
             return;
         }
-        let Self { route, rig, peer, .. } = &*self;
+        let (route, rig, peer) = self.whose.fields();
         info!(
             event = "rig.renamed", route, rig, %peer, worker, name,
             "pools see another name: letters, digits and . _ - are kept, 64 bytes of each part, \
@@ -158,13 +181,13 @@ impl RigLog {
 
     /// Something to know about this rig.
     pub(crate) fn remark(&self, remark: &str) {
-        let Self { route, rig, peer, .. } = self;
+        let (route, rig, peer) = self.whose.fields();
         info!(event = "rig.remark", route, rig, %peer, "{remark}");
     }
 
     /// It left, or was let go.
     pub(crate) fn down<D: Dialect>(&self, route: &Route<D>, reason: &CloseReason) {
-        let Self { route: name, rig, peer, .. } = self;
+        let (name, rig, peer) = self.whose.fields();
         if self.is_up {
             let fault = reason.fault();
             info!(event = "rig.down", route = name, rig, %peer, %fault, "rig down: {reason}");
@@ -181,12 +204,12 @@ impl RigLog {
     fn share(&mut self, verdict: Verdict, reason: &str, told: bool) {
         if verdict == Verdict::SecondSolution {
             // Real work, and nobody's fault that no pool counts it.
-            let Self { route, rig, .. } = &*self;
+            let (route, rig, _) = self.whose.fields();
             debug!(event = "share", route, rig, %verdict, reason);
             return;
         }
         let first = !std::mem::replace(&mut self.first_share_told, true) && !told;
-        let Self { route, rig, peer, refused, .. } = self;
+        let (route, rig, peer) = self.whose.fields();
         debug!(event = "share", route, rig, %verdict, reason);
         let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
         if first && good {
@@ -198,6 +221,7 @@ impl RigLog {
         if good || verdict == Verdict::Stale {
             return;
         }
+        let refused = self.refused.get_or_insert_with(|| Box::new(Fold::new(REFUSED_EVERY)));
         let Some(more) = refused.say(now()) else { return };
         if !first && (!told || more > 0) {
             warn!(
@@ -211,9 +235,7 @@ impl RigLog {
 /// A share that is a block by its hash, on its way to the pool.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    route: String,
-    rig: String,
-    peer: SocketAddr,
+    whose: Whose,
     job: JobId,
     hash: PowHash,
 }
@@ -221,7 +243,8 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// The pool has decided, or nobody will.
     pub(crate) fn judged(&self, outcome: &ShareOutcome) {
-        let Self { route, rig, peer, job, hash } = self;
+        let Self { whose, job, hash } = self;
+        let (route, rig, peer) = whose.fields();
         let verdict = outcome.booked;
         match outcome.reason() {
             None => {

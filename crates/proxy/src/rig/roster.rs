@@ -32,7 +32,7 @@ pub struct Rig {
     /// Where it connects from.
     pub peer: SocketAddr,
     /// All the work that its shares have proven.
-    pub work: WorkSum,
+    pub work: Arc<WorkSum>,
     identity: Mutex<Identity>,
 }
 
@@ -62,7 +62,7 @@ impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
     pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> Entry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = Rig { serial, peer, work: WorkSum::default(), identity: Mutex::default() };
+        let rig = Rig { serial, peer, work: Arc::default(), identity: Mutex::default() };
         let rig = Arc::new(rig);
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);
@@ -95,10 +95,12 @@ impl Roster {
         self.workers.totals()
     }
 
-    /// All rigs at this moment, in no order.
+    /// All rigs at this moment, in the order in which they came.
     #[must_use]
     pub fn rigs(&self) -> Vec<Arc<Rig>> {
-        self.rigs.iter().map(|entry| Arc::clone(entry.value())).collect()
+        let mut rigs: Vec<_> = self.rigs.iter().map(|entry| Arc::clone(entry.value())).collect();
+        rigs.sort_unstable_by_key(|rig| rig.serial);
+        rigs
     }
 }
 

@@ -1,34 +1,33 @@
 //! Serves one rig: a task with one source of wake-ups beside its connection and its timer.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
 use bytes::Buf;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::downstream::{CloseReason, Downstream, Event, Reply};
+use orepass_stratum::downstream::{CloseReason, Downstream, Reply};
 use orepass_stratum::job::Generation;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
 
 use super::account::Accounts;
+use super::events::Registration;
 use super::lines::Lines;
 use super::log::RigLog;
 use super::roster::{Entry, HeldBooks};
-use super::seat::{Place, Wait};
+use super::seat::Place;
 use crate::bell::Calls;
 use crate::clock::{Alarm, now};
 use crate::limits::Pass;
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
-use crate::route::mailbox::{MAIL, Mail, Mailbox, ROOM, SEATS, STOP, VIEW};
+use crate::route::mailbox::{MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
 use crate::route::ticket::Ticket;
-use crate::route::{DRAIN_FOR, Needs, Route};
+use crate::route::{DRAIN_FOR, Route};
 use crate::workers::Worker;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
@@ -44,6 +43,8 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) struct Served<D: Dialect> {
     pub(super) session: Downstream<D>,
     wire: Option<Box<dyn Wire>>,
+    /// The worker's runtime tells when there is something to read.
+    is_at_home: bool,
     lines: Lines,
     alarm: Alarm,
     /// What the task was called for and could not do yet.
@@ -54,23 +55,17 @@ pub(crate) struct Served<D: Dialect> {
     corked: bool,
     unwritten_since: Option<Instant>,
     /// Why it is let go, and until when it may take its last words.
-    leaving: Option<(CloseReason, Instant)>,
+    leaving: Option<Box<(CloseReason, Instant)>>,
     pub(super) log: RigLog,
     accounts: Accounts,
     /// The books of its workers.
-    books: HeldBooks,
+    pub(super) books: HeldBooks,
     pub(super) place: Option<Place<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
-    /// the last one last.
-    former: ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>,
-    pub(super) waiting: Option<Wait<D>>,
-    /// When the rig is closed, since it belongs elsewhere and cannot be told so.
-    pub(super) leave_at: Option<Instant>,
-    /// What is known of the rig's firmware.
-    pub(super) needs: Needs,
-    /// The lease that it had when it was here before.
-    pub(super) slot: Option<u64>,
+    /// the last one last; at most [`MAX_FORMER`].
+    former: Vec<(Generation, Arc<Channel<D>>)>,
     pub(super) mailbox: Arc<Mailbox>,
+    pub(super) registration: Registration<D>,
     pub(super) entry: Entry,
     pub(super) route: Arc<Route<D>>,
     /// Its places at the doors of the route and of the process.
@@ -79,7 +74,7 @@ pub(crate) struct Served<D: Dialect> {
 }
 
 /// Why a rig's task stops to serve it.
-enum Leave {
+pub(super) enum Leave {
     /// The rig goes, or has gone.
     Close(CloseReason),
     /// Its channel is with another worker.
@@ -108,6 +103,8 @@ impl<D: Dialect> Served<D> {
                 now(),
             ),
             wire: Some(wire),
+            // Whoever accepted it did so there, as a rule.
+            is_at_home: route.workers().is_here(worker),
             lines: Lines::new(),
             alarm: Alarm::default(),
             // It may stop already.
@@ -116,16 +113,13 @@ impl<D: Dialect> Served<D> {
             corked: false,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.name(), peer),
-            accounts: Accounts::new(peer.ip(), port),
+            log: RigLog::new(route.config.name.clone(), Arc::clone(entry.rig())),
+            accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
-            former: ArrayVec::new(),
-            waiting: None,
-            leave_at: None,
-            needs: Needs::default(),
-            slot: None,
+            former: Vec::new(),
             mailbox,
+            registration: Registration::new(&route, &entry),
             entry,
             route,
             inside: Some(inside),
@@ -138,30 +132,31 @@ impl<D: Dialect> Served<D> {
         self.worker
     }
 
-    /// Serves the rig to its end, or to where its channel is with another worker: gives it back
-    /// then, to be served there.
-    pub(super) async fn serve(mut self) -> Option<Self> {
-        let leave = match self.wire.take().map(Wire::adopt) {
-            Some(Ok(wire)) => {
-                self.wire = Some(wire);
-                poll_fn(|context| self.turn(context)).await
+    /// Serves the rig until it goes, or until its channel is with another worker.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        if !self.is_at_home {
+            match self.wire.take().map(Wire::adopt) {
+                Some(Ok(wire)) => self.wire = Some(wire),
+                _ => return Poll::Ready(Leave::Close(CloseReason::Gone)),
             }
-            _ => Leave::Close(CloseReason::Gone),
-        };
-        match leave {
-            Leave::Close(reason) => {
-                if !self.session.is_closed() {
-                    self.remember();
-                }
-                self.log.down(&self.route, &reason);
-                None
-            }
-            Leave::Move(worker) => {
-                self.alarm.stop();
-                self.worker = worker;
-                Some(self)
-            }
+            self.is_at_home = true;
         }
+        self.turn(context)
+    }
+
+    /// The rig goes, or has gone.
+    pub(super) fn end(&mut self, reason: &CloseReason) {
+        if !self.session.is_closed() {
+            self.remember();
+        }
+        self.log.down(&self.route, reason);
+    }
+
+    /// From now on another worker serves the rig.
+    pub(super) fn go_to(&mut self, worker: Worker) {
+        self.alarm.stop();
+        self.is_at_home = false;
+        self.worker = worker;
     }
 
     /// Does all that there is to do.
@@ -211,18 +206,18 @@ impl<D: Dialect> Served<D> {
                 self.session.handle_verdict(number, &verdict);
                 self.log.verdict(&verdict);
                 if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
-                    self.relieve();
+                    self.tell(|farm, rig| farm.handle_overflow(rig, now()));
                 }
             }
         }
         if calls.has(ROOM) {
             self.corked = false;
         }
-        if self.leaving.is_some() {
-            return calls != Calls::NONE;
+        if calls.has(ORDERS) {
+            self.take_orders();
         }
-        if calls.has(SEATS) {
-            self.settle();
+        if self.leaving() {
+            return calls != Calls::NONE;
         }
         if calls.has(VIEW) {
             // A rig that reads slowly is told what is new when it has read what was.
@@ -329,9 +324,24 @@ impl<D: Dialect> Served<D> {
         self.corked = !channel.window.put((submission, ticket), is_block, &self.mailbox, at);
     }
 
+    /// Whether the rig is let go, and gets its last words.
+    pub(super) const fn leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// The session is over: the rig gets its last words.
+    pub(super) fn leave(&mut self, reason: CloseReason) {
+        let within = match reason {
+            // It waits for nothing else.
+            CloseReason::Gone => DRAIN_FOR,
+            _ => FAREWELL_WITHIN,
+        };
+        self.leaving = Some(Box::new((reason, now() + within)));
+    }
+
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
     pub(super) fn leave_behind(&mut self, generation: Generation, channel: Arc<Channel<D>>) {
-        if self.former.is_full() {
+        if self.former.len() >= MAX_FORMER {
             self.former.remove(0);
         }
         self.former.push((generation, channel));
@@ -353,88 +363,28 @@ impl<D: Dialect> Served<D> {
         Ok(wrote)
     }
 
-    /// Books and logs what happened, and acts on it; tells whether anything did.
-    fn take_events(&mut self) -> bool {
-        let mut any = false;
-        while let Some(event) = self.session.poll_event() {
-            any = true;
-            match event {
-                Event::WantsSeat => {
-                    self.recognise();
-                    self.settle();
-                }
-                Event::LostSeat => self.settle(),
-                Event::Sent => self.route.book.sent(),
-                Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
-                    self.route.book.ended(verdict, hashes);
-                    if verdict.proves_work() && verdict != Verdict::Quarantined {
-                        self.entry.rig().work.add(hashes);
-                    }
-                    if let Some(worker) = worker {
-                        let book = self.route.roster.worker(&worker, &mut self.books);
-                        book.ended(verdict, hashes);
-                    }
-                    let own = self.has_own_connection();
-                    self.log.ended(verdict, reason.as_deref(), diagnosis, own);
-                }
-                Event::Subscribed => self.introduce(),
-                Event::Authorized(worker) => {
-                    self.welcome(&worker);
-                    self.introduce();
-                }
-                Event::Conduct(turn, guess) => self.sentence(turn, guess),
-                Event::Misfit(diagnosis) => self.misfit(diagnosis),
-                Event::Told(job) => trace!(%job, "told"),
-                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
-                Event::Proven(merit) => self.proven(merit),
-                Event::BadLine(what) => self.log.bad_line(what),
-                Event::Remark(remark) => self.log.remark(&remark),
-                Event::Closed(reason) => {
-                    if reason == CloseReason::Flood {
-                        self.punish();
-                    }
-                    let within = match reason {
-                        // It waits for nothing else.
-                        CloseReason::Gone => DRAIN_FOR,
-                        _ => FAREWELL_WITHIN,
-                    };
-                    self.remember();
-                    self.leaving = Some((reason, now() + within));
-                }
-            }
-        }
-        any
-    }
-
     /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
     fn deadline(&self, began: Instant) -> Option<Instant> {
-        if let Some((_, until)) = &self.leaving {
-            return Some(*until);
+        if let Some(leaving) = &self.leaving {
+            return Some(leaving.1);
         }
-        let stranded = self.place.as_ref().and_then(Place::stranded_at);
-        let patience = self.waiting.as_ref().map(Wait::until);
         // What had passed by then has been acted on; only the session sets its own again.
-        let own = [stranded, patience, self.session.reads_at()];
-        let own = own.into_iter().flatten().filter(|own| *own > began);
+        let reads = self.session.reads_at().filter(|reads| *reads > began);
         let slow = self.unwritten_since.map(|since| since + WRITE_WITHIN);
-        own.chain(self.leave_at).chain(slow).chain(self.session.poll_timeout()).min()
+        [reads, slow, self.session.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The time has come for something; gives why the rig is given up, where it is.
     fn on_time(&mut self) -> Option<CloseReason> {
         let at = now();
-        if let Some((reason, _)) = self.leaving.take() {
+        if let Some(leaving) = self.leaving.take() {
             // A rig that does not listen to its last words is closed all the same.
-            return Some(reason);
+            return Some(leaving.0);
         }
         if self.unwritten_since.is_some_and(|since| since + WRITE_WITHIN <= at) {
             return Some(CloseReason::SlowReader(WRITE_WITHIN));
         }
         self.session.handle_timeout(at);
-        if self.leave_at.is_some_and(|leave| leave <= at) {
-            self.session.handle_close(CloseReason::ExtranonceChanged);
-        }
-        self.settle();
         None
     }
 
@@ -451,15 +401,13 @@ impl<D: Dialect> Served<D> {
         if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
             return None;
         }
-        self.leaving.take().map(|(reason, _)| reason)
+        self.leaving.take().map(|leaving| leaving.0)
     }
 }
 
 impl<D: Dialect> Drop for Served<D> {
     fn drop(&mut self) {
-        let rig = self.entry.rig();
         self.mailbox.close();
-        self.route.rigs().leave(rig.serial);
-        self.route.forget(rig);
+        self.route.rigs().leave(self.entry.rig().serial);
     }
 }

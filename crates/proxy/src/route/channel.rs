@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use orepass_farm::pools::{Link, PoolIndex};
+use orepass_farm::farm::ChannelId;
+use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Route;
 use super::mailbox::{Mailbox, Mailboxes, VIEW};
 use super::ticket::Ticket;
-use super::window::{DOUBT, GIVE_WAY, Window};
+use super::window::Window;
 use crate::pool::task::ChannelTask;
 use crate::workers::Worker;
 
@@ -21,8 +22,8 @@ pub(crate) type Forwarded<D> = (Submission<D>, Ticket);
 /// A pool connection, kept alive by its task, with what it shows its rigs and what they have for
 /// it.
 pub struct Channel<D: Dialect> {
-    /// Its number within the route, for logs.
-    pub number: u64,
+    /// Its number within the route.
+    pub id: ChannelId,
     /// Which of the route's pools it belongs to.
     pub pool: PoolIndex,
     /// Whether it serves one rig alone, with nothing split off.
@@ -40,14 +41,9 @@ pub struct Channel<D: Dialect> {
 }
 
 impl<D: Dialect> Channel<D> {
-    pub(super) fn open(
-        route: &Arc<Route<D>>,
-        number: u64,
-        pool: PoolIndex,
-        dedicated: bool,
-    ) -> Arc<Self> {
-        let channel = Arc::new(Self {
-            number,
+    pub(super) fn new(route: &Route<D>, id: ChannelId, pool: PoolIndex, dedicated: bool) -> Self {
+        Self {
+            id,
             pool,
             dedicated,
             worker: route.workers().next(),
@@ -56,10 +52,13 @@ impl<D: Dialect> Channel<D> {
             view: Mutex::new(Arc::new(ChannelView::unborn())),
             gone: AtomicBool::new(false),
             rigs: Mailboxes::default(),
-        });
-        let task = ChannelTask::new(Arc::clone(route), Arc::clone(&channel));
-        route.tasks.spawn_on(task.run(), route.workers().runtime(channel.worker));
-        channel
+        }
+    }
+
+    /// Starts its task.
+    pub(super) fn start(self: &Arc<Self>, route: &Arc<Route<D>>) {
+        let task = ChannelTask::new(Arc::clone(route), Arc::clone(self));
+        route.tasks.spawn_on(task.run(), route.workers().runtime(self.worker));
     }
 
     /// What the channel shows at this moment.
@@ -69,9 +68,11 @@ impl<D: Dialect> Channel<D> {
     }
 
     /// Shows something new to its rigs.
-    pub(crate) fn show(&self, view: ChannelView<D>) {
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    pub(crate) fn show(&self, view: ChannelView<D>) -> Arc<ChannelView<D>> {
+        let view = Arc::new(view);
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&view);
         self.rigs.ring(VIEW);
+        view
     }
 
     /// Its task has ended.
@@ -104,21 +105,6 @@ impl<D: Dialect> Channel<D> {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
-    }
-
-    /// How the pools know it.
-    pub(crate) const fn link(&self) -> Link {
-        Link { pool: self.pool, number: self.number, dedicated: self.dedicated }
-    }
-
-    /// Has its pool asked whether it lives.
-    pub(crate) fn doubt(&self) {
-        self.window.bell.ring(DOUBT);
-    }
-
-    /// Has it leave its extranonce1 to another connection.
-    pub(super) fn give_way(&self) {
-        self.window.bell.ring(GIVE_WAY);
     }
 
     /// Ends it for good.

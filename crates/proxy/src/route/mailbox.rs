@@ -1,8 +1,10 @@
 //! What a rig's task is told by others.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem::{self, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use orepass_farm::farm::Order;
 use orepass_stratum::error::Reject;
 
 use crate::bell::{Bell, Calls};
@@ -11,8 +13,8 @@ use crate::bell::{Bell, Calls};
 pub(crate) const MAIL: Calls = Calls::of_kind(0);
 /// …its channel shows something new, or is gone…
 pub(crate) const VIEW: Calls = Calls::of_kind(1);
-/// …it may belong elsewhere, or find a seat now…
-pub(crate) const SEATS: Calls = Calls::of_kind(2);
+/// …the farm has decided something for it…
+pub(crate) const ORDERS: Calls = Calls::of_kind(2);
 /// …the share that found no room is taken…
 pub(crate) const ROOM: Calls = Calls::of_kind(3);
 /// …or the route stops.
@@ -27,46 +29,71 @@ pub struct Mail {
     pub verdict: Result<(), Reject>,
 }
 
-/// A session's queue of verdicts and the bell of its task. A session has at most
-/// [`MAX_IN_FLIGHT`](orepass_stratum::downstream::MAX_IN_FLIGHT) shares in flight, so that there
-/// are never more verdicts.
+/// What a rig's task finds when it is called, and its bell.
 #[derive(Debug)]
 pub struct Mailbox {
     pub(crate) bell: Bell,
-    /// None once nobody reads them.
-    mail: Mutex<Option<VecDeque<Mail>>>,
+    /// None once nobody reads it.
+    letters: Mutex<Option<Letters>>,
+}
+
+#[derive(Debug, Default)]
+struct Letters {
+    /// A session has at most [`MAX_IN_FLIGHT`](orepass_stratum::downstream::MAX_IN_FLIGHT) shares
+    /// in flight, so that there are never more.
+    verdicts: VecDeque<Mail>,
+    /// One of each kind at most.
+    orders: Vec<Order>,
 }
 
 impl Mailbox {
     /// Posts a verdict; `false` when the rig has left.
     #[must_use]
     pub fn post(&self, mail: Mail) -> bool {
-        let mut queue = self.mail();
-        let Some(waiting) = &mut *queue else { return false };
-        waiting.push_back(mail);
-        drop(queue);
-        self.bell.ring(MAIL);
-        true
+        self.leave(MAIL, |letters| letters.verdicts.push_back(mail))
     }
 
     /// The next verdict.
     pub fn take(&self) -> Option<Mail> {
-        self.mail().as_mut()?.pop_front()
+        self.letters().as_mut()?.verdicts.pop_front()
+    }
+
+    /// What the farm has decided, in order.
+    pub(crate) fn take_orders(&self) -> Vec<Order> {
+        self.letters().as_mut().map(|letters| mem::take(&mut letters.orders)).unwrap_or_default()
     }
 
     /// The rig has left.
     pub fn close(&self) {
-        *self.mail() = None;
+        // Seats that it had not taken go back when they are dropped: not under the lock.
+        let left = self.letters().take();
+        drop(left);
     }
 
-    fn mail(&self) -> MutexGuard<'_, Option<VecDeque<Mail>>> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    fn give(&self, order: Order) {
+        self.leave(ORDERS, |letters| {
+            letters.orders.retain(|other| discriminant(other) != discriminant(&order));
+            letters.orders.push(order);
+        });
+    }
+
+    fn leave(&self, calls: Calls, what: impl FnOnce(&mut Letters)) -> bool {
+        let mut letters = self.letters();
+        let Some(letters_left) = &mut *letters else { return false };
+        what(letters_left);
+        drop(letters);
+        self.bell.ring(calls);
+        true
+    }
+
+    fn letters(&self) -> MutexGuard<'_, Option<Letters>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
-        Self { bell: Bell::default(), mail: Mutex::new(Some(VecDeque::new())) }
+        Self { bell: Bell::default(), letters: Mutex::new(Some(Letters::default())) }
     }
 }
 
@@ -82,6 +109,14 @@ impl Mailboxes {
 
     pub(crate) fn leave(&self, rig: u64) {
         self.all().remove(&rig);
+    }
+
+    /// Leaves an order for a rig; one that has left takes none.
+    pub(crate) fn give(&self, rig: u64, order: Order) {
+        let mailbox = self.all().get(&rig).cloned();
+        if let Some(mailbox) = mailbox {
+            mailbox.give(order);
+        }
     }
 
     /// Calls them all.

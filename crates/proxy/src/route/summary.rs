@@ -25,8 +25,9 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
     let mut most_rigs = 0;
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = route.stopping().cancelled() => return,
+            _ = ticks.tick() => {}
         }
         let (at, totals) = (now(), route.totals());
         rates.add(totals.proven_work() - last.proven_work(), at);

@@ -11,8 +11,12 @@ use crate::bell::{Bell, Calls};
 pub(crate) const SHARES: Calls = Calls::of_kind(0);
 /// …another connection to the pool has failed: the pool is to be asked whether it lives…
 pub(crate) const DOUBT: Calls = Calls::of_kind(1);
-/// …or one that many rigs share was given this one's extranonce1, and is to have it.
+/// …one that many rigs share was given this one's extranonce1, and is to have it…
 pub(crate) const GIVE_WAY: Calls = Calls::of_kind(2);
+/// …one to the same pool has come to serve…
+pub(crate) const NEWS: Calls = Calls::of_kind(3);
+/// …or no pool serves at all any more.
+pub(crate) const URGENT: Calls = Calls::of_kind(4);
 
 /// How long a share waits for room before its rig is told that there is none.
 const PATIENCE: Duration = Duration::from_secs(5);

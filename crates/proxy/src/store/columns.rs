@@ -1,161 +1,176 @@
 //! How records stand in the tables of the file.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_farm::knowledge::{FirmwareRecord, HabitRecord, Remembered, WorkerRecord};
+use orepass_stratum::habits::Habit;
+use orepass_stratum::target::Difficulty;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::FORGET_AFTER;
-use super::record::{FirmwareState, HabitState, WorkerState, cut};
-use super::table::{Record, Routes, Table, Tables};
+use super::record::{Latest, Routes, Unwritten, cut};
 
-/// A record with a table of the file, whose columns are the route, when it was seen, the texts of the
-/// key, and the rest.
-pub(super) trait Stored: Record {
-    const TABLE: &'static str;
-    const SEEN: &'static str;
-    const KEY: &'static str;
-    const REST: &'static str;
-
-    /// Reads a row of all columns in this order.
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Self::Key, Self)>;
-    /// What stands in the last ones.
-    fn rest(&self) -> Vec<Value>;
+/// A table of the file, whose columns are the route, when a record was seen, the texts of its key, and
+/// the rest.
+struct Columns {
+    table: &'static str,
+    seen: &'static str,
+    key: &'static [&'static str],
+    rest: &'static [&'static str],
 }
 
-/// Reads all that was seen in the last 30 days before `now`, in Unix seconds, and deletes the rest.
-pub(super) fn read<V: Stored>(
-    db: &Connection,
-    now: u64,
-    routes: &mut Routes,
-) -> rusqlite::Result<()> {
-    let (table, seen, key) = (V::TABLE, V::SEEN, V::KEY);
-    let oldest = now.saturating_sub(FORGET_AFTER.as_secs());
-    db.execute(&format!("DELETE FROM {table} WHERE {seen} < ?"), [column(oldest)])?;
-    // A clock was wrong.
-    db.execute(&format!("UPDATE {table} SET {seen} = ?1 WHERE {seen} > ?1"), [column(now)])?;
-    // In the order in which too many are forgotten.
-    let columns = columns::<V>();
-    let mut query = db.prepare(&format!("SELECT {columns} FROM {table} ORDER BY {seen}, {key}"))?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        let (key, value) = V::read(row)?;
-        V::table(routes.entry(row.get(0)?).or_default()).put(key, value);
-    }
-    routes.iter_mut().try_for_each(|(route, tables)| forget(db, route, V::table(tables)))
+const WORKERS: Columns = Columns {
+    table: "worker",
+    seen: "last_seen",
+    key: &["name"],
+    rest: &["difficulty", "slot", "profile"],
+};
+
+const FIRMWARE: Columns = Columns {
+    table: "rig_firmware",
+    seen: "seen",
+    key: &["worker"],
+    rest: &["agent", "address", "alone", "set_extranonce", "shares", "sizes"],
+};
+
+const HABITS: Columns =
+    Columns { table: "habit", seen: "learnt", key: &["server", "habit"], rest: &["answer"] };
+
+/// Reads all that was seen in the last 30 days before `now`, in Unix seconds, what was seen last
+/// first, and deletes the rest.
+pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Routes> {
+    let mut routes = Routes::new();
+    WORKERS.read(db, now, &mut routes, |row, route| {
+        route.workers.push(worker(row)?);
+        Ok(())
+    })?;
+    FIRMWARE.read(db, now, &mut routes, |row, route| {
+        route.firmware.push(firmware(row)?);
+        Ok(())
+    })?;
+    HABITS.read(db, now, &mut routes, |row, route| {
+        route.habits.extend(habit(row, now)?);
+        Ok(())
+    })?;
+    Ok(routes)
 }
 
-/// Writes what a table has and deletes what it forgot.
-pub(super) fn write<V: Stored>(
-    db: &Connection,
-    route: &str,
-    tables: &mut Tables,
-) -> rusqlite::Result<()> {
-    let table = V::table(tables);
-    forget(db, route, table)?;
-    let columns = columns::<V>();
-    let marks = marks(columns.split(',').count());
-    let put = format!("INSERT OR REPLACE INTO {} ({columns}) VALUES ({marks})", V::TABLE);
-    let mut put = db.prepare(&put)?;
-    for (key, value) in table.iter() {
-        let values = place::<V>(route, value.seen(), key).into_iter().chain(value.rest());
-        put.execute(params_from_iter(values))?;
-    }
-    Ok(())
+/// Writes what the file does not have yet.
+pub(super) fn write(db: &Connection, route: &str, unwritten: &Unwritten) -> rusqlite::Result<()> {
+    WORKERS.write(db, route, &unwritten.workers, of_worker)?;
+    FIRMWARE.write(db, route, &unwritten.firmware, of_firmware)?;
+    HABITS.write(db, route, &unwritten.habits, |(habit, answer)| vec![text(habit.word(*answer))])
 }
 
-fn forget<V: Stored>(db: &Connection, route: &str, table: &Table<V>) -> rusqlite::Result<()> {
-    let Some((seen, key)) = table.forgotten() else { return Ok(()) };
-    let values = place::<V>(route, *seen, key);
-    let age = format!("({}, {}) <= ({})", V::SEEN, V::KEY, marks(values.len() - 1));
-    let delete = format!("DELETE FROM {} WHERE route = ? AND {age}", V::TABLE);
-    db.execute(&delete, params_from_iter(values)).map(drop)
-}
-
-impl Stored for WorkerState {
-    const TABLE: &'static str = "worker";
-    const SEEN: &'static str = "last_seen";
-    const KEY: &'static str = "name";
-    const REST: &'static str = "difficulty, slot, profile";
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Self::Key, Self)> {
-        let state = Self {
-            last_seen: time(row.get(1)?),
-            difficulty: row.get(3)?,
-            slot: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
-            profile: row.get(5)?,
-        };
-        Ok(([row.get(2)?], state.made_fit()))
+impl Columns {
+    fn read(
+        &self,
+        db: &Connection,
+        now: u64,
+        routes: &mut Routes,
+        mut take: impl FnMut(&Row<'_>, &mut Remembered) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let Self { table, seen, .. } = self;
+        let oldest = now.saturating_sub(FORGET_AFTER.as_secs());
+        db.execute(&format!("DELETE FROM {table} WHERE {seen} < ?"), [column(oldest)])?;
+        // A clock was wrong.
+        db.execute(&format!("UPDATE {table} SET {seen} = ?1 WHERE {seen} > ?1"), [column(now)])?;
+        let (columns, key) = (self.all().join(", "), self.key.join(", "));
+        let query = format!("SELECT {columns} FROM {table} ORDER BY {seen} DESC, {key}");
+        let mut query = db.prepare(&query)?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            take(row, routes.entry(row.get(0)?).or_default())?;
+        }
+        Ok(())
     }
 
-    fn rest(&self) -> Vec<Value> {
-        let slot = self.slot.map(u64::cast_signed);
-        vec![self.difficulty.into(), slot.into(), self.profile.as_deref().map(text).into()]
+    fn write<K: AsRef<[Arc<str>]> + Ord, V>(
+        &self,
+        db: &Connection,
+        route: &str,
+        latest: &Latest<K, V>,
+        rest: impl Fn(&V) -> Vec<Value>,
+    ) -> rusqlite::Result<()> {
+        let (table, columns) = (self.table, self.all());
+        let marks = vec!["?"; columns.len()].join(", ");
+        let columns = columns.join(", ");
+        let put = format!("INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})");
+        let key = self.key.join(" = ? AND ");
+        let forget = format!("DELETE FROM {table} WHERE route = ? AND {key} = ?");
+        let (mut put, mut forget) = (db.prepare(&put)?, db.prepare(&forget)?);
+        for (key, seen, value) in latest.iter() {
+            let key = key.as_ref().iter().map(|part| text(part));
+            match value {
+                Some(value) => {
+                    let place = [text(route), column(seen).into()];
+                    put.execute(params_from_iter(place.into_iter().chain(key).chain(rest(value))))
+                }
+                None => forget.execute(params_from_iter([text(route)].into_iter().chain(key))),
+            }?;
+        }
+        Ok(())
     }
-}
 
-impl Stored for FirmwareState {
-    const TABLE: &'static str = "rig_firmware";
-    const SEEN: &'static str = "seen";
-    const KEY: &'static str = "worker";
-    const REST: &'static str = "agent, address, alone, set_extranonce, shares, sizes";
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Self::Key, Self)> {
-        let state = Self {
-            seen: time(row.get(1)?),
-            agent: row.get(3)?,
-            address: row.get_ref(4)?.as_str_or_null()?.and_then(|text| text.parse().ok()),
-            alone: row.get(5)?,
-            set_extranonce: row.get(6)?,
-            shares: row.get(7)?,
-            sizes: row.get(8)?,
-        };
-        Ok(([row.get(2)?], state.made_fit()))
-    }
-
-    fn rest(&self) -> Vec<Value> {
-        vec![
-            text(&self.agent),
-            self.address.map(|address| address.to_string()).into(),
-            text(&self.alone),
-            self.set_extranonce.into(),
-            self.shares.into(),
-            self.sizes.into(),
-        ]
+    fn all(&self) -> Vec<&'static str> {
+        [&["route", self.seen], self.key, self.rest].concat()
     }
 }
 
-impl Stored for HabitState {
-    const TABLE: &'static str = "habit";
-    const SEEN: &'static str = "learnt";
-    const KEY: &'static str = "server, habit";
-    const REST: &'static str = "answer";
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<(Self::Key, Self)> {
-        let state = Self { learnt: time(row.get(1)?), answer: cut(row.get(4)?) };
-        Ok(([row.get(2)?, row.get(3)?], state))
-    }
-
-    fn rest(&self) -> Vec<Value> {
-        vec![text(&self.answer)]
-    }
+fn worker(row: &Row<'_>) -> rusqlite::Result<(Arc<str>, WorkerRecord)> {
+    let record = WorkerRecord {
+        difficulty: row.get::<_, Option<f64>>(3)?.and_then(Difficulty::new),
+        slot: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+        agent: row.get(5)?,
+    };
+    Ok((row.get(2)?, record))
 }
 
-fn columns<V: Stored>() -> String {
-    ["route", V::SEEN, V::KEY, V::REST].join(", ")
+fn of_worker(record: &WorkerRecord) -> Vec<Value> {
+    vec![
+        record.difficulty.map(Difficulty::get).into(),
+        record.slot.map(u64::cast_signed).into(),
+        record.agent.as_deref().map(text).into(),
+    ]
 }
 
-/// The first columns.
-fn place<V: Stored>(route: &str, seen: u64, key: &V::Key) -> Vec<Value> {
-    let mut values = vec![text(route), column(seen).into()];
-    values.extend(key.as_ref().iter().map(|part| text(part)));
-    values
+fn firmware(row: &Row<'_>) -> rusqlite::Result<(Arc<str>, FirmwareRecord)> {
+    let record = FirmwareRecord {
+        agent: row.get(3)?,
+        address: row.get_ref(4)?.as_str_or_null()?.and_then(|text| text.parse().ok()),
+        alone: row.get(5)?,
+        set_extranonce: row.get(6)?,
+        shares: row.get(7)?,
+        sizes: row.get(8)?,
+    };
+    Ok((row.get(2)?, record))
 }
 
-fn marks(count: usize) -> String {
-    vec!["?"; count].join(", ")
+fn of_firmware(record: &FirmwareRecord) -> Vec<Value> {
+    vec![
+        text(&record.agent),
+        record.address.map(|address| address.to_string()).into(),
+        text(&record.alone),
+        record.set_extranonce.into(),
+        record.shares.into(),
+        record.sizes.into(),
+    ]
+}
+
+/// None where another version knew of it, and this one does not.
+fn habit(row: &Row<'_>, now: u64) -> rusqlite::Result<Option<HabitRecord>> {
+    let (name, word): (Arc<str>, Arc<str>) = (row.get(3)?, row.get(4)?);
+    let age = Duration::from_secs(now.saturating_sub(time(row.get(1)?)));
+    let habit = Habit::ALL.into_iter().find(|habit| habit.name() == &*name);
+    let answer = habit.and_then(|habit| Some((habit, habit.of_word(&word)?)));
+    let server = row.get(2)?;
+    Ok(answer.map(|(habit, answer)| HabitRecord { server, habit, answer, age }))
 }
 
 fn text(text: &str) -> Value {
-    text.to_owned().into()
+    cut(text).to_owned().into()
 }
 
 /// Unix seconds as SQLite's signed numbers, and back.

@@ -1,5 +1,6 @@
 //! The state file as a database.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,9 @@ use thiserror::Error;
 
 use super::columns::{self, column};
 use super::job_ids::Reservation;
-use super::record::{FirmwareState, HabitState, WorkerState};
-use super::table::{Age, Record, Routes};
+use super::record::Unwritten;
 use super::writer::Batch;
-use super::{Remembered, file};
+use super::{Kept, file};
 
 /// Tells our files from those of other programs: "orep".
 const APPLICATION_ID: i64 = 0x6f72_6570;
@@ -123,43 +123,26 @@ impl From<rusqlite::Error> for OpenError {
 /// The open file, which no other process can open.
 pub(super) struct Database(Connection);
 
-/// What the file is to be told. Each kind of record has its part of it.
+/// What the file is to be told.
 #[derive(Default)]
 pub(super) struct Changes {
     /// The first job id that is not reserved, when that is another one.
     pub(super) mark: Option<u64>,
-    /// What is remembered by now, and what was forgotten.
-    pub(super) routes: Routes,
-}
-
-impl Changes {
-    /// Tells of a record that was put into its table, and of what the table forgot because of it.
-    pub(super) fn put<V: Record>(
-        &mut self,
-        route: &Arc<str>,
-        key: V::Key,
-        value: V,
-        forgotten: Option<Age<V>>,
-    ) {
-        let table = V::table(self.routes.entry(Arc::clone(route)).or_default());
-        table.put(key, value);
-        if let Some(age) = forgotten {
-            table.forget(age);
-        }
-    }
+    /// What has changed of each route.
+    pub(super) routes: BTreeMap<Arc<str>, Unwritten>,
 }
 
 impl Batch for Changes {
     fn merge(&mut self, newer: Self) {
         self.mark = newer.mark.or(self.mark);
-        for (route, tables) in newer.routes {
-            self.routes.entry(route).or_default().merge(tables);
+        for (route, unwritten) in newer.routes {
+            self.routes.entry(route).or_default().merge(unwritten);
         }
     }
 }
 
 /// Reads a file that is there, and changes nothing in it.
-pub(super) fn look(path: &Path, now: u64) -> Result<Remembered, OpenError> {
+pub(super) fn look(path: &Path, now: u64) -> Result<Kept, OpenError> {
     let (mut db, format) = open(path)?;
     // What brings an older file up to date is not kept.
     let transaction = db.transaction()?;
@@ -179,7 +162,7 @@ fn open(path: &Path) -> Result<(Connection, i64), OpenError> {
 
 impl Database {
     /// Opens a file or makes it, reads it, and reserves the first job ids of this run in it.
-    pub(super) fn open(path: &Path, now: u64) -> Result<(Self, Remembered), OpenError> {
+    pub(super) fn open(path: &Path, now: u64) -> Result<(Self, Kept), OpenError> {
         file::create(path)?;
         let (mut db, format) = open(path)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
@@ -199,10 +182,8 @@ impl Database {
             put_mark(&self.0, mark)?;
         }
         let transaction = self.0.transaction()?;
-        for (route, tables) in &mut changes.routes {
-            columns::write::<WorkerState>(&transaction, route, tables)?;
-            columns::write::<FirmwareState>(&transaction, route, tables)?;
-            columns::write::<HabitState>(&transaction, route, tables)?;
+        for (route, unwritten) in &changes.routes {
+            columns::write(&transaction, route, unwritten)?;
         }
         transaction.commit()
     }
@@ -235,14 +216,10 @@ fn migrate(transaction: &Transaction<'_>, format: i64) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-fn read(db: &Connection, now: u64) -> rusqlite::Result<Remembered> {
+fn read(db: &Connection, now: u64) -> rusqlite::Result<Kept> {
     let mark = db.query_row("SELECT mark FROM job_id", [], |row| row.get::<_, i64>(0));
     let mark = mark.optional()?.and_then(|mark| u64::try_from(mark).ok());
-    let mut routes = Routes::new();
-    columns::read::<WorkerState>(db, now, &mut routes)?;
-    columns::read::<FirmwareState>(db, now, &mut routes)?;
-    columns::read::<HabitState>(db, now, &mut routes)?;
-    Ok(Remembered { ids: Reservation::new(mark, now), routes })
+    Ok(Kept { ids: Reservation::new(mark, now), routes: columns::read(db, now)? })
 }
 
 fn put_mark(db: &Connection, mark: u64) -> rusqlite::Result<()> {
@@ -252,6 +229,8 @@ fn put_mark(db: &Connection, mark: u64) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use orepass_farm::knowledge::{Change, WorkerRecord};
+
     use super::*;
 
     #[test]
@@ -261,8 +240,8 @@ mod tests {
         let (mut database, _) = Database::open(&path, now).unwrap();
         let mut changes = Changes { mark: Some(u64::from(u32::MAX)), ..Changes::default() };
         for number in 0..1_000 {
-            let state = WorkerState { last_seen: now, ..WorkerState::default() };
-            changes.put(&"hns".into(), [number.to_string().into()], state, None);
+            let change = Change::Worker(number.to_string().into(), Some(WorkerRecord::default()));
+            changes.routes.entry("hns".into()).or_default().note(change, now);
         }
         let number = |database: &Database, query: &str| {
             database.0.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap()

@@ -1,131 +1,118 @@
-//! What is remembered of workers, of their firmware and of pools.
+//! What is remembered, as it passes between a route's farm and the file.
 
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::FORGET_AFTER;
-use super::table::{Record, Table, Tables};
+use orepass_farm::knowledge::{Change, FirmwareRecord, Remembered, WorkerRecord};
+use orepass_stratum::habits::{Answer, Habit};
 
-/// The most workers remembered of a route, and the most of their firmwares.
-pub const MAX_ENTRIES: usize = 20_000;
-/// The most habits of pools remembered of a route.
-const MAX_HABITS: usize = 1024;
 /// The most bytes of a text that is remembered.
-pub(super) const MAX_TEXT: usize = 256;
+const MAX_TEXT: usize = 256;
+/// The most changes of a kind that wait to be written. A farm knows of half as many; the others were
+/// forgotten meanwhile, and which those are is left out past that: they are forgotten by the next start.
+const MAX_WAITING: usize = 40_000;
 
-/// What is known of a worker.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct WorkerState {
-    /// The last difficulty, on the scale that rigs are told.
-    pub difficulty: Option<f64>,
-    /// The number of the lease that it had.
-    pub slot: Option<u64>,
-    /// The name of its software, at most 256 bytes of it.
-    pub profile: Option<Arc<str>>,
-    /// When it was last seen, in Unix seconds.
-    pub last_seen: u64,
+/// What earlier runs knew, by route.
+pub(super) type Routes = HashMap<Arc<str>, Remembered>;
+
+/// A worker's name.
+pub(super) type Worker = [Arc<str>; 1];
+
+/// A pool's host and port, and a habit's name.
+pub(super) type PoolHabit = [Arc<str>; 2];
+
+/// What the file does not have yet of a route.
+#[derive(Default)]
+pub(super) struct Unwritten {
+    pub(super) workers: Latest<Worker, WorkerRecord>,
+    pub(super) firmware: Latest<Worker, FirmwareRecord>,
+    pub(super) habits: Latest<PoolHabit, (Habit, Answer)>,
 }
 
-impl WorkerState {
-    /// Without what no worker can have, so that whoever reads it need not look.
-    pub(super) fn made_fit(self) -> Self {
-        let is_difficulty = |difficulty: &f64| difficulty.is_finite() && *difficulty > 0.0;
-        Self {
-            difficulty: self.difficulty.filter(is_difficulty),
-            profile: self.profile.map(cut),
-            ..self
+impl Unwritten {
+    /// Takes in a change of something that is seen `now`, in Unix seconds.
+    pub(super) fn note(&mut self, change: Change, now: u64) {
+        match change {
+            Change::Worker(name, record) => self.workers.put([name], now, record),
+            Change::Firmware(name, record) => self.firmware.put([name], now, record),
+            Change::Habit { server, habit, answer } => {
+                self.habits.put([server, habit.name().into()], now, Some((habit, answer)));
+            }
         }
     }
-}
 
-/// What a worker's rig has shown of its firmware.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FirmwareState {
-    /// The name that the software gives itself, at most 256 bytes of it.
-    pub agent: Arc<str>,
-    /// Where it connected from last.
-    pub address: Option<IpAddr>,
-    /// The word for what it does wrong, such as `ignores_extranonce2_size`, where that keeps it
-    /// from sharing a pool connection; empty where nothing does. At most 256 bytes of it.
-    pub alone: Arc<str>,
-    /// Whether it takes `mining.set_extranonce`; none while that is not known.
-    pub set_extranonce: Option<bool>,
-    /// Whether it had a good share on a connection that it shared.
-    pub shares: bool,
-    /// Whether it had a good share with an extranonce2 of another length than the usual one.
-    pub sizes: bool,
-    /// When it was last seen, in Unix seconds.
-    pub seen: u64,
-}
-
-impl FirmwareState {
-    /// With texts that are not too long to be remembered.
-    pub(super) fn made_fit(self) -> Self {
-        Self { agent: cut(self.agent), alone: cut(self.alone), ..self }
+    /// Takes over what came later.
+    pub(super) fn merge(&mut self, newer: Self) {
+        self.workers.merge(newer.workers);
+        self.firmware.merge(newer.firmware);
+        self.habits.merge(newer.habits);
     }
 }
 
-/// What was learnt of a pool's habit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HabitState {
-    /// The word for it.
-    pub answer: Arc<str>,
-    /// When, in Unix seconds.
-    pub learnt: u64,
-}
+/// The latest that is known by each key, and when it was seen; none where it is forgotten.
+pub(super) struct Latest<K, V>(BTreeMap<K, (u64, Option<V>)>);
 
-impl HabitState {
-    pub(super) const fn is_over(&self, now: u64) -> bool {
-        now.saturating_sub(self.learnt) >= FORGET_AFTER.as_secs()
+impl<K: Ord, V> Latest<K, V> {
+    fn put(&mut self, key: K, seen: u64, value: Option<V>) {
+        self.0.insert(key, (seen, value));
+        if self.0.len() > MAX_WAITING {
+            self.0.retain(|_, (_, value)| value.is_some());
+        }
+    }
+
+    fn merge(&mut self, newer: Self) {
+        for (key, (seen, value)) in newer.0 {
+            self.put(key, seen, value);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u64, Option<&V>)> {
+        self.0.iter().map(|(key, (seen, value))| (key, *seen, value.as_ref()))
     }
 }
 
-/// By the worker's name.
-impl Record for WorkerState {
-    type Key = [Arc<str>; 1];
-    const MOST: usize = MAX_ENTRIES;
-
-    fn seen(&self) -> u64 {
-        self.last_seen
-    }
-
-    fn table(tables: &mut Tables) -> &mut Table<Self> {
-        &mut tables.workers
-    }
-}
-
-/// By the worker's name.
-impl Record for FirmwareState {
-    type Key = [Arc<str>; 1];
-    const MOST: usize = MAX_ENTRIES;
-
-    fn seen(&self) -> u64 {
-        self.seen
-    }
-
-    fn table(tables: &mut Tables) -> &mut Table<Self> {
-        &mut tables.firmware
-    }
-}
-
-/// By the server's host and port, and the habit's name.
-impl Record for HabitState {
-    type Key = [Arc<str>; 2];
-    const MOST: usize = MAX_HABITS;
-
-    fn seen(&self) -> u64 {
-        self.learnt
-    }
-
-    fn table(tables: &mut Tables) -> &mut Table<Self> {
-        &mut tables.habits
+impl<K, V> Default for Latest<K, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
     }
 }
 
 /// The start of a text that is not too long to be remembered.
-pub(super) fn cut(text: Arc<str>) -> Arc<str> {
-    match text.floor_char_boundary(MAX_TEXT) {
-        end if end < text.len() => text[..end].into(),
-        _ => text,
+pub(super) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_long_nothing_is_written_what_waits_has_its_bound() {
+        let mut unwritten = Unwritten::default();
+        // A farm with room for 20,000 names, and names that never come twice.
+        let name = |number: usize| Arc::from(number.to_string());
+        for number in 0..100_000 {
+            let record = Some(WorkerRecord::default());
+            unwritten.note(Change::Worker(name(number), record), number as u64);
+            if let Some(former) = number.checked_sub(20_000) {
+                unwritten.note(Change::Worker(name(former), None), number as u64);
+            }
+            assert!(unwritten.workers.0.len() <= MAX_WAITING);
+        }
+        let known = unwritten.workers.iter().filter(|(_, _, record)| record.is_some()).count();
+        assert_eq!(known, 20_000);
+    }
+
+    #[test]
+    fn what_comes_later_stands_for_what_came_before() {
+        let (mut batch, mut newer) = (Unwritten::default(), Unwritten::default());
+        let record = |slot| Some(WorkerRecord { slot: Some(slot), ..WorkerRecord::default() });
+        batch.note(Change::Worker("a".into(), record(1)), 1);
+        batch.note(Change::Worker("b".into(), record(2)), 1);
+        newer.note(Change::Worker("a".into(), None), 2);
+        batch.merge(newer);
+        let slots: Vec<_> =
+            batch.workers.iter().map(|(_, seen, record)| (seen, record.cloned())).collect();
+        assert_eq!(slots, [(2, None), (1, record(2))]);
     }
 }

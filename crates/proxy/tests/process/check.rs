@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 
 use orepass::store::Store;
+use orepass_farm::knowledge::Change;
+use orepass_stratum::habits::{Answer, Habit};
 
 use crate::support::{Plan, Rig, pool};
 
@@ -64,8 +66,9 @@ async fn the_habits_of_a_pool_are_shown_with_where_they_are_known_from() {
     let now = orepass::clock::unix_seconds();
     let memory = Store::open(&file);
     let route = memory.route("hns");
-    route.remember_habit(&at_pool, "split", "wide", now - 3 * 86_400 - 60);
-    route.remember_habit(&at_pool, "names", "true", now);
+    let found = |habit, answer| Change::Habit { server: at_pool.as_str().into(), habit, answer };
+    route.note(found(Habit::Split, Answer::Other), now - 3 * 86_400 - 60);
+    route.note(found(Habit::Names, Habit::Names.of_word("true").unwrap()), now);
     let (_, said) = plan().await.check().await;
     let note = "  note: what it has of the pools' habits cannot be shown: another process uses it";
     assert!(said.contains(note), "{said}");

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orepass_sim::pool::{Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::PoolConfig;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,8 +36,9 @@ pub(crate) async fn until<T: Debug>(
 }
 
 /// A pool that listens, and where.
-pub(crate) async fn pool() -> (Pool, String) {
-    let pool = Pool::new(PoolConfig { fixed_time: Some(1_700_000_000), ..PoolConfig::default() });
+pub(crate) async fn pool() -> (PoolServer, String) {
+    let pool =
+        PoolServer::new(PoolConfig { fixed_time: Some(1_700_000_000), ..PoolConfig::default() });
     let address = pool.listen("127.0.0.1:0").await.unwrap();
     (pool, address.to_string())
 }

@@ -8,15 +8,13 @@ use std::process::{Command, Stdio};
 use orepass::store::Store;
 use rusqlite::Connection;
 
-use crate::{Folder, NOW, assert_serves, logged, remember};
+use crate::{Folder, NOW, assert_serves, logged, remember, remember_slot, slot, workers};
 
 /// A closed file that knows many workers, so that it has several pages.
 async fn filled(path: &Path) {
     let memory = Store::open_at(path, NOW);
     for number in 0..500 {
-        memory.route("hns").remember_worker(&format!("rig{number}"), NOW, |state| {
-            state.difficulty = Some(64.0);
-        });
+        remember_slot(&memory.route("hns"), &format!("rig{number}"), number, NOW);
     }
     remember(&memory.route("hns"), "rig1", NOW);
     memory.close().await;
@@ -73,9 +71,8 @@ async fn no_damage_stops_the_service() {
         fs::write(folder.file(), &damaged).unwrap();
         let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert_eq!(log.len(), 1, "{log:?}");
-        let route = memory.route("hns");
-        route.remember_worker("rig1", NOW, |state| state.slot = Some(1));
-        assert_eq!(route.worker("rig1").unwrap().slot, Some(1));
+        let _ = memory.route("hns").take();
+        remember_slot(&memory.route("hns"), "rig1", 1, NOW);
         memory.close().await;
     }
 }
@@ -91,8 +88,7 @@ async fn a_place_that_cannot_be_written_is_said_with_its_remedy() {
         assert!(log[0].contains("cannot use the state file"), "{log:?}");
         assert!(log[0].contains("name a `file` in [state]"), "{log:?}");
         assert!(!memory.is_kept());
-        memory.route("hns").remember_worker("rig", NOW, |_| {});
-        assert!(memory.route("hns").worker("rig").is_some());
+        remember_slot(&memory.route("hns"), "rig", 1, NOW);
         memory.close().await;
     }
 }
@@ -128,7 +124,7 @@ async fn files_of_newer_versions_and_of_other_programs_are_not_touched() {
         let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert!(log.len() == 1 && log[0].contains(said), "{log:?}");
         assert!(!memory.is_kept());
-        memory.route("hns").remember_worker("rig", NOW, |_| {});
+        remember_slot(&memory.route("hns"), "rig", 1, NOW);
         memory.close().await;
         assert!(fs::read(folder.file()).unwrap() == before, "{change}");
         assert_eq!(folder.names(), ["orepass.db"]);
@@ -142,14 +138,13 @@ async fn a_file_has_one_user_at_a_time() {
     let (second, log) = logged(|| Store::open_at(&folder.file(), NOW));
     assert!(log.len() == 1 && log[0].contains("another process uses it"), "{log:?}");
     assert!(!second.is_kept());
-    second.route("hns").remember_worker("second", NOW, |_| {});
+    remember_slot(&second.route("hns"), "second", 2, NOW);
     second.close().await;
-    first.route("hns").remember_worker("first", NOW, |_| {});
+    remember_slot(&first.route("hns"), "first", 1, NOW);
     first.close().await;
     let third = Store::open_at(&folder.file(), NOW);
     assert!(third.is_kept());
-    assert!(third.route("hns").worker("first").is_some());
-    assert_eq!(third.route("hns").worker("second"), None);
+    assert_eq!(workers(&third, "hns"), [("first".to_owned(), slot(1))]);
 }
 
 #[test]

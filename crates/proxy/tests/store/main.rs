@@ -10,8 +10,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::time::Duration;
 
-use orepass::store::{FirmwareState, MAX_ENTRIES, RouteStore, Store, WorkerState};
+use orepass::store::{RouteStore, Store};
+use orepass_farm::knowledge::{Change, FirmwareRecord, HabitRecord, WorkerRecord};
+use orepass_stratum::habits::{Answer, Habit};
+use orepass_stratum::target::Difficulty;
 use rusqlite::Connection;
 
 /// The Unix seconds at which most of this happens.
@@ -81,33 +85,45 @@ fn logged<T>(action: impl FnOnce() -> T) -> (T, Vec<String>) {
 }
 
 /// What a rig of this software has shown.
-fn firmware(agent: &str) -> FirmwareState {
-    FirmwareState {
+fn firmware(agent: &str) -> FirmwareRecord {
+    FirmwareRecord {
         agent: agent.into(),
         address: Some([192, 0, 2, 7].into()),
         alone: "ignores_extranonce2_size".into(),
         set_extranonce: Some(false),
         shares: false,
         sizes: true,
-        seen: NOW,
     }
 }
 
 /// Remembers that of a worker's rig.
 fn remember(route: &RouteStore, worker: &str, seen: u64) {
-    route.remember_firmware((worker, "ASIC/1.0"), seen, |state| {
-        *state = FirmwareState { seen, ..firmware("ASIC/1.0") };
-    });
+    route.note(Change::Firmware(worker.into(), Some(firmware("ASIC/1.0"))), seen);
+}
+
+fn slot(slot: u64) -> WorkerRecord {
+    WorkerRecord { slot: Some(slot), ..WorkerRecord::default() }
+}
+
+/// Remembers of a worker which lease it had.
+fn remember_slot(route: &RouteStore, worker: &str, number: u64, seen: u64) {
+    route.note(Change::Worker(worker.into(), Some(slot(number))), seen);
+}
+
+/// What is known of a route's workers, those seen last first.
+fn workers(memory: &Store, route: &str) -> Vec<(String, WorkerRecord)> {
+    let workers = memory.route(route).take().workers.into_iter();
+    workers.map(|(name, record)| (name.to_string(), record)).collect()
 }
 
 /// Remembers something, closes, and finds it again.
 async fn assert_serves(memory: Store, path: &Path) {
     assert!(memory.is_kept());
-    memory.route("new").remember_worker("rig", NOW, |state| state.slot = Some(7));
+    remember_slot(&memory.route("new"), "rig", 7, NOW);
     memory.close().await;
     drop(memory);
     let memory = Store::open_at(path, NOW);
-    assert_eq!(memory.route("new").worker("rig").unwrap().slot, Some(7));
+    assert_eq!(workers(&memory, "new"), [("rig".to_owned(), slot(7))]);
     memory.close().await;
 }
 
@@ -116,37 +132,37 @@ async fn a_restart_forgets_nothing() {
     let folder = Folder::new("restart");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
-    assert_eq!(route.worker("rig1"), None);
-    route.remember_worker("rig1", NOW, |state| state.difficulty = Some(64.5));
-    route.remember_worker("rig1", NOW + 1, |state| {
-        state.slot = Some(u64::MAX);
-        state.profile = Some("ASIC/1.0".into());
-    });
-    remember(&route, "rig1", NOW);
-    route.remember_habit("pool.example:3008", "split", "wide", NOW);
-    let expected = WorkerState {
-        difficulty: Some(64.5),
+    remember_slot(&route, "rig1", 3, NOW);
+    let expected = WorkerRecord {
+        difficulty: Difficulty::new(64.5),
         slot: Some(u64::MAX),
-        profile: Some("ASIC/1.0".into()),
-        last_seen: NOW + 1,
+        agent: Some("ASIC/1.0".into()),
     };
-    assert_eq!(route.worker("rig1").as_ref(), Some(&expected), "at once");
+    route.note(Change::Worker("rig1".into(), Some(expected.clone())), NOW + 1);
+    remember_slot(&route, "rig0", 2, NOW + 2);
+    remember(&route, "rig1", NOW);
+    let (server, habit, answer) = ("pool.example:3008".into(), Habit::Split, Answer::Other);
+    route.note(Change::Habit { server, habit, answer }, NOW);
     memory.close().await;
 
     let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW + 60));
-    assert!(log.len() == 1 && log[0].contains("remembering 1 workers"), "{log:?}");
+    assert!(log.len() == 1 && log[0].contains("remembering 2 workers"), "{log:?}");
     let route = memory.route("hns");
-    assert_eq!(route.worker("rig1"), Some(expected));
-    assert_eq!(memory.route("aion").worker("rig1"), None, "another route");
-    assert_eq!(route.firmware("rig1", NOW), Some(firmware("ASIC/1.0")));
-    assert_eq!(route.firmware("rig2", NOW), None);
-    assert_eq!(route.all_firmware(), [("rig1".into(), firmware("ASIC/1.0"))]);
-    let habit = route.habit("pool.example:3008", "split", NOW + 29 * DAY).unwrap();
-    assert_eq!((&*habit.answer, habit.learnt), ("wide", NOW));
-    assert_eq!(route.habit("pool.example:3008", "split", NOW + 30 * DAY), None, "too long ago");
-    assert_eq!(route.habit("pool.example:3009", "split", NOW), None, "another server");
+    let (server, age) = ("pool.example:3008".into(), Duration::from_secs(60));
+    let found = HabitRecord { server, habit, answer, age };
+    assert_eq!(route.habits("pool.example:3008"), [found]);
+    assert!(route.habits("pool.example:3009").is_empty(), "another server");
+    assert!(memory.route("aion").take().workers.is_empty(), "another route");
+    let known = route.take();
+    assert_eq!(known.workers, [("rig0".into(), slot(2)), ("rig1".into(), expected)]);
+    assert_eq!(known.firmware, [("rig1".into(), firmware("ASIC/1.0"))]);
+    assert_eq!(known.habits.len(), 1);
+    assert!(route.take().workers.is_empty(), "whoever took it has it");
     memory.close().await;
     assert_eq!(folder.names(), ["orepass.db"], "closed without leaving anything beside it");
+
+    let memory = Store::open_at(&folder.file(), NOW + 30 * DAY + 1);
+    assert!(memory.route("hns").habits("pool.example:3008").is_empty(), "too long ago");
 }
 
 #[tokio::test]
@@ -155,7 +171,7 @@ async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
     let path = folder.0.join("var/lib/orepass.db");
     let (memory, log) = logged(|| Store::open_at(&path, NOW));
     assert!(log.len() == 1 && log[0].contains("INFO"), "{log:?}");
-    memory.route("hns").remember_worker("rig", NOW, |_| {});
+    remember_slot(&memory.route("hns"), "rig", 1, NOW);
     assert!(memory.flush().await);
     #[cfg(unix)]
     for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
@@ -166,50 +182,37 @@ async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn at_most_so_many_are_remembered_and_the_last_seen_stay() {
-    let folder = Folder::new("caps");
+async fn what_a_farm_forgets_is_forgotten_by_the_file_too() {
+    let folder = Folder::new("forgets");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
-    let count = MAX_ENTRIES as u64 + 100;
-    for number in 0..count {
-        route.remember_worker(&format!("rig{number}"), NOW + number, |_| {});
-        remember(&route, &format!("rig{number}"), NOW + number);
-        if number == count / 2 {
-            assert!(memory.flush().await, "those forgotten later are in the file by now");
-        }
+    for (name, seen) in [("a", NOW), ("b", NOW + 1), ("c", NOW + 2)] {
+        remember_slot(&route, name, 1, seen);
+        remember(&route, name, seen);
     }
-    let check = |route: &RouteStore| {
-        assert!(route.worker("rig0").is_none());
-        assert!(route.worker(&format!("rig{}", count - 1)).is_some());
-        assert!(route.firmware("rig0", NOW).is_none());
-        assert!(route.firmware(&format!("rig{}", count - 1), NOW).is_some());
-        (0..count).filter(|number| route.worker(&format!("rig{number}")).is_some()).count()
-    };
-    let known = check(&route);
-    assert!((MAX_ENTRIES / 10 * 9..=MAX_ENTRIES).contains(&known), "{known}");
+    assert!(memory.flush().await);
+    route.note(Change::Worker("a".into(), None), NOW + 3);
+    remember_slot(&route, "d", 4, NOW + 3);
+    // This one is not in the file yet.
+    route.note(Change::Worker("d".into(), None), NOW + 3);
+    route.note(Change::Firmware("b".into(), None), NOW + 3);
     memory.close().await;
-    let memory = Store::open_at(&folder.file(), NOW + count);
-    assert_eq!(check(&memory.route("hns")), known);
+    let memory = Store::open_at(&folder.file(), NOW + 4);
+    let known = memory.route("hns").take();
+    assert_eq!(known.workers, [("c".into(), slot(1)), ("b".into(), slot(1))]);
+    let firmware: Vec<&str> = known.firmware.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(firmware, ["c", "a"]);
     memory.close().await;
-    let rows = |table: &str| {
-        let query = format!("SELECT count(*) FROM {table}");
-        let db = Connection::open(folder.file()).unwrap();
-        db.query_row(&query, [], |row| row.get::<_, i64>(0)).unwrap() as usize
-    };
-    assert_eq!((rows("worker"), rows("rig_firmware")), (known, known));
 }
 
 #[tokio::test]
-async fn without_a_file_no_more_is_remembered_and_nothing_waits_to_be_written() {
+async fn without_a_file_nothing_waits_to_be_written() {
     let memory = Store::fleeting();
     let route = memory.route("hns");
-    for number in 0..=MAX_ENTRIES as u64 {
-        remember(&route, &format!("rig{number}"), NOW + number);
-    }
-    assert_eq!(route.all_firmware().len(), MAX_ENTRIES - MAX_ENTRIES / 16);
+    remember(&route, "rig", NOW);
     assert!(!memory.is_kept() && memory.flush().await);
     memory.close().await;
-    assert!(route.firmware(&format!("rig{MAX_ENTRIES}"), NOW).is_some());
+    assert!(route.take().firmware.is_empty());
 }
 
 #[tokio::test]
@@ -218,24 +221,24 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     for (worker, seen) in [("old", NOW - 10 * DAY), ("new", NOW), ("future", NOW + 1000 * DAY)] {
-        route.remember_worker(worker, seen, |_| {});
+        remember_slot(&route, worker, 1, seen);
     }
-    for worker in ["old", "used"] {
-        remember(&route, worker, NOW);
-    }
-    assert!(route.firmware("used", NOW + 20 * DAY).is_some(), "which counts as seen");
+    remember(&route, "old", NOW);
+    remember(&route, "used", NOW);
+    remember(&route, "used", NOW + 20 * DAY);
     memory.close().await;
 
     let memory = Store::open_at(&folder.file(), NOW + 25 * DAY);
-    let route = memory.route("hns");
-    assert_eq!(route.worker("old"), None);
-    assert_eq!(route.worker("new").unwrap().last_seen, NOW);
-    assert_eq!(route.worker("future").unwrap().last_seen, NOW + 25 * DAY, "a clock was wrong");
+    let known = workers(&memory, "hns");
+    assert_eq!(known, [("future".to_owned(), slot(1)), ("new".to_owned(), slot(1))]);
     memory.close().await;
     let memory = Store::open_at(&folder.file(), NOW + 40 * DAY);
-    assert_eq!(memory.route("hns").worker("new"), None);
-    assert_eq!(memory.route("hns").firmware("old", NOW), None);
-    assert!(memory.route("hns").firmware("used", NOW).is_some());
+    let known = memory.route("hns").take();
+    assert_eq!(known.workers, [("future".into(), slot(1))], "a clock was wrong");
+    assert_eq!(known.firmware, [("used".into(), firmware("ASIC/1.0"))]);
+    memory.close().await;
+    let memory = Store::open_at(&folder.file(), NOW + 56 * DAY);
+    assert!(workers(&memory, "hns").is_empty(), "and is no more");
 }
 
 #[tokio::test]
@@ -244,28 +247,25 @@ async fn texts_are_capped_and_no_name_stands_for_another() {
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     let long = "é".repeat(200);
-    route.remember_worker(&long, NOW, |_| {});
-    assert_eq!(route.worker(&long), None, "not even in part");
-    route.remember_worker("rig\0'); DROP", NOW, |state| {
-        state.profile = Some(long.as_str().into());
-        state.difficulty = Some(f64::NAN);
-    });
-    route.remember_firmware(("rig", &long), NOW, |state| state.alone = long.as_str().into());
-    remember(&route, &long, NOW);
-    assert_eq!(route.firmware(&long, NOW), None);
+    let name = "rig\0'); DROP";
+    let record = WorkerRecord { agent: Some(long.as_str().into()), ..WorkerRecord::default() };
+    route.note(Change::Worker(name.into(), Some(record)), NOW);
+    let record = FirmwareRecord { alone: long.as_str().into(), ..firmware(&long) };
+    route.note(Change::Firmware(name.into(), Some(record)), NOW);
     memory.close().await;
     let memory = Store::open_at(&folder.file(), NOW);
-    let state = memory.route("hns").worker("rig\0'); DROP").unwrap();
-    assert_eq!((state.profile.unwrap().len(), state.difficulty), (256, None));
-    let known = memory.route("hns").firmware("rig", NOW).unwrap();
-    assert_eq!((known.agent.len(), known.alone.len()), (256, 256));
+    let known = memory.route("hns").take();
+    let ((worker, state), (rig, shown)) = (&known.workers[0], &known.firmware[0]);
+    assert_eq!((&**worker, &**rig), (name, name));
+    let agent = state.agent.as_ref().unwrap();
+    assert_eq!((agent.len(), shown.agent.len(), shown.alone.len()), (256, 256, 256));
 }
 
 #[tokio::test]
 async fn a_file_of_the_first_format_is_taken_over() {
     let folder = Folder::new("first-format");
     let memory = Store::open_at(&folder.file(), NOW);
-    memory.route("hns").remember_worker("rig1", NOW, |state| state.slot = Some(7));
+    remember_slot(&memory.route("hns"), "rig1", 7, NOW);
     memory.close().await;
     // What the first version had, and did not have.
     let db = Connection::open(folder.file()).unwrap();
@@ -277,7 +277,7 @@ async fn a_file_of_the_first_format_is_taken_over() {
     .unwrap();
     drop(db);
     let memory = Store::open_at(&folder.file(), NOW);
-    assert_eq!(memory.route("hns").worker("rig1").unwrap().slot, Some(7));
+    assert_eq!(workers(&memory, "hns"), [("rig1".to_owned(), slot(7))]);
     assert_serves(memory, &folder.file()).await;
 }
 
@@ -289,18 +289,18 @@ async fn a_file_of_the_second_format_is_read_as_it_was_written() {
     drop(db);
     let memory = Store::open_at(&folder.file(), NOW + 60);
     let route = memory.route("hns");
-    let expected = WorkerState {
-        difficulty: Some(64.5),
+    let expected = WorkerRecord {
+        difficulty: Difficulty::new(64.5),
         slot: Some(u64::MAX),
-        profile: Some("ASIC/1.0".into()),
-        last_seen: NOW,
+        agent: Some("ASIC/1.0".into()),
     };
-    assert_eq!(route.worker("rig1"), Some(expected));
-    let expected = WorkerState { last_seen: NOW, ..WorkerState::default() };
-    assert_eq!(route.worker("rig2"), Some(expected));
-    assert_eq!(route.firmware("rig1", NOW), Some(firmware("ASIC/1.0")));
-    let habit = route.habit("pool.example:3008", "split", NOW).unwrap();
-    assert_eq!((&*habit.answer, habit.learnt), ("wide", NOW));
+    let [habit] = &route.habits("pool.example:3008")[..] else { panic!("there is one habit") };
+    assert_eq!((habit.habit, habit.answer), (Habit::Split, Answer::Other));
+    assert_eq!(habit.age, Duration::from_secs(60));
+    let known = route.take();
+    let rig2 = ("rig2".into(), WorkerRecord::default());
+    assert_eq!(known.workers, [("rig1".into(), expected), rig2]);
+    assert_eq!(known.firmware, [("rig1".into(), firmware("ASIC/1.0"))]);
     assert_eq!(u64::from(route.first_job_id()), NOW + 200_000);
     assert_serves(memory, &folder.file()).await;
 }

@@ -8,7 +8,8 @@ use anyhow::Context;
 use clap::Args;
 use orepass_sim::aion::{AionPool, Family};
 use orepass_sim::handshake::{DifficultyScale, Generation, HandshakePool};
-use orepass_sim::pool::{ExtranonceSource, Fault, Judge, Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::{ExtranonceSource, Fault, Judge, PoolConfig};
 use orepass_stratum::target::Difficulty;
 
 use super::Dialect;
@@ -117,13 +118,13 @@ struct AionArgs {
 
 impl PoolArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let pool = Pool::new(self.config());
+        let pool = PoolServer::new(self.config());
         let address = pool
             .listen(&self.listen)
             .await
             .with_context(|| format!("cannot listen at {}", self.listen))?;
         tracing::info!(%address, dialect = ?self.dialect, "pool is open");
-        pool.spawn_schedule();
+        pool.begin_schedule();
         for TimedFault { fault, after } in self.faults {
             let pool = pool.clone();
             tokio::spawn(async move {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use orepass_sim::aion::{AionRig, Solvers};
-use orepass_sim::farm::Farm;
 use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, HandshakeRig};
+use orepass_sim::net::Farm;
 use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
 
 use super::Dialect;

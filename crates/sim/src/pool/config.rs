@@ -43,9 +43,9 @@ pub struct PoolConfig {
     pub blocks_close_jobs: bool,
     /// Whether a share that is a block makes a new block.
     pub real_blocks: bool,
-    /// How often [`Pool::spawn_schedule`](super::Pool::spawn_schedule) makes a new job.
+    /// How often a new job is made, once [a schedule begins](super::Pool::begin_schedule).
     pub job_interval: Option<Duration>,
-    /// How often it makes a new block.
+    /// How often a new block is begun then.
     pub block_interval: Option<Duration>,
     /// The time of the first job in Unix seconds, each further job being a second later; the
     /// clock's time where it is `None`.

@@ -17,8 +17,16 @@ pub enum Fault {
     DropConnections,
     /// `refuse-connections`: closes every connection, and new ones as they come.
     RefuseConnections,
-    /// `stall`: neither answers nor notifies, with connections open.
+    /// `hang`: neither takes connections nor refuses them; those that it has go on.
+    Hang,
+    /// `stall`: neither answers nor notifies, with connections open. What comes meanwhile is lost.
     Stall,
+    /// `freeze`: hears and says nothing, with connections open, and goes on afterwards where it
+    /// stopped, as a process does that was halted.
+    Freeze,
+    /// `black-hole`: closes every connection; on those that come nothing is ever said, also when
+    /// this is over.
+    BlackHole,
     /// `new-extranonce1`: closes every connection, once; those that come back are given values
     /// that nobody had before.
     NewExtranonce1,
@@ -59,13 +67,18 @@ pub enum Fault {
     StaleVerdicts,
     /// `close-after-share`: closes a connection when it has answered a share on it.
     CloseAfterShare,
+    /// `lag`: does not learn of new blocks.
+    Lag,
+    /// `trail:SECONDS`: learns of new blocks so much later.
+    Trail(Duration),
     /// `reconnect-at-login`: answers an authorize with `client.reconnect` as well, and tells no job.
     ReconnectAtLogin,
 }
 
 impl Fault {
     /// All names, with what they take after a colon.
-    pub const NAMES: &str = "drop, refuse-connections, stall, new-extranonce1, restart, \
+    pub const NAMES: &str = "drop, refuse-connections, hang, stall, freeze, black-hole, lag, \
+        trail:SECONDS, new-extranonce1, restart, \
         same-extranonce1, set-extranonce, difficulty:D, difficulty-now:D, \
         difficulty-alone:D, refuse-worker:NAME, refuse-shares, no-verdicts, late-verdicts:SECONDS, unusable-notify, overlong-notify, \
         repeat-notify, error-objects, jobless, unusable-jobs, stale-verdicts, close-after-share, \
@@ -87,20 +100,26 @@ impl FromStr for Fault {
             let number = needed(what)?.parse().ok();
             number.and_then(Difficulty::new).ok_or_else(|| wanted(what))
         };
+        let time = || {
+            let what = "a number of seconds";
+            let seconds = needed(what)?.parse().map_err(|_| wanted(what))?;
+            Duration::try_from_secs_f64(seconds).map_err(|_| wanted(what))
+        };
         let fault = match name {
             "difficulty" => Self::Difficulty(difficulty()?),
             "difficulty-now" => Self::DifficultyNow(difficulty()?),
             "difficulty-alone" => Self::DifficultyAlone(difficulty()?),
             "refuse-worker" => Self::RefuseWorker(needed("a worker's name")?.to_owned()),
-            "late-verdicts" => {
-                let what = "a number of seconds";
-                let seconds = needed(what)?.parse().map_err(|_| wanted(what))?;
-                Self::LateVerdicts(Duration::try_from_secs_f64(seconds).map_err(|_| wanted(what))?)
-            }
+            "late-verdicts" => Self::LateVerdicts(time()?),
+            "trail" => Self::Trail(time()?),
             _ if value.is_some() => return Err(wanted("nothing")),
             "drop" => Self::DropConnections,
             "refuse-connections" => Self::RefuseConnections,
+            "hang" => Self::Hang,
             "stall" => Self::Stall,
+            "freeze" => Self::Freeze,
+            "black-hole" => Self::BlackHole,
+            "lag" => Self::Lag,
             "new-extranonce1" => Self::NewExtranonce1,
             "restart" => Self::Restart,
             "same-extranonce1" => Self::SameExtranonce1,
@@ -143,7 +162,12 @@ pub enum FaultError {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     pub(super) refuse_connections: bool,
+    pub(super) hang: bool,
     pub(super) stall: bool,
+    pub(super) freeze: bool,
+    pub(super) black_hole: bool,
+    pub(super) lag: bool,
+    pub(super) trail: Option<Duration>,
     pub(super) same_extranonce1: bool,
     /// At most [`MAX_REFUSED`].
     pub(super) refused_workers: Vec<String>,

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::target::{Difficulty, Target};
-use tokio::time::Instant;
 
+use super::Moment;
 use super::config::{ExtranonceSource, PoolConfig};
 use super::fault::Standing;
 use super::stats::{Duplicate, PoolStats};
@@ -81,19 +82,14 @@ impl Ledger {
     }
 
     /// Makes the next job on the present block.
-    pub(super) fn make_job(
-        &mut self,
-        config: &PoolConfig,
-        unix: u64,
-        now: Instant,
-    ) -> Arc<MadeJob> {
+    pub(super) fn make_job(&mut self, config: &PoolConfig, now: Moment) -> Arc<MadeJob> {
         let serial = self.next_job;
         self.next_job += 1;
-        let time = config.fixed_time.map_or(unix, |first| first + serial);
+        let time = config.fixed_time.map_or(now.unix, |first| first + serial);
         let new_block = std::mem::take(&mut self.block_began);
         let order = JobOrder { serial, time, tip: self.tip, new_block };
         let job = config.coin.make_job(&order, &mut self.rng);
-        let job = Arc::new(MadeJob { serial, made: now, job });
+        let job = Arc::new(MadeJob { serial, made: now.at, job });
         self.stats.jobs += 1;
         self.jobs.push_back(OpenJob {
             job: Arc::clone(&job),

@@ -4,17 +4,16 @@ mod submit;
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Id, Message, Quoted};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
 use super::ledger::MadeJob;
-use super::{Event, Inner};
+use super::{Event, Hall, MAX_UNREAD, Moment, Transmit};
 use crate::coin::{Place, Reason, Terms};
 
 /// How many workers may authorize on one connection.
@@ -25,14 +24,24 @@ const MAX_NAME: usize = 256;
 const MAX_TOLD: usize = 32;
 /// How many answers may wait for their time.
 const MAX_LATE: usize = 4096;
+/// How many lines may wait for a frozen pool.
+const MAX_KEPT: usize = 4096;
 /// How many parameters of a call are looked at.
 const MAX_PARAMS: usize = 8;
 
 /// A connection's state.
 #[derive(Debug)]
 pub(super) struct Session {
-    pool: Arc<Inner>,
     connection: u64,
+    out: BytesMut,
+    /// The connection ends with what is still to be written.
+    ends: bool,
+    /// Nothing is ever said on it.
+    hole: bool,
+    /// What came while the pool was frozen.
+    kept: Vec<Bytes>,
+    /// How many answers wait for their time, and the last one's.
+    late: (usize, Option<Instant>),
     extranonce1: Option<Extranonce>,
     workers: HashSet<String>,
     /// What the last authorize came to.
@@ -52,29 +61,15 @@ struct Told {
     extranonce1: Extranonce,
 }
 
-/// What is to be written, and when.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    pub(super) now: BytesMut,
-    /// In the order of their times.
-    pub(super) late: VecDeque<(Instant, Bytes)>,
-}
-
-/// Whether a connection goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    Continue,
-    /// It is closed since the pool is like that.
-    Close,
-    /// It is closed for what the other side did.
-    Expel,
-}
-
 impl Session {
-    pub(super) fn new(pool: Arc<Inner>, connection: u64) -> Self {
+    pub(super) fn new(connection: u64, hole: bool) -> Self {
         Self {
-            pool,
             connection,
+            out: BytesMut::new(),
+            ends: false,
+            hole,
+            kept: Vec::new(),
+            late: (0, None),
             extranonce1: None,
             workers: HashSet::new(),
             welcome: false,
@@ -84,176 +79,212 @@ impl Session {
         }
     }
 
+    pub(super) const fn extranonce1(&self) -> Option<&Extranonce> {
+        self.extranonce1.as_ref()
+    }
+
+    pub(super) const fn is_hole(&self) -> bool {
+        self.hole
+    }
+
+    /// Keeps a line until the pool goes on.
+    pub(super) fn keep_line(&mut self, line: &[u8], hall: &mut Hall) {
+        if self.kept.len() < MAX_KEPT {
+            self.kept.push(Bytes::copy_from_slice(line));
+        } else {
+            self.expel(hall);
+        }
+    }
+
+    pub(super) fn take_lines(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Whether there is something for [`transmit`](Self::transmit).
+    pub(super) fn has_news(&self) -> bool {
+        self.ends || !self.out.is_empty()
+    }
+
+    pub(super) fn transmit(&mut self) -> Transmit {
+        Transmit { bytes: self.out.split().freeze(), ends: self.ends }
+    }
+
+    /// Ends the connection for what the other side did.
+    pub(super) fn expel(&mut self, hall: &mut Hall) {
+        if !self.ends {
+            self.ends = true;
+            hall.ledger.stats.connections_ended += 1;
+        }
+    }
+
+    /// An answer's time has come.
+    pub(super) fn answer_late(&mut self, answer: &[u8], hall: &Hall) {
+        self.late.0 -= 1;
+        // Answers whose time comes during a stall are lost.
+        if !self.ends && !hall.ledger.faults.stall {
+            self.out.extend_from_slice(answer);
+        }
+    }
+
     /// Answers a line.
-    pub(super) fn handle_line(&mut self, line: &[u8], now: Instant, out: &mut Outbox) -> Next {
+    pub(super) fn handle_line(&mut self, line: &[u8], now: Moment, hall: &mut Hall) {
+        if self.ends {
+            return;
+        }
         let message = Message::parse(line).ok();
         let call = message.as_ref().and_then(|message| {
             Some((Id::new(message.id)?, message.method.as_deref()?, message.params))
         });
         let Some((id, method, params)) = call else {
             // The real servers log such lines and go on.
-            self.pool.ledger().stats.malformed_lines += 1;
-            return Next::Continue;
+            hall.ledger.stats.malformed_lines += 1;
+            return;
         };
         let elements = params.and_then(rpc::array::<MAX_PARAMS>);
         let params = elements.as_ref().map_or(&[][..], |(elements, _)| elements);
-        let coin = &self.pool.config.coin;
+        let coin = &hall.config.coin;
         match method {
-            "mining.subscribe" => self.subscribe(&id, params, out),
-            "mining.authorize" => self.authorize(&id, params, out),
+            "mining.subscribe" => self.subscribe(&id, params, hall),
+            "mining.authorize" => self.authorize(&id, params, hall),
             "mining.submit" => {
                 let too_many = elements.as_ref().is_some_and(|(_, count)| *count > MAX_PARAMS);
-                return self.submit(&id, if too_many { &[] } else { params }, now, out);
+                self.submit(&id, if too_many { &[] } else { params }, now, hall);
             }
             "mining.get_transactions" if coin.manners().tells_transactions => {
-                self.get_transactions(&id, params, out);
+                self.get_transactions(&id, params, hall);
             }
-            "mining.authorize_admin" | "mining.add_user" if self.pool.config.admin_methods => {
-                coin.put_result(&id, &true, &mut out.now);
+            "mining.authorize_admin" | "mining.add_user" if hall.config.admin_methods => {
+                coin.put_result(&id, &true, &mut self.out);
             }
-            "mining.extranonce.subscribe" if self.pool.config.extranonce_subscribe => {
-                coin.put_result(&id, &true, &mut out.now);
+            "mining.extranonce.subscribe" if hall.config.extranonce_subscribe => {
+                coin.put_result(&id, &true, &mut self.out);
             }
             unknown => {
-                self.pool.ledger().stats.count_method(unknown);
-                coin.put_unknown(&id, unknown, &mut out.now);
+                hall.ledger.stats.count_method(unknown);
+                coin.put_unknown(&id, unknown, &mut self.out);
             }
         }
-        Next::Continue
     }
 
     /// Passes on what happened at the pool.
-    pub(super) fn handle_event(&mut self, event: &Event, out: &mut Outbox) -> Next {
+    pub(super) fn handle_event(&mut self, event: &Event, hall: &mut Hall) {
         if matches!(event, Event::Drop) {
-            return Next::Close;
+            self.ends = true;
         }
-        if !self.ready() || self.pool.ledger().faults.stall {
-            return Next::Continue;
+        if self.ends || !self.ready(hall) || hall.ledger.faults.stall {
+            return;
         }
         match event {
             Event::Drop => {}
-            Event::NewJob(job) => {
-                // The first job after the login may still stand in the queue.
-                if !self.was_told(job) {
-                    self.tell(job, out);
-                }
-            }
-            Event::Raw(bytes) => out.now.extend_from_slice(bytes),
-            Event::Repeat => self.repeat(out),
+            Event::NewJob(job) => self.tell(job, hall),
+            Event::Raw(bytes) => self.out.extend_from_slice(bytes),
+            Event::Repeat => self.repeat(hall),
             Event::RepeatWithDifficulty => {
                 self.difficulty = None;
-                self.repeat(out);
+                self.repeat(hall);
             }
-            Event::Announce => self.announce(out),
-            Event::SetExtranonce => self.set_extranonce(out),
+            Event::Announce => self.announce(hall),
+            Event::SetExtranonce => self.set_extranonce(hall),
         }
-        Next::Continue
+        // Whoever cannot keep up with the events does not read either.
+        if self.out.len() > MAX_UNREAD {
+            self.expel(hall);
+        }
     }
 
-    fn subscribe(&mut self, id: &Id, params: &[&RawValue], out: &mut Outbox) {
-        if let Some(reason) = self.pool.config.coin.refuse_subscribe(params.len()) {
-            self.put_error(id, reason, &mut out.now);
-            return;
+    fn subscribe(&mut self, id: &Id, params: &[&RawValue], hall: &mut Hall) {
+        if let Some(reason) = hall.config.coin.refuse_subscribe(params.len()) {
+            return self.put_error(id, reason, hall);
         }
         let extranonce1 = self.extranonce1.clone().unwrap_or_else(|| {
             let former = params.get(1).and_then(|former| rpc::string(former));
             let former = former.and_then(|former| former.parse().ok());
-            let mut ledger = self.pool.ledger();
-            ledger.stats.subscribes += 1;
-            ledger.lend_extranonce(&self.pool.config, former.as_ref())
+            hall.ledger.stats.subscribes += 1;
+            hall.ledger.lend_extranonce(&hall.config, former.as_ref())
         });
-        let coin = &self.pool.config.coin;
-        coin.put_result(id, &coin.subscribe_result(&extranonce1), &mut out.now);
+        let coin = &hall.config.coin;
+        coin.put_result(id, &coin.subscribe_result(&extranonce1), &mut self.out);
         self.extranonce1 = Some(extranonce1);
-        self.tell_first(out);
+        self.tell_first(hall);
     }
 
-    fn authorize(&mut self, id: &Id, params: &[&RawValue], out: &mut Outbox) {
+    fn authorize(&mut self, id: &Id, params: &[&RawValue], hall: &mut Hall) {
         let name = params.first().and_then(|name| rpc::string(name));
-        let mut ledger = self.pool.ledger();
-        let name = name.filter(|name| name.len() <= MAX_NAME && !ledger.faults.refuses(name));
+        let faults = &hall.ledger.faults;
+        let name = name.filter(|name| name.len() <= MAX_NAME && !faults.refuses(name));
         let welcome = name.is_some() && self.workers.len() < MAX_WORKERS;
-        let stats = &mut ledger.stats;
+        let stats = &mut hall.ledger.stats;
         let counter = if welcome { &mut stats.authorized } else { &mut stats.authorize_refused };
         *counter += 1;
-        drop(ledger);
         self.welcome = welcome;
         self.workers.extend(name.filter(|_| welcome).map(Cow::into_owned));
-        let coin = &self.pool.config.coin;
-        coin.put_result(id, &welcome, &mut out.now);
-        if self.pool.ledger().faults.reconnect_at_login {
-            coin.put_call("client.reconnect", &"[]", &mut out.now);
+        let coin = &hall.config.coin;
+        coin.put_result(id, &welcome, &mut self.out);
+        if hall.ledger.faults.reconnect_at_login {
+            coin.put_call("client.reconnect", &"[]", &mut self.out);
         }
-        self.tell_first(out);
+        self.tell_first(hall);
     }
 
-    fn get_transactions(&self, id: &Id, params: &[&RawValue], out: &mut Outbox) {
+    fn get_transactions(&mut self, id: &Id, params: &[&RawValue], hall: &Hall) {
         let name = params.first().and_then(|name| rpc::string(name)).unwrap_or_default();
-        let job = self.pool.ledger().find_job(&name);
+        let job = hall.ledger.find_job(&name);
         match job.map(|made| made.job.transactions()) {
             Ok(Some(transactions)) => {
-                self.pool.config.coin.put_result(id, &transactions, &mut out.now);
+                hall.config.coin.put_result(id, &transactions, &mut self.out);
             }
-            Ok(None) => self.put_error(id, Reason::InvalidParams, &mut out.now),
-            Err(reason) => self.put_error(id, reason, &mut out.now),
+            Ok(None) => self.put_error(id, Reason::InvalidParams, hall),
+            Err(reason) => self.put_error(id, reason, hall),
         }
     }
 
     /// Whether the connection gets jobs.
-    fn ready(&self) -> bool {
-        let logged_in = self.pool.config.notify_before_authorize || !self.workers.is_empty();
+    fn ready(&self, hall: &Hall) -> bool {
+        let logged_in = hall.config.notify_before_authorize || !self.workers.is_empty();
         self.extranonce1.is_some() && logged_in
     }
 
-    fn was_told(&self, job: &MadeJob) -> bool {
-        self.told.back().is_some_and(|told| told.serial >= job.serial)
-    }
-
     /// Tells the present job as soon as the connection is ready, once.
-    fn tell_first(&mut self, out: &mut Outbox) {
-        if !self.ready() || !self.told.is_empty() {
+    fn tell_first(&mut self, hall: &Hall) {
+        if !self.ready(hall) || !self.told.is_empty() {
             return;
         }
-        let job = self.pool.ledger().present_job();
-        if let Some(job) = job {
-            self.tell(&job, out);
-        }
+        self.repeat(hall);
     }
 
     /// The present job again.
-    fn repeat(&mut self, out: &mut Outbox) {
-        let job = self.pool.ledger().present_job();
+    fn repeat(&mut self, hall: &Hall) {
+        let job = hall.ledger.present_job();
         if let Some(job) = job {
-            self.tell(&job, out);
+            self.tell(&job, hall);
         }
     }
 
     /// Tells a job, and what is to be told of its target.
-    fn tell(&mut self, made: &MadeJob, out: &mut Outbox) {
+    fn tell(&mut self, made: &MadeJob, hall: &Hall) {
         let Some(extranonce1) = self.extranonce1.clone() else {
             return;
         };
-        let ledger = self.pool.ledger();
+        let ledger = &hall.ledger;
         let difficulty = ledger.difficulty;
         let silent = ledger.faults.jobless || ledger.faults.reconnect_at_login;
         let unusable = ledger.faults.unusable_jobs;
-        drop(ledger);
-        let coin = &self.pool.config.coin;
+        let coin = &hall.config.coin;
         if silent {
             return;
         }
         if unusable {
-            return coin.put_call("mining.notify", &coin.unusable_notify(), &mut out.now);
+            return coin.put_call("mining.notify", &coin.unusable_notify(), &mut self.out);
         }
         let changed = self.difficulty != Some(difficulty);
         (self.difficulty, self.announced) = (Some(difficulty), Some(difficulty));
         let target = coin.target(difficulty);
         let first = self.told.is_empty();
         let terms = |place| Terms { difficulty, target, changed, first, place };
-        coin.put_terms(&terms(Place::BeforeNotify), &mut out.now);
+        coin.put_terms(&terms(Place::BeforeNotify), &mut self.out);
         let params = made.job.notify_params(&target, first);
-        coin.put_call("mining.notify", &params, &mut out.now);
-        coin.put_terms(&terms(Place::AfterNotify), &mut out.now);
+        coin.put_call("mining.notify", &params, &mut self.out);
+        coin.put_terms(&terms(Place::AfterNotify), &mut self.out);
         let before = self
             .told
             .iter_mut()
@@ -269,52 +300,51 @@ impl Session {
     }
 
     /// The new extranonce1 applies to the jobs told from now on.
-    fn set_extranonce(&mut self, out: &mut Outbox) {
+    fn set_extranonce(&mut self, hall: &mut Hall) {
         let Some(old) = self.extranonce1.take() else {
             return;
         };
-        let config = &self.pool.config;
-        let mut ledger = self.pool.ledger();
+        let Hall { config, ledger, .. } = hall;
         let new = ledger.lend_extranonce(config, None);
         ledger.return_extranonce(&old);
-        drop(ledger);
         let params = config.coin.set_extranonce_params(&new);
-        config.coin.put_call("mining.set_extranonce", &params, &mut out.now);
+        config.coin.put_call("mining.set_extranonce", &params, &mut self.out);
         self.extranonce1 = Some(new);
     }
 
     /// Announces another difficulty, without a job.
-    fn announce(&mut self, out: &mut Outbox) {
-        self.announced = Some(self.pool.ledger().difficulty);
-        self.repeat_terms(&mut out.now);
+    fn announce(&mut self, hall: &Hall) {
+        self.announced = Some(hall.ledger.difficulty);
+        self.repeat_terms(hall);
+    }
+
+    fn repeat_terms(&mut self, hall: &Hall) {
+        let mut out = std::mem::take(&mut self.out);
+        self.put_terms_again(hall, &mut out);
+        self.out = out;
     }
 
     /// Announces the present target once more, without a job.
-    fn repeat_terms(&self, out: &mut BytesMut) {
+    fn put_terms_again(&self, hall: &Hall, out: &mut BytesMut) {
         if let Some(difficulty) = self.announced {
-            let coin = &self.pool.config.coin;
+            let coin = &hall.config.coin;
             let target = coin.target(difficulty);
             let place = Place::BeforeNotify;
             coin.put_terms(&Terms { difficulty, target, changed: true, first: false, place }, out);
         }
     }
 
-    fn put_error(&self, id: &Id, reason: Reason, out: &mut BytesMut) {
-        let coin = &self.pool.config.coin;
-        if !self.pool.ledger().faults.error_objects {
-            coin.put_error(id, reason, out);
-            return;
-        }
-        let (code, text) = coin.error(reason);
-        let error = format_args!("{{\"code\":{code},\"message\":{},\"data\":null}}", Quoted(text));
-        rpc::put(out, format_args!("{{\"id\":{id},\"result\":null,\"error\":{error}}}\n"));
+    fn put_error(&mut self, id: &Id, reason: Reason, hall: &Hall) {
+        put_error(id, reason, hall, &mut self.out);
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(extranonce1) = &self.extranonce1 {
-            self.pool.ledger().return_extranonce(extranonce1);
-        }
+fn put_error(id: &Id, reason: Reason, hall: &Hall, out: &mut BytesMut) {
+    let coin = &hall.config.coin;
+    if !hall.ledger.faults.error_objects {
+        return coin.put_error(id, reason, out);
     }
+    let (code, text) = coin.error(reason);
+    let error = format_args!("{{\"code\":{code},\"message\":{},\"data\":null}}", Quoted(text));
+    rpc::put(out, format_args!("{{\"id\":{id},\"result\":null,\"error\":{error}}}\n"));
 }

@@ -1,10 +1,8 @@
 //! Hashing no faster than told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep_until};
-
-/// How many hashes are computed at most before the runtime gets its turn.
+/// How many hashes are computed at most before others get their turn.
 const MAX_BATCH: u32 = 64;
 /// How many batches a slow rig spreads a second's hashes over.
 const BATCHES: f64 = 20.0;
@@ -15,12 +13,12 @@ const MAX_LAG: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Pace {
     hashrate: f64,
-    next: Instant,
+    next: Option<Instant>,
 }
 
 impl Pace {
-    pub(super) fn new(hashrate: f64) -> Self {
-        Self { hashrate, next: Instant::now() }
+    pub(super) const fn new(hashrate: f64) -> Self {
+        Self { hashrate, next: None }
     }
 
     /// How many hashes to compute in one go.
@@ -29,23 +27,19 @@ impl Pace {
         ((self.hashrate / BATCHES) as u32).clamp(1, MAX_BATCH)
     }
 
-    /// Ends when the next batch is due; always lets other tasks run first.
-    pub(super) async fn due(&self) {
-        if self.next > Instant::now() {
-            sleep_until(self.next).await;
-        } else {
-            tokio::task::yield_now().await;
-        }
+    /// When the next batch is due; `None` for at once.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.next
     }
 
     /// Notes that so many hashes were computed.
-    pub(super) fn spent(&mut self, hashes: u32) {
+    pub(super) fn spent(&mut self, hashes: u32, now: Instant) {
         let seconds = f64::from(hashes) / self.hashrate.max(f64::MIN_POSITIVE);
         // A rate near zero gives a wait that no `Duration` holds; a day is as good as never.
         let day = Duration::from_secs(86_400);
         let wait = Duration::try_from_secs_f64(seconds).map_or(day, |wait| wait.min(day));
-        let now = Instant::now();
-        self.next = self.next.max(now.checked_sub(MAX_LAG).unwrap_or(now)) + wait;
+        let next = self.next.unwrap_or(now);
+        self.next = Some(next.max(now.checked_sub(MAX_LAG).unwrap_or(now)) + wait);
     }
 }
 
@@ -53,18 +47,18 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_rate_is_kept() {
+    #[test]
+    fn a_rate_is_kept() {
         for hashrate in [3.0, 100.0, 5_000.0] {
             let mut pace = Pace::new(hashrate);
-            let begin = Instant::now();
-            let mut hashes = 0.0;
-            while begin.elapsed() < Duration::from_secs(20) {
-                pace.due().await;
+            let begin = tokio::time::Instant::now().into_std();
+            let (mut now, mut hashes) = (begin, 0.0);
+            while now - begin < Duration::from_secs(20) {
                 hashes += f64::from(pace.batch());
-                pace.spent(pace.batch());
+                pace.spent(pace.batch(), now);
+                now = now.max(pace.due().unwrap());
             }
-            let rate = hashes / begin.elapsed().as_secs_f64();
+            let rate = hashes / (now - begin).as_secs_f64();
             assert!((rate / hashrate - 1.0).abs() < 0.05, "{rate} instead of {hashrate}");
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use orepass_sim::aion::{AionPool, Family, Solvers};
-use orepass_sim::pool::{ExtranonceSource, Pool, PoolConfig};
+use orepass_sim::net::PoolServer;
+use orepass_sim::pool::{ExtranonceSource, PoolConfig};
 use serde_json::{Value, json};
 
 use super::Client;
@@ -60,7 +61,7 @@ pub(crate) fn config(family: Family, headers: &[&str], extranonce1: u64) -> Pool
 }
 
 /// Subscribes and authorizes; takes everything up to the first job, and gives its parameters.
-pub(crate) async fn login(pool: &Pool) -> (Client, Value) {
+pub(crate) async fn login(pool: &PoolServer) -> (Client, Value) {
     let mut client = Client::new(pool.connect());
     client.send(r#"{"id":1,"method":"mining.subscribe","params":["test",null]}"#).await;
     client.send(r#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#).await;

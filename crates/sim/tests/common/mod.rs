@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use orepass_sim::coin::{Allotment, RigCoin, RigJob, Search, Solution};
 use orepass_sim::handshake::{Generation, HandshakePool, HandshakeRig};
-use orepass_sim::pool::{Pool, PoolConfig};
-use orepass_sim::rig::{Rig, RigConfig, RigHandle};
+use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
+use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -47,14 +48,16 @@ pub(crate) fn rig_config(generation: Generation) -> RigConfig {
 }
 
 /// What a rig connects with.
-pub(crate) fn connector(pool: &Pool) -> impl FnMut() -> Ready<io::Result<DuplexStream>> + use<> {
+pub(crate) fn connector(
+    pool: &PoolServer,
+) -> impl FnMut() -> Ready<io::Result<DuplexStream>> + use<> {
     let pool = pool.clone();
     move || ready(Ok(pool.connect()))
 }
 
 /// Starts a rig at a pool.
-pub(crate) fn start(pool: &Pool, config: RigConfig) -> RigHandle {
-    let (rig, handle) = Rig::new(config);
+pub(crate) fn start(pool: &PoolServer, config: RigConfig) -> RigHandle {
+    let (rig, handle) = RigDriver::new(config);
     tokio::spawn(rig.run(connector(pool)));
     handle
 }
@@ -70,7 +73,7 @@ impl Client {
     }
 
     /// Subscribes and authorizes as `rig`; gives extranonce1 and the first notify.
-    pub(crate) async fn login(pool: &Pool) -> (Self, Allotment, Value) {
+    pub(crate) async fn login(pool: &PoolServer) -> (Self, Allotment, Value) {
         let mut client = Self::new(pool.connect());
         let subscribed = client.ask(r#"{"id":1,"method":"mining.subscribe","params":["test"]}"#);
         let subscribed = subscribed.await["result"].take();
@@ -132,7 +135,7 @@ impl Client {
 /// A rig whose other end of its one connection is the test's.
 pub(crate) fn script(config: RigConfig) -> (Client, RigHandle) {
     let (near, far) = duplex(1 << 16);
-    let (rig, handle) = Rig::new(config);
+    let (rig, handle) = RigDriver::new(config);
     let mut near = Some(near);
     tokio::spawn(rig.run(move || {
         let stream = near.take().ok_or_else(|| io::Error::other("only once"));

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::{
-    CloseReason, DIAGNOSES, Downstream, DownstreamConfig, Event, MAX_WORKERS, Timer, Wait,
-};
+use super::out::{Out, Timer};
+use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::calls;
 use crate::channel::Seat;
 use crate::dialect::{Dialect, SubscribeVerdict};
@@ -17,7 +16,6 @@ use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
-use crate::strikes::Strikes;
 use crate::target::Difficulty;
 use crate::vardiff::Vardiff;
 
@@ -192,21 +190,25 @@ impl Login {
         };
         Some((limit, reason))
     }
-}
 
-impl<D: Dialect> Downstream<D> {
     /// A step of the login begins.
-    pub(super) fn await_login(&mut self, now: Instant) {
-        let limit = self.login.limit(&self.config);
-        self.timers.set(Timer::Login, limit.map(|(limit, _)| now + limit));
+    pub(super) fn await_step(&self, config: &DownstreamConfig, out: &mut Out, now: Instant) {
+        out.timers.set(Timer::Login, self.limit(config).map(|(limit, _)| now + limit));
     }
 
     /// Why the rig is let go, when a step of its login has taken too long.
-    pub(super) fn overdue(&self, now: Instant) -> Option<CloseReason> {
-        let overdue = self.timers.is_due(Timer::Login, now);
-        self.login.limit(&self.config).filter(|_| overdue).map(|(_, reason)| reason)
+    pub(super) fn overdue(
+        &self,
+        config: &DownstreamConfig,
+        out: &Out,
+        now: Instant,
+    ) -> Option<CloseReason> {
+        let overdue = out.timers.is_due(Timer::Login, now);
+        self.limit(config).filter(|_| overdue).map(|(_, reason)| reason)
     }
+}
 
+impl<D: Dialect> Downstream<D> {
     pub(super) fn subscribe(&mut self, id: Id, params: Option<&RawValue>, now: Instant) {
         let agent = params
             .and_then(rpc::array::<1>)
@@ -214,24 +216,30 @@ impl<D: Dialect> Downstream<D> {
         self.login.agent = agent.map(|agent| shown(&agent).into());
         match self.dialect.judge_subscribe(params) {
             SubscribeVerdict::Serve => {}
-            SubscribeVerdict::ServeAndLog(remark) => self.events.push(Event::Remark(remark)),
+            SubscribeVerdict::ServeAndLog(remark) => self.out.event(Event::Remark(remark)),
             SubscribeVerdict::Refuse(reason) => {
-                self.refuse(&id, &Reject::invalid(reason.clone()));
-                return self.close(CloseReason::Refused(reason.into()));
+                self.out.refuse::<D>(&id, &Reject::invalid(reason.clone()));
+                return self.out.close(CloseReason::Refused(reason.into()));
             }
         }
         if self.login.is_subscribed() {
             // Its extranonce is still its own.
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             self.answer_subscribe(&id);
-            return self.tell_again(now);
+            return self.bench.tell_again(
+                &self.login,
+                &self.config,
+                &mut self.misdeeds,
+                &mut self.out,
+                now,
+            );
         }
         if let Some(former) = self.login.park(id) {
-            self.flood.nuisance(now);
-            return self.refuse(&former, &Reject::invalid("subscribed again"));
+            self.misdeeds.noted().flood.nuisance(now);
+            return self.out.refuse::<D>(&former, &Reject::invalid("subscribed again"));
         }
-        self.await_login(now);
-        self.events.push(Event::WantsSeat);
+        self.login.await_step(&self.config, &mut self.out, now);
+        self.out.event(Event::WantsSeat);
     }
 
     pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
@@ -244,8 +252,8 @@ impl<D: Dialect> Downstream<D> {
             let reason = format!(
                 "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
             );
-            self.flood.nuisance(now);
-            return self.refuse(id, &Reject::invalid(reason));
+            self.misdeeds.noted().flood.nuisance(now);
+            return self.out.refuse::<D>(id, &Reject::invalid(reason));
         };
         if self.login.worker(&name).is_none() {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
@@ -257,9 +265,9 @@ impl<D: Dialect> Downstream<D> {
             };
             let known = Arc::clone(&worker.name);
             if self.login.workers.len() >= MAX_WORKERS {
-                self.flood.nuisance(now);
+                self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
-                return self.refuse(id, &Reject::invalid(reason));
+                return self.out.refuse::<D>(id, &Reject::invalid(reason));
             }
             // Nearly all rigs have one.
             self.login.workers.reserve_exact(1);
@@ -272,19 +280,19 @@ impl<D: Dialect> Downstream<D> {
             }
             if self.login.first_worker() == Some(&known) {
                 if self.login.is_subscribed() {
-                    self.timers.set(Timer::Login, None);
+                    self.out.timers.set(Timer::Login, None);
                 }
                 self.bench.belongs_to(&known);
             }
-            self.events.push(Event::Authorized(known));
+            self.out.event(Event::Authorized(known));
         }
-        self.transmit.write(|out| rpc::put_result(out, id, true));
-        self.tell_work(now);
+        self.out.answer(id, true);
+        self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
     pub(super) fn extranonce_subscribe(&mut self, id: &Id) {
         self.login.asks_for_set_extranonce = true;
-        self.transmit.write(|out| rpc::put_result(out, id, true));
+        self.out.answer(id, true);
     }
 
     /// Every extension is declined: none of them exists for these coins.
@@ -299,7 +307,7 @@ impl<D: Dialect> Downstream<D> {
             .map(|name| format!("{}:false", Quoted(&name)))
             .collect();
         let result = format!("{{{}}}", declined.join(","));
-        self.transmit.write(|out| rpc::put_result(out, id, result));
+        self.out.answer(id, result);
     }
 
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
@@ -310,10 +318,10 @@ impl<D: Dialect> Downstream<D> {
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));
             let reason = format!("a suggested difficulty is a number above 0, found {found}");
-            return self.refuse(id, &Reject::invalid(reason));
+            return self.out.refuse::<D>(id, &Reject::invalid(reason));
         };
         self.start_at(difficulty, StartSource::Suggested, now);
-        self.transmit.write(|out| rpc::put_result(out, id, true));
+        self.out.answer(id, true);
     }
 
     /// Starts with a difficulty, unless a weightier source has named one.
@@ -322,7 +330,7 @@ impl<D: Dialect> Downstream<D> {
             self.login.start = Some(source);
             let level = Level::nearest(difficulty);
             self.bench.vardiff = Vardiff::new(&self.config.vardiff, level, now);
-            self.await_vardiff();
+            self.bench.await_vardiff(&self.config, &mut self.out);
         }
     }
 
@@ -330,32 +338,24 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn sit_down(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         if let Some(id) = self.login.unpark() {
             self.bench.sit(seat, extranonce1, now);
-            self.await_login(now);
+            self.login.await_step(&self.config, &mut self.out, now);
             self.answer_subscribe(&id);
-            self.events.push(Event::Subscribed);
+            self.out.event(Event::Subscribed);
             return;
         }
         if self.can_move(&seat) {
-            self.move_to(seat, extranonce1, now);
+            self.bench.move_to(seat, extranonce1, &self.dialect, &mut self.out, now);
+            // Whether it follows has to be seen, however many of its shares have failed before.
+            self.misdeeds.look_again();
         } else {
-            self.close(CloseReason::ExtranonceChanged);
+            self.out.close(CloseReason::ExtranonceChanged);
         }
-    }
-
-    /// Moves a rig that can be told so.
-    pub(super) fn move_to(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
-        let size = seat.split.rig_extranonce2;
-        self.transmit.write(|out| self.dialect.put_set_extranonce(&extranonce1, size, out));
-        self.bench.sit(seat, extranonce1, now);
-        self.timers.set(Timer::Former, self.bench.former_until());
-        // Whether it follows has to be seen, however many of its shares have failed before.
-        self.diagnoses = Strikes::new(&DIAGNOSES);
     }
 
     fn answer_subscribe(&mut self, id: &Id) {
         let Some((extranonce1, size)) = self.bench.told_extranonce() else { return };
         let session = &self.login.session;
-        self.transmit.write(|out| {
+        self.out.transmit.write(|out| {
             self.dialect.put_subscribed(id, session, extranonce1, size, out);
         });
     }

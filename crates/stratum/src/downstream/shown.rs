@@ -14,7 +14,7 @@ impl<D: Dialect> Downstream<D> {
     /// How many shares wait for the pool's verdict.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.judge.in_flight.len()
     }
 
     /// Whether the rig has subscribed and waits for its first seat.
@@ -52,13 +52,13 @@ impl<D: Dialect> Downstream<D> {
     /// What is wrong with the rig, as far as its shares showed.
     #[must_use]
     pub const fn diagnosis(&self) -> Option<Diagnosis> {
-        self.conduct.diagnosis()
+        self.judge.conduct.diagnosis()
     }
 
     /// Whether shares of the rig that nobody checked are held back.
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {
-        self.conduct.is_quarantined()
+        self.judge.conduct.is_quarantined()
     }
 
     /// The rig's first worker name.
@@ -84,7 +84,7 @@ impl<D: Dialect> Downstream<D> {
     /// if that is easier. None before it has sent a good share.
     #[must_use]
     pub fn proven_difficulty(&self) -> Option<Difficulty> {
-        let told = self.bench.told_difficulty().filter(|_| self.conduct.is_proven())?;
+        let told = self.bench.told_difficulty().filter(|_| self.judge.conduct.is_proven())?;
         let level = self.bench.level_difficulty().unwrap_or(told);
         Some(if level.get() < told.get() { level } else { told })
     }

@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 
 use super::in_flight::Pending;
 use super::work::{Told, replaced};
-use super::{CloseReason, Downstream, Event, MAX_LATE_BLOCKS, Reply, Timer, Verify};
+use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Diagnosis, Dialect, Wanted};
-use crate::error::{Reject, RejectCode};
+use crate::error::Reject;
 use crate::filters::Filters;
 use crate::habits::{Answer, Habit, Habits, Probe};
-use crate::rpc::{self, Id, Params};
+use crate::rpc::{Id, Params};
 use crate::seen::Sighting;
 use crate::target::{PowHash, Target};
 use crate::verdict::Verdict;
@@ -65,13 +65,15 @@ impl<D: Dialect> Downstream<D> {
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Option<Submission<D>> {
-        self.shares += 1;
-        self.quiet.share(now);
-        self.await_share();
-        self.events.push(Event::Sent);
+        self.judge.shares += 1;
+        self.bench.quiet.share(now);
+        self.bench.await_share(&mut self.out);
+        self.out.event(Event::Sent);
         match self.judge(id, params, now, scratch) {
             Ok(submission) => {
-                self.flood.good();
+                if let Some(misdeeds) = self.misdeeds.known_mut() {
+                    misdeeds.flood.good();
+                }
                 submission
             }
             Err(refused) => {
@@ -83,47 +85,20 @@ impl<D: Dialect> Downstream<D> {
 
     fn turn_down(&mut self, id: &Id, refused: Refused, now: Instant) {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
-        self.refuse(id, &reject);
+        self.out.refuse::<D>(id, &reject);
         let verdict = reject.verdict;
         let reason = Some(reject.reason);
-        self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+        self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
         if excused {
-            return self.flood.nuisance(now);
+            return self.misdeeds.noted().flood.nuisance(now);
         }
         if matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty) {
-            self.conduct.failed(diagnosis, curable, now);
+            self.judge.conduct.failed(diagnosis, curable, now);
         }
-        self.note(verdict);
-        self.conclude(now);
-        if self.flood.refused(verdict, now) {
-            self.close(CloseReason::Flood);
-        }
-    }
-
-    /// A share that was left to the pool has its verdict: it tells about the rig as ours would.
-    pub(super) fn judged_by_pool(&mut self, verdict: &Result<(), Reject>) {
-        match verdict {
-            Ok(()) => self.note(Verdict::AcceptedByPool),
-            // That the account is refused is no fault of the rig's.
-            Err(reject) if reject.code == RejectCode::Unauthorized => {}
-            Err(reject) if reject.verdict == Verdict::RejectedByPool => self.note(Verdict::Invalid),
-            Err(_) => {}
-        }
-    }
-
-    fn note(&mut self, verdict: Verdict) {
-        if let Some(turn) = self.conduct.share(verdict) {
-            self.events.push(Event::Conduct(turn, self.conduct.diagnosis()));
-        }
-        self.timers.set(Timer::Suspicion, self.conduct.poll_timeout());
-    }
-
-    /// Lets the rig go when it has shown long enough that it should be served otherwise.
-    pub(super) fn conclude(&mut self, now: Instant) {
-        if let Some(diagnosis) = self.conduct.conclude(now) {
-            self.timers.set(Timer::Suspicion, None);
-            self.events.push(Event::Misfit(diagnosis));
-            self.close(CloseReason::Misfit(diagnosis));
+        self.judge.note(verdict, &mut self.out);
+        self.judge.conclude(&mut self.out, now);
+        if self.misdeeds.noted().flood.refused(verdict, now) {
+            self.out.close(CloseReason::Flood);
         }
     }
 
@@ -155,7 +130,7 @@ impl<D: Dialect> Downstream<D> {
         let late_block = (frames.work, fingerprint.share);
         let sighting = match seen {
             Some(sighting) => sighting,
-            None if self.late_blocks.contains(&late_block) => Sighting::Duplicate,
+            None if self.judge.knows_late(late_block) => Sighting::Duplicate,
             None => Sighting::New,
         };
         if sighting == Sighting::Duplicate && is_odd {
@@ -166,13 +141,13 @@ impl<D: Dialect> Downstream<D> {
             return Err(blame(Refused { excused, ..Reject::duplicate().into() }));
         }
         // Nothing but repetition holds a block back.
-        let crowded = !self.in_flight.has_room(false);
+        let crowded = !self.judge.in_flight.has_room(false);
         let bar: Option<Reject> = if !found.is_open || seen.is_none() {
             Some(replaced(&head.job))
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
         } else if filters.is_some_and(Filters::is_full) {
-            self.flood.nuisance(now);
+            self.misdeeds.noted().flood.nuisance(now);
             Some(Reject::overflow("too many shares to remember"))
         } else {
             None
@@ -194,10 +169,11 @@ impl<D: Dialect> Downstream<D> {
             Ok(weight) => weight,
             Err(_) if is_odd => return Err(blame(told.odd(params))),
             Err(reject) => {
-                if !self.diagnoses.is_patient(now) {
+                let diagnoses = &mut self.misdeeds.noted().diagnoses;
+                if !diagnoses.is_patient(now) {
                     return Err(blame(reject.into()));
                 }
-                self.diagnoses.strike(now);
+                diagnoses.strike(now);
                 let diagnosis = told.diagnose(&share, age, scratch);
                 let curable = told.is_curable(diagnosis);
                 return Err(blame(Refused { diagnosis, curable, ..reject.into() }));
@@ -219,43 +195,34 @@ impl<D: Dialect> Downstream<D> {
             None
         };
         let merits = weight.hash.map_or([None; 3], |_| told.merits(is_odd));
-        for merit in merits.into_iter().flatten() {
-            if !self.merits.contains(&merit) {
-                // There is room for each kind.
-                let _ = self.merits.try_push(merit);
-                self.events.push(Event::Proven(merit));
-            }
-        }
+        self.judge.proven(merits, &mut self.out);
         let (difficulty, easiest) = (told.asked.difficulty, told.asked.easiest);
-        let prefix = told.nonces.prefix.clone();
+        let prefix = told.asked.nonces.prefix.clone();
         let hashes = easiest.hashes_lossy();
         self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
-        self.await_vardiff();
-        if weight.hash.is_some_and(|hash| self.margin.share(&hash, &easiest)) {
-            self.events.push(Event::Diagnosed(Diagnosis::ReadsTooHard));
+        self.bench.await_vardiff(&self.config, &mut self.out);
+        if weight.hash.is_some_and(|hash| self.judge.margin.share(&hash, &easiest)) {
+            self.out.event(Event::Diagnosed(Diagnosis::ReadsTooHard));
         }
         let forwarded = weight.is_block || probe.is_some() || counts;
         let second = forwarded && !weight.is_block && sighting == Sighting::SecondSolution;
         // A good share of a rig that sends much rubbish is a good share; one whose hash nobody has
         // computed is not known to be.
-        let held_back = weight.hash.is_none() && self.conduct.is_quarantined();
+        let held_back = weight.hash.is_none() && self.judge.conduct.is_quarantined();
         if let Some(seen) = self.bench.seen_mut(found) {
             seen.insert(fingerprint);
             if forwarded && !second && !held_back {
                 seen.insert_forwarded(fingerprint);
             }
         } else {
-            if self.late_blocks.len() >= MAX_LATE_BLOCKS {
-                self.late_blocks.pop_front();
-            }
-            self.late_blocks.push_back(late_block);
+            self.judge.remember_late(late_block);
         }
         if !forwarded {
-            self.transmit.write(|out| rpc::put_result(out, id, true));
+            self.out.answer(id, true);
             let verdict = Verdict::BelowPoolTarget;
             let (reason, diagnosis, worker) = (None, None, Some(worker));
-            self.events.push(Event::Ended { verdict, hashes, reason, diagnosis, worker });
-            self.note(verdict);
+            self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+            self.judge.note(verdict, &mut self.out);
             return Ok(None);
         }
         if second {
@@ -265,16 +232,16 @@ impl<D: Dialect> Downstream<D> {
             return Err(blame(Refused { hashes, ..Reject::quarantined().into() }));
         }
         let Weight { hash, is_block } = weight;
-        let number = self.shares;
+        let number = self.judge.shares;
         // Only a block finds no place: its answer cannot be waited for.
-        if self.config.reply == Reply::Local || !self.in_flight.has_room(true) {
-            self.transmit.write(|out| rpc::put_result(out, id, true));
+        if self.config.reply == Reply::Local || !self.judge.in_flight.has_room(true) {
+            self.out.answer(id, true);
         } else {
             let unchecked = hash.is_none();
-            self.in_flight.push(Pending { number, id: id.clone(), unchecked });
+            self.judge.in_flight.push(Pending { number, id: id.clone(), unchecked });
         }
         if hash.is_some() {
-            self.note(Verdict::AcceptedByPool);
+            self.judge.note(Verdict::AcceptedByPool, &mut self.out);
         }
         let account = None;
         Ok(Some(Submission {

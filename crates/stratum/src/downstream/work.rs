@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::out::{Out, Timer};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, Wanted};
 use crate::error::Reject;
@@ -13,6 +14,7 @@ use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
+use crate::quiet::Quiet;
 use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
@@ -27,14 +29,16 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 /// A rig's place and its jobs.
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
+    /// How long it has sent nothing.
+    pub(super) quiet: Quiet,
     seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
     former: Option<Box<Former<D>>>,
     /// The pool's target in force that the channel has shown last.
     pub(super) in_force: Wanted,
-    /// The target that the channel wants rigs to meet at least.
-    floor: Option<Target>,
+    /// The target that the channel wants rigs to meet at least; seldom any.
+    floor: Option<Box<Target>>,
     /// When the rig was last told a clean job, and which work.
     last_clean: Option<(Instant, Serial)>,
     /// The newest last.
@@ -63,7 +67,7 @@ pub(super) struct Nonces {
     /// The rig's own: the pool's and the prefix.
     pub(super) extranonce1: Extranonce,
     /// The extranonce1 that `mining.set_extranonce` replaced by it.
-    pub(super) before: Option<Extranonce>,
+    pub(super) before: Option<Box<Extranonce>>,
     /// The length of the pool's part.
     pub(super) pool_extranonce1: usize,
     pub(super) prefix: Prefix,
@@ -74,7 +78,7 @@ impl Sitting {
     /// Whether a job was told here.
     fn is_of<D: Dialect>(&self, told: &Told<D>) -> bool {
         self.seat.generation == told.frames.generation
-            && *self.seat.lease.prefix() == told.nonces.prefix
+            && *self.seat.lease.prefix() == told.asked.nonces.prefix
     }
 }
 
@@ -83,7 +87,6 @@ pub(super) struct Told<D: Dialect> {
     /// The id that this rig was told.
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
-    pub(super) nonces: Arc<Nonces>,
     /// Mostly the same as of the job before.
     pub(super) asked: Arc<Asked>,
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
@@ -93,9 +96,9 @@ pub(super) struct Told<D: Dialect> {
     ended_at: Option<Instant>,
 }
 
-/// What is asked of a job's shares.
-#[derive(PartialEq)]
+/// What is asked of a job's shares. Jobs of one seat share it as long as the target stays.
 pub(super) struct Asked {
+    pub(super) nonces: Arc<Nonces>,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
@@ -114,6 +117,7 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
+            quiet: Quiet::default(),
             seat: None,
             latest: None,
             former: None,
@@ -134,7 +138,10 @@ impl<D: Dialect> Bench<D> {
             return view.ground.is_some();
         }
         self.in_force = view.wanted;
-        self.floor = view.floor;
+        match (&mut self.floor, view.floor) {
+            (Some(floor), Some(shown)) => **floor = shown,
+            (floor, shown) => *floor = shown.map(Box::new),
+        }
         if let Some(work) = &view.work {
             self.latest = Some(Arc::clone(work));
         }
@@ -145,7 +152,7 @@ impl<D: Dialect> Bench<D> {
         let former = self.seat.take();
         let nonces = Arc::new(Nonces {
             extranonce1,
-            before: former.as_ref().map(|sitting| sitting.nonces.extranonce1.clone()),
+            before: former.as_ref().map(|sitting| Box::new(sitting.nonces.extranonce1.clone())),
             pool_extranonce1: seat.split.extranonce1.len(),
             prefix: seat.lease.prefix().clone(),
             extranonce2_size: seat.split.rig_extranonce2,
@@ -158,14 +165,24 @@ impl<D: Dialect> Bench<D> {
         }
     }
 
+    /// Moves a rig that can be told so.
+    pub(super) fn move_to(
+        &mut self,
+        seat: Seat,
+        extranonce1: Extranonce,
+        dialect: &D,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        let size = seat.split.rig_extranonce2;
+        out.transmit.write(|out| dialect.put_set_extranonce(&extranonce1, size, out));
+        self.sit(seat, extranonce1, now);
+        out.timers.set(Timer::Former, self.former.as_ref().map(|former| former.until));
+    }
+
     /// Gives up the place that the rig has left: its time is over.
     pub(super) fn leave_former(&mut self) {
         self.former = None;
-    }
-
-    /// Until when the place that the rig has left is kept.
-    pub(super) fn former_until(&self) -> Option<Instant> {
-        self.former.as_ref().map(|former| former.until)
     }
 
     /// Where the rig sits.
@@ -309,7 +326,21 @@ pub(super) fn replaced(id: &str) -> Reject {
     Reject::stale(format!("job {} has been replaced", crate::error::shown(id)))
 }
 
+impl Asked {
+    fn new<D: Dialect>(frames: &JobFrames<D>, nonces: Arc<Nonces>, easiest: Target) -> Arc<Self> {
+        let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
+        Arc::new(Self { nonces, easiest, difficulty })
+    }
+}
+
 impl<D: Dialect> Told<D> {
+    /// Whether the same is asked of another job's shares.
+    fn asks_the_same(&self, other: &JobFrames<D>, nonces: &Arc<Nonces>, easiest: Target) -> bool {
+        Arc::ptr_eq(&self.asked.nonces, nonces)
+            && self.asked.easiest == easiest
+            && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)
+    }
+
     /// Which work it is, by its content.
     pub(super) fn work(&self) -> WorkNumber {
         self.frames.work

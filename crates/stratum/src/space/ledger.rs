@@ -35,8 +35,18 @@ pub(super) struct Ledger {
 #[derive(Debug, Default)]
 pub(super) struct Returned {
     pub(super) told: Option<Span>,
+    /// Those of them that others than the last tenant were told.
+    pub(super) others: Option<Span>,
     pub(super) filters: Filters,
     pub(super) tenant: Option<Tenant>,
+}
+
+/// A prefix that is lent now.
+pub(super) struct Chosen {
+    pub(super) number: u64,
+    pub(super) returned: Returned,
+    /// The rig that gets it had it last.
+    pub(super) is_own: bool,
 }
 
 /// Who had a lease.
@@ -71,8 +81,12 @@ impl Span {
         }
     }
 
+    pub(super) fn has(self, work: WorkNumber) -> bool {
+        (self.first..=self.last).contains(&work)
+    }
+
     pub(super) fn permits(self, work: WorkNumber) -> Permission {
-        if work < self.first || work > self.last {
+        if !self.has(work) {
             Permission::First
         } else if work >= self.known_from {
             Permission::Again
@@ -128,20 +142,25 @@ impl Ledger {
         &mut self,
         wish: &Wish<'_>,
         current: Option<WorkNumber>,
-    ) -> Option<(u64, Returned)> {
+    ) -> Option<Chosen> {
         if let Some(slot) = wish.slot.filter(|&slot| self.is_free(slot, current)) {
-            return self.take(slot);
+            let tenant = self.returned.get(&slot).and_then(|returned| returned.tenant.as_ref());
+            let worker = tenant.and_then(|tenant| tenant.worker.as_deref());
+            let is_own = worker.is_some() && worker == wish.worker;
+            return self.take(slot, is_own);
         }
         let scarce = current.filter(|current| !self.has_plenty(*current));
         let own = scarce.and_then(|current| self.own(wish, current));
-        let number = own.or_else(|| self.free_of(current))?;
-        self.take(number)
+        match own {
+            Some(own) => self.take(own, true),
+            None => self.take(self.free_of(current)?, false),
+        }
     }
 
     /// A prefix that is free of a work, while there are plenty.
-    pub(super) fn choose_plentiful(&mut self, work: WorkNumber) -> Option<(u64, Returned)> {
+    pub(super) fn choose_plentiful(&mut self, work: WorkNumber) -> Option<Chosen> {
         let number = self.free_of(Some(work)).filter(|_| self.has_plenty(work))?;
-        self.take(number)
+        self.take(number, false)
     }
 
     pub(super) fn take_back(&mut self, number: u64, mut returned: Returned) {
@@ -195,6 +214,7 @@ impl Ledger {
     fn own(&self, wish: &Wish<'_>, work: WorkNumber) -> Option<u64> {
         let told = |returned: &Returned| {
             returned.told.is_some_and(|span| span.permits(work) == Permission::Again)
+                && !returned.others.is_some_and(|span| span.has(work))
         };
         let likeness = |(number, returned): (&u64, &Returned)| {
             let tenant = returned.tenant.as_ref().filter(|_| told(returned))?;
@@ -206,7 +226,7 @@ impl Ledger {
     }
 
     /// Takes a prefix out.
-    fn take(&mut self, number: u64) -> Option<(u64, Returned)> {
+    fn take(&mut self, number: u64, is_own: bool) -> Option<Chosen> {
         while self.fresh <= number {
             self.insert(self.fresh, Returned::default());
             self.fresh += 1;
@@ -214,7 +234,7 @@ impl Ledger {
         let returned = self.returned.remove(&number)?;
         self.by_last.remove(&(returned.last(), number));
         self.kept -= returned.filters.len();
-        Some((number, returned))
+        Some(Chosen { number, returned, is_own })
     }
 
     /// How many prefixes are remembered.

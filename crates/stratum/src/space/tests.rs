@@ -109,6 +109,29 @@ fn a_rig_has_another_lease_for_a_work_that_comes_back_while_there_are_plenty() {
 }
 
 #[test]
+fn a_work_that_comes_back_is_not_told_where_another_rig_was_told_it() {
+    let space = Space::new(1, 250);
+    let [a, b, c] = ["a", "b", "c"].map(|work| space.number(key(work)));
+    let (first, second): (Arc<str>, Arc<str>) = ("farm.1".into(), "farm.2".into());
+    let mut lease = space.lease(&from(&first), Some(a)).unwrap();
+    lease.belongs_to(HOME, Some(&first));
+    assert!(lease.tell(a, OPEN));
+    drop(lease);
+    let mut lease = space.lease(&from(&second), Some(b)).unwrap();
+    lease.belongs_to(HOME, Some(&second));
+    assert_eq!(lease.number(), 0, "one that was used before goes first");
+    assert!(lease.tell(b, OPEN));
+    assert_eq!((lease.may_tell(a), lease.may_tell(b)), (Permission::Never, Permission::Again));
+    assert!(!lease.tell(a, OPEN), "the pool has gone back to it");
+    assert_eq!(lease.exchange(a).unwrap().may_tell(a), Permission::First);
+    drop(lease);
+    // That holds too when it is lent to its last tenant again.
+    let mut lease = space.lease(&Wish { slot: Some(0), ..from(&second) }, Some(c)).unwrap();
+    lease.belongs_to(HOME, Some(&second));
+    assert_eq!((lease.may_tell(a), lease.may_tell(b)), (Permission::Never, Permission::Again));
+}
+
+#[test]
 fn rigs_that_come_back_within_a_work_get_their_own_leases_and_filters() {
     let space = Space::new(1, 250);
     let work = space.number(key("a"));

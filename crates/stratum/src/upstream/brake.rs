@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::{Notice, Upstream, UpstreamEvent};
-use crate::dialect::Dialect;
+use super::out::{Out, Timer, Timers};
+use super::{Notice, UpstreamEvent};
 use crate::target::Target;
 use flow::Flow;
 
@@ -70,25 +70,21 @@ pub enum BrakeEnd {
 }
 
 impl Brake {
-    pub(super) fn new(limit: u32) -> Self {
+    /// A connection begins, with a brake that rests until then.
+    pub(super) fn new(limit: u32, rests_until: Option<Instant>) -> Self {
         Self {
             limit: limit.max(1),
             flow: Flow::default(),
             pool: (Target::MAX, 1.0),
             over_since: None,
             on: None,
-            rests_until: None,
+            rests_until,
         }
     }
 
     /// The target that rigs must meet at least, while there is one.
     pub(super) fn floor(&self) -> Option<Target> {
         self.on.as_ref().map(|on| on.floor)
-    }
-
-    /// When [`look`](Self::look) wants to be called without a share.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        self.on.as_ref().map(|on| on.began + BRAKE_FOR)
     }
 
     /// A share for the pool came, by a rig that was told a target of so many hashes.
@@ -110,21 +106,36 @@ impl Brake {
         }
     }
 
-    /// Compares the flow with the limit, and the pool's target with the floor. Gives what should
-    /// be said; the floor has changed then.
-    pub(super) fn look(&mut self, pool_target: Target, now: Instant) -> Option<Notice> {
+    /// Compares the flow with the limit, and the pool's target with the floor.
+    pub(super) fn look<T>(&mut self, pool_target: Target, out: &mut Out<T>, now: Instant) {
+        if let Some(notice) = self.change(pool_target, &mut out.timers, now) {
+            out.notice(notice);
+            out.event(UpstreamEvent::View);
+        }
+    }
+
+    /// The connection is lost. Gives until when the next one's brake rests.
+    pub(super) fn release<T>(mut self, out: &mut Out<T>) -> Option<Instant> {
+        if let Some(notice) = self.end(BrakeEnd::Disconnected, &mut out.timers) {
+            out.notice(notice);
+        }
+        self.rests_until
+    }
+
+    /// Gives what should be said; the floor has changed then.
+    fn change(&mut self, pool_target: Target, timers: &mut Timers, now: Instant) -> Option<Notice> {
         self.flow.advance(now);
         let retargeted = self.pool.0 != pool_target;
         if retargeted {
             self.pool = (pool_target, pool_target.hashes_lossy());
         }
-        let Some(On { began, floor, set, .. }) = self.on else { return self.begin(now) };
+        let Some(On { floor, set, .. }) = self.on else { return self.begin(timers, now) };
         if pool_target <= floor || retargeted && self.pool_rate() <= f64::from(self.limit) {
-            return self.end(BrakeEnd::Retargeted);
+            return self.end(BrakeEnd::Retargeted, timers);
         }
-        if now.saturating_duration_since(began) >= BRAKE_FOR {
+        if timers.is_due(Timer::Brake, now) {
             self.rests_until = Some(now + BRAKE_REST);
-            return self.end(BrakeEnd::Overdue);
+            return self.end(BrakeEnd::Overdue, timers);
         }
         if now.saturating_duration_since(set) < HARDER_EVERY {
             return None;
@@ -140,15 +151,7 @@ impl Brake {
         Some(self.said(harder))
     }
 
-    /// The connection is lost.
-    pub(super) fn release(&mut self) -> Option<Notice> {
-        let notice = self.end(BrakeEnd::Disconnected);
-        self.flow = Flow::default();
-        self.over_since = None;
-        notice
-    }
-
-    fn begin(&mut self, now: Instant) -> Option<Notice> {
+    fn begin(&mut self, timers: &mut Timers, now: Instant) -> Option<Notice> {
         if !self.is_over() {
             self.over_since = None;
             return None;
@@ -161,11 +164,13 @@ impl Brake {
         }
         let floor = self.wanted_floor();
         self.on = Some(On { began: now, floor, set: now, forgone: 0.0 });
+        timers.set(Timer::Brake, Some(now + BRAKE_FOR));
         Some(self.said(floor))
     }
 
-    fn end(&mut self, why: BrakeEnd) -> Option<Notice> {
+    fn end(&mut self, why: BrakeEnd, timers: &mut Timers) -> Option<Notice> {
         let On { began, forgone, .. } = self.on.take()?;
+        timers.set(Timer::Brake, None);
         self.over_since = None;
         let held = self.flow.seen().map_or(Duration::ZERO, |now| now.duration_since(began));
         Some(Notice::BrakeOff { forgone_hashes: forgone, held, why })
@@ -194,17 +199,5 @@ impl Brake {
         // Clamped to a range that any integer holds.
         let halvings = halvings.clamp(1.0, MAX_HALVINGS) as usize;
         Target::new(self.pool.0.value() >> halvings)
-    }
-}
-
-impl<D: Dialect, T> Upstream<D, T> {
-    /// Sees to it that the pool gets no more shares than it should.
-    pub(super) fn look_at_flow(&mut self, now: Instant) {
-        // What is announced is what its next works come with.
-        let target = self.jobs.announced().surely(self.habits.known());
-        if let Some(notice) = self.brake.look(target, now) {
-            self.notice(notice);
-            self.events.push_back(UpstreamEvent::View);
-        }
     }
 }

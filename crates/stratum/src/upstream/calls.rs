@@ -1,24 +1,128 @@
-//! Calls from a pool that want an answer.
+//! What the pool's calls mean: its jobs, and the terms and the ground on which they are worked at.
 
-use std::time::Duration;
+use std::time::Instant;
 
-use crate::error::Reject;
-use crate::rpc::{self, Id, Quoted};
-use crate::strikes::Patience;
-use crate::transmit::Transmit;
+use super::link::Link;
+use super::out::Timer;
+use super::{DownReason, Notice, Upstream, UpstreamEvent};
+use crate::dialect::{Dialect, PoolEvent, Subscribed};
+use crate::error::shown;
+use crate::rpc::{Message, PoolError};
 
-/// How many calls are answered: so many at a time, one more every second.
-pub(super) const ANSWERS: Patience =
-    Patience { limit: 32, good_deeds: u16::MAX, every: Duration::from_secs(1) };
-
-/// Answers a call that is none of the dialect's.
-pub(super) fn answer(id: &Id, method: &str, agent: &str, transmit: &mut Transmit) {
-    transmit.write(|out| match method {
-        "mining.ping" => rpc::put_result(out, id, "\"pong\""),
-        "client.get_version" => rpc::put_result(out, id, Quoted(agent)),
-        _ => {
-            let reason = format!("unknown method {}", crate::error::shown(method));
-            rpc::put_error(out, id, &Reject::invalid(reason), "null");
+impl<D: Dialect, T> Upstream<D, T> {
+    pub(super) fn handle_call(
+        &mut self,
+        method: &str,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), DownReason> {
+        let empty = serde_json::value::RawValue::NULL;
+        match self.setup.dialect.parse_event(method, message.params.unwrap_or(empty)) {
+            Ok(PoolEvent::Unknown) => {
+                let agent = &self.setup.config.agent;
+                self.courtesy.answer(message, method, agent, &mut self.out, now);
+            }
+            Ok(event) => {
+                self.handle_event(event, now)?;
+                self.look_at_flow(now);
+            }
+            Err(error) => {
+                if let Some(connection) = self.link.connection_mut() {
+                    connection.note_unusable(method, &error);
+                }
+                self.out.notice(Notice::Unusable { method: shown(method), error });
+            }
         }
-    });
+        Ok(())
+    }
+
+    fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        match event {
+            PoolEvent::Notify(job) => {
+                connection.silence.notified(now);
+                match &mut self.link {
+                    Link::Subscribing(_, early) => *early = Some(job),
+                    _ => return self.take_job(job, now),
+                }
+            }
+            PoolEvent::Difficulty(target) => {
+                connection.announced.difficulty = Some(target);
+                self.jobs.target_announced(false, connection, &self.setup, &mut self.out);
+            }
+            PoolEvent::Target(target) => {
+                connection.announced.target = Some(target);
+                if self.jobs.is_pending() {
+                    self.publish(now);
+                } else {
+                    let behind = D::TARGET_FOLLOWS_NOTIFY.is_some();
+                    self.jobs.target_announced(behind, connection, &self.setup, &mut self.out);
+                }
+            }
+            PoolEvent::Extranonce { extranonce1, size } => {
+                connection.next_extranonce = Some((extranonce1, size));
+            }
+            PoolEvent::Reconnect { host, port, wait } => {
+                self.out.event(UpstreamEvent::Reconnect { host, port, wait });
+            }
+            PoolEvent::Message(text) => self.out.notice(Notice::Message(text)),
+            PoolEvent::Unknown => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_job(&mut self, job: D::Job, now: Instant) -> Result<(), DownReason> {
+        // It was told before the extranonce changed.
+        self.publish(now);
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let given = self.footing.subscribed();
+        let given = self.jobs.divides_anew(&job, given, connection, &self.setup.dialect);
+        if let Some(given) = given {
+            self.settle(given, now)?;
+        }
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        self.jobs.take_up(job, &self.footing, connection, &self.setup, &mut self.out, now);
+        Ok(())
+    }
+
+    /// Publishes a job that waits for its target.
+    pub(super) fn publish(&mut self, now: Instant) {
+        if let Some(connection) = self.link.connection_mut() {
+            self.jobs.publish(&self.footing, connection, &self.setup, &mut self.out, now);
+        }
+    }
+
+    pub(super) fn settle(&mut self, given: Subscribed, now: Instant) -> Result<(), DownReason> {
+        let is_live = self.link.is_live();
+        self.footing.settle(given, is_live, &self.setup, &mut self.jobs, &mut self.out, now)
+    }
+
+    /// The pool refused a share for its form. If the split is one that stricter pools do not take,
+    /// and none was taken so far, the stricter one is used from now on; `true` then.
+    pub(super) fn fall_back(
+        &mut self,
+        error: &PoolError,
+        now: Instant,
+    ) -> Result<bool, DownReason> {
+        let Some(given) = self.footing.subscribed().cloned() else { return Ok(false) };
+        if !self.footing.should_fall_back(&error.to_string(), &self.setup, &mut self.out) {
+            return Ok(false);
+        }
+        self.follow_habits();
+        if let Some(connection) = self.link.connection_mut() {
+            connection.divides_anew = false;
+        }
+        // The work goes on under the new leases: its shares were worth nothing under the old.
+        let before = self.footing.generation();
+        let work = self.jobs.latest();
+        self.settle(given, now)?;
+        // The same ground again would have the same leases, to which the work was told already.
+        if self.footing.generation() != before
+            && let (Some(work), Some(place)) = (work, self.footing.place(&self.setup))
+        {
+            self.jobs.readopt(work, &place);
+            self.out.timers.set(Timer::Job, None);
+        }
+        Ok(true)
+    }
 }

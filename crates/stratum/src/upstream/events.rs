@@ -6,9 +6,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::brake::BrakeEnd;
-use super::jobless::JOB_WITHIN;
 use super::silence::PROBE_WITHIN;
-use super::{BAD_LINES, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
+use super::{BAD_LINES, JOB_WITHIN, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITHIN};
 use crate::channel::ShareOutcome;
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError};

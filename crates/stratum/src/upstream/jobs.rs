@@ -24,8 +24,8 @@ pub(super) struct Jobs<D: Dialect> {
     works: VecDeque<Known<D>>,
     /// Those of the generations before, of this connection, the newest last.
     former: VecDeque<Former<D>>,
-    /// A notify whose target may follow, and until when it is waited for.
-    pending: Option<(Arc<D::Job>, Instant)>,
+    /// A notify whose target may follow, which is waited for.
+    pending: Option<Arc<D::Job>>,
     /// The target by which the pool judges.
     in_force: Wanted,
     /// The target by what the pool last announced, which may come into force later.
@@ -97,8 +97,9 @@ impl<D: Dialect> Jobs<D> {
         self.announced
     }
 
-    pub(super) fn settles_at(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|(_, until)| *until)
+    /// Whether a notify waits for its target.
+    pub(super) const fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// The pool's job under which a share is submitted: the newest of those that are the rig's
@@ -157,7 +158,7 @@ impl<D: Dialect> Jobs<D> {
 
     /// A notify that is still to be published makes all works before it worthless.
     fn epoch_is_ending(&self, dialect: &D) -> bool {
-        let (Some((job, _)), Some(latest)) = (&self.pending, self.works.back()) else {
+        let (Some(job), Some(latest)) = (&self.pending, self.works.back()) else {
             return false;
         };
         let latest = &latest.frames.job;

@@ -1,48 +1,53 @@
 //! The connection to the pool, and what lives as long as it does.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::brake::Brake;
+use super::names::{Names, Suspects};
+use super::out::Out;
+use super::pace::Pacer;
+use super::requests::Requests;
+use super::setup::Setup;
+use super::silence::Silence;
 use super::{BAD_LINES, OVERLONG_PARDON};
-use crate::dialect::Announced;
+use crate::dialect::{Announced, Dialect};
 use crate::error::ParseError;
 use crate::extranonce::Extranonce;
+use crate::habits::Probe;
 use crate::job::Generation;
 use crate::strikes::Strikes;
 
+/// The call whose error is of most interest: what the pool takes for a job.
+const NOTIFY: &str = "mining.notify";
+
 /// Whether there is a connection, and how far its login has come. What belongs to a connection is in
 /// here, so that the next one starts with nothing of it.
-pub(super) enum Link<J> {
-    /// There is none; how far the last one came.
-    Offline(Reached),
+pub(super) enum Link<D: Dialect, T> {
+    Offline(Past),
     /// The subscribe has no answer. The newest notify that came before it is of a generation that is
     /// not known yet.
-    Subscribing(Connection, Option<J>),
+    Subscribing(Box<Connection<D, T>>, Option<D::Job>),
     /// The authorize has none.
-    Authorizing(Connection),
+    Authorizing(Box<Connection<D, T>>),
     /// The pool takes shares.
-    Live(Connection),
+    Live(Box<Connection<D, T>>),
 }
 
-/// A connection to the pool.
-pub(super) struct Connection {
-    /// The generation that the former connection ended with.
-    pub(super) former: Generation,
-    /// What the pool announced about share targets.
-    pub(super) announced: Announced,
-    /// The pool's `mining.set_extranonce`, which applies with its next job.
-    pub(super) next_extranonce: Option<(Extranonce, Option<usize>)>,
-    /// The ground is to be divided anew with the next work that the pool has not told before.
-    pub(super) divides_anew: bool,
-    /// The authorize whose answer has not come in time, and was gone without.
-    pub(super) late_authorize: Option<u64>,
-    /// Since when the pool has owed us a job; whether it has told one is for the jobs to say.
-    pub(super) owes_job_since: Option<Instant>,
-    /// What was wrong with its last job, or else with the first other call that made no sense.
-    pub(super) unusable: Option<ParseError>,
-    /// Shares in a row without an answer.
-    pub(super) unanswered: u32,
-    pub(super) bad_lines: Strikes,
-    overlong: Option<Instant>,
+/// What outlives a connection.
+#[derive(Default)]
+pub(super) struct Past {
+    /// How far the last one came.
+    pub(super) reached: Reached,
+    /// The id of the last request. Ids go on from one connection to the next, so that no answer is
+    /// taken for that to another connection's request.
+    pub(super) last_id: u64,
+    /// The usual time between two notifies.
+    pub(super) gap: Option<Duration>,
+    /// How long the pool usually takes to answer.
+    pub(super) rtt: Option<Duration>,
+    pub(super) suspects: Suspects,
+    /// Before when the brake rests.
+    pub(super) brake_rests_until: Option<Instant>,
 }
 
 /// How far a connection came.
@@ -54,22 +59,65 @@ pub(super) enum Reached {
     Work,
 }
 
-impl<J> Link<J> {
-    /// A connection begins.
-    pub(super) fn begin(former: Generation) -> Self {
-        let connection = Connection {
-            former,
-            announced: Announced::default(),
-            next_extranonce: None,
-            divides_anew: false,
-            late_authorize: None,
-            owes_job_since: None,
-            unusable: None,
-            unanswered: 0,
-            bad_lines: Strikes::new(&BAD_LINES),
-            overlong: None,
-        };
-        Self::Subscribing(connection, None)
+/// A connection to the pool.
+pub(super) struct Connection<D: Dialect, T> {
+    pub(super) requests: Requests<D, T>,
+    pub(super) pacer: Pacer<D, T>,
+    pub(super) names: Names,
+    pub(super) brake: Brake,
+    pub(super) silence: Silence,
+    /// The generation that the former connection ended with.
+    pub(super) former: Generation,
+    /// What the pool announced about share targets.
+    pub(super) announced: Announced,
+    /// The pool's `mining.set_extranonce`, which applies with its next job.
+    pub(super) next_extranonce: Option<(Extranonce, Option<usize>)>,
+    /// The ground is to be divided anew with the next work that the pool has not told before.
+    pub(super) divides_anew: bool,
+    /// The authorize whose answer has not come in time, and was gone without.
+    pub(super) late_authorize: Option<u64>,
+    /// What was wrong with its last job, or else with the first other call that made no sense.
+    pub(super) unusable: Option<ParseError>,
+    /// Shares in a row without an answer.
+    pub(super) unanswered: u32,
+    pub(super) bad_lines: Strikes,
+    overlong: Option<Instant>,
+}
+
+/// What was under way on a connection that is lost.
+pub(super) struct Interrupted<D: Dialect, T> {
+    /// Shares without an answer, in the order in which they were written.
+    pub(super) written: Requests<D, T>,
+    /// Shares that were to be written.
+    pub(super) queued: Pacer<D, T>,
+    /// What the pool was being asked by a name.
+    pub(super) name: Option<Probe>,
+}
+
+impl<D: Dialect, T> Link<D, T> {
+    /// A connection begins, in this generation.
+    pub(super) fn begin(&mut self, generation: Generation, setup: &Setup<D>) {
+        if let Self::Offline(past) = self {
+            let connection = Connection::after(std::mem::take(past), generation, setup);
+            *self = Self::Subscribing(Box::new(connection), None);
+        }
+    }
+
+    /// The connection is lost, having come so far.
+    pub(super) fn end(&mut self, reached: Reached, out: &mut Out<T>) -> Option<Interrupted<D, T>> {
+        match std::mem::replace(self, Self::Offline(Past::default())) {
+            Self::Offline(past) => {
+                *self = Self::Offline(past);
+                None
+            }
+            Self::Subscribing(connection, _)
+            | Self::Authorizing(connection)
+            | Self::Live(connection) => {
+                let (past, interrupted) = connection.end(reached, out);
+                *self = Self::Offline(past);
+                Some(interrupted)
+            }
+        }
     }
 
     pub(super) const fn is_online(&self) -> bool {
@@ -84,7 +132,7 @@ impl<J> Link<J> {
         matches!(self, Self::Live(_))
     }
 
-    pub(super) const fn connection(&self) -> Option<&Connection> {
+    pub(super) fn connection(&self) -> Option<&Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
             Self::Subscribing(connection, _)
@@ -93,18 +141,31 @@ impl<J> Link<J> {
         }
     }
 
-    pub(super) const fn connection_mut(&mut self) -> Option<&mut Connection> {
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
             Self::Subscribing(connection, _)
             | Self::Authorizing(connection)
             | Self::Live(connection) => Some(connection),
+        }
+    }
+
+    /// The connection, where the pool takes shares.
+    pub(super) fn live(&self) -> Option<&Connection<D, T>> {
+        self.connection().filter(|_| self.is_live())
+    }
+
+    /// The same, to be changed.
+    pub(super) fn live_mut(&mut self) -> Option<&mut Connection<D, T>> {
+        match self {
+            Self::Live(connection) => Some(connection),
+            _ => None,
         }
     }
 
     /// The subscribe has its answer; gives the notify that came before it.
-    pub(super) fn subscribed(&mut self) -> Option<J> {
-        match std::mem::replace(self, Self::Offline(Reached::Nothing)) {
+    pub(super) fn subscribed(&mut self) -> Option<D::Job> {
+        match std::mem::replace(self, Self::Offline(Past::default())) {
             Self::Subscribing(mut connection, early) => {
                 // What came before the answer is older than it.
                 connection.next_extranonce = None;
@@ -118,19 +179,58 @@ impl<J> Link<J> {
         }
     }
 
-    /// The pool has authorized us, and owes us a job from now on.
-    pub(super) fn authorized(&mut self, now: Instant) {
-        *self = match std::mem::replace(self, Self::Offline(Reached::Nothing)) {
-            Self::Authorizing(mut connection) => {
-                connection.owes_job_since = Some(now);
-                Self::Live(connection)
-            }
+    /// The pool has authorized us.
+    pub(super) fn authorized(&mut self) {
+        *self = match std::mem::replace(self, Self::Offline(Past::default())) {
+            Self::Authorizing(connection) => Self::Live(connection),
             other => other,
         };
     }
 }
 
-impl Connection {
+impl<D: Dialect, T> Connection<D, T> {
+    /// Begins, with nothing of the one before but its past.
+    fn after(past: Past, former: Generation, setup: &Setup<D>) -> Self {
+        let Past { reached: _, last_id, gap, rtt, suspects, brake_rests_until } = past;
+        Self {
+            requests: Requests::after(last_id),
+            pacer: Pacer::new(setup.dialect.pace(), rtt),
+            names: Names::new(suspects),
+            brake: Brake::new(setup.config.max_shares_per_second, brake_rests_until),
+            silence: Silence::new(gap),
+            former,
+            announced: Announced::default(),
+            next_extranonce: None,
+            divides_anew: false,
+            late_authorize: None,
+            unusable: None,
+            unanswered: 0,
+            bad_lines: Strikes::new(&BAD_LINES),
+            overlong: None,
+        }
+    }
+
+    fn end(self, reached: Reached, out: &mut Out<T>) -> (Past, Interrupted<D, T>) {
+        let Self { requests, pacer, names, brake, silence, .. } = self;
+        let (suspects, name) = names.lose();
+        let past = Past {
+            reached,
+            last_id: requests.last_id(),
+            gap: silence.gap(),
+            rtt: pacer.rtt(),
+            suspects,
+            brake_rests_until: brake.release(out),
+        };
+        (past, Interrupted { written: requests, queued: pacer, name })
+    }
+
+    /// A call of the pool made no sense.
+    pub(super) fn note_unusable(&mut self, method: &str, error: &ParseError) {
+        if method == NOTIFY || self.unusable.is_none() {
+            self.unusable = Some(error.clone());
+        }
+    }
+
     /// A line was too long; `true` when one was so not long ago.
     pub(super) fn overlong(&mut self, now: Instant) -> bool {
         let recent = |at: Instant| now.saturating_duration_since(at) < OVERLONG_PARDON;

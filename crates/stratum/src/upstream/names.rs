@@ -7,19 +7,26 @@
 //! its answer. A pool that refuses a name is asked about no other one, and the account authorizes
 //! again before the next share.
 
+mod suspects;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::requests::{Request, without_password};
-use super::{DownReason, Notice, Upstream};
+use super::out::{Out, Timer};
+use super::pace::Pacer;
+use super::requests::{Request, Requests, without_password};
+use super::setup::Setup;
+use super::{DownReason, UpstreamConfig};
 use crate::channel::Account;
 use crate::dialect::Dialect;
-use crate::habits::{Answer, Habit, Probe};
+use crate::habits::{Answer, Habit, Learnt, Probe};
 use crate::rpc::PoolError;
 use crate::secret::Secret;
+
+pub(super) use suspects::Suspects;
 
 /// The most names that are asked for on one connection.
 pub const MAX_NAMES: usize = 1000;
@@ -33,13 +40,7 @@ const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// often than this.
 const AGAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// The most names that are remembered since a connection was lost while they were asked about…
-const MAX_SUSPECTS: usize = 32;
-/// …and how often that may be.
-const LOST_WITH: u8 = 3;
-
 /// What the pool thinks of each name that it was asked about on this connection.
-#[derive(Default)]
 pub(super) struct Names {
     standings: HashMap<Box<str>, Standing>,
     /// When the last names were asked for, the oldest first.
@@ -49,12 +50,9 @@ pub(super) struct Names {
     probe: Option<Probe>,
     /// No other name is asked for on this connection, since one was never answered.
     mute: bool,
-    /// Before when the first name is not tried again.
-    rests_until: Option<Instant>,
     /// When the account was last authorized again.
     again: Option<Instant>,
-    /// Names with which connections were lost, and how many.
-    suspects: ArrayVec<(Box<str>, u8), MAX_SUSPECTS>,
+    suspects: Suspects,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,11 +69,11 @@ enum Gate {
     #[default]
     Open,
     /// The first name, which goes out when no share is in flight.
-    First { account: Arc<Account>, until: Instant },
+    First(Arc<Account>),
     /// The account, which is to authorize again.
     Account,
-    /// The answer to an authorize.
-    Answer { id: u64, until: Instant },
+    /// The answer to the authorize of this id.
+    Answer(u64),
 }
 
 /// Under whose name a share goes out.
@@ -89,40 +87,34 @@ pub(super) enum Name<'a> {
 }
 
 impl Names {
-    /// The connection is lost; another one knows no names. Gives what the pool was being asked.
-    pub(super) fn lose(&mut self) -> Option<Probe> {
-        let former = std::mem::take(self);
-        self.suspects = former.suspects;
-        self.rests_until = former.rests_until;
-        for (name, standing) in former.standings {
-            if standing != Standing::Asked {
-                self.suspects.retain(|(suspect, _)| *suspect != name);
-            } else if let Some((_, times)) = self.suspects.iter_mut().find(|(s, _)| *s == name) {
-                *times = times.saturating_add(1);
-            } else {
-                // Past the cap the next name has its three times later.
-                let _ = self.suspects.try_push((name, 1));
-            }
+    /// A connection begins: it knows no names.
+    pub(super) fn new(suspects: Suspects) -> Self {
+        Self {
+            standings: HashMap::new(),
+            recent: ArrayVec::new(),
+            gate: Gate::Open,
+            probe: None,
+            mute: false,
+            again: None,
+            suspects,
         }
-        former.probe.filter(|_| matches!(former.gate, Gate::Answer { .. }))
     }
 
-    /// When shares stop waiting.
-    pub(super) const fn gives_up_at(&self) -> Option<Instant> {
-        match &self.gate {
-            Gate::First { until, .. } | Gate::Answer { until, .. } => Some(*until),
-            Gate::Open | Gate::Account => None,
+    /// The connection is lost. Gives the suspects, and what the pool was being asked.
+    pub(super) fn lose(self) -> (Suspects, Option<Probe>) {
+        let Self { mut suspects, standings, gate, probe, .. } = self;
+        for (name, standing) in standings {
+            suspects.lost_with(name, standing == Standing::Asked);
         }
+        (suspects, probe.filter(|_| matches!(gate, Gate::Answer(_))))
     }
 
     /// Whether the pool may be asked about a name now.
     fn may_ask(&self, name: &str, now: Instant) -> bool {
         const SECOND: Duration = Duration::from_secs(1);
         let rested = |oldest: &Instant| now.saturating_duration_since(*oldest) >= SECOND;
-        let lost_with =
-            |(suspect, times): &(Box<str>, u8)| **suspect == *name && *times >= LOST_WITH;
         !self.mute
-            && !self.suspects.iter().any(lost_with)
+            && !self.suspects.has(name)
             && !self.standings.contains_key(name)
             && self.standings.len() < MAX_NAMES
             && (!self.recent.is_full() || self.recent.first().is_some_and(rested))
@@ -142,85 +134,84 @@ impl Names {
         }
     }
 
+    /// What shares wait for, and until when.
+    fn set_gate<T>(&mut self, gate: Gate, until: Option<Instant>, out: &mut Out<T>) {
+        self.gate = gate;
+        out.timers.set(Timer::Gate, until);
+    }
+
     /// Whether the first name is still to be asked about.
     pub(super) const fn is_asking(&self) -> bool {
-        matches!(self.gate, Gate::First { .. })
+        matches!(self.gate, Gate::First(_))
     }
 
-    /// An authorize has its answer.
-    fn answered(&mut self, answered: u64) {
-        if matches!(self.gate, Gate::Answer { id, .. } if id == answered) {
-            self.gate = Gate::Open;
-        }
-    }
-}
-
-impl<D: Dialect, T> Upstream<D, T> {
     /// Lets shares pass, or brings on what they wait for. A block does not wait for a name that has
     /// not been asked about yet.
-    pub(super) fn passes_gate(&mut self, is_block: bool, now: Instant) -> bool {
-        match &self.names.gate {
-            Gate::Open => true,
-            Gate::First { until, .. } if *until <= now => {
-                self.names.gate = Gate::Open;
-                self.names.probe = None;
-                self.names.rests_until = Some(now + TRIED_AGAIN_AFTER);
-                true
+    pub(super) fn let_pass<D: Dialect, T>(
+        &mut self,
+        is_block: bool,
+        setup: &Setup<D>,
+        requests: &mut Requests<D, T>,
+        pacer: &mut Pacer<D, T>,
+        out: &mut Out<T>,
+        now: Instant,
+    ) -> bool {
+        let is_over = out.timers.is_due(Timer::Gate, now);
+        let asked = match &self.gate {
+            Gate::Open => return true,
+            Gate::First(_) if is_over => {
+                self.probe = None;
+                self.suspects.rest(now + TRIED_AGAIN_AFTER);
+                self.set_gate(Gate::Open, None, out);
+                return true;
             }
-            Gate::First { .. } if is_block => true,
-            Gate::First { account, .. } => {
+            Gate::First(_) if is_block => return true,
+            Gate::First(_) if requests.shares() > 0 => None,
+            Gate::First(account) => {
                 let account = Arc::clone(account);
-                if self.requests.shares() == 0
-                    && let Some(id) = self.ask_about_name(&account, now)
-                {
-                    self.names.gate = Gate::Answer { id, until: now + ANSWER_WITHIN };
-                }
-                false
+                self.ask_about(&account, setup, requests, pacer, out, now)
             }
             Gate::Account => {
-                let id = self.requests.next_id();
-                let (user, password) = (&*self.config.user, &*self.config.password);
-                if self.pacer.write_authorize(id, user, password, &mut self.transmit, now) {
-                    self.requests.push(Request::Account, now);
-                    self.names.gate = Gate::Answer { id, until: now + ANSWER_WITHIN };
-                }
-                false
+                let account = (&*setup.config.user, &*setup.config.password);
+                pacer.authorize(account, Request::Account, requests, out, now)
             }
-            Gate::Answer { until, .. } => {
-                let over = *until <= now;
-                if over {
-                    self.names.gate = Gate::Open;
+            Gate::Answer(_) => {
+                if is_over {
+                    self.set_gate(Gate::Open, None, out);
                 }
-                over
+                return is_over;
             }
+        };
+        if let Some(id) = asked {
+            self.set_gate(Gate::Answer(id), Some(now + ANSWER_WITHIN), out);
         }
+        false
     }
 
     /// Under whose name a worker's share goes out now.
-    pub(super) fn name_for<'a>(
+    pub(super) fn name_for<'a, D: Dialect, T>(
         &mut self,
         account: Option<&'a Arc<Account>>,
+        setup: &Setup<D>,
+        out: &mut Out<T>,
         now: Instant,
     ) -> Name<'a> {
-        let Some(account) = account.filter(|account| *account.name != *self.config.user) else {
+        let Some(account) = account.filter(|account| *account.name != *setup.config.user) else {
             return Name::Own;
         };
-        match self.habits.known().get(Habit::Names) {
+        match setup.known().get(Habit::Names) {
             Some(Answer::Other) => Name::Own,
-            Some(Answer::Usual) => match self.names.standings.get(&*account.name) {
+            Some(Answer::Usual) => match self.standings.get(&*account.name) {
                 Some(Standing::Authorized) => Name::Worker(account),
                 _ => Name::Own,
             },
-            None if self.names.may_ask(&account.name, now)
-                && self.names.rests_until.is_none_or(|until| until <= now) =>
-            {
+            None if self.may_ask(&account.name, now) && !self.suspects.rests(now) => {
                 // Another connection may be asking already.
-                let Some(probe) = self.habits.ask(Habit::Names, Answer::Usual) else {
+                let Some(probe) = setup.habits.ask(Habit::Names, Answer::Usual) else {
                     return Name::Own;
                 };
-                self.names.probe = Some(probe);
-                let (account, until) = (Arc::clone(account), now + ANSWER_WITHIN);
-                self.names.gate = Gate::First { account, until };
+                self.probe = Some(probe);
+                self.set_gate(Gate::First(Arc::clone(account)), Some(now + ANSWER_WITHIN), out);
                 Name::Waits
             }
             None => Name::Own,
@@ -229,129 +220,153 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// Asks a pool that takes names about that of a worker whose share has just been written, unless
     /// it was asked before or the limits forbid it; the worker's next share may do so then.
-    pub(super) fn introduce(&mut self, account: &Arc<Account>, now: Instant) {
-        let takes_names = self.habits.known().get(Habit::Names) == Some(Answer::Usual);
-        if takes_names && *account.name != *self.config.user {
-            self.ask_about_name(account, now);
+    pub(super) fn introduce<D: Dialect, T>(
+        &mut self,
+        account: &Arc<Account>,
+        setup: &Setup<D>,
+        requests: &mut Requests<D, T>,
+        pacer: &mut Pacer<D, T>,
+        out: &mut Out<T>,
+        now: Instant,
+    ) {
+        let takes_names = setup.known().get(Habit::Names) == Some(Answer::Usual);
+        if takes_names && *account.name != *setup.config.user {
+            self.ask_about(account, setup, requests, pacer, out, now);
         }
     }
 
-    fn ask_about_name(&mut self, account: &Arc<Account>, now: Instant) -> Option<u64> {
+    fn ask_about<D: Dialect, T>(
+        &mut self,
+        account: &Arc<Account>,
+        setup: &Setup<D>,
+        requests: &mut Requests<D, T>,
+        pacer: &mut Pacer<D, T>,
+        out: &mut Out<T>,
+        now: Instant,
+    ) -> Option<u64> {
         let Account { name, password } = &**account;
-        if !self.names.may_ask(name, now) || !self.requests.has_room(false) {
+        if !self.may_ask(name, now) || !requests.has_room(false) {
             return None;
         }
-        let password = password.as_ref().map_or(&*self.config.password, Secret::reveal);
-        let id = self.requests.next_id();
-        if !self.pacer.write_authorize(id, name, password, &mut self.transmit, now) {
-            return None;
+        let password = password.as_ref().map_or(&*setup.config.password, Secret::reveal);
+        let request = Request::Name(Arc::clone(account));
+        let id = pacer.authorize((name, password), request, requests, out, now)?;
+        self.asked(name, now);
+        Some(id)
+    }
+
+    /// An authorize has its answer.
+    fn answered<T>(&mut self, answered: u64, out: &mut Out<T>) {
+        if matches!(self.gate, Gate::Answer(id) if id == answered) {
+            self.set_gate(Gate::Open, None, out);
         }
-        self.names.asked(name, now);
-        Some(self.requests.push(Request::Name(Arc::clone(account)), now))
     }
 
     /// The pool has answered the authorize of a worker.
-    pub(super) fn name_answered(
+    pub(super) fn name_answered<D: Dialect, T>(
         &mut self,
         id: u64,
         account: &Account,
         outcome: Result<(), PoolError>,
+        setup: &Setup<D>,
+        out: &mut Out<T>,
     ) {
-        self.names.answered(id);
+        self.answered(id, out);
         match outcome {
             Ok(()) => {
-                self.names.set(&account.name, Standing::Authorized);
-                if let Some(learnt) = self.names.probe.take().and_then(Probe::taken) {
-                    self.notice(Notice::Learnt { learnt, why: "it took a worker's name".into() });
-                }
+                self.set(&account.name, Standing::Authorized);
+                out.learnt(self.probe.take().and_then(Probe::taken), "it took a worker's name");
             }
-            Err(error) => self.name_refused(account, &error.to_string()),
+            Err(error) => self.refused(account, &error.to_string(), setup, out),
         }
     }
 
-    /// The pool has left the authorize of a worker without an answer.
-    pub(super) fn name_unanswered(&mut self, account: &Account) {
-        self.names.set(&account.name, Standing::Shelved);
-        self.names.mute = true;
-        let learnt = self.names.probe.take().and_then(Probe::undecided);
-        self.learn(learnt, "it never answers a worker's name");
+    /// The pool has left the authorize of a worker without an answer; what that shows.
+    pub(super) fn name_unanswered(&mut self, account: &Account) -> Option<Learnt> {
+        self.set(&account.name, Standing::Shelved);
+        self.mute = true;
+        self.probe.take().and_then(Probe::undecided)
     }
 
     /// The account was authorized again, or not.
-    pub(super) fn account_answered(
+    pub(super) fn account_answered<D: Dialect, T>(
         &mut self,
         id: u64,
         outcome: Result<(), PoolError>,
-        now: Instant,
-    ) {
-        self.names.answered(id);
-        if let Err(error) = outcome {
-            let reason = without_password(error.to_string(), &self.config.password);
-            let user = self.config.user.clone();
-            self.down(DownReason::AuthorizeRefused { user, reason }, now);
-        }
+        setup: &Setup<D>,
+        out: &mut Out<T>,
+    ) -> Result<(), DownReason> {
+        self.answered(id, out);
+        outcome.map_err(|error| {
+            let UpstreamConfig { user, password, .. } = &setup.config;
+            let reason = without_password(error.to_string(), password);
+            DownReason::AuthorizeRefused { user: user.clone(), reason }
+        })
     }
 
     /// A share was refused since whoever sent it is not authorized. `true` when that shows what the
     /// pool thinks of names, so that nobody is to blame.
-    pub(super) fn share_unauthorized(
+    pub(super) fn share_unauthorized<D: Dialect, T>(
         &mut self,
         account: Option<&Account>,
         reason: &str,
+        setup: &Setup<D>,
+        out: &mut Out<T>,
         now: Instant,
     ) -> bool {
-        if matches!(self.names.gate, Gate::Account | Gate::Answer { .. }) {
+        if matches!(self.gate, Gate::Account | Gate::Answer(_)) {
             return true;
         }
         if let Some(account) = account {
-            self.name_refused(account, reason);
+            self.refused(account, reason, setup, out);
             return true;
         }
-        let named = !self.names.standings.is_empty();
-        let learnt = named.then(|| self.habits.learn(Habit::Names, Answer::Other)).flatten();
-        if let Some(learnt) = learnt {
-            let why = without_password(reason.to_owned(), &self.config.password);
-            self.notice(Notice::Learnt { learnt, why });
-            self.authorize_again();
-        } else if self.names.again.is_none_or(|at| now >= at + AGAIN_EVERY) {
-            self.names.again = Some(now);
-            self.authorize_again();
+        let named = !self.standings.is_empty();
+        let learnt = named.then(|| setup.habits.learn(Habit::Names, Answer::Other)).flatten();
+        if learnt.is_some() {
+            out.learnt(learnt, without_password(reason.to_owned(), &setup.config.password));
+            self.authorize_again(setup, out);
+        } else if self.again.is_none_or(|at| now >= at + AGAIN_EVERY) {
+            self.again = Some(now);
+            self.authorize_again(setup, out);
         }
         learnt.is_some()
     }
 
     /// The pool does not take a name, and perhaps has taken the right to submit away from everybody.
-    fn name_refused(&mut self, account: &Account, reason: &str) {
-        self.names.set(&account.name, Standing::Shelved);
-        let mut why = without_password(reason.to_owned(), &self.config.password);
+    fn refused<D: Dialect, T>(
+        &mut self,
+        account: &Account,
+        reason: &str,
+        setup: &Setup<D>,
+        out: &mut Out<T>,
+    ) {
+        self.set(&account.name, Standing::Shelved);
+        let mut why = without_password(reason.to_owned(), &setup.config.password);
         if let Some(own) = &account.password {
             why = without_password(why, own.reveal());
         }
-        let learnt = match self.names.probe.take() {
+        let learnt = match self.probe.take() {
             Some(probe) => probe.refused(),
-            None => self.habits.learn(Habit::Names, Answer::Other),
+            None => setup.habits.learn(Habit::Names, Answer::Other),
         };
-        if let Some(learnt) = learnt {
-            self.notice(Notice::Learnt { learnt, why });
-        }
-        self.authorize_again();
+        out.learnt(learnt, why);
+        self.authorize_again(setup, out);
     }
 
     /// The account authorizes again before the next share, unless it is doing so.
-    pub(super) fn authorize_again(&mut self) {
-        if self.habits.known().get(Habit::Names) == Some(Answer::Other) {
-            self.names.standings.clear();
+    fn authorize_again<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut Out<T>) {
+        if setup.known().get(Habit::Names) == Some(Answer::Other) {
+            self.standings.clear();
         }
-        if self.is_live() {
-            self.names.gate = Gate::Account;
-        }
+        self.set_gate(Gate::Account, None, out);
     }
 
-    /// Another connection to the pool has learnt that it takes no names.
-    pub(super) fn follow_names(&mut self) {
-        let none = self.habits.known().get(Habit::Names) == Some(Answer::Other);
-        if none && !self.names.standings.is_empty() {
-            self.authorize_again();
+    /// Another connection to the pool has perhaps learnt that it takes no names.
+    pub(super) fn follow<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut Out<T>) {
+        let none = setup.known().get(Habit::Names) == Some(Answer::Other);
+        if none && !self.standings.is_empty() {
+            self.authorize_again(setup, out);
         }
     }
 }

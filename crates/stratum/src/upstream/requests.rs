@@ -1,17 +1,16 @@
 //! What the pool owes us answers to.
 
-mod answers;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::out::{Out, Timer};
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
 use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
-use crate::channel::Account;
+use crate::channel::{Account, Submission};
 use crate::dialect::Dialect;
 use crate::habits::Probe;
 use crate::rpc::{self, Quoted};
@@ -33,11 +32,11 @@ pub(super) enum Request<D: Dialect, T> {
     Name(Arc<Account>),
     /// The authorize of the route's own user, once more.
     Account,
-    Share(T, Terms),
+    Share(T, Terms<D>),
 }
 
 /// How a share was written.
-pub(super) struct Terms {
+pub(super) struct Terms<D: Dialect> {
     /// Under whose name; the route's own user when absent.
     pub(super) account: Option<Arc<Account>>,
     /// What the pool will not credit of it, in hashes.
@@ -50,6 +49,10 @@ pub(super) struct Terms {
     pub(super) work: ForWork,
     /// It is sent as a block, whatever it is worth as a share.
     pub(super) is_block: bool,
+    /// It had been written to a connection that was lost.
+    pub(super) is_again: bool,
+    /// What is sent again where this connection is lost too.
+    pub(super) kept: Option<Box<Submission<D>>>,
 }
 
 /// Requests by id. Ids grow by one, and answers come mostly in order, so a queue serves. Deadlines
@@ -63,21 +66,31 @@ pub(super) struct Requests<D: Dialect, T> {
     expired: VecDeque<u64>,
 }
 
-struct Open<D: Dialect, T> {
-    id: u64,
-    sent: Instant,
-    request: Request<D, T>,
+pub(super) struct Open<D: Dialect, T> {
+    pub(super) id: u64,
+    pub(super) sent: Instant,
+    pub(super) request: Request<D, T>,
 }
 
 impl<D: Dialect, T> Requests<D, T> {
-    pub(super) const fn new() -> Self {
-        Self { open: VecDeque::new(), next_id: 1, shares: 0, hurried: 0, expired: VecDeque::new() }
+    /// A connection begins; `last_id` is that of the last request on the one before.
+    pub(super) const fn after(last_id: u64) -> Self {
+        Self {
+            open: VecDeque::new(),
+            next_id: last_id + 1,
+            shares: 0,
+            hurried: 0,
+            expired: VecDeque::new(),
+        }
     }
 
-    /// The id of the request that is pushed next. Ids go on from one connection to the next, so
-    /// that no answer is taken for that to another connection's request.
+    /// The id of the request that is pushed next.
     pub(super) const fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    pub(super) const fn last_id(&self) -> u64 {
+        self.next_id - 1
     }
 
     /// An id for a request whose answer is of no interest.
@@ -87,19 +100,31 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     /// Notes a request and gives its id.
-    pub(super) fn push(&mut self, request: Request<D, T>, now: Instant) -> u64 {
+    pub(super) fn push(&mut self, request: Request<D, T>, out: &mut Out<T>, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.shares += usize::from(matches!(request, Request::Share(..)));
         let open = Open { id, sent: now, request };
         self.hurried += usize::from(open.is_hurried());
         self.open.push_back(open);
+        self.await_answer(out);
         id
     }
 
-    /// Takes back a request that was not written after all.
-    pub(super) fn withdraw(&mut self, id: u64) {
-        self.take(id);
+    /// Takes out a request that has its answer.
+    pub(super) fn take(&mut self, id: u64, out: &mut Out<T>) -> Option<Open<D, T>> {
+        let at = self.open.iter().position(|open| open.id == id)?;
+        let open = self.open.remove(at)?;
+        self.shares -= usize::from(matches!(open.request, Request::Share(..)));
+        self.hurried -= usize::from(open.is_hurried());
+        self.await_answer(out);
+        Some(open)
+    }
+
+    /// Takes out a request that has had its time.
+    pub(super) fn take_overdue(&mut self, out: &mut Out<T>, now: Instant) -> Option<Open<D, T>> {
+        let id = self.most_urgent().filter(|open| open.deadline() <= now)?.id;
+        self.take(id, out)
     }
 
     pub(super) const fn shares(&self) -> usize {
@@ -115,37 +140,16 @@ impl<D: Dialect, T> Requests<D, T> {
         MAX_REQUESTS.saturating_sub(self.open.len() + 1)
     }
 
-    /// Forgets all requests and gives back the ids of the shares among them and what came with
-    /// them.
-    pub(super) fn drain_shares(
-        &mut self,
-    ) -> impl Iterator<Item = (u64, T, Option<Probe>)> + use<'_, D, T> {
-        self.shares = 0;
-        self.hurried = 0;
-        self.expired.clear();
-        self.open.drain(..).filter_map(|open| match open.request {
-            Request::Share(ticket, terms) => {
-                Some((open.id, ticket, terms.probe.map(|(probe, _)| probe)))
-            }
+    /// The shares without an answer: what came with each, and how it was written.
+    pub(super) fn into_shares(self) -> impl Iterator<Item = (T, Terms<D>)> {
+        self.open.into_iter().filter_map(|open| match open.request {
+            Request::Share(ticket, terms) => Some((ticket, terms)),
             _ => None,
         })
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.most_urgent().map(Open::deadline)
-    }
-
-    fn take(&mut self, id: u64) -> Option<Open<D, T>> {
-        let at = self.open.iter().position(|open| open.id == id)?;
-        let open = self.open.remove(at)?;
-        self.shares -= usize::from(matches!(open.request, Request::Share(..)));
-        self.hurried -= usize::from(open.is_hurried());
-        Some(open)
-    }
-
-    fn take_overdue(&mut self, now: Instant) -> Option<Open<D, T>> {
-        let id = self.most_urgent().filter(|open| open.deadline() <= now)?.id;
-        self.take(id)
+    fn await_answer(&self, out: &mut Out<T>) {
+        out.timers.set(Timer::Answer, self.most_urgent().map(Open::deadline));
     }
 
     /// The request with the earliest deadline: the oldest of either kind.
@@ -159,14 +163,15 @@ impl<D: Dialect, T> Requests<D, T> {
         hurried.chain(oldest).min_by_key(|open| open.deadline())
     }
 
-    fn remember_expired(&mut self, id: u64) {
+    /// Given up; its answer may come yet.
+    pub(super) fn remember_expired(&mut self, id: u64) {
         if self.expired.len() >= MAX_EXPIRED {
             self.expired.pop_front();
         }
         self.expired.push_back(id);
     }
 
-    fn was_expired(&mut self, id: u64) -> bool {
+    pub(super) fn was_expired(&mut self, id: u64) -> bool {
         let at = self.expired.iter().position(|&expired| expired == id);
         at.and_then(|at| self.expired.remove(at)).is_some()
     }
@@ -204,10 +209,4 @@ pub(super) fn put_authorize(id: u64, user: &str, password: &str, out: &mut Bytes
 pub(super) fn without_password(reason: String, password: &str) -> String {
     const SECRET: usize = 4;
     if password.len() < SECRET { reason } else { reason.replace(password, "***") }
-}
-
-/// How long the pool took at most for its last shares; the pace's slots free by it.
-pub(super) fn slot_after(rtt: Option<Duration>) -> Duration {
-    const LEAST: Duration = Duration::from_secs(1);
-    rtt.map_or(LEAST, |rtt| (rtt * 2).max(LEAST))
 }

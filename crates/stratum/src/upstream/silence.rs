@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::requests::Request;
-use super::{DownReason, Upstream};
+use super::DownReason;
+use super::out::Out;
+use super::requests::{Request, Requests};
+use super::setup::Setup;
 use crate::dialect::Dialect;
 
 /// So many times its usual gap between notifies a pool may say nothing.
@@ -16,22 +18,25 @@ pub(super) const PROBE_WITHIN: Duration = Duration::from_secs(10);
 const WEIGHT: u32 = 8;
 
 /// How long a pool usually is silent, and how long it has been.
-#[derive(Default)]
 pub(super) struct Silence {
     /// The usual gap between two notifies; a connection goes on with what the former ones showed.
     gap: Option<Duration>,
-    /// The last notify of the present connection.
+    /// The last notify.
     notified: Option<Instant>,
-    /// The last line of the present connection, whatever it was.
+    /// The last line, whatever it was.
     heard: Option<Instant>,
     /// It has been asked and has not answered.
     asked: bool,
 }
 
 impl Silence {
-    /// A connection begins.
-    pub(super) fn begin(&mut self) {
-        *self = Self { gap: self.gap, ..Self::default() };
+    /// A connection begins, to a pool whose usual gap was this.
+    pub(super) const fn new(gap: Option<Duration>) -> Self {
+        Self { gap, notified: None, heard: None, asked: false }
+    }
+
+    pub(super) const fn gap(&self) -> Option<Duration> {
+        self.gap
     }
 
     /// A line came, or a part of one.
@@ -47,50 +52,38 @@ impl Silence {
         }
     }
 
+    /// When the pool is to be asked, if nothing comes before.
+    pub(super) fn asks_at(&self) -> Option<Instant> {
+        let heard = self.heard.filter(|_| !self.asked)?;
+        Some(heard + self.gap.map_or(LEAST, |gap| (gap * GAPS).max(LEAST)))
+    }
+
+    /// Asks the pool whether it lives, unless it is being asked. Not while so many requests wait for
+    /// it that there is no room for another: those have limits of their own.
+    pub(super) fn ask<D: Dialect, T>(
+        &mut self,
+        setup: &Setup<D>,
+        requests: &mut Requests<D, T>,
+        out: &mut Out<T>,
+        now: Instant,
+    ) {
+        if self.asked || !requests.has_room(false) {
+            return;
+        }
+        self.asked = true;
+        let id = requests.push(Request::Probe, out, now);
+        out.write(|out| setup.dialect.put_probe(id, out));
+    }
+
     /// The question has its answer, or needs none any more.
     pub(super) const fn answered(&mut self) {
         self.asked = false;
     }
 
-    /// When the pool is to be asked, if nothing comes before.
-    fn asks_at(&self) -> Option<Instant> {
-        let heard = self.heard.filter(|_| !self.asked)?;
-        Some(heard + self.gap.map_or(LEAST, |gap| (gap * GAPS).max(LEAST)))
-    }
-}
-
-impl<D: Dialect, T> Upstream<D, T> {
-    /// Another connection to the same pool has failed: it is asked at once whether it lives, since
-    /// it may be gone whole.
-    pub fn handle_doubt(&mut self, now: Instant) {
-        if self.is_live() && self.requests.has_room(false) && !self.silence.asked {
-            self.probe(now);
-        }
-    }
-
-    /// When the pool is to be asked whether it lives. Not while so many requests wait for it that
-    /// there is no room for another: those have limits of their own.
-    pub(super) fn probes_at(&self) -> Option<Instant> {
-        let may_ask = self.is_live() && self.requests.has_room(false);
-        self.silence.asks_at().filter(|_| may_ask)
-    }
-
-    pub(super) fn probe_if_silent(&mut self, now: Instant) {
-        if self.probes_at().is_some_and(|at| at <= now) {
-            self.probe(now);
-        }
-    }
-
-    fn probe(&mut self, now: Instant) {
-        self.silence.asked = true;
-        let id = self.requests.push(Request::Probe, now);
-        self.transmit.write(|out| self.dialect.put_probe(id, out));
-    }
-
-    /// A probe sent at `asked` got no answer. Any line since then proves life as well.
-    pub(super) fn probe_expired(&mut self, asked: Instant, now: Instant) -> Option<DownReason> {
-        self.silence.answered();
-        let heard = self.silence.heard?;
+    /// A question asked at `asked` got no answer. Any line since then proves life as well.
+    pub(super) fn unanswered(&mut self, asked: Instant, now: Instant) -> Option<DownReason> {
+        self.answered();
+        let heard = self.heard?;
         let silent = Duration::from_secs(now.saturating_duration_since(heard).as_secs());
         (heard < asked).then_some(DownReason::Silent { silent })
     }

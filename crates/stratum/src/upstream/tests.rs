@@ -26,10 +26,11 @@ use bytes::Buf;
 use serde_json::Value;
 
 use super::*;
+use crate::channel::ShareOutcome;
 use crate::extranonce::Extranonce;
-use crate::habits::{Answer, Habit};
-use crate::job::{JobFrames, JobIds, Serial};
-use crate::target::{PowHash, Target};
+use crate::habits::HabitBook;
+use crate::job::{Generation, JobFrames, JobIds, Serial};
+use crate::target::PowHash;
 use crate::testing::{Coin, TestShare, start};
 use crate::verdict::Verdict;
 
@@ -78,8 +79,9 @@ impl<const LATE: bool> Story<LATE> {
 
     /// Whether shares are sent again after a lost connection; before the first one.
     fn resubmit(&mut self, resubmit: bool) {
-        let config = UpstreamConfig { resubmit, ..self.pool.config.clone() };
-        let (dialect, ids) = (Arc::clone(&self.pool.dialect), Arc::clone(self.pool.jobs.ids()));
+        let config = UpstreamConfig { resubmit, ..self.pool.setup.config.clone() };
+        let (dialect, ids) =
+            (Arc::clone(&self.pool.setup.dialect), Arc::clone(self.pool.jobs.ids()));
         self.pool = Upstream::new(dialect, config, ids);
     }
 
@@ -87,7 +89,8 @@ impl<const LATE: bool> Story<LATE> {
     fn configure(&mut self, habits: Habits) {
         let shared = PoolShared::from(Arc::clone(self.pool.jobs.ids()));
         let shared = PoolShared { habits: HabitBook::new(habits, Habits::default()), ..shared };
-        let (dialect, config) = (Arc::clone(&self.pool.dialect), self.pool.config.clone());
+        let (dialect, config) =
+            (Arc::clone(&self.pool.setup.dialect), self.pool.setup.config.clone());
         self.pool = Upstream::new(dialect, config, shared);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Upstream;
+use super::jobs::Jobs;
 use crate::dialect::Dialect;
 use crate::job::{Generation, JobFrames, Serial};
 use crate::verdict::Verdict;
@@ -19,22 +19,26 @@ impl ForWork {
     pub(super) fn of<D: Dialect>(frames: &JobFrames<D>) -> Self {
         Self(frames.generation, frames.serial)
     }
-}
 
-impl<D: Dialect, T> Upstream<D, T> {
-    /// Whether the pool's refusal of a share that was written at `sent` counts against the pool.
-    pub(super) fn weighs(&self, verdict: Verdict, work: ForWork, sent: Instant) -> bool {
+    /// Whether the pool's refusal of a share for it that was written at `sent` counts against the
+    /// pool, whose present generation this is.
+    pub(super) fn weighs<D: Dialect>(
+        self,
+        verdict: Verdict,
+        sent: Instant,
+        present: Generation,
+        jobs: &Jobs<D>,
+    ) -> bool {
         // Where its extranonce has been replaced, perhaps since the pool refused the way it was
         // split, it tells nothing.
-        let ForWork(generation, _) = work;
-        generation == self.generation && (verdict != Verdict::Stale || self.is_settled(work, sent))
+        let Self(generation, _) = self;
+        generation == present && (verdict != Verdict::Stale || self.is_settled(sent, jobs))
     }
 
-    /// Whether a work is still the newest, and had been so for a while at `sent`.
-    fn is_settled(&self, work: ForWork, sent: Instant) -> bool {
-        self.jobs.latest_of(self.generation).is_some_and(|newest| {
-            ForWork::of(&newest) == work
-                && sent.saturating_duration_since(newest.arrived) >= SETTLED
+    /// Whether it is still the newest, and had been so for a while at `sent`.
+    fn is_settled<D: Dialect>(self, sent: Instant, jobs: &Jobs<D>) -> bool {
+        jobs.latest_of(self.0).is_some_and(|newest| {
+            Self::of(&newest) == self && sent.saturating_duration_since(newest.arrived) >= SETTLED
         })
     }
 }

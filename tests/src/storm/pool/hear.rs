@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
 use serde_json::{Value, json};
 
 use super::super::sky::{Sky, tell, violation};
-use super::super::weather::Fault;
+use super::super::weather::is_jobless;
 use super::{EXTRANONCE2, Mark, Pool};
 
 impl Pool {
@@ -50,11 +51,11 @@ impl Pool {
                     return;
                 }
                 self.tell_difficulty(sky, number);
-                if self.fault == Some(Fault::Redirect) {
+                if self.fault == Some(Fault::ReconnectAtLogin) {
                     let call = r#"{"id":null,"method":"client.reconnect","params":[]}"#;
                     self.say(number, call, None);
                 }
-                if !self.fault.is_some_and(Fault::is_jobless) {
+                if !self.fault.as_ref().is_some_and(is_jobless) {
                     self.tell_work(sky, number);
                 }
             }

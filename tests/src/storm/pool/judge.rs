@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use orepass_sim::pool::Fault;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
 
 use super::super::sky::{Event, Sky, tell, violation};
-use super::super::weather::Fault;
+use super::super::weather::LATEST;
 use super::{EXTRANONCE2, MAX_UNANSWERED, MAX_WORKS, Mark, Pool, SAME_INSTANT, VERDICT_WITHIN};
 
 /// The difficulty of blocks, as a power of two.
@@ -33,7 +34,7 @@ impl Pool {
             }
             Mark::Answer { came, taken, lesson } => {
                 if lesson {
-                    self.taught.get_or_insert(now);
+                    self.taught.again(now);
                 }
                 let in_time = now - came < VERDICT_WITHIN;
                 let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
@@ -76,7 +77,7 @@ impl Pool {
             let overdue =
                 |at: &&Duration| **at >= self.since && sky.now().saturating_sub(**at) > patience;
             let unanswered = conn.waiting.iter().filter(overdue).count();
-            let mute = self.fault == Some(Fault::Mute) && conn.wire.is_open();
+            let mute = self.fault == Some(Fault::NoVerdicts) && conn.wire.is_open();
             if mute && unanswered >= MAX_UNANSWERED {
                 violation!(
                     sky,
@@ -111,15 +112,17 @@ impl Pool {
         };
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.waiting.push_back(came);
-        if self.fault == Some(Fault::Mute) {
+        if self.fault == Some(Fault::NoVerdicts) {
             return;
         }
-        let wait = match self.fault {
+        let wait = match &self.fault {
             // Not so near to the limit that it would matter which of the two comes first.
-            Some(Fault::Late) if sky.chance(0.5) => {
-                sky.between(Duration::from_secs(32), Duration::from_secs(180))
+            Some(Fault::LateVerdicts(_)) if sky.chance(0.5) => {
+                sky.between(Duration::from_secs(32), LATEST)
             }
-            Some(Fault::Late) => sky.between(Duration::from_secs(2), Duration::from_secs(28)),
+            Some(Fault::LateVerdicts(_)) => {
+                sky.between(Duration::from_secs(2), Duration::from_secs(28))
+            }
             _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
         };
         let lesson = matches!(judgement, Err((23, _)));
@@ -174,7 +177,7 @@ impl Pool {
         let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
         let meets = |difficulty: i32| read <= u128::MAX >> difficulty;
         let is_block = meets(BLOCK);
-        let knows = self.taught.is_some_and(|at| came.saturating_sub(at) > SAME_INSTANT);
+        let knows = self.taught.holds(came.saturating_sub(SAME_INSTANT));
         let known = conn.terms.known(knows, told.difficulty, came);
         if !blocked && !is_block && !meets(known) {
             violation!(
@@ -219,9 +222,9 @@ impl Pool {
             self.fates.crossed += 1;
             return Err((23, "low difficulty share"));
         }
-        let slander = match self.fault {
-            Some(Fault::Reject) => (20, "rejected"),
-            Some(Fault::Disown) => (21, "job not found"),
+        let slander = match &self.fault {
+            Some(Fault::RefuseShares) => (20, "rejected"),
+            Some(Fault::StaleVerdicts) => (21, "job not found"),
             _ => return Ok(()),
         };
         self.fates.slandered += 1;

@@ -83,3 +83,22 @@ impl Read {
         if settled { self.now } else { self.now.min(self.before) }
     }
 }
+
+/// When the proxy found something out about the pool, which it trusts for thirty days.
+#[derive(Debug, Default)]
+pub(super) struct Lesson(Option<Duration>);
+
+impl Lesson {
+    const TRUSTED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+    pub(super) fn again(&mut self, now: Duration) {
+        if !self.holds(now) {
+            self.0 = Some(now);
+        }
+    }
+
+    /// Whether it was learnt before a time, and is trusted still.
+    pub(super) fn holds(&self, before: Duration) -> bool {
+        self.0.is_some_and(|at| at < before && before - at < Self::TRUSTED_FOR)
+    }
+}

@@ -14,18 +14,19 @@ impl Story {
     pub(super) fn check(&self, act: &Act) {
         let many = 100 + 20 * (self.farm.rigs.len() + self.channels.len());
         assert!(self.busy <= many, "it finds no end");
-        match act {
-            Act::Seat { rig, channel, seat } => {
+        let Act::Rig { rig, order } = act else { return };
+        match order {
+            Order::Seat { channel, seat } => {
                 assert!(self.farm.rigs.contains_key(rig), "a rig that has gone");
                 let upstream = &self.channels[channel];
                 assert!(upstream.live && upstream.work.is_some(), "{act:?}: of no use");
                 assert!(seat.split.prefix_bytes == upstream.prefix_bytes);
             }
-            Act::Refuse { rig, reason } => {
+            Order::Refuse(reason) => {
                 assert!(!self.seats.contains_key(rig), "it has a seat");
                 assert!(!self.could_sit(*rig), "refused while there is room: {reason}");
             }
-            Act::Leave { rig, reason: CloseReason::ExtranonceChanged } => {
+            Order::Leave(CloseReason::ExtranonceChanged) => {
                 let (channel, seat) = &self.seats[rig];
                 let present = self.channels.get(channel);
                 let same = present.is_some_and(|c| c.live && c.generation == seat.generation);

@@ -25,7 +25,7 @@ impl<D: Dialect> Told<D> {
     ) -> Result<Read<D::Share>, Refused> {
         let (dialect, job) = (&self.frames.dialect, &*self.frames.job);
         let read = |size| dialect.parse_share(job, size, params);
-        match read(self.nonces.extranonce2_size) {
+        match read(self.asked.nonces.extranonce2_size) {
             Ok(share) => Ok(Read { share, is_odd: false }),
             Err(reject) => match odd.map(read) {
                 Some(Ok(share)) => Ok(Read { share, is_odd: true }),
@@ -36,7 +36,7 @@ impl<D: Dialect> Told<D> {
 
     /// The refusal of a share whose extranonce2 has the odd length.
     pub(super) fn odd(&self, params: &Params<'_>) -> Refused {
-        let (dialect, size) = (&self.frames.dialect, self.nonces.extranonce2_size);
+        let (dialect, size) = (&self.frames.dialect, self.asked.nonces.extranonce2_size);
         let reject = dialect.parse_share(&self.frames.job, size, params).err();
         let unreadable =
             || Reject::invalid("extranonce2 is of another length than the rig was told");
@@ -44,7 +44,7 @@ impl<D: Dialect> Told<D> {
     }
 
     pub(super) fn malformed(&self, reject: Reject, params: &Params<'_>) -> Refused {
-        let size = self.nonces.extranonce2_size;
+        let size = self.asked.nonces.extranonce2_size;
         let diagnosis = self.frames.dialect.diagnose_form(&self.frames.job, size, params);
         Refused { diagnosis, curable: self.is_curable(diagnosis), ..reject.into() }
     }
@@ -59,7 +59,7 @@ impl<D: Dialect> Told<D> {
     ) -> Result<Weight, Reject> {
         let JobFrames { dialect, job, block, .. } = &*self.frames;
         let mut check =
-            |limit| dialect.check(job, &self.nonces.extranonce1, share, &limit, age, scratch);
+            |limit| dialect.check(job, &self.asked.nonces.extranonce1, share, &limit, age, scratch);
         let checked = check(limit).or_else(|reject| {
             // Where blocks are easier than shares, or a scale is set too hard.
             let missed = reject.verdict == Verdict::LowDifficulty;
@@ -82,7 +82,8 @@ impl<D: Dialect> Told<D> {
     ) -> Option<Diagnosis> {
         let (dialect, job, easiest) =
             (&self.frames.dialect, &*self.frames.job, &self.asked.easiest);
-        let before = self.nonces.before.as_ref().filter(|_| easiest.hashes_lossy() >= MIN_EVIDENCE);
+        let before =
+            self.asked.nonces.before.as_ref().filter(|_| easiest.hashes_lossy() >= MIN_EVIDENCE);
         let stubborn = before.is_some_and(|before| {
             let checked = dialect.check(job, before, share, easiest, job_age, scratch);
             matches!(checked, Ok(Checked::Proven(_)))
@@ -90,14 +91,14 @@ impl<D: Dialect> Told<D> {
         if stubborn {
             return Some(Diagnosis::IgnoresSetExtranonce);
         }
-        let Nonces { extranonce1, pool_extranonce1, .. } = &*self.nonces;
+        let Nonces { extranonce1, pool_extranonce1, .. } = &*self.asked.nonces;
         dialect.diagnose(job, extranonce1, *pool_extranonce1, share, easiest)
     }
 
     /// What a good share of it shows of its rig; a target that any hash meets shows nothing.
     pub(super) fn merits(&self, is_odd: bool) -> [Option<Merit>; 3] {
         let tells = !is_odd && self.asked.easiest.hashes_lossy() >= MIN_EVIDENCE;
-        let Nonces { prefix, extranonce2_size, before, .. } = &*self.nonces;
+        let Nonces { prefix, extranonce2_size, before, .. } = &*self.asked.nonces;
         [
             (tells && !prefix.is_empty()).then_some(Merit::Shares),
             (tells && *extranonce2_size != USUAL_EXTRANONCE2).then_some(Merit::Sizes),
@@ -109,6 +110,6 @@ impl<D: Dialect> Told<D> {
     /// has one.
     pub(super) fn is_curable(&self, diagnosis: Option<Diagnosis>) -> bool {
         let remedy = diagnosis.and_then(Firmware::remedy);
-        remedy.is_some_and(|remedy| !remedy.is_particular() || !self.nonces.prefix.is_empty())
+        remedy.is_some_and(|remedy| !remedy.is_particular() || !self.asked.nonces.prefix.is_empty())
     }
 }

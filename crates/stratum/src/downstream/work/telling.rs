@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
-use super::{Asked, Sitting, Told};
+use super::{Asked, Bench, Sitting, Told};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, Telling};
-use crate::downstream::{CloseReason, Downstream, Event, Timer, Verify};
+use crate::downstream::login::Login;
+use crate::downstream::misdeeds::Misdeeds;
+use crate::downstream::out::{Out, Timer};
+use crate::downstream::{CloseReason, DownstreamConfig, Event, Verify};
 use crate::error::Reject;
 use crate::job::{JobFrames, JobId};
 use crate::ladder::Level;
@@ -20,152 +23,188 @@ use crate::window::Window;
 /// The most questions of a rig that wait until the pool has told what they ask for.
 const MAX_QUESTIONS: usize = 4;
 
-impl<D: Dialect> Downstream<D> {
+impl<D: Dialect> Bench<D> {
     /// The target that the rig would be told with a work, and the seconds between shares that it
     /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
-    fn aim(&self, frames: &JobFrames<D>) -> (Target, Option<f64>) {
-        let (dialect, bench) = (&frames.dialect, &self.bench);
-        let as_pool = self.config.verify == Verify::Off || !dialect.checkable(&frames.job);
-        let level = if as_pool { Level::TOP } else { bench.vardiff.level() };
-        let known = bench.seat.as_ref().map(|sitting| sitting.seat.habits.known());
+    fn aim(&self, frames: &JobFrames<D>, config: &DownstreamConfig) -> (Target, Option<f64>) {
+        let dialect = &frames.dialect;
+        let as_pool = config.verify == Verify::Off || !dialect.checkable(&frames.job);
+        let level = if as_pool { Level::TOP } else { self.vardiff.level() };
+        let known = self.seat.as_ref().map(|sitting| sitting.seat.habits.known());
         let known = known.unwrap_or_default();
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
         let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
-        let target = bench.floor.map_or(own, |floor| own.harder(floor));
-        (target, bench.vardiff.aims_at(&self.config.vardiff).filter(|_| !as_pool && target == own))
+        let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
+        (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }
 
     /// Looks at a rig's difficulty when it is time to.
-    pub(in crate::downstream) fn check_vardiff(&mut self, now: Instant) {
-        if let Some(difficulty) = self.bench.told_difficulty() {
-            self.bench.vardiff.on_timeout(&self.config.vardiff, difficulty, now);
-            self.await_vardiff();
+    pub(in crate::downstream) fn check_vardiff(
+        &mut self,
+        config: &DownstreamConfig,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        if let Some(difficulty) = self.told_difficulty() {
+            self.vardiff.on_timeout(&config.vardiff, difficulty, now);
+            self.await_vardiff(config, out);
         }
     }
 
     /// The time of the next look has changed; there is none before the first work.
-    pub(in crate::downstream) fn await_vardiff(&mut self) {
-        let next = self.bench.vardiff.poll_timeout(&self.config.vardiff);
-        self.timers.set(Timer::Vardiff, next.filter(|_| self.bench.has_work()));
+    pub(in crate::downstream) fn await_vardiff(&self, config: &DownstreamConfig, out: &mut Out) {
+        let next = self.vardiff.poll_timeout(&config.vardiff);
+        out.timers.set(Timer::Vardiff, next.filter(|_| self.has_work()));
     }
 
     /// How long the rig may be silent has changed.
-    pub(in crate::downstream) fn await_share(&mut self) {
-        self.timers.set(Timer::Silence, self.quiet.over_at());
+    pub(in crate::downstream) fn await_share(&self, out: &mut Out) {
+        out.timers.set(Timer::Silence, self.quiet.over_at());
     }
 
     /// Whether the rig has been silent for too long. Not while an easier difficulty waits for the
     /// next work, which the rig has not been offered yet: the channel's next view may end that.
-    pub(in crate::downstream) fn is_silent(&mut self, now: Instant) -> bool {
-        if !self.timers.is_due(Timer::Silence, now) {
+    pub(in crate::downstream) fn is_silent(
+        &self,
+        config: &DownstreamConfig,
+        out: &mut Out,
+        now: Instant,
+    ) -> bool {
+        if !out.timers.is_due(Timer::Silence, now) {
             return false;
         }
         let eased = |told: &Told<D>| {
-            let latest = self.bench.latest.as_ref();
-            latest.is_some_and(|frames| self.aim(frames).0 > told.asked.easiest)
+            let latest = self.latest.as_ref();
+            latest.is_some_and(|frames| self.aim(frames, config).0 > told.asked.easiest)
         };
-        let waits = !self.quiet.was_offered() && self.bench.told.back().is_some_and(eased);
+        let waits = !self.quiet.was_offered() && self.told.back().is_some_and(eased);
         if waits {
-            self.timers.set(Timer::Silence, None);
+            out.timers.set(Timer::Silence, None);
         }
         !waits
     }
 
     /// Tells the rig the channel's latest work, unless it has it or cannot take it.
-    pub(in crate::downstream) fn tell_work(&mut self, now: Instant) {
-        let told = self.bench.last_told;
-        if self.bench.latest.as_ref().is_some_and(|latest| told < Some(latest.serial)) {
-            self.tell_latest(now);
+    pub(in crate::downstream) fn tell_work(
+        &mut self,
+        login: &Login,
+        config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        let told = self.last_told;
+        if self.latest.as_ref().is_some_and(|latest| told < Some(latest.serial)) {
+            self.tell_latest(login, config, misdeeds, out, now);
         }
     }
 
     /// The rig has subscribed once more: it has forgotten the work that it was told.
-    pub(in crate::downstream) fn tell_again(&mut self, now: Instant) {
-        if self.bench.last_told.is_some() {
-            self.tell_latest(now);
+    pub(in crate::downstream) fn tell_again(
+        &mut self,
+        login: &Login,
+        config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        if self.last_told.is_some() {
+            self.tell_latest(login, config, misdeeds, out, now);
         }
     }
 
-    fn tell_latest(&mut self, now: Instant) {
-        if !self.login.is_done() {
+    fn tell_latest(
+        &mut self,
+        login: &Login,
+        config: &DownstreamConfig,
+        misdeeds: &mut Misdeeds,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        if !login.is_done() {
             return;
         }
-        let Some(frames) = self.bench.latest.clone() else { return };
+        let Some(frames) = self.latest.clone() else { return };
         let sits_there = |sitting: &Sitting| sitting.seat.generation == frames.generation;
-        if !self.bench.seat.as_deref().is_some_and(sits_there) {
+        if !self.seat.as_deref().is_some_and(sits_there) {
             return;
         }
-        let forgotten = self.bench.last_told >= Some(frames.serial);
-        self.look_for_another_lease(&frames, now);
-        let (target, aims_at) = self.aim(&frames);
-        let bench = &mut self.bench;
-        let Some(sitting) = &mut bench.seat else { return };
+        let forgotten = self.last_told >= Some(frames.serial);
+        if login.takes_set_extranonce() {
+            self.look_for_another_lease(&frames, misdeeds, out, now);
+        }
+        let (target, aims_at) = self.aim(&frames, config);
+        let Some(sitting) = &mut self.seat else { return };
         let dialect = &frames.dialect;
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
         let open = Window::of(&**dialect).remembered();
         if !sitting.seat.lease.tell(frames.work, open) {
             // What was sent for it under this lease is not known any more.
-            return self.close(CloseReason::ExtranonceChanged);
+            return out.close(CloseReason::ExtranonceChanged);
         }
 
-        let present = bench.told.back();
+        let present = self.told.back();
         let telling = Telling {
-            first: forgotten || bench.last_told.is_none(),
+            first: forgotten || self.last_told.is_none(),
             new_epoch: present.is_some_and(|told| told.frames.epoch != frames.epoch),
             new_target: forgotten || present.is_none_or(|told| told.asked.easiest != target),
-            clean_job_age: bench
+            clean_job_age: self
                 .last_clean
                 .map_or(Duration::ZERO, |(at, _)| now.saturating_duration_since(at)),
-            clean_job_behind: bench
+            clean_job_behind: self
                 .last_clean
                 .map_or(0, |(_, serial)| frames.serial.0.saturating_sub(serial.0)),
         };
         let easier = present.is_some_and(|told| told.asked.easiest < target);
         self.quiet.told(aims_at, easier, now);
-        self.timers.set(Timer::Silence, self.quiet.over_at());
+        out.timers.set(Timer::Silence, self.quiet.over_at());
         if telling.new_target {
-            self.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
+            out.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
         let clean = dialect.clean(&telling);
         if clean {
-            bench.last_clean = Some((now, frames.serial));
+            self.last_clean = Some((now, frames.serial));
         }
         // A rig that has just come may know this work's id from an earlier connection, and one
         // that has come back to a channel from its former place there.
         let known = present.is_none_or(|told| told.id.get() >= frames.id.get());
         let id = if known { sitting.seat.ids.next() } else { frames.id };
-        self.transmit.share(if known {
+        out.transmit.share(if known {
             frames.frame_under(id, target, clean)
         } else {
             frames.frame(target, clean)
         });
-        self.events.push(Event::Told(id));
+        out.event(Event::Told(id));
 
-        let asks = |frames: &JobFrames<D>| Asked {
-            easiest: target,
-            difficulty: frames.dialect.rig_difficulty(&frames.job, &target),
-        };
         // Some miners apply a new target to the job they have.
-        if let Some(present) = bench.told.back_mut().filter(|told| told.asked.easiest < target) {
-            present.asked = Arc::new(asks(&present.frames));
+        if let Some(present) = self.told.back_mut().filter(|told| told.asked.easiest < target) {
+            let nonces = Arc::clone(&present.asked.nonces);
+            present.asked = Asked::new(&present.frames, nonces, target);
         }
-        let asked = asks(&frames);
-        let same = bench.told.back().filter(|present| *present.asked == asked);
-        let asked = same.map_or_else(|| Arc::new(asked), |present| Arc::clone(&present.asked));
-        let told =
-            Told { id, nonces: Arc::clone(&sitting.nonces), asked, again, ended_at: None, frames };
-        bench.remember(told, now);
-        self.await_vardiff();
+        let same = self
+            .told
+            .back()
+            .filter(|present| present.asks_the_same(&frames, &sitting.nonces, target));
+        let asked = same.map(|present| Arc::clone(&present.asked));
+        let asked =
+            asked.unwrap_or_else(|| Asked::new(&frames, Arc::clone(&sitting.nonces), target));
+        self.remember(Told { id, asked, again, ended_at: None, frames }, now);
+        self.await_vardiff(config, out);
     }
 
     /// A work has come back that was told under the rig's lease: it does not repeat itself under
     /// another one, if it can be told so and there are plenty.
-    fn look_for_another_lease(&mut self, frames: &JobFrames<D>, now: Instant) {
-        let moves = self.login.takes_set_extranonce();
-        let Some(sitting) = self.bench.seat.as_ref().filter(|_| moves) else { return };
+    fn look_for_another_lease(
+        &mut self,
+        frames: &JobFrames<D>,
+        misdeeds: &mut Misdeeds,
+        out: &mut Out,
+        now: Instant,
+    ) {
+        let Some(sitting) = &self.seat else { return };
         let Seat { lease, generation, split, ids, habits } = &sitting.seat;
-        if self.bench.last_told.is_none() || lease.may_tell(frames.work) == Permission::First {
+        if self.last_told.is_none() || lease.may_tell(frames.work) == Permission::First {
             return;
         }
         let Some(lease) = lease.exchange(frames.work) else { return };
@@ -177,48 +216,54 @@ impl<D: Dialect> Downstream<D> {
             habits: habits.clone(),
         };
         if let Ok(extranonce1) = seat.extranonce1() {
-            self.move_to(seat, extranonce1, now);
-            self.bench.latest = self.bench.former_latest();
+            self.move_to(seat, extranonce1, &frames.dialect, out, now);
+            misdeeds.look_again();
+            self.latest = self.former_latest();
         }
     }
 
     /// Answers a rig that asks about a job it was told. What the pool has still to say is answered
     /// when it has said it.
-    pub(in crate::downstream) fn job_query(&mut self, id: &Id, params: Option<&RawValue>) {
+    pub(in crate::downstream) fn job_query(
+        &mut self,
+        id: &Id,
+        params: Option<&RawValue>,
+        out: &mut Out,
+    ) {
         let name = params
             .and_then(rpc::array::<1>)
             .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)))
             .unwrap_or_default();
         match JobId::parse(&name) {
-            Some(job) => self.answer_or_keep(id.clone(), job),
-            None => self.refuse(id, &Reject::unknown_job(&name)),
+            Some(job) => self.answer_or_keep(id.clone(), job, out),
+            None => out.refuse::<D>(id, &Reject::unknown_job(&name)),
         }
     }
 
     /// Answers the questions that can be answered now.
-    pub(in crate::downstream) fn answer_questions(&mut self) {
-        for (id, job) in std::mem::take(&mut self.bench.questions) {
-            self.answer_or_keep(id, job);
+    pub(in crate::downstream) fn answer_questions(&mut self, out: &mut Out) {
+        for (id, job) in std::mem::take(&mut self.questions) {
+            self.answer_or_keep(id, job, out);
         }
     }
 
-    fn answer_or_keep(&mut self, id: Id, job: JobId) {
-        let told = self.bench.told.iter().find(|told| told.id == job);
+    fn answer_or_keep(&mut self, id: Id, job: JobId, out: &mut Out) {
+        let told = self.told.iter().find(|told| told.id == job);
         let Some(told) = told else {
-            return self.refuse(&id, &Reject::unknown_job(&job.to_string()));
+            return out.refuse::<D>(&id, &Reject::unknown_job(&job.to_string()));
         };
         let frames = Arc::clone(&told.frames);
         let mut known = false;
-        self.transmit.write(|out| known = frames.dialect.put_job_answer(&id, &frames.job, out));
+        out.transmit.write(|out| known = frames.dialect.put_job_answer(&id, &frames.job, out));
         if known {
             return;
         }
         let may_come =
-            !frames.dialect.checkable(&frames.job) && self.bench.questions.len() < MAX_QUESTIONS;
+            !frames.dialect.checkable(&frames.job) && self.questions.len() < MAX_QUESTIONS;
         if may_come {
-            self.bench.questions.push((id, job));
+            self.questions.push((id, job));
         } else {
-            self.refuse(&id, &Reject::invalid("the pool has not told it"));
+            out.refuse::<D>(&id, &Reject::invalid("the pool has not told it"));
         }
     }
 }

@@ -9,6 +9,7 @@ const LIMIT: u32 = 50;
 /// A farm of a constant speed behind a pool's connection.
 struct Farm {
     brake: Brake,
+    out: Out<()>,
     now: Instant,
     pool: Target,
     /// What rigs were told; they hear of the floor when work comes.
@@ -24,7 +25,8 @@ impl Farm {
     fn new(shares_per_second: f64) -> Self {
         let pool = target(256.0);
         Self {
-            brake: Brake::new(LIMIT),
+            brake: Brake::new(LIMIT, None),
+            out: Out::new(),
             now: start(),
             pool,
             told: pool,
@@ -38,7 +40,7 @@ impl Farm {
         let end = self.now + time;
         loop {
             let next = Duration::from_secs_f64(self.told.hashes_lossy() / self.speed);
-            let wanted = self.brake.next_look().unwrap_or(end).min(end);
+            let wanted = self.out.timers.get(Timer::Brake).unwrap_or(end).min(end);
             if self.now + next > wanted {
                 self.now = wanted;
                 self.look();
@@ -58,7 +60,23 @@ impl Farm {
     }
 
     fn look(&mut self) {
-        self.said.extend(self.brake.look(self.pool, self.now));
+        self.brake.look(self.pool, &mut self.out, self.now);
+        self.hear();
+    }
+
+    /// The connection is lost, and there is another.
+    fn lose(&mut self) {
+        let brake = std::mem::replace(&mut self.brake, Brake::new(LIMIT, None));
+        self.brake = Brake::new(LIMIT, brake.release(&mut self.out));
+        self.hear();
+    }
+
+    fn hear(&mut self) {
+        let events = std::iter::from_fn(|| self.out.poll_event());
+        self.said.extend(events.filter_map(|event| match event {
+            UpstreamEvent::Notice(notice) => Some(notice),
+            _ => None,
+        }));
     }
 
     fn work(&mut self) {
@@ -194,7 +212,7 @@ fn it_ends_after_two_minutes_and_rests_for_ten() {
     assert!(farm.brake.floor().is_some());
     farm.run(seconds(1));
     assert_eq!(farm.brake.floor(), None);
-    assert_eq!(farm.brake.next_look(), None);
+    assert_eq!(farm.out.timers.get(Timer::Brake), None);
     let [_, Notice::BrakeOff { forgone_hashes, held, why: BrakeEnd::Overdue }] = farm.said[..]
     else {
         panic!("{:?}", farm.said);
@@ -215,9 +233,12 @@ fn it_ends_after_two_minutes_and_rests_for_ten() {
 fn a_lost_connection_ends_it_and_the_next_may_need_it_again() {
     let mut farm = Farm::new(2_000.0);
     farm.run(seconds(3));
-    let Some(Notice::BrakeOff { why, .. }) = farm.brake.release() else { panic!() };
+    farm.lose();
+    let [.., Notice::BrakeOff { why, .. }] = farm.said[..] else { panic!() };
     assert_eq!((why, farm.brake.floor()), (BrakeEnd::Disconnected, None));
-    assert_eq!(farm.brake.release(), None);
+    let said = farm.said.len();
+    farm.lose();
+    assert_eq!(farm.said.len(), said);
     farm.run(seconds(3));
     assert!(farm.brake.floor().is_some());
 }

@@ -132,7 +132,7 @@ fn a_share_of_another_channels_job_is_not_written() {
     let other = {
         let mut other = Story::new();
         let ids = Arc::clone(story.pool.jobs.ids());
-        other.pool = Upstream::new(Arc::default(), other.pool.config.clone(), ids);
+        other.pool = Upstream::new(Arc::default(), other.pool.setup.config.clone(), ids);
         other.log_in(GIVEN);
         other.notify("j1", "p1", "w1");
         other.work().unwrap()

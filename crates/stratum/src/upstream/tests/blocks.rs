@@ -93,7 +93,7 @@ fn divided_anew() -> (Story, Arc<JobFrames<Coin>>) {
     story.log_in(GIVEN);
     story.notify("j1", "p1", "w1");
     let work = story.work().unwrap();
-    story.pool.habits.learn(Habit::Split, Answer::Other);
+    story.pool.setup.habits.learn(Habit::Split, Answer::Other);
     story.notify("j2", "p1", "w2");
     story.told();
     (story, work)

@@ -20,7 +20,7 @@ fn difficulty_of(floor: Option<Target>) -> Option<f64> {
 
 fn braked() -> Story {
     let mut story = Story::new();
-    story.pool.brake = Brake::new(5);
+    story.pool.setup.config.max_shares_per_second = 5;
     story.log_in(GIVEN);
     story.difficulty(256);
     story.notify("j1", "p1", "w1");
@@ -35,7 +35,7 @@ fn braked() -> Story {
 fn a_start_difficulty_is_suggested_behind_the_authorize_and_the_answer_does_not_matter() {
     for answer in ["\"result\":null,\"error\":[20,\"unknown method\"]", "\"result\":false"] {
         let mut story = Story::new();
-        story.pool.config.start_difficulty = Difficulty::new(4096.5);
+        story.pool.setup.config.start_difficulty = Difficulty::new(4096.5);
         story.connect();
         let heard = story.answers(GIVEN);
         let lines: Vec<&str> = heard.lines().collect();

@@ -9,7 +9,7 @@ fn pair() -> (Story, Story) {
     let shared = PoolShared::from(Arc::new(JobIds::new(0x6b00_0000)));
     let story = |number| {
         let mut story = Story::new();
-        let config = UpstreamConfig { number, ..story.pool.config.clone() };
+        let config = UpstreamConfig { number, ..story.pool.setup.config.clone() };
         story.pool = Upstream::new(Arc::default(), config, shared.clone());
         story
     };
@@ -56,12 +56,12 @@ fn what_one_connection_learns_the_other_acts_on() {
     let (mut one, mut other) = pair();
     let wide = Coin { asks_split: true, ..Coin::default() };
     for story in [&mut one, &mut other] {
-        story.pool.dialect = Arc::new(wide.clone());
+        story.pool.setup.dialect = Arc::new(wide.clone());
     }
     one.log_in(GIVEN);
     other.log_in("[\"s2\",\"11223344\",4]");
     other.notify("k1", "p1", "w1");
-    one.pool.habits.learn(Habit::Split, Answer::Other);
+    one.pool.setup.habits.learn(Habit::Split, Answer::Other);
     let size = |story: &Story| story.pool.view().ground.unwrap().split.rig_extranonce2;
     other.notify("k2", "p1", "w1");
     assert_eq!(size(&other), 3, "the same work must not be done in two ways");
@@ -75,7 +75,7 @@ fn a_pool_that_refuses_the_wide_split_keeps_its_rigs_where_they_are() {
     story.log_in(GIVEN);
     story.notify("j1", "p1", "w1");
     let before = story.pool.view();
-    story.pool.habits.learn(Habit::Split, Answer::Usual);
+    story.pool.setup.habits.learn(Habit::Split, Answer::Usual);
     story.told();
     story.notify("j2", "p1", "w2");
     assert_eq!(story.told(), ["view"]);
@@ -88,7 +88,7 @@ fn a_pool_that_refuses_the_wide_split_keeps_its_rigs_where_they_are() {
 fn two_that_log_in_at_the_same_time_do_not_both_have_one_extranonce1() {
     let (mut one, mut other) = pair();
     // The one serves a single rig, the other many.
-    one.pool.config.prefix_bytes = Some(0);
+    one.pool.setup.config.prefix_bytes = Some(0);
     one.connect();
     one.answers(GIVEN);
     other.connect();

@@ -155,11 +155,11 @@ fn a_new_extranonce_applies_with_the_next_job() {
 #[test]
 fn an_extranonce_without_room_ends_the_connection_before_its_job() {
     let mut story = Story::new();
-    story.pool.config.prefix_bytes = Some(3);
+    story.pool.setup.config.prefix_bytes = Some(3);
     story.log_in(GIVEN);
     story.notify("j1", "p1", "w1");
     story.told();
-    story.pool.config.prefix_bytes = Some(4);
+    story.pool.setup.config.prefix_bytes = Some(4);
     story.calls("mining.set_extranonce", "[\"1122334455\"]");
     story.notify("j2", "p2", "w2");
     let told = story.told();

@@ -10,7 +10,7 @@ impl Story {
     /// At a pool that is known to take names.
     fn named() -> Self {
         let story = Self::mining();
-        story.pool.habits.learn(Habit::Names, Answer::Usual);
+        story.pool.setup.habits.learn(Habit::Names, Answer::Usual);
         story
     }
 
@@ -34,7 +34,7 @@ impl Story {
     }
 
     fn names(&self) -> Option<Answer> {
-        self.pool.habits.known().get(Habit::Names)
+        self.pool.setup.habits.known().get(Habit::Names)
     }
 }
 
@@ -269,7 +269,7 @@ fn the_account_itself_is_authorized_already() {
 fn another_connection_that_learns_that_names_are_refused_is_heard() {
     let mut story = Story::named();
     story.welcomes(1, "acct.r1");
-    story.pool.habits.learn(Habit::Names, Answer::Other);
+    story.pool.setup.habits.learn(Habit::Names, Answer::Other);
     story.calls("mining.extranonce", "[]");
     assert_eq!(calls(&story.submit_as(2, "acct.r1")), [authorize(OWN)]);
     assert_eq!(calls(&story.answers("true")), [submit(OWN)]);
@@ -278,13 +278,13 @@ fn another_connection_that_learns_that_names_are_refused_is_heard() {
 #[test]
 fn a_pool_that_is_being_asked_something_else_is_not_asked_for_names() {
     let mut story = Story::mining();
-    let probe = story.pool.habits.ask(Habit::Split, Answer::Other);
+    let probe = story.pool.setup.habits.ask(Habit::Split, Answer::Other);
     assert_eq!(calls(&story.submit_as(1, "acct.r1")), [submit(OWN)], "nor does the share wait");
     drop(probe);
     story.answers("true");
     assert_eq!(calls(&story.submit_as(2, "acct.r1")), [authorize("acct.r1")]);
     story.lose();
-    assert!(story.pool.habits.ask(Habit::Split, Answer::Other).is_some(), "lost with it");
+    assert!(story.pool.setup.habits.ask(Habit::Split, Answer::Other).is_some(), "lost with it");
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn names_fill_the_windows_bytes_but_take_no_shares_slot() {
         // The fourth slot is a block's.
         let pace = Some(Pace { bytes, submits: 4 });
         let mut story = Story::mining_with(Coin { pace, ..Coin::default() });
-        story.pool.habits.learn(Habit::Names, Answer::Usual);
+        story.pool.setup.habits.learn(Habit::Names, Answer::Usual);
         let heard: String = (1..=4).map(|n| story.submit_as(n, &format!("acct.r{n}"))).collect();
         assert_eq!(heard.matches("mining.submit").count(), shares, "{bytes}");
         assert_eq!(asked(&heard), 2, "{bytes}");
@@ -353,7 +353,7 @@ fn the_line_of_a_longer_name_is_measured() {
     let own = Story::named().submit(1).len();
     let pace = Some(Pace { bytes: 2 * own, submits: 4 });
     let mut story = Story::mining_with(Coin { pace, ..Coin::default() });
-    story.pool.habits.learn(Habit::Names, Answer::Usual);
+    story.pool.setup.habits.learn(Habit::Names, Answer::Usual);
     let long = format!("acct.{}", "r".repeat(40));
     story.submit_as(1, &long);
     for id in [3, 4] {

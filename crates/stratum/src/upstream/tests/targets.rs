@@ -91,7 +91,7 @@ fn what_another_connection_has_learnt_holds_for_the_next_share() {
     let work = story.work().unwrap();
     story.difficulty(4);
     story.told();
-    let elsewhere = story.pool.habits.clone();
+    let elsewhere = story.pool.setup.habits.clone();
     elsewhere.learn(Habit::DifficultyFrom, Answer::Other).unwrap();
     assert_eq!(story.submit_for(1, &work, POOR), "");
     assert_eq!(story.news(), ["difficulty 4", "1 below_pool_target"]);
@@ -260,7 +260,7 @@ fn doubtful() -> Story {
 /// A share between the two targets by which the pool is asked.
 fn ask(story: &mut Story, ticket: u32) -> String {
     let work = story.work().unwrap();
-    let probe = story.pool.habits.ask(Habit::DifficultyScale, Answer::Other);
+    let probe = story.pool.setup.habits.ask(Habit::DifficultyScale, Answer::Other);
     story.hand_over(ticket, Submission { probe, ..share(ticket, &work, POOR) })
 }
 
@@ -281,7 +281,7 @@ fn one_share_between_two_targets_shows_which_of_them_rules() {
         assert!(told.iter().any(|told| told.starts_with("Learnt")), "{told:?}");
         let verdict = if answer == "true" { "2 accepted" } else { "2 below_pool_target" };
         assert!(told.contains(&verdict.to_owned()), "{told:?}");
-        let known = story.pool.habits.known();
+        let known = story.pool.setup.habits.known();
         assert_eq!(story.pool.view().wanted.surely(known), target(surely));
         assert_eq!(work.wanted.surely(known), target(surely), "also of the present job");
     }
@@ -294,8 +294,8 @@ fn a_question_that_is_answered_beside_the_point_or_lost_may_be_asked_again() {
     story.refuses("[21,\"stale\"]");
     assert_ne!(ask(&mut story, 2), "");
     story.lose();
-    assert!(story.pool.habits.ask(Habit::DifficultyScale, Answer::Other).is_some());
-    assert_eq!(story.pool.habits.known().get(Habit::DifficultyScale), None);
+    assert!(story.pool.setup.habits.ask(Habit::DifficultyScale, Answer::Other).is_some());
+    assert_eq!(story.pool.setup.habits.known().get(Habit::DifficultyScale), None);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_probe_that_misses_what_was_announced_since_shows_nothing() {
     story.difficulty(256 * 512);
     story.refuses_id(asked, "[23,\"low difficulty share\"]");
     let told = story.told();
-    assert_eq!(story.pool.habits.known().get(Habit::DifficultyScale), None, "{told:?}");
+    assert_eq!(story.pool.setup.habits.known().get(Habit::DifficultyScale), None, "{told:?}");
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_probe_that_is_refused_in_unknown_words_is_not_repeated_without_bound() {
     let mut sent = 0;
     for ticket in 0..200 {
         let work = story.work().unwrap();
-        let probe = story.pool.habits.ask(Habit::DifficultyScale, Answer::Other);
+        let probe = story.pool.setup.habits.ask(Habit::DifficultyScale, Answer::Other);
         let heard = story.hand_over(ticket, Submission { probe, ..share(ticket, &work, POOR) });
         if !heard.is_empty() {
             sent += 1;

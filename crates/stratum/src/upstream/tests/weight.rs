@@ -134,7 +134,7 @@ fn a_probe_of_the_split_is_not_sent_again_as_an_ordinary_share() {
     story.resubmit(true);
     story.log_in(GIVEN);
     story.notify("j1", "p1", "w1");
-    let probe = story.pool.habits.ask(Habit::Split, Answer::Other);
+    let probe = story.pool.setup.habits.ask(Habit::Split, Answer::Other);
     assert!(probe.is_some());
     let mut odd = share(1, &story.work().unwrap(), GOOD);
     odd.share.extranonce2 = "00000001".parse().unwrap();
@@ -149,7 +149,7 @@ fn a_probe_of_the_split_is_not_sent_again_as_an_ordinary_share() {
         let events: Vec<_> = std::iter::from_fn(|| story.pool.poll_event()).collect();
         panic!(
             "sent again: {heard} -> {events:?}, known {:?}",
-            story.pool.habits.known().get(Habit::Split)
+            story.pool.setup.habits.known().get(Habit::Split)
         );
     }
 }

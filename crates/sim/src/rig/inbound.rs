@@ -1,65 +1,51 @@
 //! What comes from the pool: calls and answers.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
 
-use bytes::BytesMut;
 use orepass_stratum::rpc::{self, Message, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
-use super::{Call, Job, Next, Session};
+use super::mining::Job;
+use super::{Call, Rig};
 use crate::coin::{Allotment, RigError};
 
-impl Session<'_> {
-    /// Takes a line from the pool.
-    pub(in crate::rig) fn handle_line(
-        &mut self,
-        line: &[u8],
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Next {
-        let message = match Message::parse(line) {
-            Ok(message) => message,
-            Err(error) => {
-                self.count_malformed(&error.to_string());
-                return Next::Continue;
-            }
-        };
-        if let Some(method) = &message.method {
-            return match message.params {
-                Some(params) => self.handle_call(method, params, now, out),
-                None => Next::Continue,
-            };
+impl Rig {
+    /// Takes a line from the pool, without its end.
+    pub fn handle_line(&mut self, line: &[u8], now: Instant) {
+        if !self.link.open {
+            return;
         }
-        self.handle_answer(&message, out)
+        match Message::parse(line) {
+            Err(error) => self.count_malformed(error.to_string()),
+            Ok(message) => match (&message.method, message.params) {
+                (Some(method), Some(params)) => self.handle_call(method, params, now),
+                (Some(_), None) => {}
+                (None, _) => self.handle_answer(&message),
+            },
+        }
     }
 
-    fn handle_call(
-        &mut self,
-        method: &str,
-        params: &RawValue,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Next {
+    fn handle_call(&mut self, method: &str, params: &RawValue, now: Instant) {
         let taken = match method {
-            "mining.notify" => self.take_job(params, now, out),
+            "mining.notify" => self.take_job(params, now),
             "mining.set_difficulty" => self.take_difficulty(params),
             "mining.set_target" => self.take_target(params),
             "mining.set_extranonce" => self.take_extranonce(params),
-            "client.reconnect" if !self.habits.follows_reconnect => return Next::Close,
-            "client.reconnect" => match destination(params) {
-                Ok(address) => {
-                    self.memory.address = address;
-                    return Next::Close;
-                }
-                Err(error) => Err(error),
-            },
+            "client.reconnect" if !self.habits.follows_reconnect => {
+                self.link.open = false;
+                Ok(())
+            }
+            "client.reconnect" => destination(params).map(|address| {
+                self.memory.address = address;
+                self.link.open = false;
+            }),
             // Rigs pass over what they do not know.
             _ => Ok(()),
         };
         if let Err(error) = taken {
-            let mut stats = self.stats();
+            let stats = &mut self.stats;
             if method == "mining.notify" {
                 stats.jobs_unusable += 1;
             } else {
@@ -68,29 +54,23 @@ impl Session<'_> {
             stats.last_error = Some(error.to_string());
             if self.habits.drops_over_nonsense {
                 stats.drops_over_nonsense += 1;
-                return Next::Close;
+                self.link.open = false;
             }
         }
-        Next::Continue
     }
 
-    fn take_job(
-        &mut self,
-        params: &RawValue,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Result<(), RigError> {
+    fn take_job(&mut self, params: &RawValue, now: Instant) -> Result<(), RigError> {
         let job = self.config.coin.parse_notify(params)?;
         if self.habits.ignores_soft_jobs && !job.is_clean() {
-            let mut stats = self.stats();
+            let stats = &mut self.stats;
             stats.jobs += 1;
             stats.jobs_ignored += 1;
             return Ok(());
         }
-        let extranonce1 = self.allotment.as_ref().map(|given| &given.extranonce1);
+        let extranonce1 = self.link.allotment.as_ref().map(|given| &given.extranonce1);
         let work = hash_of((job.fingerprint(), extranonce1));
         let (id_seen, work_seen) = self.memory.note_job(hash_of(job.id()), work);
-        let mut stats = self.stats();
+        let stats = &mut self.stats;
         stats.jobs += 1;
         stats.job_ids_repeated += u64::from(id_seen);
         stats.works_repeated += u64::from(work_seen);
@@ -98,33 +78,31 @@ impl Session<'_> {
             stats.jobs_ignored += 1;
             return Ok(());
         }
-        drop(stats);
         self.memory.last_job = Some(job.id().to_owned());
         let default = || self.config.coin.target(Difficulty::ONE);
-        let target = job.target().or(self.announced).unwrap_or_else(default);
+        let target = job.target().or(self.link.announced).unwrap_or_else(default);
         if job.wants_transactions() {
             let call = Call::Transactions { job: job.id().to_owned() };
             let params = format!("[{}]", Quoted(job.id()));
-            self.call(call, "mining.get_transactions", &params, out);
+            self.call(call, "mining.get_transactions", &params);
         }
-        let next = Job { job, target, search: None, last_share: None };
+        let mut next = Job { job, target, search: None, last_share: None };
         let lingers = self.habits.lingers;
         match self.search().filter(|search| !lingers.is_zero() && search.is_busy()) {
             Some(search) => {
                 search.wind_down();
                 // A job that comes meanwhile does not make the present one last longer.
-                let until = self.lingers_until().unwrap_or(now + lingers);
-                let mut next = next;
+                let until = self.poll_timeout().unwrap_or(now + lingers);
                 // Begun now, so that it keeps to the extranonce of this moment.
-                if let Some(allotment) = &self.allotment {
+                if let Some(allotment) = &self.link.allotment {
                     next.search = Some(next.job.search(allotment)?);
                 }
-                self.successor = Some((next, until));
+                self.link.successor = Some((next, until));
                 Ok(())
             }
             None => {
-                self.successor = None;
-                self.job = Some(next);
+                self.link.successor = None;
+                self.link.job = Some(next);
                 self.start_search()
             }
         }
@@ -132,7 +110,7 @@ impl Session<'_> {
 
     /// Starts to hash as soon as job, extranonce and transactions are known.
     fn start_search(&mut self) -> Result<(), RigError> {
-        if let (Some(job), Some(allotment)) = (&mut self.job, &self.allotment)
+        if let (Some(job), Some(allotment)) = (&mut self.link.job, &self.link.allotment)
             && job.search.is_none()
             && !job.job.wants_transactions()
         {
@@ -143,10 +121,9 @@ impl Session<'_> {
 
     fn take_difficulty(&mut self, params: &RawValue) -> Result<(), RigError> {
         let difficulty = self.config.coin.parse_difficulty(params)?;
-        let mut stats = self.stats();
+        let stats = &mut self.stats;
         stats.difficulties += 1;
         stats.difficulty = difficulty.map(Difficulty::get).or(stats.difficulty);
-        drop(stats);
         if let Some(difficulty) = difficulty {
             self.announce(self.config.coin.target(difficulty));
         }
@@ -155,7 +132,7 @@ impl Session<'_> {
 
     fn take_target(&mut self, params: &RawValue) -> Result<(), RigError> {
         let target = self.config.coin.parse_target(params)?;
-        self.stats().difficulties += 1;
+        self.stats.difficulties += 1;
         if let Some(target) = target {
             self.announce(target);
         }
@@ -163,10 +140,10 @@ impl Session<'_> {
     }
 
     fn announce(&mut self, target: Target) {
-        self.announced = Some(target);
+        self.link.announced = Some(target);
         if self.config.difficulty_at_once {
-            let waiting = self.successor.as_mut().map(|(job, _)| job);
-            for job in waiting.into_iter().chain(&mut self.job) {
+            let waiting = self.link.successor.as_mut().map(|(job, _)| job);
+            for job in waiting.into_iter().chain(&mut self.link.job) {
                 job.target = target;
             }
         }
@@ -179,8 +156,8 @@ impl Session<'_> {
         let extranonce1 = elements.first().and_then(|text| rpc::string(text));
         let extranonce1 = extranonce1.and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
         let told = elements.get(1).and_then(|size| size.get().parse().ok());
-        let size = told.or_else(|| self.allotment.as_ref().and_then(|before| before.size));
-        self.stats().set_extranonces += 1;
+        let size = told.or_else(|| self.link.allotment.as_ref().and_then(|before| before.size));
+        self.stats.set_extranonces += 1;
         if !self.config.ignores_set_extranonce {
             self.allot(Allotment { extranonce1, size });
         }
@@ -188,31 +165,30 @@ impl Session<'_> {
     }
 
     fn allot(&mut self, allotment: Allotment) {
-        self.stats().extranonce1 = Some(allotment.extranonce1.to_string());
-        self.allotment = Some(allotment);
+        self.stats.extranonce1 = Some(allotment.extranonce1.to_string());
+        self.link.allotment = Some(allotment);
     }
 
-    fn handle_answer(&mut self, message: &Message<'_>, out: &mut BytesMut) -> Next {
+    fn handle_answer(&mut self, message: &Message<'_>) {
         let refusal = refusal(message);
         let Some(id) = message.id else {
-            let mut stats = self.stats();
-            stats.anonymous_errors += 1;
-            stats.last_error = refusal.map(|refusal| refusal.to_string());
-            return Next::Continue;
+            self.stats.anonymous_errors += 1;
+            self.stats.last_error = refusal.map(|refusal| refusal.to_string());
+            return;
         };
         let id = if self.config.string_ids {
             rpc::string(id).and_then(|id| id.parse().ok())
         } else {
             id.get().parse().ok()
         };
-        let call = id.and_then(|id| self.pending.remove(&id));
+        let call = id.and_then(|id| self.link.pending.remove(&id));
         let Some(call) = call else {
-            let asked = id.is_some_and(|id: u64| id > 0 && id < self.next_id);
-            let mut stats = self.stats();
+            let asked = id.is_some_and(|id: u64| id > 0 && id < self.link.last_id + 1);
+            let stats = &mut self.stats;
             let counter =
                 if asked { &mut stats.double_answers } else { &mut stats.unknown_answers };
             *counter += 1;
-            return Next::Continue;
+            return;
         };
         let expected = match call {
             Call::Rubbish => true,
@@ -220,11 +196,11 @@ impl Session<'_> {
             _ => false,
         };
         if let Some(refusal) = refusal.as_ref().filter(|_| !expected) {
-            self.stats().last_error = Some(refusal.to_string());
+            self.stats.last_error = Some(refusal.to_string());
         }
         match call {
             Call::Share { hashes } => {
-                let mut stats = self.stats();
+                let stats = &mut self.stats;
                 stats.pending -= 1;
                 match refusal {
                     None => {
@@ -235,32 +211,29 @@ impl Session<'_> {
                 }
             }
             Call::Rubbish => {
-                let mut stats = self.stats();
+                let stats = &mut self.stats;
                 let counter = match refusal {
                     None => &mut stats.rubbish_accepted,
                     Some(_) => &mut stats.rubbish_rejected,
                 };
                 *counter += 1;
             }
-            Call::Subscribe => return self.subscribed(message.result, out),
-            Call::Authorize => {
-                let mut stats = self.stats();
-                if refusal.is_some() {
-                    stats.authorize_refused += 1;
-                    self.memory.ended = self.habits.ends_when_refused;
-                    return Next::Close;
-                }
-                stats.authorized += 1;
-                drop(stats);
-                self.go_on_with_login(out);
+            Call::Subscribe => self.subscribed(message.result),
+            Call::Authorize if refusal.is_some() => {
+                self.stats.authorize_refused += 1;
+                self.memory.ended = self.habits.ends_when_refused;
+                self.link.open = false;
             }
-            Call::Courtesy(_) => self.go_on_with_login(out),
+            Call::Authorize => {
+                self.stats.authorized += 1;
+                self.go_on_with_login();
+            }
+            Call::Courtesy(_) => self.go_on_with_login(),
             Call::Transactions { job } => self.learn_transactions(&job, message.result),
         }
-        Next::Continue
     }
 
-    fn subscribed(&mut self, result: Option<&RawValue>, out: &mut BytesMut) -> Next {
+    fn subscribed(&mut self, result: Option<&RawValue>) {
         let parsed = match result {
             Some(result) => self.config.coin.parse_subscribed(result),
             None => Err(RigError::field("subscribe result", "null")),
@@ -270,16 +243,16 @@ impl Session<'_> {
             self.start_search()
         });
         if let Err(error) = started {
-            self.stats().last_error = Some(error.to_string());
-            return Next::Close;
+            self.stats.last_error = Some(error.to_string());
+            self.link.open = false;
+            return;
         }
-        self.go_on_with_login(out);
-        Next::Continue
+        self.go_on_with_login();
     }
 
     /// Completes the job that was asked about, if it is still the present one.
     fn learn_transactions(&mut self, id: &str, answer: Option<&RawValue>) {
-        let Some(job) = self.job.as_mut().filter(|job| job.job.id() == id) else {
+        let Some(job) = self.link.job.as_mut().filter(|job| job.job.id() == id) else {
             return;
         };
         let learnt = match answer {
@@ -287,7 +260,7 @@ impl Session<'_> {
             None => Err(RigError::field("transactions", "null")),
         };
         if let Err(error) = learnt.and_then(|()| self.start_search()) {
-            let mut stats = self.stats();
+            let stats = &mut self.stats;
             stats.jobs_unusable += 1;
             stats.last_error = Some(error.to_string());
         }

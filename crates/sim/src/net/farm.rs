@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::rig::{Rig, RigConfig, RigHandle, RigStats};
-use crate::wait::{self, WaitTimeout};
+use super::rig::{RigDriver, RigHandle};
+use super::wait::{self, WaitTimeout};
+use crate::rig::{RigConfig, RigStats};
 
 /// Rigs that mine at one address.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Farm {
         let mut tasks = JoinSet::new();
         let rigs = (0..count)
             .map(|number| {
-                let (rig, handle) = Rig::new(config(number));
+                let (rig, handle) = RigDriver::new(config(number));
                 let address = address.to_owned();
                 let delay = ramp_up.mul_f64(number as f64 / count.max(1) as f64);
                 tasks.spawn(async move {

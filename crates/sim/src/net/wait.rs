@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// How long the `wait_for` methods wait before they give up. Generous: it is only ever reached
 /// when something is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often they look.
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(2);
 pub struct WaitTimeout(pub String);
 
 /// Looks at `read` until it satisfies `wanted`.
-pub(crate) async fn until<T: std::fmt::Debug>(
+pub(super) async fn until<T: std::fmt::Debug>(
     patience: Duration,
     mut read: impl FnMut() -> T,
     mut wanted: impl FnMut(&T) -> bool,

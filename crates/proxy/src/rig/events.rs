@@ -1,0 +1,148 @@
+//! What comes of the events of a rig's session: for the books, the log and the farm.
+
+use std::sync::Arc;
+
+use orepass_farm::farm::{Farm, RigId};
+use orepass_stratum::conduct::Turn;
+use orepass_stratum::dialect::{Diagnosis, Dialect};
+use orepass_stratum::downstream::{CloseReason, Event};
+use orepass_stratum::target::Difficulty;
+use orepass_stratum::verdict::Verdict;
+use tracing::trace;
+
+use super::roster::{Entry, Identity};
+use super::task::Served;
+use crate::clock::now;
+use crate::route::Route;
+
+/// A rig's place in its route's farm, left when it is dropped: after the rig's session, whose seat
+/// goes back before.
+pub(super) struct Registration<D: Dialect> {
+    route: Arc<Route<D>>,
+    rig: RigId,
+    /// The farm knows that the rig can be told another extranonce.
+    follows: bool,
+    /// The difficulty that it has proven and the number of its lease, as far as it has them.
+    last: (Option<Difficulty>, Option<u64>),
+}
+
+impl<D: Dialect> Registration<D> {
+    pub(super) fn new(route: &Arc<Route<D>>, entry: &Entry) -> Self {
+        let (rig, address) = (RigId(entry.rig().serial), entry.rig().peer.ip());
+        let work = Arc::clone(&entry.rig().work);
+        route.tell(|farm, now| farm.handle_rig(rig, address, work, now));
+        Self { route: Arc::clone(route), rig, follows: false, last: (None, None) }
+    }
+}
+
+impl<D: Dialect> Drop for Registration<D> {
+    fn drop(&mut self) {
+        let (rig, (difficulty, slot)) = (self.rig, self.last);
+        self.route.tell(|farm, now| farm.handle_gone(rig, difficulty, slot, now));
+    }
+}
+
+impl<D: Dialect> Served<D> {
+    /// Books and logs what happened, and has the farm know; tells whether anything did.
+    pub(super) fn take_events(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = self.session.poll_event() {
+            any = true;
+            match event {
+                Event::WantsSeat => self.subscribed(),
+                // The farm knows by the channel's view.
+                Event::LostSeat => {}
+                Event::Sent => self.route.book.sent(),
+                Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
+                    self.route.book.ended(verdict, hashes);
+                    if verdict.proves_work() && verdict != Verdict::Quarantined {
+                        self.entry.rig().work.add(hashes);
+                    }
+                    if let Some(worker) = worker {
+                        let book = self.route.roster.worker(&worker, &mut self.books);
+                        book.ended(verdict, hashes);
+                    }
+                    let own = self.has_own_connection();
+                    self.log.ended(verdict, reason.as_deref(), diagnosis, own);
+                }
+                Event::Subscribed => self.introduce(),
+                Event::Authorized(worker) => {
+                    self.authorized(&worker);
+                    self.introduce();
+                }
+                Event::Conduct(turn, guess) => self.sentence(turn, guess),
+                Event::Misfit(diagnosis) => {
+                    self.tell(|farm, rig| farm.handle_misfit(rig, diagnosis, now()));
+                }
+                Event::Told(job) => trace!(%job, "told"),
+                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
+                Event::Proven(merit) => self.tell(|farm, rig| farm.handle_merit(rig, merit, now())),
+                Event::BadLine(what) => self.log.bad_line(what),
+                Event::Remark(remark) => self.log.remark(&remark),
+                Event::Closed(reason) => {
+                    if reason == CloseReason::Flood {
+                        self.tell(|farm, rig| farm.handle_flood(rig, now()));
+                    }
+                    self.remember();
+                    self.leave(reason);
+                }
+            }
+        }
+        if any {
+            self.tell_whether_it_follows();
+        }
+        any
+    }
+
+    /// Keeps what will be of use when the rig comes back.
+    pub(super) fn remember(&mut self) {
+        self.registration.last = (self.session.proven_difficulty(), self.session.slot());
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce(&mut Farm, RigId)) {
+        self.route.tell(|farm, _| what(farm, self.registration.rig));
+    }
+
+    /// The rig has said what software it is.
+    fn subscribed(&self) {
+        if self.session.wants_seat() {
+            let by_login = self.route.dialect().known_firmware(&self.session.hello());
+            let agent = self.session.agent().unwrap_or_default();
+            self.tell(|farm, rig| farm.handle_subscribe(rig, agent, by_login, now()));
+        }
+    }
+
+    /// The rig has said who it is. The first of its workers decides.
+    fn authorized(&self, worker: &Arc<str>) {
+        if self.session.worker() == Some(worker) {
+            let by_login = self.route.dialect().known_firmware(&self.session.hello());
+            self.tell(|farm, rig| farm.handle_worker(rig, worker, by_login, now()));
+        }
+    }
+
+    fn tell_whether_it_follows(&mut self) {
+        let follows = self.session.takes_set_extranonce();
+        if std::mem::replace(&mut self.registration.follows, follows) != follows {
+            self.tell(|farm, rig| farm.handle_follows(rig, follows, now()));
+        }
+    }
+
+    /// The rig enters or leaves quarantine.
+    fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
+        self.log.turn(turn, guess);
+        if turn == Turn::Quarantined {
+            self.tell(|farm, rig| farm.handle_quarantine(rig, now()));
+        }
+    }
+
+    /// Puts the rig on the roster and into the log.
+    fn introduce(&mut self) {
+        self.entry.rig().identify(Identity {
+            worker: self.session.worker().cloned(),
+            agent: self.session.agent().map(str::to_owned),
+        });
+        let channel = self.place.as_ref().map(|place| place.channel().id.0);
+        let own = self.has_own_connection();
+        self.log.up(&self.session, channel, own);
+    }
+}

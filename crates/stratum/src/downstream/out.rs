@@ -1,0 +1,83 @@
+//! What comes out of a session with a rig: bytes to write, events, and when it wants to be called.
+
+use std::fmt::Display;
+
+use super::events::Events;
+use super::{CloseReason, Event};
+use crate::dialect::Dialect;
+use crate::error::Reject;
+use crate::rpc::{self, Id};
+use crate::timer::{self, TimerTable};
+use crate::transmit::Transmit;
+
+/// What the parts of a session put out.
+pub(super) struct Out {
+    pub(super) transmit: Transmit,
+    pub(super) timers: TimerTable<Timer, 5>,
+    events: Events,
+    closed: bool,
+}
+
+/// What a session with a rig waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The next step of its login.
+    Login,
+    /// A look at its difficulty.
+    Vardiff,
+    /// It has been silent for too long.
+    Silence,
+    /// It has shown for long enough that it should be served otherwise.
+    Suspicion,
+    /// Shares of its former place are taken no longer.
+    Former,
+}
+
+impl timer::Timer for Timer {
+    const ALL: &'static [Self] =
+        &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl Out {
+    pub(super) fn new() -> Self {
+        Self {
+            transmit: Transmit::thrifty(),
+            timers: TimerTable::new(),
+            events: Events::default(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Answers a call with a result, which is JSON text.
+    pub(super) fn answer(&mut self, id: &Id, result: impl Display) {
+        self.transmit.write(|out| rpc::put_result(out, id, result));
+    }
+
+    pub(super) fn refuse<D: Dialect>(&mut self, id: &Id, reject: &Reject) {
+        self.transmit.write(|out| rpc::put_error(out, id, reject, D::ERROR_DATA));
+    }
+
+    /// Ends the session; once.
+    pub(super) fn close(&mut self, reason: CloseReason) {
+        if !self.closed {
+            self.closed = true;
+            self.event(Event::Closed(reason));
+        }
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+}

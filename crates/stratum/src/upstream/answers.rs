@@ -1,0 +1,314 @@
+//! What the pool's answers mean, and what it means that there is none.
+
+use std::time::Instant;
+
+use super::link::Link;
+use super::out::Timer;
+use super::requests::{Open, Request, Terms, put_authorize, without_password};
+use super::{
+    AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
+    UpstreamConfig, UpstreamEvent,
+};
+use crate::channel::ShareOutcome;
+use crate::dialect::{Dialect, Refusal};
+use crate::error::{Reject, RejectCode};
+use crate::habits::{Answer, Habit, Probe};
+use crate::rpc::{Message, PoolError};
+use crate::target::PowHash;
+use crate::verdict::Verdict;
+
+/// What the pool's answer to a share came to.
+struct Answered {
+    outcome: ShareOutcome,
+    /// Whether it tells anything about the pool's health.
+    weighs: bool,
+    /// The connection is of no use any more.
+    down: Option<DownReason>,
+}
+
+impl<D: Dialect, T> Upstream<D, T> {
+    /// Takes in an answer; `line` is the whole of it.
+    pub(super) fn handle_answer(
+        &mut self,
+        message: &Message<'_>,
+        line: &[u8],
+        now: Instant,
+    ) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let Some(id) = message.own_id() else { return Ok(()) };
+        let outcome = message.outcome(line);
+        let Some(open) = connection.requests.take(id, &mut self.out) else {
+            if connection.late_authorize.take_if(|late| *late == id).is_some() {
+                return self.authorize_answered(message, outcome, now);
+            }
+            if connection.requests.was_expired(id) {
+                self.out.event(UpstreamEvent::LateVerdict);
+            }
+            return Ok(());
+        };
+        match open.request {
+            Request::Subscribe => return self.subscribe_answered(message, now),
+            Request::Authorize => return self.authorize_answered(message, outcome, now),
+            Request::Question(job) => {
+                let Some(answer) = message.result else { return Ok(()) };
+                match self.setup.dialect.learn(&job, answer) {
+                    // Rigs may wait for the same.
+                    Ok(()) => self.out.event(UpstreamEvent::View),
+                    Err(error) => self.out.notice(Notice::UnusableAnswer(error)),
+                }
+                return Ok(());
+            }
+            Request::Probe => {
+                connection.silence.answered();
+                return Ok(());
+            }
+            Request::Name(account) => {
+                connection.pacer.answered(id, None);
+                connection.names.name_answered(id, &account, outcome, &self.setup, &mut self.out);
+            }
+            Request::Account => {
+                connection.pacer.answered(id, None);
+                connection.names.account_answered(id, outcome, &self.setup, &mut self.out)?;
+            }
+            Request::Share(ticket, terms) => {
+                connection.unanswered = 0;
+                let after = Some(now.saturating_duration_since(open.sent));
+                connection.pacer.answered(id, after);
+                let Answered { outcome, weighs, down } =
+                    self.share_answered(outcome, terms, open.sent, now);
+                self.out.event(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
+                down.map_or(Ok(()), Err)?;
+            }
+        }
+        self.write_submissions(now);
+        Ok(())
+    }
+
+    /// Gives up the requests that have had their time.
+    pub(super) fn expire_requests(&mut self, now: Instant) -> Result<(), DownReason> {
+        let mut reason = None;
+        while let Some(connection) = self.link.connection_mut()
+            && let Some(open) = connection.requests.take_overdue(&mut self.out, now)
+        {
+            reason = self.expire(open, now).err().or(reason);
+        }
+        reason.map_or(Ok(()), Err)
+    }
+
+    fn expire(&mut self, open: Open<D, T>, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        match open.request {
+            Request::Subscribe => Err(DownReason::LoginTimeout("the subscribe", SUBSCRIBE_WITHIN)),
+            // Some servers never answer it, and take shares all the same.
+            Request::Authorize if self.jobs.has_told() => {
+                connection.late_authorize = Some(open.id);
+                self.out.notice(Notice::AuthorizeUnanswered);
+                self.go_live(now)
+            }
+            Request::Authorize => Err(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN)),
+            Request::Question(_) => Ok(()),
+            Request::Account => {
+                connection.pacer.answered(open.id, None);
+                Ok(())
+            }
+            Request::Probe => connection.silence.unanswered(open.sent, now).map_or(Ok(()), Err),
+            Request::Name(account) => {
+                connection.pacer.answered(open.id, None);
+                let learnt = connection.names.name_unanswered(&account);
+                self.learn(learnt, "it never answers a worker's name");
+                Ok(())
+            }
+            Request::Share(ticket, terms) => {
+                connection.requests.remember_expired(open.id);
+                connection.pacer.answered(open.id, None);
+                let asked = terms.probe.is_some();
+                // Some servers have no answer to a share that they know already.
+                connection.unanswered += u32::from(!terms.is_again && !asked);
+                let too_many = connection.unanswered >= MAX_UNANSWERED;
+                self.out.verdict(ticket, Reject::unanswered(), !asked);
+                if let Some((probe, _)) = terms.probe {
+                    let why = "it never answers a share that would show it";
+                    self.learn(probe.undecided(), why);
+                }
+                if too_many { Err(DownReason::Unanswered) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn subscribe_answered(
+        &mut self,
+        message: &Message<'_>,
+        now: Instant,
+    ) -> Result<(), DownReason> {
+        let given = match (message.result, message.error.and_then(PoolError::parse)) {
+            (_, Some(error)) => return Err(DownReason::SubscribeRefused(error)),
+            (None, None) => {
+                let nothing = PoolError { code: None, message: "no result".into() };
+                return Err(DownReason::SubscribeRefused(nothing));
+            }
+            (Some(result), None) => self.setup.dialect.parse_subscribed(result),
+        };
+        let given = given.map_err(DownReason::SubscribeUnusable)?;
+        let resumed = self.footing.resumes(&given, &*self.setup.dialect);
+        self.settle(given, now)?;
+        self.jobs.resume(resumed);
+        let early = self.link.subscribed();
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let id = connection.requests.push(Request::Authorize, &mut self.out, now);
+        let UpstreamConfig { user, password, .. } = &self.setup.config;
+        self.out.write(|out| put_authorize(id, user, password, out));
+        if let Some(difficulty) = self.setup.config.start_difficulty {
+            // A courtesy: whatever the answer is, nothing waits for it.
+            let id = connection.requests.skip_id();
+            self.out.write(|out| self.setup.dialect.put_suggest_difficulty(id, difficulty, out));
+        }
+        early.map_or(Ok(()), |job| self.take_job(job, now))
+    }
+
+    fn authorize_answered(
+        &mut self,
+        message: &Message<'_>,
+        outcome: Result<(), PoolError>,
+        now: Instant,
+    ) -> Result<(), DownReason> {
+        // An answer that says nothing at all is taken for a welcome: shares will show.
+        let says_nothing = message.result.is_none() && message.error.is_none();
+        match outcome {
+            Err(error) if !says_nothing => {
+                let UpstreamConfig { user, password, .. } = &self.setup.config;
+                let mut reason = without_password(error.to_string(), password);
+                if let Some(hint) = D::UNEXPLAINED_REFUSAL.filter(|_| error.is_unexplained()) {
+                    reason = format!("{reason}; {hint}");
+                }
+                Err(DownReason::AuthorizeRefused { user: user.clone(), reason })
+            }
+            _ => self.go_live(now),
+        }
+    }
+
+    fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
+        if !matches!(self.link, Link::Authorizing(_)) {
+            return Ok(());
+        }
+        self.footing.go_live()?;
+        self.link.authorized();
+        if !self.jobs.has_told() {
+            self.out.timers.set(Timer::Job, Some(now + JOB_WITHIN));
+        }
+        self.look_at_flow(now);
+        self.out.notice(Notice::Live);
+        self.out.event(UpstreamEvent::View);
+        Ok(())
+    }
+
+    /// What the pool's answer to a share means for it, and for what is known of the pool.
+    fn share_answered(
+        &mut self,
+        outcome: Result<(), PoolError>,
+        terms: Terms<D>,
+        sent: Instant,
+        now: Instant,
+    ) -> Answered {
+        let error = match outcome {
+            Ok(()) => return self.share_taken(terms),
+            Err(error) => error,
+        };
+        let refusal = self.setup.dialect.classify_refusal(&error);
+        if terms.is_again && refusal == Refusal::Duplicate {
+            self.out.event(UpstreamEvent::ResentDuplicate);
+            return self.share_taken(terms);
+        }
+        self.share_refused(refusal, &error, terms, sent, now)
+    }
+
+    fn share_taken(&mut self, terms: Terms<D>) -> Answered {
+        self.footing.accepted();
+        if let Some(connection) = self.link.connection_mut() {
+            connection.brake.accepted(terms.forgone);
+        }
+        if let Some((probe, _)) = terms.probe {
+            self.learn(probe.taken(), "it took a share that shows it");
+        }
+        Answered { outcome: ShareOutcome::accepted(), weighs: true, down: None }
+    }
+
+    fn share_refused(
+        &mut self,
+        refusal: Refusal,
+        error: &PoolError,
+        terms: Terms<D>,
+        sent: Instant,
+        now: Instant,
+    ) -> Answered {
+        let Terms { account, probe, misses_announced, work, is_block, .. } = terms;
+        let verdict =
+            if refusal == Refusal::Stale { Verdict::Stale } else { Verdict::RejectedByPool };
+        let reason = format!("pool: {error}");
+        if let Some((probe, hash)) = probe {
+            // One that asks about the split is not what its rig was told to send.
+            let odd = probe.habit() == Habit::Split && refusal == Refusal::Form;
+            let verdict = if odd { Verdict::Invalid } else { verdict };
+            self.probe_refused(probe, hash, refusal, &reason);
+            let outcome = refused(refusal, reason, verdict, false);
+            return Answered { outcome, weighs: false, down: None };
+        }
+        let mut down = None;
+        let mut weighs = work.weighs(verdict, sent, self.footing.generation(), &self.jobs);
+        match refusal {
+            Refusal::Duplicate | Refusal::LowDifficulty if is_block => weighs = false,
+            Refusal::Form => match self.fall_back(error, now) {
+                Ok(fell_back) => weighs &= !fell_back,
+                Err(reason) => (weighs, down) = (false, Some(reason)),
+            },
+            Refusal::LowDifficulty if misses_announced => {
+                let learnt = self.setup.habits.learn(Habit::DifficultyFrom, Answer::Other);
+                self.learn(learnt, &reason);
+                weighs = false;
+            }
+            Refusal::Unauthorized => {
+                if let Some(connection) = self.link.connection_mut() {
+                    let (account, setup) = (account.as_deref(), &self.setup);
+                    let names = &mut connection.names;
+                    weighs &=
+                        !names.share_unauthorized(account, &reason, setup, &mut self.out, now);
+                }
+            }
+            _ => {}
+        }
+        Answered { outcome: refused(refusal, reason, verdict, weighs), weighs, down }
+    }
+
+    /// What the refusal of a share shows by which the pool was asked something.
+    fn probe_refused(
+        &mut self,
+        probe: Probe,
+        hash: Option<PowHash>,
+        refusal: Refusal,
+        reason: &str,
+    ) {
+        let wanted = self.jobs.announced().perhaps(self.setup.known());
+        let missed = hash.is_some_and(|hash| !self.setup.dialect.meets(&hash, &wanted));
+        let learnt = match (refusal, probe.habit()) {
+            // It missed what was announced meanwhile, its job is over, or its worker is nobody there.
+            (Refusal::LowDifficulty, _) if missed => None,
+            (Refusal::Stale | Refusal::Unauthorized, _) => None,
+            (Refusal::LowDifficulty, _) | (Refusal::Form, Habit::Split) => probe.refused(),
+            _ => probe.undecided(),
+        };
+        self.learn(learnt, reason);
+    }
+}
+
+/// What a refusal makes of a share. One that met what its rig was told, and that the pool finds too
+/// easy for a reason that is not against the pool, is good work, if not for the pool.
+fn refused(refusal: Refusal, reason: String, verdict: Verdict, weighs: bool) -> ShareOutcome {
+    let code = match refusal {
+        Refusal::LowDifficulty if !weighs => return ShareOutcome::below_pool_target(reason),
+        Refusal::LowDifficulty => RejectCode::LowDifficulty,
+        Refusal::Stale => RejectCode::JobNotFound,
+        Refusal::Duplicate => RejectCode::Duplicate,
+        Refusal::Unauthorized => RejectCode::Unauthorized,
+        Refusal::Form | Refusal::Other => RejectCode::Other,
+    };
+    Reject::new(code, reason, verdict).into()
+}
