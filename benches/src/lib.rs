@@ -5,8 +5,10 @@
 
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[expect(clippy::disallowed_methods, reason = "real time is measured")]
 pub mod load;
 pub mod played;
+pub mod stage;
 pub mod vectors;
 pub mod way;
 
