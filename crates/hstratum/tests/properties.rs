@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
@@ -127,7 +128,9 @@ proptest! {
                     prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
                     let upstream = split.prefix_bytes + split.rig_extranonce2;
                     prop_assert!(split.extranonce1.len() + upstream <= 32, "{:?}", split);
-                    prop_assert!(split.wide || given.announced_size.is_some_and(|size| upstream <= size));
+                    // Without a size it is the usual one.
+                    let size = given.announced_size.unwrap_or(USUAL_EXTRANONCE2);
+                    prop_assert!(split.wide || upstream <= size, "{:?}", split);
                 }
             }
         }
