@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::pool::Moment;
 
-pub use farm::Farm;
+pub use farm::RigFarm;
 pub use pool::PoolServer;
 pub use rig::{RigDriver, RigHandle};
 pub use wait::WaitTimeout;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 
 use super::pool::Pool;
@@ -229,7 +229,7 @@ fn rigs_have_jobs(
 ) {
     let now = sky.now();
     // A pool that closes its connections all the time is kept as long as the others are left alone.
-    let hasty = pools.iter().any(|pool| pool.fault == Some(Fault::CloseAfterShare));
+    let hasty = pools.iter().any(|pool| pool.fault == Some(PoolFault::CloseAfterShare));
     let good = |pool: &Pool| is_trusted(pool, now) && (!hasty || pool.sure_from <= now);
     let excused = sky.over || !pools.iter().any(good);
     for (rig, idle) in rigs.iter().zip(idle) {

@@ -9,7 +9,7 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 use serde_json::json;
 
@@ -79,7 +79,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) index: usize,
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<PoolFault>,
     /// Since when.
     pub(super) since: Duration,
     /// From when on the proxy must use it again.
@@ -196,7 +196,7 @@ impl Pool {
             wire: Wire::new(),
             extranonce1: Extranonce::default(),
             next_extranonce1: None,
-            hole: self.fault == Some(Fault::BlackHole),
+            hole: self.fault == Some(PoolFault::BlackHole),
             subscribed: false,
             live: false,
             told: VecDeque::new(),
@@ -208,7 +208,7 @@ impl Pool {
             last_read: Default::default(),
         };
         self.conns.insert(self.next_conn, conn);
-        if self.fault == Some(Fault::Freeze) || self.fault == Some(Fault::BlackHole) {
+        if self.fault == Some(PoolFault::Freeze) || self.fault == Some(PoolFault::BlackHole) {
             self.set_deaf(true);
         }
         tell!(sky, "pool {} takes connection {}", self.index, self.next_conn);
@@ -300,7 +300,8 @@ impl Pool {
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
     /// it has come to.
     pub(super) fn tell_all(&mut self, sky: &mut Sky) {
-        if self.fault.as_ref().is_some_and(|fault| *fault == Fault::Freeze || is_jobless(fault)) {
+        if self.fault.as_ref().is_some_and(|fault| *fault == PoolFault::Freeze || is_jobless(fault))
+        {
             return;
         }
         let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
@@ -407,13 +408,13 @@ impl Pool {
 
     /// Says a line on a connection, or keeps it while it is stalled.
     pub(super) fn say(&mut self, number: u32, line: &str, mark: Option<Mark>) {
-        let stalled = self.fault == Some(Fault::Freeze);
+        let stalled = self.fault == Some(PoolFault::Freeze);
         let Some(conn) = self.conns.get_mut(&number).filter(|conn| !conn.hole) else { return };
         if let (Some(Mark::Answer { .. }), false) = (&mark, stalled) {
             conn.waiting.pop_front();
         }
-        let last =
-            self.fault == Some(Fault::CloseAfterShare) && matches!(mark, Some(Mark::Answer { .. }));
+        let last = self.fault == Some(PoolFault::CloseAfterShare)
+            && matches!(mark, Some(Mark::Answer { .. }));
         if stalled {
             conn.held.push((line.to_owned(), mark));
         } else {
@@ -428,7 +429,7 @@ impl Pool {
     /// weather it is one that a connection has already.
     fn extranonce1(&mut self) -> Extranonce {
         let taken = self.conns.values().rev().find(|conn| conn.live && conn.wire.is_open());
-        if let (Some(Fault::SameExtranonce1), Some(taken)) = (&self.fault, taken) {
+        if let (Some(PoolFault::SameExtranonce1), Some(taken)) = (&self.fault, taken) {
             return taken.extranonce1.clone();
         }
         self.next_extranonce1 += 1;

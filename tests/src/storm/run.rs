@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{ConnectError, Connection, Connector};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection};
 use orepass::route::{Route, Surroundings};
 use orepass_farm::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
@@ -179,7 +179,7 @@ struct Sea {
 
 #[async_trait]
 impl Connector for Sea {
-    async fn connect(&self, url: &PoolUrl) -> Result<Connection, ConnectError> {
+    async fn connect(&self, url: &PoolUrl) -> Result<PoolConnection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
         let (wait, _) = lock(&self.world).dial(pool);
         tokio::time::sleep(wait).await;
@@ -188,6 +188,6 @@ impl Connector for Sea {
         let conn = lock(&self.world).accept(pool);
         let (reader, writer) = halves(&self.world, End::Pool { pool, conn });
         let peer = SocketAddr::from(([10, 1, 0, pool as u8], url.port()));
-        Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
 }

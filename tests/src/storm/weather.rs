@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 
 use super::pool::Pool;
 use super::sky::{Event, Sky, tell};
@@ -21,26 +21,26 @@ const BACK: Duration = Duration::from_secs(10);
 
 /// Whether most shares come to nothing under a fault, so that the proxy may leave the pool alone for
 /// long.
-pub(super) const fn refuses(fault: &Fault) -> bool {
-    use Fault::{LateVerdicts, NoVerdicts, RefuseShares, StaleVerdicts};
+pub(super) const fn refuses(fault: &PoolFault) -> bool {
+    use PoolFault::{LateVerdicts, NoVerdicts, RefuseShares, StaleVerdicts};
     matches!(fault, RefuseShares | StaleVerdicts | LateVerdicts(_) | NoVerdicts)
 }
 
 /// Whether the proxy may leave the pool alone for long; one that froze is behind as well.
-const fn benches(fault: &Fault) -> bool {
-    use Fault::{CloseAfterShare, Freeze, Lag, Trail};
+const fn benches(fault: &PoolFault) -> bool {
+    use PoolFault::{CloseAfterShare, Freeze, Lag, Trail};
     refuses(fault) || matches!(fault, CloseAfterShare | Lag | Trail(_) | Freeze)
 }
 
 /// Whether no job is told.
-pub(super) const fn is_jobless(fault: &Fault) -> bool {
-    matches!(fault, Fault::Jobless | Fault::ReconnectAtLogin)
+pub(super) const fn is_jobless(fault: &PoolFault) -> bool {
+    matches!(fault, PoolFault::Jobless | PoolFault::ReconnectAtLogin)
 }
 
 impl Pool {
     /// Something goes wrong, for a moment or for a while.
     pub(super) fn worsen(&mut self, sky: &mut Sky) {
-        use Fault::{
+        use PoolFault::{
             BlackHole, CloseAfterShare, Freeze, Hang, Jobless, Lag, LateVerdicts, NoVerdicts,
             ReconnectAtLogin, RefuseConnections, RefuseShares, SameExtranonce1, StaleVerdicts,
             Trail,
@@ -151,18 +151,18 @@ impl Pool {
             self.sure_from = self.sure_from.max(now + surely);
         }
         match fault {
-            Some(Fault::Freeze) => {
+            Some(PoolFault::Freeze) => {
                 self.set_deaf(false);
                 self.say_held();
                 self.repeat_work(sky);
             }
-            Some(Fault::Jobless | Fault::ReconnectAtLogin) => self.repeat_work(sky),
-            Some(Fault::BlackHole) => {
+            Some(PoolFault::Jobless | PoolFault::ReconnectAtLogin) => self.repeat_work(sky),
+            Some(PoolFault::BlackHole) => {
                 for conn in self.conns.values_mut().filter(|_| sky.chance(0.5)) {
                     conn.wire.end();
                 }
             }
-            Some(Fault::Lag | Fault::Trail(_)) if self.work.height < sky.height => {
+            Some(PoolFault::Lag | PoolFault::Trail(_)) if self.work.height < sky.height => {
                 let height = sky.height;
                 self.new_work(sky, height, true);
             }

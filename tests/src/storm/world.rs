@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use tokio::io::ReadBuf;
 use tokio::sync::Notify;
 
@@ -119,13 +119,13 @@ impl World {
                 sky.after(wait, Event::Block);
             }
             Event::Learn { pool, height, late } => match &pools[pool].fault {
-                Some(Fault::Lag) => {}
-                Some(Fault::Trail(_)) if !late => {
+                Some(PoolFault::Lag) => {}
+                Some(PoolFault::Trail(_)) if !late => {
                     let wait = sky.between(TRAIL.0, TRAIL.1);
                     sky.after(wait, Event::Learn { pool, height, late: true });
                 }
                 // The proxy cannot know that a block is old which no other pool has told.
-                Some(Fault::Trail(_)) if !sky.has_told(height) => {}
+                Some(PoolFault::Trail(_)) if !sky.has_told(height) => {}
                 _ if pools[pool].work.height < height => pools[pool].new_work(sky, height, true),
                 _ => {}
             },
@@ -174,8 +174,8 @@ impl World {
     pub(super) fn dial(&mut self, pool: usize) -> (Duration, Result<(), io::ErrorKind>) {
         let latency = self.sky.between(Duration::from_millis(5), Duration::from_millis(60));
         match &self.pools[pool].fault {
-            Some(Fault::RefuseConnections) => (latency, Err(io::ErrorKind::ConnectionRefused)),
-            Some(Fault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
+            Some(PoolFault::RefuseConnections) => (latency, Err(io::ErrorKind::ConnectionRefused)),
+            Some(PoolFault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
             _ => (latency, Ok(())),
         }
     }

@@ -62,8 +62,8 @@ fn put<V>(list: &mut Vec<(Arc<str>, V)>, name: Arc<str>, value: Option<V>) {
     }
 }
 
-fn rig(worker: &Arc<str>) -> Known<'_> {
-    Known { agent: "asic/1", address: ADDRESS, worker }
+fn rig(worker: &Arc<str>) -> NamedRig<'_> {
+    NamedRig { agent: "asic/1", address: ADDRESS, worker }
 }
 
 fn usual() -> Firmware {

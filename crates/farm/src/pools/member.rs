@@ -13,7 +13,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(6);
 const BENCHED_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct Member {
     pub(super) health: Health,
     pub(super) links: Links,
     pub(super) tally: Tally,
@@ -45,7 +45,7 @@ pub(super) enum Health {
     Benched { until: Instant, cause: Cause },
 }
 
-impl Pool {
+impl Member {
     pub(super) fn new(healthy_for: Duration) -> Self {
         Self {
             health: Health::Unknown { away: None },

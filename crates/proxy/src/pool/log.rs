@@ -53,7 +53,7 @@ impl Default for Said {
 }
 
 /// The operator's view of a channel.
-pub(crate) struct Log {
+pub(crate) struct ChannelLog {
     route: String,
     pool: String,
     pub(crate) channel: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Lost<'a> {
     pub(crate) wait: Duration,
 }
 
-impl Log {
+impl ChannelLog {
     /// The log of the route's connection of this number.
     pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
         Self {

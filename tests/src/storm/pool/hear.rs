@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use serde_json::{Value, json};
 
 use super::super::sky::{Sky, tell, violation};
@@ -51,7 +51,7 @@ impl Pool {
                     return;
                 }
                 self.tell_difficulty(sky, number);
-                if self.fault == Some(Fault::ReconnectAtLogin) {
+                if self.fault == Some(PoolFault::ReconnectAtLogin) {
                     let call = r#"{"id":null,"method":"client.reconnect","params":[]}"#;
                     self.say(number, call, None);
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ impl Pool {
             let overdue =
                 |at: &&Duration| **at >= self.since && sky.now().saturating_sub(**at) > patience;
             let unanswered = conn.waiting.iter().filter(overdue).count();
-            let mute = self.fault == Some(Fault::NoVerdicts) && conn.wire.is_open();
+            let mute = self.fault == Some(PoolFault::NoVerdicts) && conn.wire.is_open();
             if mute && unanswered >= MAX_UNANSWERED {
                 violation!(
                     sky,
@@ -112,15 +112,15 @@ impl Pool {
         };
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.waiting.push_back(came);
-        if self.fault == Some(Fault::NoVerdicts) {
+        if self.fault == Some(PoolFault::NoVerdicts) {
             return;
         }
         let wait = match &self.fault {
             // Not so near to the limit that it would matter which of the two comes first.
-            Some(Fault::LateVerdicts(_)) if sky.chance(0.5) => {
+            Some(PoolFault::LateVerdicts(_)) if sky.chance(0.5) => {
                 sky.between(Duration::from_secs(32), LATEST)
             }
-            Some(Fault::LateVerdicts(_)) => {
+            Some(PoolFault::LateVerdicts(_)) => {
                 sky.between(Duration::from_secs(2), Duration::from_secs(28))
             }
             _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
@@ -223,8 +223,8 @@ impl Pool {
             return Err((23, "low difficulty share"));
         }
         let slander = match &self.fault {
-            Some(Fault::RefuseShares) => (20, "rejected"),
-            Some(Fault::StaleVerdicts) => (21, "job not found"),
+            Some(PoolFault::RefuseShares) => (20, "rejected"),
+            Some(PoolFault::StaleVerdicts) => (21, "job not found"),
             _ => return Ok(()),
         };
         self.fates.slandered += 1;
