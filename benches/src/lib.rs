@@ -7,8 +7,8 @@
 
 pub mod load;
 pub mod played;
+pub mod share_path;
 pub mod vectors;
-pub mod way;
 
 use bytes::Buf;
 use orepass_stratum::transmit::Transmit;

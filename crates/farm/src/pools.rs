@@ -11,11 +11,11 @@
 mod blocks;
 mod course;
 mod faults;
+mod interface;
 mod links;
 mod member;
 mod probation;
 mod tally;
-mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +24,11 @@ use std::time::Instant;
 
 use blocks::Blocks;
 use course::{Course, Trial};
+pub use interface::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 use member::{Health, Member};
 use orepass_stratum::error::Reject;
 use orepass_stratum::verdict::Verdict;
 use tally::Judgement;
-pub use terms::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;

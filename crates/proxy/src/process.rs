@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::limits::{self, Door};
-use crate::workers::WorkerThreads;
+use crate::worker_threads::WorkerThreads;
 
 /// The way in for all connections, and the threads that serve them.
 #[derive(Debug, Clone, Default)]

@@ -35,7 +35,7 @@ use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
-use crate::workers::{WorkerThread, WorkerThreads};
+use crate::worker_threads::{WorkerThread, WorkerThreads};
 use channel::Channel;
 use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};

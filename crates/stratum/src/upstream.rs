@@ -10,17 +10,17 @@
 
 mod answers;
 mod brake;
-mod calls;
 mod config;
 mod courtesy;
 mod events;
 mod footing;
-mod held;
+mod held_shares;
 mod jobs;
 mod link;
 mod names;
 mod out;
 mod pace;
+mod pool_calls;
 mod requests;
 mod setup;
 mod shown;
@@ -47,7 +47,7 @@ pub use config::UpstreamConfig;
 use courtesy::Courtesy;
 pub use events::{DownReason, Notice, UpstreamEvent};
 use footing::Footing;
-use held::HeldShares;
+use held_shares::HeldShares;
 use jobs::Jobs;
 use link::{Connection, Interrupted, LinkPhase, Past};
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};

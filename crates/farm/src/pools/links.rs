@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::terms::Link;
+use super::interface::Link;
 
 /// A connection that served and was lost more often within [`WITHIN`] is no use.
 const MAX_LOSSES: usize = 5;

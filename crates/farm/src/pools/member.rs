@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::interface::Cause;
 use super::links::Links;
 use super::probation::Probation;
 use super::tally::Tally;
-use super::terms::Cause;
 
 /// A pool that stays without a connection for so long is down, even if nothing says so.
 pub(super) const GRACE: Duration = Duration::from_secs(6);

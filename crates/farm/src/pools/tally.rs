@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::terms::Cause;
+use super::interface::Cause;
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::verdict::Verdict;
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fold::{Fold, Folds};
+use crate::repeated_warnings::{Fold, Folds};
 
 /// How long an address is quiet after a line in the log.
 const QUIET: Duration = Duration::from_secs(60);

@@ -16,12 +16,12 @@ use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
+use crate::repeated_warnings::{Fold, nonzero};
 use crate::route::Route;
-use crate::workers::WorkerThread;
+use crate::worker_threads::WorkerThread;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use super::roster::OnlineRig;
 use crate::clock::now;
 use crate::config::Name;
-use crate::fold::{Fold, nonzero};
+use crate::repeated_warnings::{Fold, nonzero};
 use crate::route::Route;
 
 /// How often one rig's refused shares are logged, each time with the count since.

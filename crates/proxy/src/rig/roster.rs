@@ -1,6 +1,6 @@
 //! The rigs that are connected, and the workers that they mine as.
 
-mod workers;
+mod books;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::DashMap;
 use orepass_farm::stats::{Book, Totals, WorkSum};
 
-pub(crate) use workers::HeldBooks;
-pub use workers::MAX_WORKERS;
-use workers::WorkerBooks;
+pub(crate) use books::HeldBooks;
+pub use books::MAX_WORKERS;
+use books::WorkerBooks;
 
 /// All live sessions of a route, and the books of its workers.
 #[derive(Debug, Default)]

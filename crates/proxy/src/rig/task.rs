@@ -28,7 +28,7 @@ use crate::route::channel::Channel;
 use crate::route::mailbox::{MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
 use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Route};
-use crate::workers::WorkerThread;
+use crate::worker_threads::WorkerThread;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;

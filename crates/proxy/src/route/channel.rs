@@ -14,7 +14,7 @@ use super::mailbox::{Mailbox, Mailboxes, VIEW};
 use super::ticket::Ticket;
 use super::window::ShareWindow;
 use crate::pool::task::ChannelTask;
-use crate::workers::WorkerThread;
+use crate::worker_threads::WorkerThread;
 
 /// A share on its way to the pool, and the promise that it gets its verdict.
 pub(crate) type Forwarded<D> = (Submission<D>, Ticket);

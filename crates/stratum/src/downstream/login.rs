@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
-use crate::calls;
 use crate::channel::Seat;
+use crate::common_calls;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
@@ -318,7 +318,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
         // In an array or alone.
         let suggested = params
-            .and_then(|params| rpc::number(calls::first(params).unwrap_or(params)))
+            .and_then(|params| rpc::number(common_calls::first(params).unwrap_or(params)))
             .and_then(Difficulty::new);
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));

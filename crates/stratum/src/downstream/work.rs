@@ -14,7 +14,7 @@ use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
-use crate::quiet::Quiet;
+use crate::rig_silence::RigSilence;
 use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
@@ -30,7 +30,7 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
     /// How long it has sent nothing.
-    pub(super) quiet: Quiet,
+    pub(super) quiet: RigSilence,
     seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
@@ -117,7 +117,7 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
-            quiet: Quiet::default(),
+            quiet: RigSilence::default(),
             seat: None,
             latest: None,
             former: None,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::held::Attempt;
+use super::held_shares::Attempt;
 use super::out::{UpstreamOut, UpstreamTimer};
 use super::requests::{Request, Requests, put_authorize};
 use crate::channel::Submission;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::UpstreamEvent;
-use super::held::Attempt;
+use super::held_shares::Attempt;
 use super::jobs::Jobs;
 use super::link::Connection;
 use super::names::SentAs;
