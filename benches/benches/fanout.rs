@@ -3,6 +3,8 @@
 //! What is measured is the sessions' work, up to the bytes that a socket would be given; a
 //! counting sink stands in for the sockets.
 
+#![expect(clippy::disallowed_methods, reason = "real time is measured")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! One share on one core: its hash, its check, and its whole way through both sessions.
 
+#![expect(clippy::disallowed_methods, reason = "real time is measured")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -5,9 +5,11 @@
 
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[expect(clippy::disallowed_methods, reason = "real time is measured")]
 pub mod load;
 pub mod played;
 pub mod share_path;
+pub mod stage;
 pub mod vectors;
 
 use bytes::Buf;

@@ -39,7 +39,7 @@ impl Played {
             .with_max_rigs(1 << (8 * prefix_bytes));
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         let pool = Upstream::new(Arc::clone(&dialect), config, ids);
-        let mut played = Self { pool, now: Instant::now(), case, dialect };
+        let mut played = Self { pool, now: orepass::clock::now(), case, dialect };
         played.log_in(difficulty);
         played
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{self, Share};
+use orepass_stratum::channel::Submission;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::{Message, Params};
@@ -68,14 +69,32 @@ impl SharePath {
 
     /// Takes a share all the way; whether the pool took it, and how many bytes were written.
     pub fn walk(&mut self, trip: &Trip) -> (bool, usize) {
-        let Self { played, rig, .. } = self;
-        played.now += SHARE_EVERY;
-        let submission = rig.handle_line(trip.submit.as_bytes(), played.now, &mut ());
-        while rig.poll_event().is_some() {}
-        let Some(submission) = submission else { return (false, 0) };
+        let Some(submission) = self.submit_line(trip) else { return (false, 0) };
+        let forwarded = self.forward(submission);
+        let (taken, answered) = self.answer_line(trip);
+        (taken, forwarded + answered)
+    }
+
+    /// The rig's line, read and checked.
+    pub fn submit_line(&mut self, trip: &Trip) -> Option<Submission<Hstratum>> {
+        self.played.now += SHARE_EVERY;
+        let line = trip.submit.as_bytes();
+        let submission = self.rig.handle_line(line, self.played.now, &mut ());
+        while self.rig.poll_event().is_some() {}
+        submission
+    }
+
+    /// The share on its way to the pool; how many bytes were written.
+    pub fn forward(&mut self, submission: Submission<Hstratum>) -> usize {
         let number = submission.number;
-        played.pool.handle_submission(submission, number, played.now);
-        let mut written = drain(played.pool.transmit());
+        self.played.pool.handle_submission(submission, number, self.played.now);
+        drain(self.played.pool.transmit())
+    }
+
+    /// The pool's line, and the rig's answer; whether the pool took the share, and how many bytes were
+    /// written.
+    pub fn answer_line(&mut self, trip: &Trip) -> (bool, usize) {
+        let Self { played, rig, .. } = self;
         played.pool.handle_line(trip.answer.as_bytes(), played.now);
         let mut taken = false;
         while let Some(event) = played.pool.poll_event() {
@@ -84,8 +103,7 @@ impl SharePath {
                 taken = outcome.told.is_ok();
             }
         }
-        written += drain(rig.transmit());
-        (taken, written)
+        (taken, drain(rig.transmit()))
     }
 
     /// Takes a share that ends in the rig's session, and says how it ended.

@@ -1,55 +1,65 @@
-//! What the fuzz targets share: jobs, sessions, and what must hold of every byte written.
+//! What comes from outside, fed to the places that read it: the bodies of the fuzz targets, plain
+//! functions of bytes that panic when something does not hold. The targets of cargo-fuzz are
+//! thin shells around them; a test of the workspace feeds them all seeds (`tests/tests/fuzz.rs`).
+
+pub mod coin;
+mod line_reader;
+mod notify;
+mod pool_lines;
+mod rig_lines;
+mod submit;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Buf;
+use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
-use orepass_hstratum::job::Job;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::value::RawValue;
 
+use self::coin::Coin;
+pub use self::line_reader::line_reader;
+pub use self::notify::notify;
+pub use self::pool_lines::pool_lines;
+pub use self::rig_lines::rig_lines;
+pub use self::submit::submit;
+
+/// What is done with an input. Gives what of worth was in it, so that a test can tell inputs that no
+/// longer reach what they were made for: lines, jobs, or good shares.
+pub type Body = fn(&[u8]) -> usize;
+
+/// Every target by its name, which is that of its file and of its folder of seeds.
+pub const TARGETS: [(&str, Body); 9] = [
+    ("line_reader", line_reader),
+    ("hstratum_rig_lines", rig_lines::<Hstratum>),
+    ("hstratum_pool_lines", pool_lines::<Hstratum>),
+    ("hstratum_notify", notify::<Hstratum>),
+    ("hstratum_submit", submit::<Hstratum>),
+    ("aion_rig_lines", rig_lines::<Aion>),
+    ("aion_pool_lines", pool_lines::<Aion>),
+    ("aion_notify", notify::<Aion>),
+    ("aion_submit", submit::<Aion>),
+];
+
 /// The longest line that a session may write when it was told nothing longer. A refusal quotes
 /// what was wrong, shortened.
-pub const MAX_ANSWER: usize = 4096;
-
-/// The parameters of a mainnet notify.
-pub const DEPLOYED: &str = r#"["gTvmBBIuLW","00000000000005a6d2c1716b4ce0077d06cf6d6337ac2392f9e75821183fdea8","791dcae1813b2cd031208efad11c8dbc735195869e126cccd9eda08674eb0b0f","2716257b59d2ec7784efa547dc9cf035b489b9349477918303952458e7bd9714","1e2b44242c8ee57154496f66e9941d20aca69a3a239cb55a622f9b5d162a53ff","0000000000000000000000000000000000000000000000000000000000000000","00000000","1a06e782","5e49aa25"]"#;
-/// The parameters of a seed-generation notify with its leaves: all that a check needs.
-pub const SEED: &str = r#"["1795208754:4","fc30cf4b2fd4155aea98bedbdd115840a4292455ebd3b927b9bab31538ecf4d6","00000000010000000000000000000000000000000000000000000000000000000000000000ffffffffb688132701009435770000000000146bb5dca053ae9d10a5344d7ab99db4c2a8daf604000005000000030c6d696e65642062792068736408b818c8de5f9dd45108","",[],[],"0000000000000000000000000000000000000000000000000000000000000000","0000000000000000000000000000000000000000000000000000000000000000","0000000000000000000000000000000000000000000000000000000000000000","00000000","207fffff","6b00b632",false]"#;
-/// The parameters of a seed-generation notify without leaves: it cannot be checked before the
-/// pool tells the transactions.
-pub const SEED_UNCHECKABLE: &str = r#"["1795208778:5","bebbced85058b00d7046c7b006ec8debdf49bb102a9ab0c1a0841d6fd47eb925","00000000010000000000000000000000000000000000000000000000000000000000000000ffffffffd3478cf80141a138770000000000146bb5dca053ae9d10a5344d7ab99db4c2a8daf604000006000000030c6d696e656420627920687364089dd9f54c4a83e69908","",["fe9cd3f4a3807b1e9bbb333db319f800cd3443a41f599b0810078dec3ea50c41","dad67a0b82043b7c2fefbc63985c91fd3a37f7af95ad9f18392e8e5fee5563ef"],"0000000000000000000000000000000000000000000000000000000000000000","0000000000000000000000000000000000000000000000000000000000000000","0000000000000000000000000000000000000000000000000000000000000000","00000000","207fffff","6b00b64a",false]"#;
-/// One of each kind.
-pub const NOTIFIES: [&str; 3] = [DEPLOYED, SEED, SEED_UNCHECKABLE];
-
-/// JSON that is known to be JSON.
-#[must_use]
-pub fn raw(text: &str) -> Box<RawValue> {
-    RawValue::from_string(text.into()).expect("JSON")
-}
-
-/// A job of the notifies above.
-#[must_use]
-pub fn job(params: &str) -> Job {
-    Job::parse(&raw(params)).expect("a job")
-}
+const MAX_ANSWER: usize = 4096;
 
 /// A line that a session wrote, its values as they were written: an id is given back as it came,
 /// and may be a string that a strict reader would not take.
-pub type Line = BTreeMap<String, Box<RawValue>>;
+type Line = BTreeMap<String, Box<RawValue>>;
 
 /// A value's text; nothing for one that is missing.
-#[must_use]
-pub fn text<'a>(line: &'a Line, key: &str) -> &'a str {
+fn text<'a>(line: &'a Line, key: &str) -> &'a str {
     line.get(key).map_or("", |value| value.get())
 }
 
 /// Takes everything that waits to be written. It is whole lines, each a JSON object.
-pub fn take(transmit: &mut Transmit) -> Vec<Line> {
+fn take(transmit: &mut Transmit) -> Vec<Line> {
     let bytes = transmit.copy_to_bytes(transmit.remaining());
     assert!(transmit.is_empty() && transmit.chunk().is_empty());
     let written = std::str::from_utf8(&bytes).expect("UTF-8 is written");
@@ -64,14 +74,19 @@ pub fn take(transmit: &mut Transmit) -> Vec<Line> {
 }
 
 /// Whether a line is a call, and no answer.
-#[must_use]
-pub fn is_call(line: &Line) -> bool {
+fn is_call(line: &Line) -> bool {
     line.contains_key("method")
 }
 
+#[expect(clippy::disallowed_methods, reason = "stories need some first instant")]
+/// The instant that all stories begin at: where it is makes no difference.
+fn start() -> Instant {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    *START
+}
+
 /// A session with a pool that has just been connected.
-#[must_use]
-pub fn connected(dialect: &Arc<Hstratum>, now: Instant) -> Upstream<Hstratum, u32> {
+fn connected<D: Coin>(dialect: &Arc<D>, now: Instant) -> Upstream<D, u32> {
     let config = UpstreamConfig::new("account.farm", "hunter2", "orepass/1");
     let ids = Arc::new(JobIds::new(0x6b00_0000));
     let mut pool = Upstream::new(Arc::clone(dialect), config, ids);
@@ -82,21 +97,21 @@ pub fn connected(dialect: &Arc<Hstratum>, now: Instant) -> Upstream<Hstratum, u3
 }
 
 /// A session with a pool that has answered subscribe and authorize, takes every hash and has told
-/// this job. Its next request has the id 3, or 4 where the job was asked about.
-#[must_use]
-pub fn mining(dialect: &Arc<Hstratum>, notify: &str, now: Instant) -> Upstream<Hstratum, u32> {
+/// this job; and the time then. Its next request has the id 3, or 4 where the job was asked about.
+fn mining<D: Coin>(dialect: &Arc<D>, notify: &str, now: Instant) -> (Upstream<D, u32>, Instant) {
     let mut pool = connected(dialect, now);
-    for line in [
-        r#"{"id":1,"result":[[["mining.notify","02c05bfd"]],"02c05bfd",4],"error":null}"#,
-        r#"{"id":2,"result":true,"error":null}"#,
-        r#"{"id":null,"method":"mining.set_difficulty","params":[1e-12]}"#,
-    ] {
+    for line in D::GREETING {
         pool.handle_line(line.as_bytes(), now);
     }
     let line = format!("{{\"id\":null,\"method\":\"mining.notify\",\"params\":{notify}}}");
     pool.handle_line(line.as_bytes(), now);
+    let mut now = now;
+    if D::TARGET_FOLLOWS_NOTIFY.is_some() {
+        now = pool.poll_timeout().expect("the wait for a target");
+        pool.handle_timeout(now);
+    }
     while pool.poll_event().is_some() {}
     let _ = take(pool.transmit());
     assert!(pool.is_live() && pool.view().work.is_some());
-    pool
+    (pool, now)
 }

@@ -5,29 +5,38 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long anything may take. Generous, since it is reached only when something is broken.
+/// How long anything may take while nothing goes on. Generous, since it is reached only when something
+/// is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it may take although something goes on, as on a machine that is busy with other things.
+const PATIENCE_WITH_PROGRESS: Duration = Duration::from_secs(600);
 
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// Looks at `read` until it satisfies `wanted`, and gives that.
 ///
 /// # Panics
-/// When it does not within [`PATIENCE`], with the last state.
-pub async fn until<T: Debug>(
+/// With the last state, when that stays the same for as long as [`PATIENCE`], or changes for ten times
+/// as long without being what is wanted.
+pub async fn until<T: Debug + PartialEq>(
     what: &str,
     mut read: impl FnMut() -> T,
     mut wanted: impl FnMut(&T) -> bool,
 ) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let state = read();
-        if wanted(&state) {
-            return state;
-        }
+    let last = Instant::now() + PATIENCE_WITH_PROGRESS;
+    let mut deadline = Instant::now() + PATIENCE;
+    let mut state = read();
+    while !wanted(&state) {
         assert!(Instant::now() < deadline, "waited in vain: {what}; the last state was {state:?}");
         tokio::time::sleep(INTERVAL).await;
+        let next = read();
+        if next != state {
+            deadline = last.min(Instant::now() + PATIENCE);
+        }
+        state = next;
     }
+    state
 }
 
 /// Awaits `future` within [`PATIENCE`].

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Buf;
+use orepass::clock::now;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_stratum::channel::{Account, ShareOutcome, Submission};
@@ -133,7 +134,7 @@ fn without_vardiff(reply: Reply) -> DownstreamConfig {
 #[test]
 fn a_share_from_line_to_answer_allocates_nothing() {
     for reply in [Reply::Pool, Reply::Local] {
-        let now = Instant::now();
+        let now = now();
         let pool = pool(1, NOTHING, now);
         let (mut session, job) = rig(without_vardiff(reply), &pool, now);
         let (allocated, forwarded) = feed(&mut session, job, now);
@@ -144,7 +145,7 @@ fn a_share_from_line_to_answer_allocates_nothing() {
 
 #[test]
 fn a_share_that_stays_here_allocates_nothing_either() {
-    let now = Instant::now();
+    let now = now();
     let pool = pool(1, 1.0, now);
     let vardiff = VardiffConfig { max: Difficulty::new(NOTHING), ..VardiffConfig::default() };
     let config = DownstreamConfig::default().with_vardiff(vardiff);
@@ -156,7 +157,7 @@ fn a_share_that_stays_here_allocates_nothing_either() {
 
 #[test]
 fn a_submission_from_queue_to_verdict_allocates_nothing() {
-    let now = Instant::now();
+    let now = now();
     let mut upstream = pool(1, NOTHING, now);
     let frames = upstream.view().work.unwrap();
     let worker: Arc<str> = "rig".into();
@@ -216,7 +217,7 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
 fn a_job_is_rendered_once_for_a_thousand_rigs() {
     const RIGS: usize = 1_000;
     const WARM_UP_JOBS: u32 = 10;
-    let now = Instant::now();
+    let now = now();
     let mut pool = pool(2, NOTHING, now);
     let mut sessions: Vec<Session> =
         (0..RIGS).map(|_| rig(without_vardiff(Reply::Pool), &pool, now).0).collect();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use bytes::Buf;
+use orepass::clock::now;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::channel::Submission;
@@ -70,8 +71,7 @@ impl<D: Played> Farm<D> {
         let config =
             UpstreamConfig::new("account", "x", "test/1").with_prefix_bytes(2).with_max_rigs(RIGS);
         let pool = Upstream::new(Arc::new(D::default()), config, Arc::new(JobIds::new(1)));
-        let (rigs, scratch, now) =
-            (Vec::with_capacity(RIGS), D::Scratch::default(), Instant::now());
+        let (rigs, scratch, now) = (Vec::with_capacity(RIGS), D::Scratch::default(), now());
         let mut farm = Self { pool, rigs, scratch, now };
         farm.pool.handle_connected(now);
         farm.hears(&format!(r#"{{"id":1,"result":{},"error":null}}"#, D::SUBSCRIBED));

@@ -4,8 +4,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use orepass::clock::now;
 use orepass_farm::pools::Standing;
 use orepass_sim::net::RigFarm;
 use orepass_sim::rig::RigConfig;
@@ -71,7 +72,7 @@ fn memory() -> Option<u64> {
 
 /// How long it took until each rig has been told a job since `before`.
 async fn all_told(farm: &RigFarm, before: &[u64]) -> Duration {
-    let since = Instant::now();
+    let since = now();
     let waiting =
         || farm.rigs().iter().zip(before).filter(|(rig, jobs)| rig.stats().jobs == **jobs);
     until("a job at every rig", || waiting().count(), |rigs| *rigs == 0).await;

@@ -1,11 +1,13 @@
 //! What the documents and the example configs show is true: configs are read by the program's own
-//! reader, and the Rust blocks are compiled (`src/manual.rs`).
+//! reader, calls of the program by its command line, and the Rust blocks are compiled (`src/manual.rs`).
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+use orepass::cli::Cli;
 use orepass::config::Config;
 use orepass::registry::Registry;
 
@@ -120,4 +122,80 @@ fn every_example_config_is_one_with_and_without_what_is_commented_out() {
             .collect();
         assert_is_config(&format!("{place}, all set"), &all.join("\n"));
     }
+}
+
+/// What a line of a block, or a piece of code in a sentence, says to the program; `None` where it calls
+/// another one. A remark behind a call stands apart by two spaces.
+fn call(line: &str) -> Option<&str> {
+    let line = line.trim().trim_start_matches("$ ");
+    let line = line.split("  ").next().unwrap_or_default();
+    ["orepass", "target/release/orepass", "cargo run --release --"]
+        .into_iter()
+        .filter_map(|program| line.strip_prefix(program))
+        .find(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+/// The arguments of a call as a shell would split these.
+fn words(call: &str) -> Vec<&str> {
+    call.split_whitespace().map(|word| word.trim_matches('\'')).collect()
+}
+
+/// The calls of a document: those in its blocks, and those in `code` within its sentences.
+fn calls(path: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for block in blocks(path) {
+        let calls = block.text.lines().filter_map(call);
+        found.extend(calls.map(|call| (block.place.clone(), call.to_owned())));
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split('`').skip(1).step_by(2).filter(|code| !code.contains('→'));
+    found.extend(code.filter_map(call).map(|call| (path.display().to_string(), call.to_owned())));
+    found
+}
+
+/// Whether a call shows what could be said (`[-c FILE | …]`), and nothing that is said.
+fn is_synopsis(call: &str) -> bool {
+    let is_name = |word: &str| {
+        let word = word.trim_matches(['[', ']']);
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    call.contains('…') || call.contains(" [-") || words(call).into_iter().any(is_name)
+}
+
+/// The command that a call is for, and the options that it names.
+fn assert_options_are_known(place: &str, call: &str) {
+    let whole = Cli::command();
+    let words: Vec<&str> =
+        call.split([' ', '[', ']', '|']).filter(|word| !word.is_empty()).collect();
+    let named = words.iter().find_map(|word| whole.find_subcommand(word));
+    let is_known = |word: &str| {
+        let of_its_own = named.into_iter().flat_map(clap::Command::get_arguments);
+        whole.get_arguments().chain(of_its_own).any(|option| match word.strip_prefix("--") {
+            Some(long) => {
+                option.get_long() == Some(long)
+                    || option.get_all_aliases().unwrap_or_default().contains(&long)
+            }
+            None => option.get_short().is_some_and(|short| word == format!("-{short}")),
+        })
+    };
+    for word in words.iter().filter(|word| word.starts_with('-')) {
+        assert!(is_known(word), "{place}: no {word} of `orepass{call}`");
+    }
+}
+
+#[test]
+fn every_call_of_the_program_that_a_document_shows_is_one() {
+    let (mut whole, mut synopses) = (0, 0);
+    for (place, call) in documents().iter().flat_map(|path| calls(path)) {
+        if is_synopsis(&call) {
+            assert_options_are_known(&place, &call);
+            synopses += 1;
+        } else {
+            let arguments = ["orepass"].into_iter().chain(words(&call));
+            Cli::try_read(arguments)
+                .unwrap_or_else(|error| panic!("{place}: `orepass{call}`: {error}"));
+            whole += 1;
+        }
+    }
+    assert!(whole >= 16 && synopses >= 4, "{whole} calls, {synopses} synopses");
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
+use orepass::clock::now;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
@@ -57,7 +58,7 @@ impl Replay {
         let ids = Arc::new(JobIds::new(1));
         let mut replay = Self {
             upstream: Upstream::new(Arc::new(dialect), config, ids),
-            now: Instant::now(),
+            now: now(),
             asked: HashMap::new(),
             shares: 0,
             verdicts: Vec::new(),

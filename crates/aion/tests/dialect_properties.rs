@@ -9,7 +9,7 @@ use std::time::Duration;
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, vector, written};
 use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
-use orepass_stratum::dialect::Dialect;
+use orepass_stratum::dialect::{Dialect, SubscribeVerdict};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
@@ -155,16 +155,26 @@ proptest! {
         prop_assert_eq!((back.time, back.solution), (time, share.solution));
     }
 
+    /// A result that can be used leaves room for what is split, and the nonce's 32 bytes are given out.
     #[test]
-    fn subscribes(result in value(), prefix in prop::option::of(0..40_usize)) {
+    fn subscribe_results_that_are_read_can_be_divided_or_have_no_room(result in value(), prefix in prop::option::of(0..40_usize)) {
         let dialect = dialect();
         let pair = json!([null, result]);
         for result in [result, pair] {
             let result = raw(result);
-            let _ = dialect.judge_subscribe(Some(&result));
+            match dialect.judge_subscribe(Some(&result)) {
+                SubscribeVerdict::Serve => {}
+                SubscribeVerdict::ServeAndLog(line) => prop_assert!(line.len() <= 1024),
+                other => prop_assert!(false, "refused, and no operator asked for that: {:?}", other),
+            }
             if let Ok(given) = dialect.parse_subscribed(&result) {
-                let _ = dialect.split(&given, prefix, None);
-                let _ = dialect.split(&given, prefix, Some(Answer::Usual));
+                for known in [None, Some(Answer::Usual)] {
+                    let Ok(split) = dialect.split(&given, prefix, known) else { continue };
+                    prop_assert_eq!(&split.extranonce1, &given.extranonce1);
+                    prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
+                    let told = split.extranonce1.len() + split.prefix_bytes;
+                    prop_assert_eq!(told + split.rig_extranonce2, 32);
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ use table::Table;
 /// The most workers that are remembered, and the most of whose rigs' firmware something is.
 const MAX_ENTRIES: usize = 20_000;
 
+/// The most names of software that are held for all rigs.
+const MAX_AGENTS: usize = 256;
+
 /// What is known of a rig's firmware.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Needs {
@@ -41,7 +45,7 @@ pub(crate) struct Needs {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NamedRig<'a> {
     /// The name that its software gives itself.
-    pub(crate) agent: &'a str,
+    pub(crate) agent: &'a Arc<str>,
     /// Where it connects from.
     pub(crate) address: IpAddr,
     /// Its worker.
@@ -57,6 +61,8 @@ pub(crate) struct Knowledge {
     kinds: Kinds,
     penalties: Penalties,
     expected: Expected,
+    /// Names of software that rigs have, each held once; those of more are held by each rig.
+    agents: HashSet<Arc<str>>,
 }
 
 impl Knowledge {
@@ -70,7 +76,24 @@ impl Knowledge {
             record.merits().for_each(|merit| kinds.did_well(&record.agent, merit));
         }
         let expected = Expected::at_start(firmware.iter().map(|(_, record)| record), now);
-        Self { profiles, workers, firmware, kinds, penalties: Penalties::default(), expected }
+        let (penalties, agents) = (Penalties::default(), HashSet::new());
+        Self { profiles, workers, firmware, kinds, penalties, expected, agents }
+    }
+
+    /// The name of a rig's software, shared with other rigs.
+    pub(crate) fn shared(&mut self, agent: &str) -> Arc<str> {
+        if let Some(known) = self.agents.get(agent) {
+            return Arc::clone(known);
+        }
+        let agent: Arc<str> = agent.into();
+        if self.agents.len() >= MAX_AGENTS {
+            // Those that no rig has any more.
+            self.agents.retain(|known| Arc::strong_count(known) > 1);
+        }
+        if self.agents.len() < MAX_AGENTS {
+            self.agents.insert(Arc::clone(&agent));
+        }
+        agent
     }
 
     /// What a rig's firmware needs. What is configured goes before what the rig showed itself, and
@@ -113,7 +136,7 @@ impl Knowledge {
     fn note(&mut self, rig: NamedRig<'_>, now: Instant, edit: impl FnOnce(&mut FirmwareRecord)) {
         self.firmware.update(rig.worker, now, |known| {
             let mut record = known.cloned().unwrap_or_default();
-            record.agent = rig.agent.into();
+            record.agent = Arc::clone(rig.agent);
             record.address = Some(rig.address);
             edit(&mut record);
             record
@@ -141,7 +164,7 @@ impl Knowledge {
         self.workers.update(rig.worker, now, |known| WorkerRecord {
             difficulty: difficulty.or_else(|| known?.difficulty),
             slot: slot.or_else(|| known?.slot),
-            agent: Some(rig.agent.into()),
+            agent: Some(Arc::clone(rig.agent)),
         });
     }
 

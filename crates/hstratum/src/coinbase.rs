@@ -205,13 +205,26 @@ mod tests {
     }
 
     proptest! {
+        /// What is read of damaged bytes is within them, whatever follows, and is a part of the whole.
         #[test]
-        fn no_bytes_panic(bytes: Vec<u8>, flip in any::<(usize, u8)>()) {
-            let _ = Layout::parse(&bytes);
+        fn damaged_bytes_are_read_within_their_bounds(bytes: Vec<u8>, flip in any::<(usize, u8)>()) {
+            if let Ok(Layout { base }) = Layout::parse(&bytes) {
+                prop_assert!(base <= bytes.len());
+            }
             let (mut damaged, _) = transaction();
             let at = flip.0 % damaged.len();
             damaged[at] = flip.1;
-            let _ = Coinbase::parse(&damaged, &bytes);
+            if let Ok(Layout { base }) = Layout::parse(&damaged) {
+                prop_assert!(base <= damaged.len());
+                prop_assert!(Layout::parse(&[&damaged[..], &[0]].concat()).is_err(), "a byte too many");
+                prop_assert!(Layout::parse(&damaged[..damaged.len() - 1]).is_err(), "one too few");
+            }
+            if let Ok(coinbase) = Coinbase::parse(&damaged, &bytes) {
+                let whole = [&damaged[..], &[0; Coinbase::EXTRANONCE], &bytes].concat();
+                let base = Layout::parse(&whole).unwrap().base;
+                prop_assert!(base <= damaged.len(), "the gap is in the witness");
+                prop_assert_eq!(*coinbase.txid(), blake2b_256(&[&whole[..base]]));
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
@@ -114,14 +115,23 @@ proptest! {
         }
     }
 
+    /// A result that can be used leaves room for what is split, and gives no byte twice.
     #[test]
-    fn subscribe_results(result in value(), prefix in prop::option::of(0..40_usize)) {
+    fn subscribe_results_that_are_read_can_be_divided_or_have_no_room(result in value(), prefix in prop::option::of(0..40_usize)) {
         let dialect = dialect();
         let pairs = json!([[["mining.notify", "a"]], result, 24]);
         for result in [result, pairs] {
             if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
-                let _ = dialect.split(&given, prefix, None);
-                let _ = dialect.split(&given, prefix, Some(Answer::Usual));
+                for known in [None, Some(Answer::Usual), Some(Answer::Other)] {
+                    let Ok(split) = dialect.split(&given, prefix, known) else { continue };
+                    prop_assert_eq!(&split.extranonce1, &given.extranonce1);
+                    prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
+                    let upstream = split.prefix_bytes + split.rig_extranonce2;
+                    prop_assert!(split.extranonce1.len() + upstream <= 32, "{:?}", split);
+                    // Without a size it is the usual one.
+                    let size = given.announced_size.unwrap_or(USUAL_EXTRANONCE2);
+                    prop_assert!(split.wide || upstream <= size, "{:?}", split);
+                }
             }
         }
     }

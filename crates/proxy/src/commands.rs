@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn a_look_up_that_hangs_does_not_hold_the_end_up() {
-        let (free, hang) = mpsc::channel::<()>();
-        let (hangs, begun) = mpsc::channel();
-        let (ended, end) = mpsc::channel();
+        let (free, hang) = mpsc::sync_channel::<()>(1);
+        let (hangs, begun) = mpsc::sync_channel(1);
+        let (ended, end) = mpsc::sync_channel(1);
         let command = async move {
             // As the system's own look-up of a name, on one of the runtime's threads.
             tokio::task::spawn_blocking(move || {

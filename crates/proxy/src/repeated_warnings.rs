@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_said_at_once_and_then_once_in_a_while_with_the_count_of_the_rest() {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut fold = Fold::new(MINUTE);
         assert_eq!(fold.say(at(0)), Some(0));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_thing_that_changes_may_be_said_a_few_times() {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let mut fold = Fold::new(MINUTE).times(3);
         let said =
             (0..10).filter(|second| fold.say(start + Duration::from_secs(*second)).is_some());
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn things_do_not_silence_each_other_and_the_oldest_are_forgotten_first() {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let mut folds = Folds::new(MINUTE, 64);
         for thing in 0..64_u64 {
             assert_eq!(folds.say(thing, start + Duration::from_millis(thing)), Some(0));
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_table_of_one_holds_the_last_thing() {
-        let now = Instant::now();
+        let now = crate::clock::now();
         let mut folds = Folds::new(MINUTE, 1);
         assert_eq!((folds.say('a', now), folds.say('a', now)), (Some(0), None));
         assert_eq!((folds.say('b', now), folds.say('b', now)), (Some(0), None));

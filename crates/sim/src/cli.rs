@@ -104,3 +104,28 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_that_the_manual_shows_are_understood() {
+        let manual = include_str!("../../../docs/operating.md");
+        let in_blocks = manual.lines().filter(|line| line.starts_with("target/release/"));
+        let in_sentences = manual.split('`').skip(1).step_by(2);
+        let calls = in_blocks.chain(in_sentences).filter_map(|code| {
+            code.trim_start_matches("target/release/").strip_prefix("orepass-sim ")
+        });
+        let mut seen = 0;
+        for call in calls {
+            let arguments = ["orepass-sim"].into_iter().chain(call.split_whitespace());
+            // What a real call needs beside it is left to the reader there.
+            match SimCli::try_parse_from(arguments).map_err(|error| error.kind()) {
+                Ok(_) | Err(clap::error::ErrorKind::MissingRequiredArgument) => seen += 1,
+                Err(error) => panic!("{call}: {error}"),
+            }
+        }
+        assert!(seen >= 4, "{seen} calls");
+    }
+}

@@ -34,6 +34,7 @@
 //! ```
 
 pub mod aion;
+mod clock;
 pub mod coin;
 pub mod handshake;
 mod lines;

@@ -5,8 +5,7 @@ mod pool;
 mod rig;
 mod wait;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use crate::clock::unix_seconds;
 use crate::pool::Moment;
 
 pub use farm::RigFarm;
@@ -16,6 +15,5 @@ pub use wait::WaitTimeout;
 
 /// The present moment; the runtime's clock may be a stopped one.
 fn now() -> Moment {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Moment { at: tokio::time::Instant::now().into_std(), unix }
+    Moment { at: tokio::time::Instant::now().into_std(), unix: unix_seconds() }
 }

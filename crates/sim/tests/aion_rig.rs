@@ -4,9 +4,8 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::aion::{HEADER, config, scenario, solutions_of, taught};
@@ -250,8 +249,19 @@ async fn solved_nonces_are_shares() {
 /// A coin whose searches end when the test says so.
 #[derive(Debug, Clone)]
 struct Scripted {
-    /// So many searches have found their share.
-    finished: Arc<AtomicU64>,
+    finished: Arc<Finished>,
+}
+
+/// So many searches have found their share, and who waits for more.
+#[derive(Debug, Default)]
+struct Finished(Mutex<(u64, Vec<Waker>)>);
+
+impl Finished {
+    fn until(&self, job: u64) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = job;
+        state.1.drain(..).for_each(Waker::wake);
+    }
 }
 
 #[derive(Debug)]
@@ -299,14 +309,17 @@ impl RigJob for ScriptedJob {
 
 impl ScriptedSearch {
     fn is_finished(&self) -> bool {
-        self.0.finished.load(Ordering::Relaxed) >= self.1.parse().unwrap()
+        self.0.finished.0.lock().unwrap().0 >= self.1.parse().unwrap()
     }
 }
 
 impl Search for ScriptedSearch {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        context.waker().wake_by_ref();
-        if self.is_finished() { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_finished() {
+            return Poll::Ready(());
+        }
+        self.0.finished.0.lock().unwrap().1.push(context.waker().clone());
+        Poll::Pending
     }
 
     fn step(&mut self, _budget: u32, _target: &Target) -> SearchStep {
@@ -324,9 +337,9 @@ impl Search for ScriptedSearch {
 }
 
 /// What has been begun is finished and handed in under the old job, for a second.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_old_job_lingers() {
-    let finished = Arc::new(AtomicU64::new(0));
+    let finished = Arc::new(Finished::default());
     let coin = Scripted { finished: Arc::clone(&finished) };
     let (mut pool, handle) = script(RigConfig { coin: Arc::new(coin), ..RigConfig::default() });
     pool.line().await;
@@ -337,7 +350,7 @@ async fn the_old_job_lingers() {
     handle.wait_for(|stats| stats.mining == 1).await.unwrap();
     pool.send(r#"{"method":"mining.notify","params":["2"]}"#).await;
     handle.wait_for(|stats| stats.jobs == 2).await.unwrap();
-    finished.store(1, Ordering::Relaxed);
+    finished.until(1);
     assert_eq!(pool.line().await["params"], json!(["sim", "1", "1"]));
     // The second job's search does not end, so the third takes its place after a second.
     pool.send(r#"{"method":"mining.notify","params":["3"]}"#).await;
@@ -347,6 +360,6 @@ async fn the_old_job_lingers() {
     handle.wait_for(|stats| stats.jobs == 4).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(told.elapsed() < Duration::from_secs(20));
-    finished.store(4, Ordering::Relaxed);
+    finished.until(4);
     assert_eq!(pool.line().await["params"], json!(["sim", "4", "4"]));
 }

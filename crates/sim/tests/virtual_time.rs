@@ -25,7 +25,7 @@ struct Yard {
 
 impl Yard {
     fn new(pool: PoolConfig, rigs: impl IntoIterator<Item = RigConfig>) -> Self {
-        let now = Moment { at: Instant::now(), unix: 1_700_000_000 };
+        let now = Moment { at: tokio::time::Instant::now().into_std(), unix: 1_700_000_000 };
         let rigs = rigs.into_iter().map(|config| (Rig::new(config), None, Some(now.at)));
         let mut pool = Pool::new(pool, now);
         pool.begin_schedule(now);

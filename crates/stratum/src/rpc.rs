@@ -202,14 +202,28 @@ mod tests {
         assert_eq!(method(br#"{"method":null}"#), None);
     }
 
+    /// A line of about the form of one, mostly.
+    fn about_a_line() -> impl Strategy<Value = Vec<u8>> {
+        "\\{\"id\":([0-9]{1,4}|\"[a-z]{0,3}\"|null),\"(method\":\"[a-z.]{0,5}\"|result\":(true|null|[0-9])|error\":(null|\\[2[0-9],\"x\"\\])),\"params\":\\[([0-9],|\"[0-9a-f]{0,4}\",|\\[\\],){0,4}(1|null)\\]\\}?"
+            .prop_map(String::into_bytes)
+    }
+
     proptest! {
+        /// Whatever is read of a line stands in it, and a list keeps its first elements.
         #[test]
-        fn no_line_panics(line: Vec<u8>) {
+        fn what_is_read_of_a_line_stands_in_it(line in prop_oneof![any::<Vec<u8>>(), about_a_line()]) {
             if let Ok(message) = Message::parse(&line) {
-                let _ = message.params.map(array::<8>);
-                let _ = message.outcome(&line);
+                let text = str::from_utf8(&line).unwrap();
+                for part in [message.id, message.params, message.result, message.error] {
+                    prop_assert!(part.is_none_or(|part| text.contains(part.get())), "{}", text);
+                }
+                if let Some((elements, count)) = message.params.and_then(array::<2>) {
+                    prop_assert_eq!(elements.len(), count.min(2));
+                    prop_assert!(elements.iter().all(|element| text.contains(element.get())));
+                }
+                let taken = message.outcome(&line).is_ok();
+                prop_assert!(!taken || text.contains("true"), "only true is yes: {}", text);
             }
         }
-
     }
 }

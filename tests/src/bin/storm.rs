@@ -3,9 +3,9 @@
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
+use orepass::clock::now;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::storm::kept;
 use orepass_tests::storm::run::{DAY, Report, Storm};
@@ -44,9 +44,9 @@ fn main() -> ExitCode {
     }
     let mut out = stdout().lock();
     let mut broken = 0;
-    let start = Instant::now();
+    let start = now();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let seed_start = Instant::now();
+        let seed_start = now();
         let storm = Storm { span: DAY * args.days, ..Storm::of_seed(seed) };
         let report = storm.run(|day| {
             if args.days > 1 && day % 7 == 0 {

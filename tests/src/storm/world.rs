@@ -127,7 +127,7 @@ impl World {
                 // The proxy cannot know that a block is old which no other pool has told.
                 Some(PoolFault::Trail(_)) if !setting.has_told(height) => {}
                 _ if pools[pool].work.height < height => {
-                    pools[pool].new_work(setting, height, true)
+                    pools[pool].new_work(setting, height, true);
                 }
                 _ => {}
             },

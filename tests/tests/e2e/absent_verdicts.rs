@@ -1,8 +1,9 @@
 //! A pool that takes shares and says nothing. This takes half a minute, since that is how long a
 //! pool may take.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use orepass::clock::now;
 use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
@@ -69,7 +70,7 @@ async fn never_back() {
     let farm = site.farm(1, |_| RigConfig { share_limit: Some(SHARES), ..site.rig(0) });
     site.pool.wait_for(|stats| stats.submits == SHARES).await.unwrap();
     site.pool.fault(PoolFault::RefuseConnections);
-    let lost = Instant::now();
+    let lost = now();
     let totals =
         until("verdicts", || site.totals(), |totals| totals.count(Verdict::LostOnFailover) > 0)
             .await;

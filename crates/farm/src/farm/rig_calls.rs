@@ -31,22 +31,22 @@ impl Farm {
         if rig.place().is_some() {
             return;
         }
-        rig.agent = agent.into();
+        rig.agent = self.knowledge.shared(agent);
         let worker = rig.worker.as_deref();
         let needs = self.knowledge.needs(agent, worker, by_login, now);
         let expects = match worker {
             None => self.knowledge.expected(agent, rig.address, now).unwrap_or_default(),
             Some(_) => Needs::default(),
         };
-        rig.needs = Needs {
+        let needs = Needs {
             firmware: needs.firmware.or(expects.firmware),
             sure: needs.sure.or(expects.sure),
         };
         // Firmware that authorizes first can have its former lease again.
         rig.slot = worker.and_then(|worker| self.knowledge.slot(worker));
+        rig.set_needs(needs);
         rig.stand = Stand::Waits;
-        let firmware = rig.needs.firmware;
-        self.order(id, Order::Know(firmware));
+        self.order(id, Order::Know(needs.firmware));
         self.unsettled.insert(id);
     }
 
@@ -76,7 +76,7 @@ impl Farm {
         let difficulty = self.knowledge.difficulty(worker);
         let slot = rig.place().map(RigPlace::slot);
         self.knowledge.remember(known, None, slot, now);
-        rig.needs = needs;
+        rig.set_needs(needs);
         if matches!(rig.stand, Stand::Waits) {
             self.unsettled.insert(id);
         }

@@ -20,11 +20,11 @@ pub(super) struct ConnectedRig {
     /// All the work that its shares have proven; its session adds to it.
     pub(super) work: Arc<WorkSum>,
     /// The name that its software gives itself; empty before it is told.
-    pub(super) agent: Box<str>,
+    pub(super) agent: Arc<str>,
     /// The first of its workers.
     pub(super) worker: Option<Arc<str>>,
-    /// What is known of its firmware.
-    pub(super) needs: Needs,
+    /// What is known of its firmware, where that is anything.
+    needs: Option<Box<Needs>>,
     /// The lease that it had when it was here before.
     pub(super) slot: Option<u64>,
     /// Whether it can be told another extranonce.
@@ -70,9 +70,9 @@ impl ConnectedRig {
         Self {
             address,
             work,
-            agent: Box::default(),
+            agent: Arc::default(),
             worker: None,
-            needs: Needs::default(),
+            needs: None,
             slot: None,
             follows: false,
             stand: Stand::Door,
@@ -84,6 +84,15 @@ impl ConnectedRig {
     pub(super) fn known(&self) -> Option<NamedRig<'_>> {
         let worker = self.worker.as_ref()?;
         Some(NamedRig { agent: &self.agent, address: self.address, worker })
+    }
+
+    /// What is known of its firmware.
+    pub(super) fn needs(&self) -> Needs {
+        self.needs.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_needs(&mut self, needs: Needs) {
+        self.needs = (needs != Needs::default()).then(|| Box::new(needs));
     }
 
     pub(super) const fn place(&self) -> Option<&RigPlace> {

@@ -62,12 +62,12 @@ impl Farm {
         if !must_move {
             return self.rest(id);
         }
-        let since = self.queue.join(id, rig.needs.firmware.is_particular(), now);
+        let since = self.queue.join(id, rig.needs().firmware.is_particular(), now);
         let Some(pool) = pool else { return };
         let patient = now < since + PATIENCE;
         let place = rig.place().copied();
         let not = place.filter(|place| self.must_not_stay(place)).map(|place| place.channel);
-        let (needs, slot, worker) = (rig.needs, rig.slot, rig.worker.clone());
+        let (needs, slot, worker) = (rig.needs(), rig.slot, rig.worker.clone());
         let mut wanted =
             WantedSeat { pool, patient, not, firmware: needs.firmware, slot, address, worker };
         let mut answer = self.find(&wanted);

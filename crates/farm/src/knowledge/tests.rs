@@ -1,4 +1,5 @@
 use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 
 use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::testing::start;
@@ -63,7 +64,8 @@ fn put<V>(list: &mut Vec<(Arc<str>, V)>, name: Arc<str>, value: Option<V>) {
 }
 
 fn rig(worker: &Arc<str>) -> NamedRig<'_> {
-    NamedRig { agent: "asic/1", address: ADDRESS, worker }
+    static AGENT: LazyLock<Arc<str>> = LazyLock::new(|| "asic/1".into());
+    NamedRig { agent: &AGENT, address: ADDRESS, worker }
 }
 
 fn usual() -> Firmware {

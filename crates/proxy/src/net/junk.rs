@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn one_line_per_address_and_minute_with_the_count_of_the_rest() {
         let log = JunkLog::default();
-        let now = Instant::now();
+        let now = crate::clock::now();
         assert_eq!(log.may_log(v4(1), now), Some(0));
         assert_eq!(log.may_log(v4(1), now + Duration::from_secs(59)), None);
         assert_eq!(log.may_log(v4(2), now), Some(0));
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_whole_64_is_one_origin_and_does_not_silence_others() {
         let log = JunkLog::default();
-        let now = Instant::now();
+        let now = crate::clock::now();
         let host = |n: u128| IpAddr::from(Ipv6Addr::from_bits((0x2001_0db8 << 96) + n));
         assert_eq!(log.may_log(host(1), now), Some(0));
         for n in 0..10_000 {
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_crowd_of_addresses_gets_so_many_lines_a_minute_and_a_new_one_is_heard_after() {
         let log = JunkLog::default();
-        let now = Instant::now();
+        let now = crate::clock::now();
         let said = (0..10_000).filter(|n| log.may_log(v4(*n), now).is_some()).count();
         assert_eq!(said, MAX_LINES as usize);
         // It used to be that a full table was silent until its entries were old.

@@ -116,7 +116,7 @@ mod tests {
 
     /// What is tried when, in milliseconds, where nothing ever answers; and when it is over.
     fn silent(texts: &[&str]) -> (Vec<(u128, String)>, u128) {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let mut race = Race::new(addresses(texts), start, start + WITHIN);
         let (mut tried, mut now) = (Vec::new(), start);
         loop {
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_failure_has_the_next_tried_at_once_and_all_are_named_in_the_end() {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let all = addresses(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
         let mut race = Race::new(all.clone(), start, start + WITHIN);
         assert_eq!(race.poll_start(start), Some(all[0]));
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_race_is_lost_when_all_have_failed_or_there_was_nobody() {
-        let start = Instant::now();
+        let start = crate::clock::now();
         let all = addresses(&["192.0.2.1"]);
         let mut race = Race::new(all.clone(), start, start + WITHIN);
         race.poll_start(start);

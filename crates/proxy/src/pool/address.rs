@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_the_present_place_and_trust_stays_with_the_configured_one() {
-        let now = Instant::now();
+        let now = crate::clock::now();
         let later = |seconds| now + Duration::from_secs(seconds);
         let pools = [url("backup.example:4000")];
         let mut place = PoolAddress::new(url("pool.example.com:3008"));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn two_servers_cannot_toss_us_about() {
-        let now = Instant::now();
+        let now = crate::clock::now();
         let mut place = PoolAddress::new(url("a.example.com:3008"));
         let mut follow = |host, at| {
             let at = now + Duration::from_millis(at);

@@ -58,12 +58,12 @@ impl LogQueue {
         mut out: impl Write + Send + 'static,
         dropped: impl Fn(u64) + Send + 'static,
     ) -> io::Result<LogGuard> {
-        let (writing, written) = mpsc::channel();
+        let (writing, written) = mpsc::sync_channel(0);
         let queue = Arc::clone(self);
         let thread = thread::Builder::new().name("log".to_owned());
         thread.spawn(move || {
             // Held until the thread ends, also if it panics.
-            let _writing: mpsc::Sender<()> = writing;
+            let _writing: mpsc::SyncSender<()> = writing;
             let mut lines = Vec::new();
             while let Some(count) = queue.take(&mut lines) {
                 if count > 0 {
@@ -148,8 +148,8 @@ mod tests {
     /// A stderr that takes nothing but when the test lets it, and then a whole batch.
     struct Pipe {
         writes: Receiver<()>,
-        begun: mpsc::Sender<()>,
-        text: mpsc::Sender<String>,
+        begun: mpsc::SyncSender<()>,
+        text: mpsc::SyncSender<String>,
     }
 
     impl Write for Pipe {
@@ -168,15 +168,18 @@ mod tests {
     struct Story {
         queue: Arc<LogQueue>,
         guard: LogGuard,
-        read: mpsc::Sender<()>,
+        read: mpsc::SyncSender<()>,
         begun: Receiver<()>,
         text: Receiver<String>,
     }
 
+    /// More than any story sends: nobody waits for room.
+    const BOUND: usize = 64;
+
     fn stuck(most: usize) -> Story {
-        let (read, writes) = mpsc::channel();
-        let (begin, begun) = mpsc::channel();
-        let (say, text) = mpsc::channel();
+        let (read, writes) = mpsc::sync_channel(BOUND);
+        let (begin, begun) = mpsc::sync_channel(BOUND);
+        let (say, text) = mpsc::sync_channel(BOUND);
         let queue = Arc::new(LogQueue::new(most));
         let own = Arc::clone(&queue);
         let dropped = move |count| log(&own, &format!("{count} dropped\n"));

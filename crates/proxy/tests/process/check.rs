@@ -1,7 +1,6 @@
 //! `orepass check`: the addresses that rigs connect to, and the habits of pools.
 
 use std::net::TcpListener;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use orepass::store::Store;
 use orepass_farm::knowledge::Change;
@@ -64,7 +63,7 @@ async fn the_habits_of_a_pool_are_shown_with_where_they_are_known_from() {
     assert!(code == Some(0) && said.contains(own), "{said}");
     assert!(!file.exists(), "it only looks");
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = orepass::clock::unix_seconds();
     let memory = Store::open(&file);
     let route = memory.route("hns");
     let found = |habit, answer| Change::Habit { server: at_pool.as_str().into(), habit, answer };

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use orepass_aion::pow;
 use orepass_stratum::target::Target;
 
 use super::solvers::{SolverPlace, Solving};
 use super::{Bytes32, SOLUTION_PREFIX};
+use crate::clock::unix_seconds;
 use crate::coin::{Search, SearchStep, Solution};
 use crate::rig::Rubbish;
 
@@ -106,7 +106,7 @@ impl AionSearch {
 
     /// The fields of a submit: the time, extranonce2, the solution.
     fn solution(&self, found: &FoundSolution) -> Solution {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let now = unix_seconds();
         Solution {
             fields: vec![
                 format!("{now:016x}"),

@@ -51,7 +51,7 @@ mod tests {
     fn a_rate_is_kept() {
         for hashrate in [3.0, 100.0, 5_000.0] {
             let mut pace = HashPace::new(hashrate);
-            let begin = Instant::now();
+            let begin = tokio::time::Instant::now().into_std();
             let (mut now, mut hashes) = (begin, 0.0);
             while now - begin < Duration::from_secs(20) {
                 hashes += f64::from(pace.batch());

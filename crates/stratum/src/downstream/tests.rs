@@ -326,7 +326,23 @@ proptest::proptest! {
     fn any_line_is_borne(lines in proptest::collection::vec(line(), 1..20)) {
         let mut story = Story::mining(DownstreamConfig::default());
         for line in lines {
-            story.rig.handle_line(&line, story.now, &mut ());
+            let forwarded = story.rig.handle_line(&line, story.now, &mut ());
+            let (mut sent, mut ended) = (0, 0);
+            for event in story.events() {
+                sent += usize::from(matches!(event, Event::Sent));
+                ended += usize::from(matches!(event, Event::Ended { .. }));
+            }
+            proptest::prop_assert_eq!(sent, ended + usize::from(forwarded.is_some()));
+            let said = story.hears();
+            let answers = said.lines().filter(|line| !line.contains("\"method\"")).count();
+            proptest::prop_assert!(answers <= 1, "{}", said);
+            if sent == 1 {
+                proptest::prop_assert_eq!(answers + usize::from(forwarded.is_some()), 1, "{}", said);
+            }
+            if let Some(share) = forwarded {
+                story.rig.handle_verdict(share.number, &Ok(()));
+                proptest::prop_assert_eq!(story.hears().lines().count(), 1);
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ impl Story {
     /// Whether a rig would find a seat now where it belongs, or a channel could be opened for it.
     pub(super) fn could_sit(&self, rig: RigId) -> bool {
         let Some(pool) = self.farm.assignment.pool_of(rig.0) else { return false };
-        let Needs { firmware, sure } = self.farm.rigs[&rig].needs;
+        let Needs { firmware, sure } = self.farm.rigs[&rig].needs();
         let shared = self.farm.channels.of(pool, false).any(|channel| {
             channel.suits(&firmware) == Some(true)
                 && channel.suits(&sure) == Some(true)
@@ -113,7 +113,7 @@ impl Story {
     }
 
     fn has_refuge(&self, rig: RigId) -> bool {
-        let sure = self.farm.rigs[&rig].needs.sure;
+        let sure = self.farm.rigs[&rig].needs().sure;
         let serving =
             |channel: &&OpenChannel| self.farm.pools.serves(channel.pool) && !channel.dedicated;
         let mut others = self.farm.channels.iter().filter(serving);

@@ -1,17 +1,12 @@
 //! Whatever a rig sends: no panic, no growth, and every submit gets exactly one answer and one end.
 //!
 //! Input: options, the size of reads, then the stream of a rig that is logged in as `w` and has a
-//! job, `6b000000`, for which any hash is good.
-
-#![no_main]
+//! job, `6b000001`, for which any hash is good.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use libfuzzer_sys::fuzz_target;
-use orepass_fuzz::{NOTIFIES, is_call, mining, take, text};
-use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{
     Downstream, DownstreamConfig, Event, MAX_IN_FLIGHT, Reply, Verify,
 };
@@ -20,9 +15,16 @@ use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::rpc::Message;
 use orepass_stratum::space::Wish;
 
-fuzz_target!(|data: &[u8]| {
-    let [options, step, stream @ ..] = data else { return };
-    let mut story = Story::new(*options);
+use crate::coin::Coin;
+use crate::{is_call, mining, start, take, text};
+
+/// Takes an input as the head of this file says, and gives the good shares in it.
+///
+/// # Panics
+/// When a share has not just one answer and one end.
+pub fn rig_lines<D: Coin>(data: &[u8]) -> usize {
+    let [options, step, stream @ ..] = data else { return 0 };
+    let mut story = Story::<D>::new(*options);
     let mut reader = LineReader::new(MAX_RIG_LINE);
     for read in stream.chunks(usize::from(*step) + 1) {
         reader.buffer().extend_from_slice(read);
@@ -38,11 +40,12 @@ fuzz_target!(|data: &[u8]| {
         assert!(reader.buffer().len() <= MAX_RIG_LINE);
         story.time_goes_on();
     }
-    story.end();
-});
+    story.end()
+}
 
-struct Story {
-    rig: Downstream<Hstratum>,
+struct Story<D: Coin> {
+    rig: Downstream<D>,
+    scratch: D::Scratch,
     now: Instant,
     /// The pool's verdict comes after the next line, not at once.
     late: bool,
@@ -52,41 +55,53 @@ struct Story {
     sent: u64,
     ended: u64,
     closed: bool,
+    good: usize,
 }
 
-impl Story {
+impl<D: Coin> Story<D> {
     fn new(options: u8) -> Self {
         let flag = |bit: u8| options & (1 << bit) != 0;
         let reply = if flag(0) { Reply::Local } else { Reply::Pool };
         let verify = if flag(1) { Verify::Off } else { Verify::Full };
-        let notify = NOTIFIES[usize::from(options >> 6).min(NOTIFIES.len() - 1)];
-        let dialect = Arc::new(Hstratum::default());
-        let now = Instant::now();
-        let pool = mining(&dialect, notify, now);
+        let notify = D::NOTIFIES[usize::from(options >> 6).min(D::NOTIFIES.len() - 1)];
+        let dialect = Arc::new(D::default());
+        let mut scratch = D::Scratch::default();
+        let (pool, now) = mining(&dialect, notify, start());
         let config = Arc::new(DownstreamConfig::default().with_verify(verify).with_reply(reply));
         let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
         rig.handle_line(
             br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#,
             now,
-            &mut (),
+            &mut scratch,
         );
         let view = pool.view();
         rig.handle_seat(view.seat(&Wish::default()).expect("a lease"), &view, now);
         rig.handle_line(
             br#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#,
             now,
-            &mut (),
+            &mut scratch,
         );
         assert!(rig.difficulty().is_some(), "the rig has a job");
         while rig.poll_event().is_some() {}
         let _ = take(rig.transmit());
         let late = flag(2);
         let forwarded = VecDeque::new();
-        Self { rig, now, late, reply, forwarded, sent: 0, ended: 0, closed: false }
+        Self {
+            rig,
+            scratch,
+            now,
+            late,
+            reply,
+            forwarded,
+            sent: 0,
+            ended: 0,
+            closed: false,
+            good: 0,
+        }
     }
 
     fn line(&mut self, line: &[u8]) {
-        let submission = self.rig.handle_line(line, self.now, &mut ());
+        let submission = self.rig.handle_line(line, self.now, &mut self.scratch);
         let (sent, ended) = (self.sent, self.ended);
         self.take_events();
         let (sent, ended) = (self.sent - sent, self.ended - ended);
@@ -102,6 +117,7 @@ impl Story {
             let id = message.id.map_or("null", |id| id.get()).to_owned();
             assert!(answers.iter().all(|answer| text(answer, "id") == id), "{answers:?} to {id}");
             if let Some(submission) = submission {
+                self.good += 1;
                 self.forwarded.push_back((submission.number, id));
             }
         }
@@ -159,7 +175,7 @@ impl Story {
         }
     }
 
-    fn end(mut self) {
+    fn end(mut self) -> usize {
         while !self.forwarded.is_empty() {
             self.verdict();
         }
@@ -168,8 +184,9 @@ impl Story {
         assert_eq!(self.rig.is_closed(), self.closed);
         if self.closed {
             let submit = br#"{"id":9,"method":"mining.submit","params":[]}"#;
-            self.rig.handle_line(submit, self.now, &mut ());
+            self.rig.handle_line(submit, self.now, &mut self.scratch);
             assert!(self.rig.poll_event().is_none() && self.rig.transmit().is_empty());
         }
+        self.good
     }
 }

@@ -3,26 +3,28 @@
 //! Input: options, the size of reads, then the stream of a pool. A rig sends a share after each
 //! line, if it has a job.
 
-#![no_main]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use libfuzzer_sys::fuzz_target;
-use orepass_fuzz::{NOTIFIES, connected, mining, take};
-use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::space::Wish;
 use orepass_stratum::upstream::{Upstream, UpstreamEvent};
 
+use crate::coin::Coin;
+use crate::{connected, mining, start, take};
+
 /// The most shares that the session may hold: those queued and those without an answer.
 const MAX_HELD: usize = 256 + 1024;
 
-fuzz_target!(|data: &[u8]| {
-    let [options, step, stream @ ..] = data else { return };
-    let mut story = Story::new(*options);
+/// Takes an input as the head of this file says, and gives the shares that the pool took.
+///
+/// # Panics
+/// When a share has not just one verdict, or something is written or asked for that must not.
+pub fn pool_lines<D: Coin>(data: &[u8]) -> usize {
+    let [options, step, stream @ ..] = data else { return 0 };
+    let mut story = Story::<D>::new(*options);
     let mut reader = LineReader::new(MAX_POOL_LINE);
     for read in stream.chunks(usize::from(*step) + 1) {
         reader.buffer().extend_from_slice(read);
@@ -38,13 +40,14 @@ fuzz_target!(|data: &[u8]| {
         assert!(reader.buffer().len() <= MAX_POOL_LINE);
         story.time_goes_on();
     }
-    story.end();
-});
+    story.end()
+}
 
-struct Story {
-    dialect: Arc<Hstratum>,
-    pool: Upstream<Hstratum, u32>,
-    rig: Option<Downstream<Hstratum>>,
+struct Story<D: Coin> {
+    dialect: Arc<D>,
+    pool: Upstream<D, u32>,
+    rig: Option<Downstream<D>>,
+    scratch: D::Scratch,
     now: Instant,
     tick: Duration,
     nonce: u64,
@@ -52,20 +55,23 @@ struct Story {
     /// Tickets that have no verdict yet, and the number of their share.
     open: BTreeSet<(u32, u64)>,
     down: bool,
+    /// Shares that the pool took.
+    good: usize,
 }
 
-impl Story {
+impl<D: Coin> Story<D> {
     fn new(options: u8) -> Self {
-        let dialect = Arc::new(Hstratum::default());
-        let now = Instant::now();
-        let pool = match NOTIFIES.get(usize::from(options >> 6)) {
-            Some(notify) => mining(&dialect, notify, now),
-            None => connected(&dialect, now),
+        let dialect = Arc::new(D::default());
+        let (pool, now) = match D::NOTIFIES.get(usize::from(options >> 6)) {
+            Some(notify) => mining(&dialect, notify, start()),
+            None => (connected(&dialect, start()), start()),
         };
         let tick = Duration::from_millis(u64::from(options & 0x3f) * 100);
         let open = BTreeSet::new();
+        let scratch = D::Scratch::default();
+        let (rig, nonce, tickets, down, good) = (None, 0, 0, false, 0);
         let mut story =
-            Self { dialect, pool, rig: None, now, tick, nonce: 0, tickets: 0, open, down: false };
+            Self { dialect, pool, rig, scratch, now, tick, nonce, tickets, open, down, good };
         story.settle();
         story
     }
@@ -76,6 +82,7 @@ impl Story {
             match event {
                 UpstreamEvent::Verdict { ticket, outcome, .. } => {
                     let number = self.take_ticket(ticket);
+                    self.good += usize::from(outcome.told.is_ok());
                     if let Some(rig) = &mut self.rig {
                         rig.handle_verdict(number, &outcome.told);
                     }
@@ -110,16 +117,16 @@ impl Story {
     /// The rig sees what the pool's session shows.
     fn look(&mut self) {
         let view = self.pool.view();
-        let (dialect, now) = (&self.dialect, self.now);
+        let (dialect, scratch, now) = (&self.dialect, &mut self.scratch, self.now);
         let rig = self.rig.get_or_insert_with(|| {
-            let config = Arc::new(DownstreamConfig::default());
+            let config = Arc::new(DownstreamConfig::default().with_verify(D::PLAYED));
             let mut rig = Downstream::new(Arc::clone(dialect), config, "01".into(), now);
             for line in [
                 r#"{"id":1,"method":"mining.extranonce.subscribe","params":[]}"#,
                 r#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#,
                 r#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#,
             ] {
-                rig.handle_line(line.as_bytes(), now, &mut ());
+                rig.handle_line(line.as_bytes(), now, scratch);
             }
             rig
         });
@@ -144,15 +151,12 @@ impl Story {
         let (Some(rig), Some(work)) = (&mut self.rig, self.pool.view().work) else { return };
         let Some((_, size)) = rig.told_extranonce() else { return };
         self.nonce += 1;
-        let digits =
-            if matches!(*work.job, orepass_hstratum::job::Job::Deployed(_)) { 8 } else { 64 };
-        let (id, time, nonce) = (work.id, work.job.time(), self.nonce);
+        let params = D::submit(work.id, &work.job, size, self.nonce);
         let line = format!(
-            "{{\"id\":{nonce},\"method\":\"mining.submit\",\"params\":\
-             [\"w\",\"{id}\",\"{}\",\"{time:08x}\",\"{nonce:0digits$x}\"]}}",
-            "00".repeat(size)
+            "{{\"id\":{},\"method\":\"mining.submit\",\"params\":[\"w\",{params}]}}",
+            self.nonce
         );
-        let submission = rig.handle_line(line.as_bytes(), self.now, &mut ());
+        let submission = rig.handle_line(line.as_bytes(), self.now, &mut self.scratch);
         while rig.poll_event().is_some() {}
         if let Some(submission) = submission {
             let (ticket, number) = (self.tickets, submission.number);
@@ -175,11 +179,12 @@ impl Story {
         }
     }
 
-    fn end(mut self) {
+    fn end(mut self) -> usize {
         self.down = false;
         self.pool.handle_disconnected(self.now);
         self.settle();
         assert!(self.open.is_empty(), "shares without a verdict: {:?}", self.open);
         assert_eq!(self.pool.poll_timeout(), None);
+        self.good
     }
 }
