@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
-use orepass_stratum::calls;
+use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
     Announced, Checked, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, ShareTarget, Split,
     SubmitHead, Subscribed, Wanted, WorkKey,
@@ -212,11 +212,12 @@ impl Dialect for MyCoin {
                 Ok(PoolEvent::Notify(Job { id, work, target }))
             }
             "mining.set_difficulty" => {
-                let number = calls::first(params).and_then(rpc::number).and_then(Difficulty::new);
+                let number =
+                    common_calls::first(params).and_then(rpc::number).and_then(Difficulty::new);
                 let difficulty = number.ok_or_else(|| wrong("a number above zero"))?;
                 Ok(PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty)))
             }
-            _ => calls::common(method, params),
+            _ => common_calls::common(method, params),
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use orepass_benches::played::ANY_HASH;
+use orepass_benches::share_path::SharePath;
 use orepass_benches::vectors::Case;
-use orepass_benches::way::Way;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::pow::{self, ShareHasher};
 use orepass_hstratum::share::Nonce;
@@ -79,7 +79,7 @@ fn read(criterion: &mut Criterion) {
     let dialect = Hstratum::default();
     for (name, case) in [("deployed", Case::deployed()), ("seed", Case::seed(TRANSACTIONS))] {
         let job = case.job();
-        let line = Way::new(case, ANY_HASH).submits(1).remove(0);
+        let line = SharePath::new(case, ANY_HASH).submits(1).remove(0);
         let read = |size| {
             let message = Message::parse(black_box(line.as_bytes())).expect("a line");
             let params = Params::read(message.params.expect("parameters")).expect("an array");
@@ -98,7 +98,7 @@ fn read(criterion: &mut Criterion) {
 fn way(criterion: &mut Criterion) {
     let mut group = per_share(criterion, "way");
     for (name, case) in [("deployed", Case::deployed()), ("seed", Case::seed(TRANSACTIONS))] {
-        let mut way = Way::new(case, ANY_HASH);
+        let mut way = SharePath::new(case, ANY_HASH);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|count| {
                 in_jobs(count, |some| {
@@ -120,7 +120,7 @@ fn refusal(criterion: &mut Criterion) {
     let mut group = per_share(criterion, "refusal");
     for (name, case) in [("deployed", Case::deployed()), ("seed", Case::seed(TRANSACTIONS))] {
         // By chance a hash in four thousand million is good.
-        let mut way = Way::new(case, 4096.0);
+        let mut way = SharePath::new(case, 4096.0);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|count| {
                 in_jobs(count, |some| {

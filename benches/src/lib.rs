@@ -8,9 +8,9 @@
 #[expect(clippy::disallowed_methods, reason = "real time is measured")]
 pub mod load;
 pub mod played;
+pub mod share_path;
 pub mod stage;
 pub mod vectors;
-pub mod way;
 
 use bytes::Buf;
 use orepass_stratum::transmit::Transmit;

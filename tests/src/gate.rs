@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{ConnectError, Connection, Connector, Tcp};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection, Tcp};
 
 /// Connects over TCP while it is open. Clones are handles to the same gate.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ impl Gate {
 
 #[async_trait]
 impl Connector for Gate {
-    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError> {
+    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         if !self.open.load(Ordering::SeqCst) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the gate is shut").into());

@@ -10,8 +10,8 @@ use orepass::store::RouteStore;
 use orepass_farm::pools::Standing;
 use orepass_farm::stats::Totals;
 use orepass_hstratum::{Hstratum, Options};
-use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
-use orepass_sim::net::{Farm, PoolServer, RigHandle};
+use orepass_sim::handshake::{ExtranoncePolicy, HandshakePool, HandshakeRig, StratumGeneration};
+use orepass_sim::net::{PoolServer, RigFarm, RigHandle};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::dialect::Dialect;
@@ -46,7 +46,7 @@ impl Plan {
     /// A deterministic pool of a generation with easy shares, and a route to it whose rigs all get
     /// the pool's own target.
     #[must_use]
-    pub fn new(generation: Generation) -> Self {
+    pub fn new(generation: StratumGeneration) -> Self {
         Self {
             coin: HandshakePool::new(generation),
             pool: PoolConfig {
@@ -71,7 +71,7 @@ impl Plan {
     /// A site of the deployed generation, as [`new`](Self::new).
     #[must_use]
     pub fn deployed() -> Self {
-        Self::new(Generation::Deployed)
+        Self::new(StratumGeneration::Deployed)
     }
 
     /// Starts the pool and the route.
@@ -180,8 +180,8 @@ impl<D: Dialect> Site<D> {
     }
 
     /// Starts so many rigs, with the habits that `config` gives them.
-    pub fn farm(&self, count: usize, config: impl FnMut(usize) -> RigConfig) -> Farm {
-        Farm::start(count, &self.address, Duration::ZERO, config)
+    pub fn farm(&self, count: usize, config: impl FnMut(usize) -> RigConfig) -> RigFarm {
+        RigFarm::start(count, &self.address, Duration::ZERO, config)
     }
 
     /// The books of the route.
@@ -191,7 +191,7 @@ impl<D: Dialect> Site<D> {
     }
 
     /// Waits until each rig has `more` shares accepted than it has now.
-    pub async fn all_earn(&self, farm: &Farm, more: u64) {
+    pub async fn all_earn(&self, farm: &RigFarm, more: u64) {
         let before: Vec<u64> = farm.rigs().iter().map(|rig| rig.stats().accepted).collect();
         for (rig, before) in farm.rigs().iter().zip(before) {
             until("a rig earns", || rig.stats(), |stats| stats.accepted >= before + more).await;
@@ -199,18 +199,18 @@ impl<D: Dialect> Site<D> {
     }
 
     /// Starts the rigs' mining again.
-    pub fn start_mining(&self, farm: &Farm) {
+    pub fn start_mining(&self, farm: &RigFarm) {
         farm.rigs().iter().for_each(RigHandle::start_mining);
     }
 
     /// Waits until every rig has been told one more job than in these accounts.
-    pub async fn all_told(&self, farm: &Farm, before: &Accounts) {
+    pub async fn all_told(&self, farm: &RigFarm, before: &Accounts) {
         let told = before.rigs.jobs + farm.rigs().len() as u64;
         until("a job at all rigs", || farm.stats(), |stats| stats.jobs == told).await;
     }
 
     /// Waits until every rig is logged in.
-    pub async fn all_in(&self, farm: &Farm) {
+    pub async fn all_in(&self, farm: &RigFarm) {
         let all = farm.rigs().len() as u64;
         until("rigs log in", || farm.stats(), |stats| stats.logged_in == all).await;
     }
@@ -218,7 +218,7 @@ impl<D: Dialect> Site<D> {
     /// Stops the rigs' mining and waits until each share has its answer and its verdict.
     ///
     /// On a runtime of one thread no rig sends another share afterwards.
-    pub async fn drain(&self, farm: &Farm) -> Accounts {
+    pub async fn drain(&self, farm: &RigFarm) -> Accounts {
         farm.stop_mining();
         let rigs =
             until("answers to all shares", || farm.stats(), |stats| stats.pending == 0).await;
@@ -228,7 +228,7 @@ impl<D: Dialect> Site<D> {
     }
 
     /// As [`drain`](Self::drain), then ends everything: the rigs, the route, the pool.
-    pub async fn finish(self, farm: Farm) -> Accounts {
+    pub async fn finish(self, farm: RigFarm) -> Accounts {
         self.drain(&farm).await;
         let rigs = farm.close().await;
         self.close().await;
@@ -258,6 +258,6 @@ pub fn mixed_rig(number: usize) -> RigConfig {
 
 /// A difficulty that is given on Bitcoin's scale, on the scale of a generation's pools.
 #[must_use]
-pub fn difficulty(generation: Generation, bitcoin: f64) -> f64 {
+pub fn difficulty(generation: StratumGeneration, bitcoin: f64) -> f64 {
     if generation.is_seed() { bitcoin * 256.0 } else { bitcoin }
 }

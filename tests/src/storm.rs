@@ -18,7 +18,7 @@ mod plan;
 mod pool;
 mod rig;
 pub mod run;
-mod sky;
+mod setting;
 mod story;
 mod weather;
 mod world;

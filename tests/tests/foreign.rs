@@ -7,7 +7,7 @@
 mod my_coin;
 
 use my_coin::MyCoin;
-use orepass::commands::verify::Request;
+use orepass::commands::verify::VerifyRequest;
 use orepass::config::{OptionError, OptionTable};
 use orepass::registry::{FromConfig, Registry};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ impl FromConfig for MyCoin {
 fn verify(request: &Value) -> Value {
     let registry = Registry::default().with::<MyCoin>();
     let line = request.to_string();
-    let request: Request<'_> = serde_json::from_str(&line).unwrap();
+    let request: VerifyRequest<'_> = serde_json::from_str(&line).unwrap();
     serde_json::to_value((registry.get("my-coin").unwrap().verify)(&request)).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use orepass::clock::now;
 use orepass_farm::pools::Standing;
-use orepass_sim::net::Farm;
+use orepass_sim::net::RigFarm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, books};
@@ -71,7 +71,7 @@ fn memory() -> Option<u64> {
 }
 
 /// How long it took until each rig has been told a job since `before`.
-async fn all_told(farm: &Farm, before: &[u64]) -> Duration {
+async fn all_told(farm: &RigFarm, before: &[u64]) -> Duration {
     let since = now();
     let waiting =
         || farm.rigs().iter().zip(before).filter(|(rig, jobs)| rig.stats().jobs == **jobs);
@@ -89,7 +89,7 @@ async fn a_hundred_times() {
     let pools = processes.iter().enumerate();
     let pools = pools.map(|(rank, process)| (process.address.clone(), standing(rank)));
     let (route, address) = Plan::deployed().start_route(pools).await;
-    let farm = Farm::start(RIGS, &address, Duration::ZERO, |number| RigConfig {
+    let farm = RigFarm::start(RIGS, &address, Duration::ZERO, |number| RigConfig {
         hashrate: 200.0,
         reconnect_max: RECONNECT,
         ..mixed_rig(number)

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use orepass_benches::drain;
 use orepass_benches::played::{ANY_HASH, Played};
+use orepass_benches::share_path::SharePath;
 use orepass_benches::stage::{Recorded, Stage};
 use orepass_benches::vectors::Case;
-use orepass_benches::way::Way;
 use orepass_stratum::downstream::{DownstreamConfig, Verify};
 
 /// How many operations the shorter run has.
@@ -103,7 +103,7 @@ fn run<R>(counted: bool, operation: impl FnOnce() -> R) -> R {
 }
 
 fn shares(part: Part, count: u64) {
-    let mut way = Way::new(Case::deployed(), ANY_HASH);
+    let mut way = SharePath::new(Case::deployed(), ANY_HASH);
     for _ in 0..count / SHARES_PER_JOB {
         for trip in way.trips(SHARES_PER_JOB) {
             let share = run(part == Part::Submit, || way.submit_line(black_box(&trip)));

@@ -16,7 +16,7 @@
 //!   first index of the right one.
 //! * **Uniqueness.** All 2^k indices differ.
 //! * **Encoding.** The indices in tree order as a big-endian bit stream,
-//!   n/(k+1) + 1 bits each, without padding: see [`Params::solution_len`].
+//!   n/(k+1) + 1 bits each, without padding: see [`EquihashParams::solution_len`].
 //!
 //! [zcash]: https://zips.z.cash/protocol/protocol.pdf#equihash
 //!
@@ -44,7 +44,7 @@ use indices::Indices;
 #[cfg(feature = "solver")]
 pub(crate) use indices::encode;
 use lanes::{Kernel, Lanes};
-pub use params::{Params, ParamsError};
+pub use params::{EquihashParams, ParamsError};
 use tree::Tree;
 
 /// Aion's Equihash: n = 210, k = 9, personalization
@@ -64,7 +64,7 @@ pub const ZCASH: Equihash = Equihash::tagged(constant(200, 9), *b"ZcashPoW");
 /// An Equihash variant: its parameters and its personalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Equihash {
-    params: Params,
+    params: EquihashParams,
     personalization: [u8; 16],
 }
 
@@ -72,14 +72,14 @@ impl Equihash {
     /// The variant with these parameters and all 16 bytes of the BLAKE2b
     /// personalization.
     #[must_use]
-    pub const fn new(params: Params, personalization: [u8; 16]) -> Self {
+    pub const fn new(params: EquihashParams, personalization: [u8; 16]) -> Self {
         Self { params, personalization }
     }
 
     /// The variant whose personalization is `tag || LE32(n) || LE32(k)`, the
     /// form that Zcash introduced.
     #[must_use]
-    pub const fn tagged(params: Params, tag: [u8; 8]) -> Self {
+    pub const fn tagged(params: EquihashParams, tag: [u8; 8]) -> Self {
         let [n0, n1, n2, n3] = params.n().to_le_bytes();
         let [k0, k1, k2, k3] = params.k().to_le_bytes();
         let [a, b, c, d, e, f, g, h] = tag;
@@ -88,7 +88,7 @@ impl Equihash {
 
     /// The parameters n and k.
     #[must_use]
-    pub const fn params(&self) -> Params {
+    pub const fn params(&self) -> EquihashParams {
         self.params
     }
 
@@ -167,14 +167,14 @@ impl Kernel for Verification<'_> {
 /// to the next: about 20 KB for [`AION`].
 #[derive(Debug, Clone)]
 pub struct Scratch {
-    params: Params,
+    params: EquihashParams,
     indices: Indices,
 }
 
 impl Scratch {
     /// Working memory for solutions with these parameters.
     #[must_use]
-    pub fn new(params: Params) -> Self {
+    pub fn new(params: EquihashParams) -> Self {
         Self { params, indices: Indices::new(params) }
     }
 }
@@ -187,8 +187,8 @@ impl Default for Scratch {
 }
 
 /// Parameters known to be valid when the crate is compiled.
-const fn constant(n: u32, k: u32) -> Params {
-    match Params::new(n, k) {
+const fn constant(n: u32, k: u32) -> EquihashParams {
+    match EquihashParams::new(n, k) {
         Ok(params) => params,
         Err(_) => panic!("invalid Equihash parameters"),
     }
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn all_lanes_agree_on_solutions() {
         for (n, k) in [(48, 3), (48, 5), (60, 4), (70, 6), (90, 5), (96, 5)] {
-            let equihash = Equihash::tagged(Params::new(n, k).unwrap(), *b"solution");
+            let equihash = Equihash::tagged(EquihashParams::new(n, k).unwrap(), *b"solution");
             let mut solver = Solver::new(equihash).unwrap();
             let (nonce, solution) = (0_u32..)
                 .find_map(|nonce| {

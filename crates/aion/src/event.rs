@@ -1,6 +1,6 @@
 //! Calls from a pool.
 
-use orepass_stratum::calls::{self, first};
+use orepass_stratum::common_calls::{self, first};
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
@@ -36,7 +36,7 @@ pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, Pa
             let extranonce1 = parse_extranonce1(first_of(params))?;
             Ok(PoolEvent::Extranonce { extranonce1, size: None })
         }
-        _ => calls::common(method, params),
+        _ => common_calls::common(method, params),
     }
 }
 

@@ -14,10 +14,10 @@
 //! such as (96, 5) or (48, 5) take milliseconds.
 //!
 //! ```
-//! use orepass_aion::equihash::{Equihash, Params, Scratch};
+//! use orepass_aion::equihash::{Equihash, EquihashParams, Scratch};
 //! use orepass_aion::solver::Solver;
 //!
-//! let equihash = Equihash::tagged(Params::new(48, 5)?, *b"AION0PoW");
+//! let equihash = Equihash::tagged(EquihashParams::new(48, 5)?, *b"AION0PoW");
 //! for solution in Solver::new(equihash)?.solve(b"header", &[7; 32]) {
 //!     equihash.verify(b"header", &[7; 32], &solution, &mut Scratch::default())?;
 //! }
@@ -31,7 +31,7 @@ mod rows;
 use crate::equihash::{self, Equihash, LeafHasher};
 use join::{Join, Sorter};
 use pedigree::Pedigree;
-use rows::{Layout, Rows};
+use rows::{RowLayout, Rows};
 
 /// Digests hashed between two questions whether to stop.
 const BATCH: usize = 256;
@@ -62,8 +62,8 @@ impl Solver {
         }
         Ok(Self {
             equihash,
-            rows: [Rows::new(Layout::new(params, 0)), Rows::new(Layout::new(params, 1))],
-            pedigree: Pedigree::new(params, Layout::position_bits(params)),
+            rows: [Rows::new(RowLayout::new(params, 0)), Rows::new(RowLayout::new(params, 1))],
+            pedigree: Pedigree::new(params, RowLayout::position_bits(params)),
             sorter: Sorter::default(),
         })
     }
@@ -100,7 +100,7 @@ impl Solver {
             let is_last = round + 1 == params.k();
             self.pedigree.start(round, from.len());
             if !is_last {
-                to.clear(Layout::new(params, round + 1));
+                to.clear(RowLayout::new(params, round + 1));
             }
             let (pedigree, sorter) = (&mut self.pedigree, &mut self.sorter);
             let mut join = Join { round, from, pedigree, sorter };
@@ -130,7 +130,7 @@ impl Solver {
         let words = params.n().div_ceil(32) as usize;
         let unused_bits = 32 * words as u32 - params.n();
         let rows = &mut self.rows[0];
-        rows.clear(Layout::new(params, 0));
+        rows.clear(RowLayout::new(params, 0));
         let mut digests = [[0; 8]; BATCH];
         let mut indices = 0..1_u32 << params.index_bits();
         while !indices.is_empty() {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Solved, header, solved};
-use orepass_aion::equihash::{Equihash, EquihashError, Params, Scratch, ZCASH};
+use orepass_aion::equihash::{Equihash, EquihashError, EquihashParams, Scratch, ZCASH};
 use proptest::prelude::*;
 
 #[test]
@@ -46,7 +46,7 @@ fn header_and_nonce_are_only_concatenated() {
 #[test]
 fn tags_are_told_apart() {
     let Solved { n, k, nonce, solution } = solved().into_iter().next_back().unwrap();
-    let params = Params::new(n, k).unwrap();
+    let params = EquihashParams::new(n, k).unwrap();
     assert_eq!(Equihash::tagged(params, *b"ZcashPoW"), ZCASH);
     let other = Equihash::tagged(params, *b"AION0PoW");
     let verdict = other.verify(&header(), &nonce, &solution, &mut Scratch::new(params));
@@ -57,7 +57,7 @@ fn tags_are_told_apart() {
 fn scratch_of_other_parameters_is_replaced() {
     let mut scratch = Scratch::default();
     for Solved { n, k, nonce, solution } in solved() {
-        let equihash = Equihash::tagged(Params::new(n, k).unwrap(), *b"ZcashPoW");
+        let equihash = Equihash::tagged(EquihashParams::new(n, k).unwrap(), *b"ZcashPoW");
         assert_eq!(equihash.verify(&header(), &nonce, &solution, &mut scratch), Ok(()));
     }
 }
@@ -196,7 +196,7 @@ fn verify(
     nonce: &[u8],
     solution: &[u8],
 ) -> Result<(), EquihashError> {
-    let params = Params::new(n, k).unwrap();
+    let params = EquihashParams::new(n, k).unwrap();
     let mut scratch = Scratch::new(params);
     Equihash::tagged(params, *b"ZcashPoW").verify(header, nonce, solution, &mut scratch)
 }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use common::{Solved, header, solved};
-use orepass_aion::equihash::{AION, Equihash, Params, Scratch, ZCASH};
+use orepass_aion::equihash::{AION, Equihash, EquihashParams, Scratch, ZCASH};
 use orepass_aion::solver::{Solver, SolverError};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ fn finds_known_solutions() {
     for Solved { n, k, nonce, solution } in solved() {
         // Those of (144, 5) take gigabytes.
         if n != 144 {
-            let equihash = Equihash::tagged(Params::new(n, k).unwrap(), *b"ZcashPoW");
+            let equihash = Equihash::tagged(EquihashParams::new(n, k).unwrap(), *b"ZcashPoW");
             let solutions = Solver::new(equihash).unwrap().solve(&header(), &nonce);
             assert!(solutions.contains(&solution), "{n}, {k}");
         }
@@ -64,7 +64,7 @@ fn finds_all_solutions() {
     let mut found = 0;
     let byte_aligned = [(8, 3), (16, 3), (24, 3), (40, 3), (48, 3), (48, 5), (64, 7)];
     for (n, k) in byte_aligned.into_iter().chain([(60, 4), (60, 5), (63, 6)]) {
-        let params = Params::new(n, k).unwrap();
+        let params = EquihashParams::new(n, k).unwrap();
         let equihash = Equihash::tagged(params, *b"AION0PoW");
         let mut solver = Solver::new(equihash).unwrap();
         let mut scratch = Scratch::new(params);
@@ -86,7 +86,7 @@ fn finds_all_solutions() {
 fn solutions_of_middling_parameters_verify() {
     let mut found = 0;
     for (n, k) in [(96, 5), (90, 5), (108, 5), (126, 6)] {
-        let equihash = Equihash::tagged(Params::new(n, k).unwrap(), *b"ZcashPoW");
+        let equihash = Equihash::tagged(EquihashParams::new(n, k).unwrap(), *b"ZcashPoW");
         let mut solver = Solver::new(equihash).unwrap();
         let mut scratch = Scratch::new(equihash.params());
         for nonce in 0..3 {
@@ -102,7 +102,7 @@ fn solutions_of_middling_parameters_verify() {
 
 #[test]
 fn stops_when_told() {
-    let params = Params::new(96, 5).unwrap();
+    let params = EquihashParams::new(96, 5).unwrap();
     let mut solver = Solver::new(Equihash::tagged(params, *b"ZcashPoW")).unwrap();
     let all = solver.solve(&header(), &[0; 32]);
     let asked = Cell::new(0_u32);
@@ -126,7 +126,7 @@ fn stops_when_told() {
 
 #[test]
 fn refuses_what_does_not_fit_memory() {
-    let params = Params::new(156, 5).unwrap();
+    let params = EquihashParams::new(156, 5).unwrap();
     let error = Solver::new(Equihash::new(params, [0; 16])).unwrap_err();
     assert_eq!(error, SolverError::CollisionBits { bits: 26 });
 }

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::pools::PoolIndex;
-use memory::Memory;
+use memory::FormerRigs;
 use meter::Meter;
 use plan::Plan;
 
@@ -50,7 +50,7 @@ pub struct Assignment {
     /// The parts that new rigs are dealt out by: the wanted ones, and what is owed.
     aims: Vec<f64>,
     /// In boxes, since a table that fills in order is half empty.
-    rigs: BTreeMap<u64, Box<Rig>>,
+    rigs: BTreeMap<u64, Box<MeteredRig>>,
     loads: Vec<Load>,
     /// How much work each pool has got too little (or, if negative, too much), in hashes.
     debts: Vec<f64>,
@@ -60,7 +60,7 @@ pub struct Assignment {
     periods: VecDeque<Period>,
     looked_at: Option<Instant>,
     next_look: Option<Instant>,
-    memory: Memory,
+    memory: FormerRigs,
 }
 
 /// What a rebalance did.
@@ -73,7 +73,7 @@ pub struct Rebalance {
 }
 
 #[derive(Debug)]
-struct Rig {
+struct MeteredRig {
     /// The pool that it is, or was last, assigned to.
     pool: Option<PoolIndex>,
     address: IpAddr,
@@ -109,7 +109,7 @@ impl Assignment {
             periods: VecDeque::new(),
             looked_at: None,
             next_look: None,
-            memory: Memory::default(),
+            memory: FormerRigs::default(),
         }
     }
 
@@ -140,11 +140,11 @@ impl Assignment {
             return 0;
         }
         let mean = self.mean();
-        let rate = |rig: &Rig| rig.meter.rate().unwrap_or(mean);
+        let rate = |rig: &MeteredRig| rig.meter.rate().unwrap_or(mean);
         let total: f64 = self.rigs.values().map(|rig| rate(rig)).sum();
         // Where none has proven anything, as behind a pool that takes nothing, all count the same.
         let idle = total <= 0.0;
-        let rate = |rig: &Rig| if idle { 1.0 } else { rate(rig) };
+        let rate = |rig: &MeteredRig| if idle { 1.0 } else { rate(rig) };
         let total = if idle { self.rigs.len() as f64 } else { total };
         let aims = self.shares.iter().map(|share| share * total);
         let mut plan = Plan::new(aims.map(|aim| (aim, aim * TOLERANCE)));
@@ -179,7 +179,7 @@ impl Assignment {
         if let Some(pool) = pool {
             self.loads[pool].add(meter.rate());
         }
-        self.rigs.insert(serial, Box::new(Rig { pool, address, meter }));
+        self.rigs.insert(serial, Box::new(MeteredRig { pool, address, meter }));
         pool
     }
 

@@ -23,14 +23,14 @@ use orepass_stratum::habits::HabitBook;
 use crate::assignment::Assignment;
 use crate::knowledge::{Knowledge, PoolHabits, Remembered};
 use crate::pools::{Gate, PoolIndex, Pools};
-pub use acts::{Act, ChannelId, Ending, NoRoom, Order, Report, RigId, Shown};
+pub use acts::{Act, ChannelId, Ending, NoSeat, Order, Report, RigId, Shown};
 use channels::Channels;
 pub use config::{FarmConfig, PoolTerms};
 use directing::LOOK_EVERY;
 use exits::Exits;
-use rigs::Rig;
-use waiting::Queue;
+use rigs::ConnectedRig;
 pub use waiting::Waiter;
+use waiting::WaitingRigs;
 
 /// What decides for one route; see the [crate] for how it is driven.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ pub struct Farm {
     knowledge: Knowledge,
     habits: PoolHabits,
     /// In boxes, since a table that fills in order is half empty.
-    rigs: BTreeMap<RigId, Box<Rig>>,
+    rigs: BTreeMap<RigId, Box<ConnectedRig>>,
     channels: Channels,
     /// Rigs that wait for a seat.
-    queue: Queue,
+    queue: WaitingRigs,
     /// Rigs that are to be closed in turn.
     exits: Exits,
     /// Rigs whose place has to be looked at.
@@ -81,7 +81,7 @@ impl Farm {
             assignment: Assignment::new(config.pools.len()),
             rigs: BTreeMap::new(),
             channels: Channels::default(),
-            queue: Queue::default(),
+            queue: WaitingRigs::default(),
             exits: Exits::default(),
             unsettled: BTreeSet::new(),
             astray: BTreeSet::new(),

@@ -23,15 +23,15 @@ pub struct Kinds(HashMap<Box<str>, Kind>);
 #[derive(Debug, Default)]
 struct Kind {
     /// That it cannot share a connection.
-    alone: Evidence,
+    alone: KindEvidence,
     /// That it sends an extranonce2 of the usual length, whatever it is told.
-    usual_size: Evidence,
+    usual_size: KindEvidence,
     /// That it does not follow `mining.set_extranonce`.
-    stubborn: Evidence,
+    stubborn: KindEvidence,
 }
 
 #[derive(Debug, Default)]
-struct Evidence {
+struct KindEvidence {
     /// Workers whose rigs showed it.
     shown_by: ArrayVec<u64, AGREE>,
     /// A rig has shown the contrary.
@@ -82,7 +82,7 @@ impl Kinds {
     }
 }
 
-impl Evidence {
+impl KindEvidence {
     fn note(&mut self, worker: &str) {
         let mut hasher = DefaultHasher::new();
         worker.hash(&mut hasher);

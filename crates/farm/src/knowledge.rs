@@ -43,7 +43,7 @@ pub(crate) struct Needs {
 
 /// A rig that has said who it is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct NamedRig<'a> {
     /// The name that its software gives itself.
     pub(crate) agent: &'a Arc<str>,
     /// Where it connects from.
@@ -121,19 +121,19 @@ impl Knowledge {
     }
 
     /// A rig's shares showed what is wrong with its firmware.
-    pub(crate) fn learn(&mut self, rig: Known<'_>, diagnosis: Diagnosis, now: Instant) {
+    pub(crate) fn learn(&mut self, rig: NamedRig<'_>, diagnosis: Diagnosis, now: Instant) {
         let Some(remedy) = Firmware::remedy(diagnosis) else { return };
         self.note(rig, now, |record| record.fail(diagnosis, &remedy));
         self.kinds.failed(rig.agent, rig.worker, &remedy);
     }
 
     /// A rig's good share showed what its firmware can do.
-    pub(crate) fn proven(&mut self, rig: Known<'_>, merit: Merit, now: Instant) {
+    pub(crate) fn proven(&mut self, rig: NamedRig<'_>, merit: Merit, now: Instant) {
         self.note(rig, now, |record| record.do_well(merit));
         self.kinds.did_well(rig.agent, merit);
     }
 
-    fn note(&mut self, rig: Known<'_>, now: Instant, edit: impl FnOnce(&mut FirmwareRecord)) {
+    fn note(&mut self, rig: NamedRig<'_>, now: Instant, edit: impl FnOnce(&mut FirmwareRecord)) {
         self.firmware.update(rig.worker, now, |known| {
             let mut record = known.cloned().unwrap_or_default();
             record.agent = Arc::clone(rig.agent);
@@ -156,7 +156,7 @@ impl Knowledge {
     /// Keeps what a worker has now; what is not given stays as it was.
     pub(crate) fn remember(
         &mut self,
-        rig: Known<'_>,
+        rig: NamedRig<'_>,
         difficulty: Option<Difficulty>,
         slot: Option<u64>,
         now: Instant,
@@ -169,7 +169,7 @@ impl Knowledge {
     }
 
     /// A rig is closed, and is to be served otherwise when it comes back.
-    pub(crate) fn expect(&mut self, rig: Known<'_>, needs: Needs, now: Instant) {
+    pub(crate) fn expect(&mut self, rig: NamedRig<'_>, needs: Needs, now: Instant) {
         self.expected.expect(rig.agent, rig.address, needs, now);
     }
 
@@ -179,17 +179,17 @@ impl Knowledge {
     }
 
     /// How long a rig is still refused.
-    pub(crate) fn refused(&self, rig: Known<'_>, now: Instant) -> Option<Duration> {
+    pub(crate) fn refused(&self, rig: NamedRig<'_>, now: Instant) -> Option<Duration> {
         self.penalties.refused(rig.worker, rig.address, now)
     }
 
     /// A rig was quarantined; how long it is refused from now on, if it is.
-    pub(crate) fn quarantined(&mut self, rig: Known<'_>, now: Instant) -> Option<Duration> {
+    pub(crate) fn quarantined(&mut self, rig: NamedRig<'_>, now: Instant) -> Option<Duration> {
         self.penalties.quarantined(rig.worker, rig.address, now)
     }
 
     /// A rig has sent nothing but rubbish: it is refused for a while.
-    pub(crate) fn refuse(&mut self, rig: Known<'_>, now: Instant) {
+    pub(crate) fn refuse(&mut self, rig: NamedRig<'_>, now: Instant) {
         self.penalties.refuse(rig.worker, rig.address, now);
     }
 

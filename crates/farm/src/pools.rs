@@ -11,11 +11,11 @@
 mod blocks;
 mod course;
 mod faults;
+mod interface;
 mod links;
 mod member;
 mod probation;
 mod tally;
-mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +24,11 @@ use std::time::Instant;
 
 use blocks::Blocks;
 use course::{Course, Trial};
-use member::{Health, Pool};
+pub use interface::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
+use member::{Health, Member};
 use orepass_stratum::error::Reject;
 use orepass_stratum::verdict::Verdict;
 use tally::Judgement;
-pub use terms::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 
 /// The most events that wait to be taken; past it the oldest are dropped.
 const MAX_EVENTS: usize = 256;
@@ -37,7 +37,7 @@ const MAX_EVENTS: usize = 256;
 #[derive(Debug)]
 pub struct Pools {
     config: PoolsConfig,
-    pools: Vec<Pool>,
+    pools: Vec<Member>,
     course: Course,
     /// Until when refusals move no rigs, since the cause is probably ours.
     spared: Option<Instant>,
@@ -50,7 +50,7 @@ impl Pools {
     #[must_use]
     pub fn new(config: PoolsConfig, now: Instant) -> Self {
         Self {
-            pools: config.pools.iter().map(|_| Pool::new(config.healthy_for)).collect(),
+            pools: config.pools.iter().map(|_| Member::new(config.healthy_for)).collect(),
             config,
             course: Course::starting(now),
             spared: None,
@@ -148,7 +148,7 @@ impl Pools {
     /// then.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let pools = self.pools.iter().filter_map(Pool::poll_timeout);
+        let pools = self.pools.iter().filter_map(Member::poll_timeout);
         let lag = (0..self.pools.len()).filter_map(|pool| self.lags_at(pool));
         let proven = self.better().filter_map(|pool| self.pools[pool].proven_at());
         let course = self.course.poll_timeout(self.config.hold_for);
@@ -175,7 +175,7 @@ impl Pools {
     /// Whether a pool serves.
     #[must_use]
     pub fn serves(&self, pool: PoolIndex) -> bool {
-        self.pools.get(pool).is_some_and(Pool::serves)
+        self.pools.get(pool).is_some_and(Member::serves)
     }
 
     /// The part of the work that each pool should have now, in the config's order; they add up to
@@ -213,7 +213,7 @@ impl Pools {
                 self.fail(pool, Cause::Lag, now);
             }
         }
-        if !self.pools.iter().any(Pool::serves) {
+        if !self.pools.iter().any(Member::serves) {
             // A pool that does badly is still better than none: one that is not behind, and of those
             // the one that would be used first.
             let connected = (0..self.pools.len()).filter(|&pool| self.pools[pool].links.serve());
@@ -308,7 +308,7 @@ impl Pools {
         (0..self.pools.len()).any(|pool| self.rank(pool) == rank && self.serves(pool))
     }
 
-    fn of_rank(&mut self, rank: usize, act: impl Fn(&mut Pool)) {
+    fn of_rank(&mut self, rank: usize, act: impl Fn(&mut Member)) {
         let members = self.pools.iter_mut().zip(&self.config.pools);
         members.filter(|(_, standing)| standing.rank == rank).for_each(|(pool, _)| act(pool));
     }

@@ -155,11 +155,11 @@ pub const WINDOWS: [Duration; 4] = [
 #[derive(Debug, Clone)]
 pub struct Rates {
     start: Instant,
-    windows: [Window; WINDOWS.len()],
+    windows: [RateWindow; WINDOWS.len()],
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Window {
+struct RateWindow {
     parts: [f64; PARTS],
     /// The number, counted from the start, of the part that is being filled.
     present: u64,
@@ -169,7 +169,10 @@ impl Rates {
     /// All zero.
     #[must_use]
     pub const fn new(now: Instant) -> Self {
-        Self { start: now, windows: [Window { parts: [0.0; PARTS], present: 0 }; WINDOWS.len()] }
+        Self {
+            start: now,
+            windows: [RateWindow { parts: [0.0; PARTS], present: 0 }; WINDOWS.len()],
+        }
     }
 
     /// Adds an amount.

@@ -24,7 +24,7 @@ impl Layout {
     /// # Errors
     /// When it ends early or late.
     pub fn parse(bytes: &[u8]) -> Result<Self, TransactionError> {
-        let mut reader = Reader { bytes, at: 0 };
+        let mut reader = TransactionReader { bytes, at: 0 };
         reader.skip(4)?; // version
         let inputs = reader.count()?;
         for _ in 0..inputs {
@@ -117,12 +117,12 @@ impl Coinbase {
     }
 }
 
-struct Reader<'a> {
+struct TransactionReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TransactionReader<'a> {
     fn take(&mut self, count: u64) -> Result<&'a [u8], TransactionError> {
         let truncated = TransactionError::Truncated(self.bytes.len());
         let count = usize::try_from(count).map_err(|_| truncated.clone())?;

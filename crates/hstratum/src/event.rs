@@ -1,6 +1,6 @@
 //! Calls from a pool.
 
-use orepass_stratum::calls::{self, first};
+use orepass_stratum::common_calls::{self, first};
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
@@ -23,7 +23,7 @@ pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, Pa
         "mining.set_difficulty" => difficulty(params),
         "mining.set_target" => target(params),
         "mining.set_extranonce" => extranonce(params),
-        _ => calls::common(method, params),
+        _ => common_calls::common(method, params),
     }
 }
 

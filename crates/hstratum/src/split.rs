@@ -30,7 +30,7 @@ pub fn split(
     known: Option<Answer>,
 ) -> Result<Split, NoRoom> {
     let announced = given.announced_size.unwrap_or(USUAL);
-    let space = Space {
+    let space = SplitSpace {
         given,
         prefix: prefix_bytes.unwrap_or(DEFAULT_PREFIX),
         beyond: EXTRA_NONCE_SIZE.saturating_sub(given.extranonce1.len()),
@@ -71,14 +71,14 @@ pub fn split(
     }
 }
 
-struct Space<'a> {
+struct SplitSpace<'a> {
     given: &'a Subscribed,
     prefix: usize,
     /// The bytes of the header's field that extranonce1 leaves.
     beyond: usize,
 }
 
-impl Space<'_> {
+impl SplitSpace<'_> {
     /// Extranonce2 upstream is `size` bytes, prefix included.
     fn narrow(&self, size: usize) -> Result<Split, NoRoom> {
         let least = if self.prefix == 0 { 1 } else { MIN_RIG };

@@ -27,7 +27,7 @@ pub struct Cli {
     pub command: Option<Command>,
     /// How to log.
     #[command(flatten)]
-    pub log: Log,
+    pub log: LogArgs,
     /// The arguments of `run`, when no subcommand is given.
     #[command(flatten)]
     pub run: Run,
@@ -137,7 +137,7 @@ pub struct Demo {
 
 /// How to log.
 #[derive(Debug, Args)]
-pub struct Log {
+pub struct LogArgs {
     /// What to log; beats $OREPASS_LOG, $RUST_LOG and the config.
     #[arg(short, long, value_name = "LEVEL", global = true)]
     pub log_level: Option<LogLevel>,
@@ -152,7 +152,7 @@ pub struct Log {
     pub quiet: u8,
 }
 
-impl Log {
+impl LogArgs {
     /// The level that the flags ask for.
     #[must_use]
     pub const fn level(&self) -> Option<LogLevel> {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use crate::cli::{Cli, Command, Log, Run};
+use crate::cli::{Cli, Command, LogArgs, Run};
 use crate::config::{Config, ConfigError};
 use crate::process::Process;
 use crate::registry::Registry;
@@ -36,7 +36,7 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
         }
         Command::Demo(demo) => {
             // The live view is what to look at; the log adds what is out of order.
-            let quiet = crate::config::Log { level: LogLevel::Warn, ..Default::default() };
+            let quiet = crate::config::LogConfig { level: LogLevel::Warn, ..Default::default() };
             let _log = started(&log, quiet)?;
             block_on(demo::demo(demo, registry))
         }
@@ -115,12 +115,12 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 /// The config, with the log started as it says.
-fn prepared(config: Config, log: &Log) -> Result<(Config, LogGuard), CommandError> {
+fn prepared(config: Config, log: &LogArgs) -> Result<(Config, LogGuard), CommandError> {
     let log = started(log, config.log)?;
     Ok((config, log))
 }
 
-fn started(log: &Log, configured: crate::config::Log) -> Result<LogGuard, CommandError> {
+fn started(log: &LogArgs, configured: crate::config::LogConfig) -> Result<LogGuard, CommandError> {
     let format = log.log_format.unwrap_or(configured.format);
     Ok(telemetry::start(log.level(), configured.level, format)?)
 }

@@ -6,13 +6,13 @@
 mod dialect;
 mod encoding;
 mod error;
-mod find;
 pub(crate) mod nearest;
 mod notes;
 mod options;
 mod pool;
 mod profile;
 mod route;
+mod search_path;
 mod secret;
 mod state;
 mod syntax;
@@ -26,16 +26,16 @@ use toml::de::DeTable;
 
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
-pub use self::find::find;
 pub use self::options::{OptionError, OptionTable};
 pub use self::pool::PoolAccount;
 pub use self::profile::Profile;
 pub use self::route::{Failover, RouteConfig};
+pub use self::search_path::find;
 pub use self::secret::{Secret, SecretError, SecretRef};
 pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
 pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
-use crate::workers::{MAX_WORKERS, Workers};
+use crate::worker_threads::{MAX_WORKERS, WorkerThreads};
 use notes::Notes;
 use route::Reading;
 use table::TableReader;
@@ -46,7 +46,7 @@ pub struct Config {
     /// At least one.
     pub routes: Vec<RouteConfig>,
     /// How the log looks.
-    pub log: Log,
+    pub log: LogConfig,
     /// On how many threads rigs and pools are served, 1 to [`MAX_WORKERS`].
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
@@ -56,7 +56,7 @@ pub struct Config {
 
 /// `[log]`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Log {
+pub struct LogConfig {
     /// What is left out.
     pub level: LogLevel,
     /// For people or for machines.
@@ -109,8 +109,8 @@ impl Config {
         let name = dialect.parse().unwrap_or_else(|_| pool.name.clone());
         let route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
-        let (log, state) = (Log::default(), state::default_file());
-        Ok(Self { routes: vec![route], log, workers: Workers::usual_count(), state, source })
+        let (log, state) = (LogConfig::default(), state::default_file());
+        Ok(Self { routes: vec![route], log, workers: WorkerThreads::usual_count(), state, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -127,10 +127,10 @@ impl Config {
                     let add = "there is no route: add a [[route]] with its [[route.pool]]";
                     table.lacks("route", add);
                 }
-                let log = table.table("[log]", Log::read);
+                let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (workers.unwrap_or_else(Workers::usual_count), log, state, routes)
+                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -154,7 +154,7 @@ impl Config {
     }
 }
 
-impl Log {
+impl LogConfig {
     fn read(table: &mut TableReader<'_, '_>) -> Self {
         Self {
             level: table.variant("level").unwrap_or_default(),

@@ -39,20 +39,20 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod fold;
 pub mod limits;
 pub mod net;
 pub mod pool;
 pub mod probe;
 pub mod process;
 pub mod registry;
+pub mod repeated_warnings;
 pub mod rig;
 pub mod route;
 pub mod running;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
-pub mod workers;
+pub mod worker_threads;
 
 use std::process::ExitCode;
 

@@ -19,16 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
 use crate::config::{OptionError, PoolAccount, RouteConfig};
-use crate::net::connect::{Connection, Connector, Tcp};
+use crate::net::connect::{Connector, PoolConnection, Tcp};
 use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
 use crate::route::ticket::Ticket;
-use crate::route::window::Window;
+use crate::route::window::ShareWindow;
 
 /// What was found out about a pool.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct Findings {
     /// The addresses that its name stands for.
     pub addresses: Vec<SocketAddr>,
     /// Which of them answered.
@@ -81,7 +81,7 @@ pub enum ProbeError {
 }
 
 /// A probe of a pool of whatever dialect.
-pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Found, ProbeError>> + Send + 'a>>;
+pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<Findings, ProbeError>> + Send + 'a>>;
 
 /// Tries a pool out, of which this is remembered. The session has a time limit for everything that it
 /// waits for, so this ends.
@@ -99,7 +99,7 @@ async fn try_out<D: FromConfig>(
     pool: &PoolAccount,
     remembered: Habits,
     connector: &dyn Connector,
-) -> Result<Found, ProbeError> {
+) -> Result<Findings, ProbeError> {
     let Configured { dialect, habits: configured } =
         configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
     let habits = HabitBook::new(configured, remembered);
@@ -111,7 +111,7 @@ async fn try_out<D: FromConfig>(
 
     let started = now();
     let connection = connector.connect(&pool.url).await;
-    let Connection { reader, writer, peer } =
+    let PoolConnection { reader, writer, peer } =
         connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
     let connected = now();
 
@@ -127,7 +127,7 @@ async fn try_out<D: FromConfig>(
 
     let mut logged_in = None;
     let mut sent_away = None;
-    let (window, ending) = (Window::default(), CancellationToken::new());
+    let (window, ending) = (ShareWindow::default(), CancellationToken::new());
     // Events lag behind the session, which has taken in all that came with them: it is asked.
     let on_event = |upstream: &Upstream<D, Ticket>, event| {
         if upstream.is_live() {
@@ -156,7 +156,7 @@ async fn try_out<D: FromConfig>(
             let difficulty = |target: &Target| work.dialect.rig_difficulty(&work.job, target).get();
             let target = work.wanted.surely(known);
             let easier = difficulty(&work.wanted.perhaps(known));
-            Ok(Found {
+            Ok(Findings {
                 addresses,
                 peer,
                 connect: connected - started,
@@ -181,7 +181,7 @@ mod tests {
     use async_trait::async_trait;
     use orepass_hstratum::Hstratum;
     use orepass_sim::net::PoolServer;
-    use orepass_sim::pool::{Fault, PoolConfig};
+    use orepass_sim::pool::{PoolConfig, PoolFault};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 
     use super::*;
@@ -198,7 +198,7 @@ mod tests {
 
     #[async_trait]
     impl Connector for Wire {
-        async fn connect(&self, _: &PoolUrl) -> Result<Connection, ConnectError> {
+        async fn connect(&self, _: &PoolUrl) -> Result<PoolConnection, ConnectError> {
             let near = match self {
                 Self::Simulated(pool) => pool.connect(),
                 Self::Says(lines) => {
@@ -215,7 +215,7 @@ mod tests {
             };
             let (reader, writer) = split(near);
             let peer = ([127, 0, 0, 1], 3008).into();
-            Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
+            Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         r#""a076a93e45bf3841b48a55c258848001e1c97468785f33b7796b57e4d0431e8e"]}"#,
     );
 
-    async fn tried(wire: Wire) -> Result<Found, String> {
+    async fn tried(wire: Wire) -> Result<Findings, String> {
         let text = r#"[[route]]
             name = "hns"
             dialect = "hstratum"
@@ -245,7 +245,7 @@ mod tests {
         found.map_err(|error| error.to_string())
     }
 
-    async fn with_fault(fault: Fault) -> Result<Found, String> {
+    async fn with_fault(fault: PoolFault) -> Result<Findings, String> {
         let pool = PoolServer::new(PoolConfig::default());
         pool.fault(fault);
         tried(Wire::Simulated(pool)).await
@@ -276,22 +276,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pool_without_jobs_or_of_another_coin_fails_with_the_reason() {
-        let error = with_fault(Fault::Jobless).await.unwrap_err();
+        let error = with_fault(PoolFault::Jobless).await.unwrap_err();
         assert_eq!(error, "the pool told no job within 30s");
-        let error = with_fault(Fault::UnusableJobs).await.unwrap_err();
+        let error = with_fault(PoolFault::UnusableJobs).await.unwrap_err();
         assert!(error.contains("expected"), "{error}");
         assert!(error.ends_with("is this a pool of hstratum?"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_failure_has_its_own_reason() {
-        let error = with_fault(Fault::ReconnectAtLogin).await.unwrap_err();
+        let error = with_fault(PoolFault::ReconnectAtLogin).await.unwrap_err();
         assert_eq!(error, "the pool sends us to 127.0.0.1:3008");
-        let error = with_fault(Fault::RefuseConnections).await.unwrap_err();
+        let error = with_fault(PoolFault::RefuseConnections).await.unwrap_err();
         assert_eq!(error, "the pool closed the connection");
-        let error = with_fault(Fault::RefuseWorker("*".into())).await.unwrap_err();
+        let error = with_fault(PoolFault::RefuseWorker("*".into())).await.unwrap_err();
         assert!(error.contains("check `user` and `password`"), "{error}");
-        let error = with_fault(Fault::Stall).await.unwrap_err();
+        let error = with_fault(PoolFault::Stall).await.unwrap_err();
         assert!(error.contains("did not answer the subscribe"), "{error}");
     }
 }

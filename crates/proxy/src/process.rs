@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::limits::{self, Door};
-use crate::workers::Workers;
+use crate::worker_threads::WorkerThreads;
 
 /// The way in for all connections, and the threads that serve them.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +12,7 @@ pub struct Process {
     /// The way in, for rigs and for connections to pools.
     pub door: Arc<Door>,
     /// The threads; without them, the runtime in which a route is started.
-    pub workers: Option<Arc<Workers>>,
+    pub workers: Option<Arc<WorkerThreads>>,
 }
 
 impl Process {
@@ -23,6 +23,6 @@ impl Process {
     /// When the system gives no thread.
     pub fn prepare(capacity: usize, workers: usize) -> io::Result<Self> {
         let door = limits::raise_and_report(capacity);
-        Ok(Self { door, workers: Some(Arc::new(Workers::start(workers)?)) })
+        Ok(Self { door, workers: Some(Arc::new(WorkerThreads::start(workers)?)) })
     }
 }

@@ -1,6 +1,6 @@
 //! The dialects that this program speaks: the one place that names coins.
 //!
-//! A dialect's types stay inside; what leaves is an [`Entry`] of plain functions, one per thing
+//! A dialect's types stay inside; what leaves is a [`DialectEntry`] of plain functions, one per thing
 //! that is done with a dialect by its name. A program with one more coin implements [`FromConfig`]
 //! for it, and runs [`main_with`](crate::main_with) with `Registry::default().with::<MyCoin>()`.
 
@@ -17,7 +17,7 @@ use orepass_stratum::habits::{Habit, Habits};
 use tokio::net::TcpListener;
 
 use crate::commands::demo::Scene;
-use crate::commands::verify::{self, Answer, Request};
+use crate::commands::verify::{self, VerifyAnswer, VerifyRequest};
 use crate::config::{
     Dialects, OptionError, OptionTable, PoolAccount, ReadOptions, RouteConfig, UnknownDialect,
     nearest,
@@ -99,7 +99,7 @@ pub type Start = fn(
 /// What can be done with a dialect by its name.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct DialectEntry {
     /// The name in configs.
     pub name: &'static str,
     /// What an operator may call it instead.
@@ -117,10 +117,10 @@ pub struct Entry {
     /// What `orepass demo` shows of it, if anything.
     pub scene: Option<fn() -> Scene>,
     /// Judges one share.
-    pub verify: fn(&Request<'_>) -> Answer,
+    pub verify: fn(&VerifyRequest<'_>) -> VerifyAnswer,
 }
 
-impl Entry {
+impl DialectEntry {
     const fn of<D: FromConfig>() -> Self {
         Self {
             name: D::NAME,
@@ -139,7 +139,7 @@ impl Entry {
 /// Dialects by name. The default one has all that belong to this program.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    entries: BTreeMap<&'static str, Entry>,
+    entries: BTreeMap<&'static str, DialectEntry>,
     /// The one that was added first.
     first: Option<&'static str>,
 }
@@ -161,12 +161,12 @@ impl Registry {
     #[must_use]
     pub fn with<D: FromConfig>(mut self) -> Self {
         self.first.get_or_insert(D::NAME);
-        self.entries.insert(D::NAME, Entry::of::<D>());
+        self.entries.insert(D::NAME, DialectEntry::of::<D>());
         self
     }
 
     /// All entries, by name.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &DialectEntry> {
         self.entries.values()
     }
 
@@ -180,13 +180,13 @@ impl Registry {
     ///
     /// # Errors
     /// A message with the nearest known name.
-    pub fn get(&self, name: &str) -> Result<&Entry, UnknownDialect> {
+    pub fn get(&self, name: &str) -> Result<&DialectEntry, UnknownDialect> {
         self.entries.get(name).ok_or_else(|| {
-            let other = |entry: &&Entry| {
+            let other = |entry: &&DialectEntry| {
                 entry.other_names.iter().any(|other| other.eq_ignore_ascii_case(name))
             };
             UnknownDialect(match self.entries().find(other) {
-                Some(Entry { name: right, .. }) => {
+                Some(DialectEntry { name: right, .. }) => {
                     format!("unknown dialect `{name}`, did you mean `{right}`?")
                 }
                 None => nearest::unknown("dialect", name, &self.names()),
@@ -205,7 +205,7 @@ impl Dialects for Registry {
     }
 
     fn option_names(&self) -> [Vec<&'static str>; 2] {
-        let of = |options: fn(&Entry) -> &'static [&'static str]| {
+        let of = |options: fn(&DialectEntry) -> &'static [&'static str]| {
             self.entries().flat_map(|entry| options(entry).iter().copied()).collect::<Vec<_>>()
         };
         let mut pool = of(|entry| entry.pool_options);

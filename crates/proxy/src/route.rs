@@ -35,7 +35,7 @@ use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
-use crate::workers::{Worker, Workers};
+use crate::worker_threads::{WorkerThread, WorkerThreads};
 use channel::Channel;
 use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
@@ -88,11 +88,11 @@ pub struct Route<D: Dialect> {
     /// Those that have not ended.
     channels: Mutex<BTreeMap<ChannelId, Arc<Channel<D>>>>,
     rigs: Mailboxes,
-    workers: Arc<Workers>,
+    workers: Arc<WorkerThreads>,
     /// Working memory for checking shares, as much as is in use at a time: one for each worker.
     scratch: Mutex<Vec<D::Scratch>>,
     /// Where the rig that comes next will probably sit.
-    filling: Mutex<Worker>,
+    filling: Mutex<WorkerThread>,
     /// Told to stop: no new rigs, no new shares.
     stopping: CancellationToken,
     /// Told to end at once.
@@ -117,7 +117,8 @@ impl<D: Dialect> Route<D> {
     ) -> Arc<Self> {
         let door = Arc::new(listener::door(&config));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
-        let workers = around.process.workers.clone().unwrap_or_else(|| Arc::new(Workers::here()));
+        let workers =
+            around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
         let farm = farm(&config, &around.memory);
         let shared = |pool: PoolIndex| PoolShared {
@@ -254,7 +255,7 @@ impl<D: Dialect> Route<D> {
     }
 
     /// Where the rig that comes next should be served: where the last one found its seat.
-    pub(crate) fn next_worker(&self) -> Worker {
+    pub(crate) fn next_worker(&self) -> WorkerThread {
         *self.filling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -268,12 +269,12 @@ impl<D: Dialect> Route<D> {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
-    fn fills(&self, worker: Worker) {
+    fn fills(&self, worker: WorkerThread) {
         *self.filling.lock().unwrap_or_else(PoisonError::into_inner) = worker;
     }
 
     /// Where its tasks run.
-    pub(crate) const fn workers(&self) -> &Arc<Workers> {
+    pub(crate) const fn workers(&self) -> &Arc<WorkerThreads> {
         &self.workers
     }
 }

@@ -24,7 +24,7 @@ pub use self::job_ids::RESERVED_IDS;
 use self::job_ids::Reservation;
 use self::record::Routes;
 pub use self::route::RouteStore;
-use self::writer::Writer;
+use self::writer::StoreWriter;
 use crate::clock::unix_seconds;
 
 /// What was not seen for so long is forgotten at the next start.
@@ -34,16 +34,16 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the proxy remembers from one run to the next. A clone is another handle.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<StoreInner>);
 
-struct Inner {
-    remembered: Mutex<Kept>,
+struct StoreInner {
+    remembered: Mutex<KeptState>,
     /// None where nothing outlives the run.
-    writer: Option<Writer<Changes>>,
+    writer: Option<StoreWriter<Changes>>,
 }
 
 /// What earlier runs have left.
-struct Kept {
+struct KeptState {
     ids: Reservation,
     routes: Routes,
 }
@@ -167,12 +167,12 @@ impl Store {
     }
 
     fn without_file(now: u64) -> Self {
-        Self::new(Kept { ids: Reservation::new(None, now), routes: Routes::new() }, None)
+        Self::new(KeptState { ids: Reservation::new(None, now), routes: Routes::new() }, None)
     }
 
-    fn with_file(mut database: Database, remembered: Kept, path: &Path) -> Self {
+    fn with_file(mut database: Database, remembered: KeptState, path: &Path) -> Self {
         let file = path.display().to_string();
-        let writer = Writer::start(file, move |changes| database.write(changes));
+        let writer = StoreWriter::start(file, move |changes| database.write(changes));
         if let Err(error) = &writer {
             warn!(
                 event = "state.unusable",
@@ -183,12 +183,12 @@ impl Store {
         Self::new(remembered, writer.ok())
     }
 
-    fn new(remembered: Kept, writer: Option<Writer<Changes>>) -> Self {
-        Self(Arc::new(Inner { remembered: Mutex::new(remembered), writer }))
+    fn new(remembered: KeptState, writer: Option<StoreWriter<Changes>>) -> Self {
+        Self(Arc::new(StoreInner { remembered: Mutex::new(remembered), writer }))
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for StoreInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner").field("kept", &self.writer.is_some()).finish_non_exhaustive()
     }

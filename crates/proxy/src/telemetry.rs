@@ -19,8 +19,8 @@ use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
 
 pub use queue::LogGuard;
-use queue::{MAX_WAITING, Queue};
-use text::{KeyValues, Line};
+use queue::{LogQueue, MAX_WAITING};
+use text::{KeyValues, LogLine};
 
 /// From which level on events are logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -83,12 +83,12 @@ pub fn start(
         (None, Some(filter)) => filter,
         (None, None) => EnvFilter::new(configured.filter()),
     };
-    let queue = Arc::new(Queue::new(MAX_WAITING));
+    let queue = Arc::new(LogQueue::new(MAX_WAITING));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&queue));
     match format {
         LogFormat::Text => {
-            builder.with_ansi(colour).fmt_fields(KeyValues).event_format(Line).try_init()
+            builder.with_ansi(colour).fmt_fields(KeyValues).event_format(LogLine).try_init()
         }
         LogFormat::Json => json(builder).try_init(),
     }
@@ -99,7 +99,7 @@ pub fn start(
 
 /// Writes a text to stderr, beside the log and within a second.
 pub fn say(text: &str) {
-    let queue = Arc::new(Queue::new(usize::MAX));
+    let queue = Arc::new(LogQueue::new(usize::MAX));
     if let Ok(_guard) = queue.start(io::stderr(), |_| {}) {
         // It takes everything.
         let _ = (&*queue).write_all(text.as_bytes());

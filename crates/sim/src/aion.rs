@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 pub use pool::AionPool;
 pub use rig::AionRig;
-pub use solvers::{Seat, Solvers};
+pub use solvers::{SolverPlace, Solvers};
 
 use crate::pool::ExtranonceSource;
 

@@ -16,13 +16,13 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// Simulated stratum pools and rigs that really hash.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-pub(crate) struct Cli {
+pub(crate) struct SimCli {
     #[command(subcommand)]
-    command: Command,
+    command: SimCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum SimCommand {
     /// Runs a pool that checks every share.
     Pool(Box<pool::PoolArgs>),
     /// Runs rigs that hash on the CPU.
@@ -31,14 +31,14 @@ enum Command {
 
 /// A coin's variant of stratum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Dialect {
+enum SimDialect {
     /// Handshake.
     Hstratum,
     /// Aion.
     Aion,
 }
 
-impl Cli {
+impl SimCli {
     /// Does what the command line says; ends with the time given, or on a signal.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let filter = tracing_subscriber::EnvFilter::try_from_env("OREPASS_LOG")
@@ -49,8 +49,8 @@ impl Cli {
             .with_writer(std::io::stderr)
             .init();
         match self.command {
-            Command::Pool(args) => args.run().await,
-            Command::Rigs(args) => args.run().await,
+            SimCommand::Pool(args) => args.run().await,
+            SimCommand::Rigs(args) => args.run().await,
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
         for call in calls {
             let arguments = ["orepass-sim"].into_iter().chain(call.split_whitespace());
             // What a real call needs beside it is left to the reader there.
-            match Cli::try_parse_from(arguments).map_err(|error| error.kind()) {
+            match SimCli::try_parse_from(arguments).map_err(|error| error.kind()) {
                 Ok(_) | Err(clap::error::ErrorKind::MissingRequiredArgument) => seen += 1,
                 Err(error) => panic!("{call}: {error}"),
             }

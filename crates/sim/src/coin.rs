@@ -6,5 +6,8 @@
 mod pool;
 mod rig;
 
-pub use pool::{CheckedShare, Claim, JobOrder, Manners, Place, PoolCoin, PoolJob, Reason, Terms};
-pub use rig::{Allotment, Habits, RigCoin, RigError, RigJob, Search, Solution, Step};
+pub use pool::{
+    AnnouncementPlace, CheckedShare, JobOrder, Manners, PoolCoin, PoolJob, Reason, ShareIdentity,
+    TargetTerms,
+};
+pub use rig::{Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search, SearchStep, Solution};

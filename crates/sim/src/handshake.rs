@@ -13,7 +13,7 @@ pub use rig::{ExtranoncePolicy, HandshakeRig};
 
 /// The layout of a notify, and with it the header and the proof of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Generation {
+pub enum StratumGeneration {
     /// Mainnet, 9 parameters, no mask.
     Deployed,
     /// Mainnet, 10 parameters: the mask's hash is the last.
@@ -25,7 +25,7 @@ pub enum Generation {
     Seed13,
 }
 
-impl Generation {
+impl StratumGeneration {
     /// Whether it belongs to the testnets before mainnet.
     #[must_use]
     pub fn is_seed(self) -> bool {
@@ -35,7 +35,7 @@ impl Generation {
 
 /// What difficulty 1 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum DifficultyScale {
+pub enum PoolScale {
     /// Bitcoin's: 00000000ffff00…. All public pools use it.
     #[default]
     Bitcoin,
@@ -45,7 +45,7 @@ pub enum DifficultyScale {
     Powlimit,
 }
 
-impl DifficultyScale {
+impl PoolScale {
     /// The target of a difficulty.
     #[must_use]
     pub fn target(self, difficulty: Difficulty) -> Target {
@@ -103,10 +103,10 @@ mod tests {
     fn scales_give_the_targets_of_real_servers() {
         for row in vectors::all()["difficulty"].as_array().unwrap() {
             let difficulty = Difficulty::new(row["difficulty"].as_f64().unwrap()).unwrap();
-            let bitcoin = DifficultyScale::Bitcoin.target(difficulty);
+            let bitcoin = PoolScale::Bitcoin.target(difficulty);
             assert_eq!(bitcoin.to_string(), text(row, "target_diff1_00000000ffff0000"));
             let Some(bits) = row["handystratum_bits"].as_str() else { continue };
-            let hstratum = DifficultyScale::Hstratum.target(difficulty);
+            let hstratum = PoolScale::Hstratum.target(difficulty);
             assert_eq!(format!("{:08x}", hstratum.to_compact_lossy()), bits, "{difficulty}");
         }
     }

@@ -3,7 +3,7 @@
 //! A [`Pool`] makes jobs, hands out extranonces and checks every share from its own record of the
 //! job: it builds the header itself and trusts nothing that the other side says. A [`Rig`] logs in,
 //! reads jobs off the wire, hashes at a throttled rate and keeps account of every answer. Both can
-//! be told to misbehave, the pool by a [`Fault`](pool::Fault), a rig by [`Rubbish`](rig::Rubbish),
+//! be told to misbehave, the pool by a [`PoolFault`](pool::PoolFault), a rig by [`Rubbish`](rig::Rubbish),
 //! so that whatever stands between them can be tested, demonstrated and put under load.
 //!
 //! Neither has a socket or a clock: they take lines and the time, give bytes, and say when they want

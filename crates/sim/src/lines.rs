@@ -5,7 +5,7 @@ use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 
 /// Cuts what a pool sends into lines, in the way of a firmware.
 #[derive(Debug)]
-pub(crate) enum Lines {
+pub(crate) enum LineCutter {
     /// Line ends are cut off, blank lines passed over.
     Tolerant(LineReader),
     /// Every line that does not begin with `{` and end with `}` is passed over, also one that
@@ -13,7 +13,7 @@ pub(crate) enum Lines {
     Strict(StrictLines),
 }
 
-/// See [`Lines::Strict`].
+/// See [`LineCutter::Strict`].
 #[derive(Debug, Default)]
 pub(crate) struct StrictLines {
     buffer: BytesMut,
@@ -22,7 +22,7 @@ pub(crate) struct StrictLines {
     ignored: u64,
 }
 
-impl Lines {
+impl LineCutter {
     pub(crate) fn new(strict: bool) -> Self {
         if strict {
             Self::Strict(StrictLines::default())
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn strict_lines_begin_and_end_with_braces() {
-        let mut lines = Lines::new(true);
+        let mut lines = LineCutter::new(true);
         lines.buffer().extend_from_slice(b"{1}\n{2}\r\n {3}\n{4} \n\n[5]\n{6}\n{7");
         let mut seen = Vec::new();
         while let Some(line) = lines.next_line() {

@@ -8,7 +8,7 @@ mod wait;
 use crate::clock::unix_seconds;
 use crate::pool::Moment;
 
-pub use farm::Farm;
+pub use farm::RigFarm;
 pub use pool::PoolServer;
 pub use rig::{RigDriver, RigHandle};
 pub use wait::WaitTimeout;

@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use self::ledger::{Ledger, MadeJob};
+use self::ledger::{MadeJob, PoolLedger};
 use self::session::Session;
 use crate::coin::Manners;
 
-pub use config::{ExtranonceSource, Judge, PoolConfig};
-pub use fault::{Fault, FaultError};
+pub use config::{ExtranonceSource, JudgedBy, PoolConfig};
+pub use fault::{FaultError, PoolFault};
 pub use stats::{Duplicate, PoolStats, WorkerStats};
 
 /// More than any line that is read from a pool.
@@ -44,9 +44,9 @@ pub struct Pool {
 #[derive(Debug)]
 struct Hall {
     config: PoolConfig,
-    ledger: Ledger,
+    ledger: PoolLedger,
     /// What connections are still to be told.
-    events: Vec<Event>,
+    events: Vec<ConnectionOrder>,
     /// Answers that wait for their time: with the order in which they were given, and the
     /// connection.
     late: BinaryHeap<Reverse<(Instant, u64, u64, Bytes)>>,
@@ -73,7 +73,7 @@ struct Schedule {
 
 /// What connections are told to do.
 #[derive(Debug, Clone)]
-enum Event {
+enum ConnectionOrder {
     NewJob(Arc<MadeJob>),
     Drop,
     Raw(Bytes),
@@ -85,7 +85,7 @@ enum Event {
 
 /// What a connection is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transmit {
+pub struct Outgoing {
     /// Whole lines; often none.
     pub bytes: Bytes,
     /// The pool ends the connection after them.
@@ -96,7 +96,7 @@ impl Pool {
     /// A pool with its first job made.
     #[must_use]
     pub fn new(config: PoolConfig, now: Moment) -> Self {
-        let ledger = Ledger::new(&config);
+        let ledger = PoolLedger::new(&config);
         let (events, late) = (Vec::new(), BinaryHeap::new());
         let mut pool = Self {
             hall: Hall { config, ledger, events, late, answers: 0 },
@@ -215,11 +215,11 @@ impl Pool {
     }
 
     /// What is to be written on a connection.
-    pub fn transmit(&mut self, connection: u64) -> Transmit {
+    pub fn transmit(&mut self, connection: u64) -> Outgoing {
         if self.is_frozen() {
-            return Transmit { bytes: Bytes::new(), ends: false };
+            return Outgoing { bytes: Bytes::new(), ends: false };
         }
-        let closed = Transmit { bytes: Bytes::new(), ends: true };
+        let closed = Outgoing { bytes: Bytes::new(), ends: true };
         self.sessions.get_mut(&connection).map_or(closed, Session::transmit)
     }
 
@@ -275,62 +275,62 @@ impl Pool {
     }
 
     /// Makes the pool misbehave.
-    pub fn fault(&mut self, fault: Fault, now: Moment) {
+    pub fn fault(&mut self, fault: PoolFault, now: Moment) {
         tracing::info!(?fault, "fault");
         let hall = &mut self.hall;
         let ledger = &mut hall.ledger;
         match fault {
-            Fault::DropConnections => hall.tell(Event::Drop),
-            Fault::RefuseConnections => {
+            PoolFault::DropConnections => hall.tell(ConnectionOrder::Drop),
+            PoolFault::RefuseConnections => {
                 ledger.faults.refuse_connections = true;
-                hall.tell(Event::Drop);
+                hall.tell(ConnectionOrder::Drop);
             }
-            Fault::Hang => ledger.faults.hang = true,
-            Fault::Stall => ledger.faults.stall = true,
-            Fault::Freeze => ledger.faults.freeze = true,
-            Fault::BlackHole => {
+            PoolFault::Hang => ledger.faults.hang = true,
+            PoolFault::Stall => ledger.faults.stall = true,
+            PoolFault::Freeze => ledger.faults.freeze = true,
+            PoolFault::BlackHole => {
                 ledger.faults.black_hole = true;
-                hall.tell(Event::Drop);
+                hall.tell(ConnectionOrder::Drop);
             }
-            Fault::Lag => ledger.faults.lag = true,
-            Fault::Trail(delay) => ledger.faults.trail = Some(delay),
-            Fault::NewExtranonce1 => {
+            PoolFault::Lag => ledger.faults.lag = true,
+            PoolFault::Trail(delay) => ledger.faults.trail = Some(delay),
+            PoolFault::NewExtranonce1 => {
                 ledger.forget_extranonces();
-                hall.tell(Event::Drop);
+                hall.tell(ConnectionOrder::Drop);
             }
-            Fault::Restart => {
+            PoolFault::Restart => {
                 ledger.restart_extranonces(&hall.config);
-                hall.tell(Event::Drop);
+                hall.tell(ConnectionOrder::Drop);
             }
-            Fault::SameExtranonce1 => ledger.faults.same_extranonce1 = true,
-            Fault::SetExtranonce => {
-                hall.tell(Event::SetExtranonce);
+            PoolFault::SameExtranonce1 => ledger.faults.same_extranonce1 = true,
+            PoolFault::SetExtranonce => {
+                hall.tell(ConnectionOrder::SetExtranonce);
                 hall.make_job(now);
             }
-            Fault::Difficulty(difficulty) => ledger.difficulty = difficulty,
-            Fault::DifficultyNow(difficulty) => {
+            PoolFault::Difficulty(difficulty) => ledger.difficulty = difficulty,
+            PoolFault::DifficultyNow(difficulty) => {
                 ledger.difficulty = difficulty;
-                hall.tell(Event::RepeatWithDifficulty);
+                hall.tell(ConnectionOrder::RepeatWithDifficulty);
             }
-            Fault::DifficultyAlone(difficulty) => {
+            PoolFault::DifficultyAlone(difficulty) => {
                 ledger.difficulty = difficulty;
-                hall.tell(Event::Announce);
+                hall.tell(ConnectionOrder::Announce);
             }
-            Fault::RefuseWorker(name) => ledger.faults.refuse_worker(name),
-            Fault::RefuseShares => ledger.faults.refuse_shares = true,
-            Fault::NoVerdicts => ledger.faults.no_verdicts = true,
-            Fault::LateVerdicts(delay) => ledger.faults.late_verdicts = Some(delay),
-            Fault::UnusableNotify => hall.tell_notify(&hall.config.coin.unusable_notify()),
-            Fault::OverlongNotify => {
+            PoolFault::RefuseWorker(name) => ledger.faults.refuse_worker(name),
+            PoolFault::RefuseShares => ledger.faults.refuse_shares = true,
+            PoolFault::NoVerdicts => ledger.faults.no_verdicts = true,
+            PoolFault::LateVerdicts(delay) => ledger.faults.late_verdicts = Some(delay),
+            PoolFault::UnusableNotify => hall.tell_notify(&hall.config.coin.unusable_notify()),
+            PoolFault::OverlongNotify => {
                 hall.tell_notify(&format_args!("[\"{}\"]", "0".repeat(OVERLONG)));
             }
-            Fault::RepeatNotify => hall.tell(Event::Repeat),
-            Fault::ErrorObjects => ledger.faults.error_objects = true,
-            Fault::Jobless => ledger.faults.jobless = true,
-            Fault::UnusableJobs => ledger.faults.unusable_jobs = true,
-            Fault::StaleVerdicts => ledger.faults.stale_verdicts = true,
-            Fault::CloseAfterShare => ledger.faults.close_after_share = true,
-            Fault::ReconnectAtLogin => ledger.faults.reconnect_at_login = true,
+            PoolFault::RepeatNotify => hall.tell(ConnectionOrder::Repeat),
+            PoolFault::ErrorObjects => ledger.faults.error_objects = true,
+            PoolFault::Jobless => ledger.faults.jobless = true,
+            PoolFault::UnusableJobs => ledger.faults.unusable_jobs = true,
+            PoolFault::StaleVerdicts => ledger.faults.stale_verdicts = true,
+            PoolFault::CloseAfterShare => ledger.faults.close_after_share = true,
+            PoolFault::ReconnectAtLogin => ledger.faults.reconnect_at_login = true,
         }
         self.pass_on();
     }
@@ -381,7 +381,7 @@ impl Hall {
     fn make_job(&mut self, now: Moment) {
         let made = self.ledger.make_job(&self.config, now);
         tracing::debug!(job = made.job.id(), "new job");
-        self.tell(Event::NewJob(made));
+        self.tell(ConnectionOrder::NewJob(made));
     }
 
     fn begin_block(&mut self, tip: Option<[u8; 32]>, now: Moment) {
@@ -389,14 +389,14 @@ impl Hall {
         self.make_job(now);
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: ConnectionOrder) {
         self.events.push(event);
     }
 
     fn tell_notify(&mut self, params: &dyn std::fmt::Display) {
         let mut line = BytesMut::new();
         self.config.coin.put_call("mining.notify", params, &mut line);
-        self.tell(Event::Raw(line.freeze()));
+        self.tell(ConnectionOrder::Raw(line.freeze()));
     }
 
     /// Has an answer given on a connection at a later time.

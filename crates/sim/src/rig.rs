@@ -16,9 +16,9 @@ use orepass_stratum::line::LineError;
 use orepass_stratum::rpc::{self, Quoted};
 use orepass_stratum::target::Target;
 
-use self::mining::Job;
-use self::pace::Pace;
-use crate::coin::{Allotment, Habits};
+use self::mining::SearchedJob;
+use self::pace::HashPace;
+use crate::coin::{Allotment, FirmwareHabits};
 
 pub use config::{LoginOrder, RigConfig, Rubbish};
 pub use stats::RigStats;
@@ -32,20 +32,20 @@ const MAX_CALLS: usize = 64;
 #[derive(Debug)]
 pub struct Rig {
     config: RigConfig,
-    habits: Habits,
+    habits: FirmwareHabits,
     stats: RigStats,
-    memory: Memory,
+    memory: RigMemory,
     rng: fastrand::Rng,
-    pace: Pace,
+    pace: HashPace,
     /// Whether it is to hash.
     mining: bool,
-    link: Link,
+    link: RigConnection,
     out: BytesMut,
 }
 
 /// What belongs to one connection.
 #[derive(Debug, Default)]
-struct Link {
+struct RigConnection {
     /// Whether there is a connection, and it goes on.
     open: bool,
     /// The calls of the login that are still to come, the next one last.
@@ -56,15 +56,15 @@ struct Link {
     allotment: Option<Allotment>,
     /// The target announced last.
     announced: Option<Target>,
-    job: Option<Job>,
+    job: Option<SearchedJob>,
     /// The job that is taken up as soon as what the rig has begun on the present one is finished,
     /// at the latest at that time.
-    successor: Option<(Job, Instant)>,
+    successor: Option<(SearchedJob, Instant)>,
 }
 
 /// What a rig knows beyond one connection.
 #[derive(Debug, Default)]
-struct Memory {
+struct RigMemory {
     /// Hashes of job ids.
     job_ids: VecDeque<u64>,
     /// Fingerprints of works with their extranonce1.
@@ -102,11 +102,11 @@ impl Rig {
         Self {
             habits: config.coin.habits(),
             stats: RigStats::default(),
-            memory: Memory::default(),
+            memory: RigMemory::default(),
             rng: fastrand::Rng::with_seed(config.seed),
-            pace: Pace::new(config.hashrate),
+            pace: HashPace::new(config.hashrate),
             mining: true,
-            link: Link::default(),
+            link: RigConnection::default(),
             out: BytesMut::new(),
             config,
         }
@@ -128,10 +128,10 @@ impl Rig {
     pub fn handle_connected(&mut self) {
         self.stats.connects += 1;
         self.stats.connected = 1;
-        self.pace = Pace::new(self.config.hashrate);
+        self.pace = HashPace::new(self.config.hashrate);
         self.out.clear();
         let login = login(&self.config);
-        self.link = Link { open: true, login, ..Link::default() };
+        self.link = RigConnection { open: true, login, ..RigConnection::default() };
         self.go_on_with_login();
     }
 
@@ -164,7 +164,7 @@ impl Rig {
 
     /// The connection was ended from outside.
     pub fn disconnect(&mut self) {
-        self.link = Link::default();
+        self.link = RigConnection::default();
         self.out.clear();
         let stats = &mut self.stats;
         stats.unanswered += std::mem::take(&mut stats.pending);
@@ -234,7 +234,7 @@ impl Rig {
 
     /// How its firmware treats what it is told.
     #[must_use]
-    pub const fn habits(&self) -> &Habits {
+    pub const fn habits(&self) -> &FirmwareHabits {
         &self.habits
     }
 
@@ -309,7 +309,7 @@ fn login(config: &RigConfig) -> Vec<Call> {
     login
 }
 
-impl Memory {
+impl RigMemory {
     /// Notes a job; says whether its id and its work were there before.
     fn note_job(&mut self, id: u64, work: u64) -> (bool, bool) {
         let seen = (self.job_ids.contains(&id), self.works.contains(&work));

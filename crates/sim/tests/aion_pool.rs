@@ -11,7 +11,7 @@ use common::aion::{HEADER, array, config, login, scenario, solutions_of, submit}
 use orepass_sim::aion::{AionPool, Family};
 use orepass_sim::coin::PoolCoin;
 use orepass_sim::net::PoolServer;
-use orepass_sim::pool::{Fault, PoolConfig};
+use orepass_sim::pool::{PoolConfig, PoolFault};
 use orepass_stratum::target::{Difficulty, PowHash};
 use serde_json::{Value, json};
 
@@ -195,7 +195,7 @@ async fn a_miningcore_pool_says_things_in_its_order() {
     client.send(r#"{"id":4,"method":"mining.extranonce.subscribe","params":[]}"#).await;
     let unknown = client.line().await;
     assert_eq!(unknown["error"]["message"], "Unsupported request mining.extranonce.subscribe");
-    pool.fault(Fault::DifficultyNow(Difficulty::new(2048.0).unwrap()));
+    pool.fault(PoolFault::DifficultyNow(Difficulty::new(2048.0).unwrap()));
     assert_eq!(client.text().await, call("set_difficulty", "2048".into()));
     assert_eq!(client.text().await, notify, "the same job again");
     let target = format!("\"0020{}\"", "0".repeat(60));
@@ -253,7 +253,7 @@ async fn a_miningcore_pool_takes_both_forms_of_a_solution() {
 #[tokio::test]
 async fn duplicates_are_noticed_across_connections() {
     let (pool, mut one, extranonce2, job) = pool_for(Family::Miningcore, 1.0).await;
-    pool.fault(Fault::SameExtranonce1);
+    pool.fault(PoolFault::SameExtranonce1);
     let (mut other, _) = login(&pool).await;
     let line = submit(&job, TIME, extranonce2, &solution(0));
     for client in [&mut one, &mut other] {

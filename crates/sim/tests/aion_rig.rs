@@ -11,7 +11,9 @@ use std::time::Duration;
 use common::aion::{HEADER, config, scenario, solutions_of, taught};
 use common::{Client, script, start};
 use orepass_sim::aion::{AionRig, Family, Solvers};
-use orepass_sim::coin::{Allotment, Habits, RigCoin, RigError, RigJob, Search, Solution, Step};
+use orepass_sim::coin::{
+    Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search, SearchStep, Solution,
+};
 use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
 use orepass_sim::rig::{RigConfig, Rubbish};
 use orepass_stratum::target::{Difficulty, Target};
@@ -186,7 +188,7 @@ async fn a_job_id_is_remembered_across_connections() {
 #[tokio::test]
 async fn a_refused_login_ends_the_miner() {
     let pool = PoolServer::new(config(Family::Node, &[], 0));
-    pool.fault(orepass_sim::pool::Fault::RefuseWorker("*".into()));
+    pool.fault(orepass_sim::pool::PoolFault::RefuseWorker("*".into()));
     let (rig, _handle) = RigDriver::new(rig(&taught(EXTRANONCE1, 0)));
     let stats = rig.run(common::connector(&pool)).await;
     assert_eq!((stats.connects, stats.authorize_refused), (1, 1));
@@ -269,8 +271,8 @@ struct ScriptedJob(Scripted, String);
 struct ScriptedSearch(Scripted, String);
 
 impl RigCoin for Scripted {
-    fn habits(&self) -> Habits {
-        Habits { lingers: Duration::from_secs(1), ..Habits::default() }
+    fn habits(&self) -> FirmwareHabits {
+        FirmwareHabits { lingers: Duration::from_secs(1), ..FirmwareHabits::default() }
     }
 
     fn subscribe_params(&self, _agent: &str, _address: &str) -> String {
@@ -320,9 +322,9 @@ impl Search for ScriptedSearch {
         Poll::Pending
     }
 
-    fn step(&mut self, _budget: u32, _target: &Target) -> Step {
+    fn step(&mut self, _budget: u32, _target: &Target) -> SearchStep {
         let found = self.is_finished().then(|| Solution { fields: vec![self.1.clone()] });
-        Step { tried: 1, found, exhausted: true }
+        SearchStep { tried: 1, found, exhausted: true }
     }
 
     fn is_busy(&self) -> bool {

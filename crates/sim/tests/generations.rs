@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{ALL, Client, config, firmware, rig_config, solve, start};
-use orepass_sim::handshake::{ExtranoncePolicy, Generation, HandshakePool, HandshakeRig};
+use orepass_sim::handshake::{ExtranoncePolicy, HandshakePool, HandshakeRig, StratumGeneration};
 use orepass_sim::net::PoolServer;
 use orepass_sim::pool::{ExtranonceSource, PoolConfig};
 use orepass_sim::rig::RigConfig;
@@ -49,14 +49,15 @@ async fn every_generation_is_mined() {
 
 #[tokio::test]
 async fn a_secret_mask_changes_nothing_for_rigs() {
-    let coin = HandshakePool { random_mask: true, ..HandshakePool::new(Generation::DeployedMask) };
-    let pool = PoolConfig { coin: Arc::new(coin), ..config(Generation::DeployedMask) };
-    mines(pool, rig_config(Generation::DeployedMask)).await;
+    let coin =
+        HandshakePool { random_mask: true, ..HandshakePool::new(StratumGeneration::DeployedMask) };
+    let pool = PoolConfig { coin: Arc::new(coin), ..config(StratumGeneration::DeployedMask) };
+    mines(pool, rig_config(StratumGeneration::DeployedMask)).await;
 }
 
 #[tokio::test]
 async fn seed_blocks_with_transactions_are_mined() {
-    for generation in [Generation::Seed12, Generation::Seed13] {
+    for generation in [StratumGeneration::Seed12, StratumGeneration::Seed13] {
         for transactions in [1, 2, 5] {
             let coin = HandshakePool { transactions, ..HandshakePool::new(generation) };
             let pool = PoolConfig { coin: Arc::new(coin), ..config(generation) };
@@ -72,15 +73,16 @@ async fn every_way_to_give_extranonces_is_understood() {
             let coin = HandshakePool {
                 extranonce2_size,
                 strict_extranonce2,
-                ..HandshakePool::new(Generation::Deployed)
+                ..HandshakePool::new(StratumGeneration::Deployed)
             };
             let pool = PoolConfig {
                 coin: Arc::new(coin),
                 extranonce1: source,
-                ..config(Generation::Deployed)
+                ..config(StratumGeneration::Deployed)
             };
             let firmware = HandshakeRig { nonces_per_extranonce2: 50, ..HandshakeRig::default() };
-            let rig = RigConfig { coin: Arc::new(firmware), ..rig_config(Generation::Deployed) };
+            let rig =
+                RigConfig { coin: Arc::new(firmware), ..rig_config(StratumGeneration::Deployed) };
             mines(pool, rig).await;
         }
     }
@@ -89,8 +91,9 @@ async fn every_way_to_give_extranonces_is_understood() {
 #[tokio::test]
 async fn firmwares_of_every_kind_are_served() {
     let pool = || {
-        let coin = HandshakePool { long_nonces: true, ..HandshakePool::new(Generation::Deployed) };
-        PoolConfig { coin: Arc::new(coin), ..config(Generation::Deployed) }
+        let coin =
+            HandshakePool { long_nonces: true, ..HandshakePool::new(StratumGeneration::Deployed) };
+        PoolConfig { coin: Arc::new(coin), ..config(StratumGeneration::Deployed) }
     };
     let handyminer =
         RigConfig { reconnect_max: std::time::Duration::ZERO, ..RigConfig::handyminer() };
@@ -106,20 +109,21 @@ async fn firmwares_of_every_kind_are_served() {
         string_ids: true,
         extranonce_subscribe: true,
         login: orepass_sim::rig::LoginOrder::AuthorizeFirst,
-        ..rig_config(Generation::Deployed)
+        ..rig_config(StratumGeneration::Deployed)
     };
     mines(pool(), rig).await;
 }
 
 #[tokio::test]
 async fn a_firmware_that_truncates_extranonce1_fails() {
-    let pool = PoolServer::new(PoolConfig { extranonce1_size: 5, ..config(Generation::Deployed) });
-    let respect = start(&pool, rig_config(Generation::Deployed));
+    let pool =
+        PoolServer::new(PoolConfig { extranonce1_size: 5, ..config(StratumGeneration::Deployed) });
+    let respect = start(&pool, rig_config(StratumGeneration::Deployed));
     respect.wait_for(|stats| stats.accepted >= 3).await.unwrap();
     let policy = ExtranoncePolicy::Truncate;
     let firmware = HandshakeRig { policy, ..HandshakeRig::default() };
     // With a first byte beyond those hashed, the header is another one.
-    let rig = RigConfig { coin: Arc::new(firmware), ..rig_config(Generation::Deployed) };
+    let rig = RigConfig { coin: Arc::new(firmware), ..rig_config(StratumGeneration::Deployed) };
     let truncate = start(&pool, rig);
     let stats = truncate.wait_for(|stats| stats.rejected >= 3).await.unwrap();
     assert_eq!(stats.rejected_by_code[&23], stats.rejected);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{EASY, config, rig_config, script, start};
-use orepass_sim::handshake::Generation;
-use orepass_sim::net::{Farm, PoolServer, RigDriver};
+use orepass_sim::handshake::StratumGeneration;
+use orepass_sim::net::{PoolServer, RigDriver, RigFarm};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn rubbish_is_refused_and_good_shares_are_not() {
 
 #[tokio::test]
 async fn answers_are_matched_once() {
-    let (mut pool, rig) = script(rig_config(Generation::Deployed));
+    let (mut pool, rig) = script(rig_config(StratumGeneration::Deployed));
     let subscribe = pool.line().await;
     assert_eq!(subscribe["method"], "mining.subscribe");
     let answer = json!({"id": subscribe["id"], "result": [[], "00000000", 4], "error": null});
@@ -123,17 +123,17 @@ async fn logins_have_their_order() {
 
 #[tokio::test]
 async fn a_rig_without_verdicts_stops_sending() {
-    let pool = PoolServer::new(config(Generation::Deployed));
-    pool.fault(orepass_sim::pool::Fault::NoVerdicts);
-    let rig = start(&pool, RigConfig { max_pending: 4, ..rig_config(Generation::Deployed) });
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
+    pool.fault(orepass_sim::pool::PoolFault::NoVerdicts);
+    let rig = start(&pool, RigConfig { max_pending: 4, ..rig_config(StratumGeneration::Deployed) });
     let stats = rig.wait_for(|stats| stats.withheld > 3).await.unwrap();
     assert_eq!((stats.pending, stats.shares_sent), (4, 4));
 }
 
 #[tokio::test]
 async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
-    let pool = PoolServer::new(config(Generation::Deployed));
-    let (rig, handle) = RigDriver::new(rig_config(Generation::Deployed));
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
+    let (rig, handle) = RigDriver::new(rig_config(StratumGeneration::Deployed));
     let running = tokio::spawn(rig.run(common::connector(&pool)));
     handle.wait_for(|stats| stats.accepted > 0).await.unwrap();
     handle.close();
@@ -141,7 +141,7 @@ async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
     assert_eq!(stats.connected, 0);
     assert_eq!(stats.shares_sent, stats.accepted + stats.rejected + stats.unanswered);
 
-    let (rig, handle) = RigDriver::new(rig_config(Generation::Deployed));
+    let (rig, handle) = RigDriver::new(rig_config(StratumGeneration::Deployed));
     let running = tokio::spawn(rig.run(common::connector(&pool)));
     handle.wait_for(|stats| stats.logged_in == 1).await.unwrap();
     drop(handle);
@@ -153,7 +153,7 @@ async fn a_closed_rig_and_a_dropped_handle_end_the_run() {
 async fn a_farm_mines_over_sockets() {
     let pool = PoolServer::new(PoolConfig { difficulty: EASY, ..PoolConfig::default() });
     let address = pool.listen("127.0.0.1:0").await.unwrap().to_string();
-    let farm = Farm::start(40, &address, Duration::from_millis(100), |number| RigConfig {
+    let farm = RigFarm::start(40, &address, Duration::from_millis(100), |number| RigConfig {
         worker: format!("farm.{number}"),
         hashrate: 2_000.0,
         seed: number as u64,

@@ -7,9 +7,9 @@ mod common;
 use std::sync::Arc;
 
 use common::{ALL, Client, EASY, config, firmware, search, solve, solve_target, start};
-use orepass_sim::handshake::{Generation, HandshakePool, HandshakeRig};
+use orepass_sim::handshake::{HandshakePool, HandshakeRig, StratumGeneration};
 use orepass_sim::net::PoolServer;
-use orepass_sim::pool::{Fault, Judge, PoolConfig};
+use orepass_sim::pool::{JudgedBy, PoolConfig, PoolFault};
 use orepass_sim::rig::Rubbish;
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn a_changed_digit_anywhere_spoils_a_share() {
 
 #[tokio::test]
 async fn malformed_submits_are_invalid() {
-    let pool = PoolServer::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY).fields;
     let job = notify[0].as_str().unwrap();
@@ -101,11 +101,11 @@ async fn a_strict_pool_takes_four_bytes_only() {
     let coin = HandshakePool {
         extranonce2_size: 24,
         strict_extranonce2: true,
-        ..HandshakePool::new(Generation::Deployed)
+        ..HandshakePool::new(StratumGeneration::Deployed)
     };
     let strict =
-        PoolServer::new(PoolConfig { coin: Arc::new(coin), ..config(Generation::Deployed) });
-    let lenient = PoolServer::new(config(Generation::Deployed));
+        PoolServer::new(PoolConfig { coin: Arc::new(coin), ..config(StratumGeneration::Deployed) });
+    let lenient = PoolServer::new(config(StratumGeneration::Deployed));
     for (pool, wanted) in [(strict, json!(0)), (lenient, Value::Null)] {
         let (mut client, mut allotment, notify) = Client::login(&pool).await;
         allotment.size = Some(5);
@@ -117,7 +117,7 @@ async fn a_strict_pool_takes_four_bytes_only() {
 
 #[tokio::test]
 async fn times_have_a_window() {
-    let pool = PoolServer::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
     let (mut client, _, notify) = Client::login(&pool).await;
     let job = notify[0].as_str().unwrap();
     let time = 1_700_000_000_u32;
@@ -136,7 +136,7 @@ async fn times_have_a_window() {
 
 #[tokio::test]
 async fn old_jobs_become_stale() {
-    let pool = PoolServer::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
     let (mut client, allotment, notify) = Client::login(&pool).await;
     let job = notify[0].as_str().unwrap();
     let rig = HandshakeRig::default();
@@ -165,11 +165,12 @@ async fn old_jobs_become_stale() {
 
 #[tokio::test]
 async fn a_share_is_judged_by_the_difficulty_at_its_job() {
-    for (judge, wanted) in [(Judge::AtJob, Value::Bool(true)), (Judge::Present, Value::Null)] {
-        let pool = PoolServer::new(PoolConfig { judge, ..config(Generation::Deployed) });
+    for (judge, wanted) in [(JudgedBy::AtJob, Value::Bool(true)), (JudgedBy::Present, Value::Null)]
+    {
+        let pool = PoolServer::new(PoolConfig { judge, ..config(StratumGeneration::Deployed) });
         let (mut client, allotment, notify) = Client::login(&pool).await;
         let share = solve(&HandshakeRig::default(), &allotment, &notify, EASY);
-        pool.fault(Fault::Difficulty(Difficulty::new(1e6).unwrap()));
+        pool.fault(PoolFault::Difficulty(Difficulty::new(1e6).unwrap()));
         pool.new_job();
         let told = client.line().await;
         assert_eq!(told["params"], json!([1_000_000]));
@@ -180,7 +181,7 @@ async fn a_share_is_judged_by_the_difficulty_at_its_job() {
 
 #[tokio::test]
 async fn nothing_is_taken_before_the_login() {
-    let pool = PoolServer::new(config(Generation::Deployed));
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
     let mut client = Client::new(pool.connect());
     let submit = r#"{"id":5,"method":"mining.submit","params":["rig","1","00","00","00"]}"#;
     assert_eq!(client.ask(submit).await["error"], json!([25, "not subscribed", false]));
@@ -198,10 +199,10 @@ async fn nothing_is_taken_before_the_login() {
 
 #[tokio::test]
 async fn duplicates_are_noticed_across_connections() {
-    let pool = PoolServer::new(config(Generation::Deployed));
-    pool.fault(Fault::SameExtranonce1);
+    let pool = PoolServer::new(config(StratumGeneration::Deployed));
+    pool.fault(PoolFault::SameExtranonce1);
     let rigs = ["one", "two"].map(|worker| {
-        let config = common::rig_config(Generation::Deployed);
+        let config = common::rig_config(StratumGeneration::Deployed);
         start(
             &pool,
             orepass_sim::rig::RigConfig { worker: worker.into(), share_limit: Some(10), ..config },
@@ -239,7 +240,7 @@ fn form(value: &Value) -> String {
 
 /// Plays the client's lines of a recorded session to our pool, with our own job ids and shares in
 /// place of the recorded ones, and compares the forms of everything that comes back.
-async fn replay(record: &str, config: PoolConfig, generation: Generation) {
+async fn replay(record: &str, config: PoolConfig, generation: StratumGeneration) {
     let pool = PoolServer::new(config);
     let mut client = Client::new(pool.connect());
     let mut firmware = firmware(generation);
@@ -270,7 +271,7 @@ async fn replay(record: &str, config: PoolConfig, generation: Generation) {
         }
         let note = entry["note"].as_str().unwrap_or_default();
         match note {
-            "user unknown to userdb" => pool.fault(Fault::RefuseWorker("alice".into())),
+            "user unknown to userdb" => pool.fault(PoolFault::RefuseWorker("alice".into())),
             _ => pool.heal(),
         }
         let params = message["params"].as_array_mut().unwrap();
@@ -305,24 +306,25 @@ async fn the_deployed_server_is_matched_line_by_line() {
     let coin = HandshakePool {
         long_nonces: true,
         strict_extranonce2: true,
-        scale: orepass_sim::handshake::DifficultyScale::Hstratum,
+        scale: orepass_sim::handshake::PoolScale::Hstratum,
         bits: 0x207f_ffff,
-        ..HandshakePool::new(Generation::DeployedMask)
+        ..HandshakePool::new(StratumGeneration::DeployedMask)
     };
     let config = PoolConfig {
         coin: Arc::new(coin),
         difficulty: 1.0,
         notify_before_authorize: true,
-        ..config(Generation::DeployedMask)
+        ..config(StratumGeneration::DeployedMask)
     };
     let record = include_str!("../../../tests/vectors/handshake.jsonl");
-    replay(record, config, Generation::DeployedMask).await;
+    replay(record, config, StratumGeneration::DeployedMask).await;
 }
 
 #[tokio::test]
 async fn the_seed_server_is_matched_line_by_line() {
-    let coin = HandshakePool { bits: 0x207f_ffff, ..HandshakePool::new(Generation::Seed12) };
-    let config = PoolConfig { coin: Arc::new(coin), difficulty: 1.0, ..config(Generation::Seed12) };
+    let coin = HandshakePool { bits: 0x207f_ffff, ..HandshakePool::new(StratumGeneration::Seed12) };
+    let config =
+        PoolConfig { coin: Arc::new(coin), difficulty: 1.0, ..config(StratumGeneration::Seed12) };
     let record = include_str!("../../../tests/vectors/handshake-seed-12field.jsonl");
-    replay(record, config, Generation::Seed12).await;
+    replay(record, config, StratumGeneration::Seed12).await;
 }

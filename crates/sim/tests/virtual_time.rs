@@ -8,8 +8,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{config, rig_config};
-use orepass_sim::handshake::Generation;
-use orepass_sim::pool::{Fault, Moment, PoolConfig, PoolStats};
+use orepass_sim::handshake::StratumGeneration;
+use orepass_sim::pool::{Moment, PoolConfig, PoolFault, PoolStats};
 use orepass_sim::rig::{RigConfig, RigStats};
 use orepass_sim::{Pool, Rig};
 
@@ -105,17 +105,17 @@ fn rigs() -> impl Iterator<Item = RigConfig> {
         hashrate: 20.0 + f64::from(number),
         reconnect_max: Duration::from_secs(3),
         seed: number.into(),
-        ..rig_config(Generation::Deployed)
+        ..rig_config(StratumGeneration::Deployed)
     })
 }
 
 fn hour() -> (PoolStats, RigStats) {
-    let mut yard = Yard::new(config(Generation::Deployed), rigs());
+    let mut yard = Yard::new(config(StratumGeneration::Deployed), rigs());
     yard.pass(HOUR / 3);
-    yard.pool.fault(Fault::RefuseConnections, yard.now);
+    yard.pool.fault(PoolFault::RefuseConnections, yard.now);
     yard.pass(Duration::from_secs(60));
     yard.pool.heal(yard.now);
-    yard.pool.fault(Fault::LateVerdicts(Duration::from_secs(5)), yard.now);
+    yard.pool.fault(PoolFault::LateVerdicts(Duration::from_secs(5)), yard.now);
     yard.pass(HOUR / 3);
     yard.pool.heal(yard.now);
     yard.pass(HOUR / 3);

@@ -1,6 +1,6 @@
 //! What a coin's stratum variant must say.
 
-mod terms;
+mod types;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::job::JobId;
 use crate::rpc::{self, Id, Params, PoolError};
 use crate::target::{Difficulty, PowHash, Target};
 
-pub use terms::{
+pub use types::{
     Announced, Checked, Diagnosis, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, Refusal,
     ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted, WorkKey,
 };

@@ -47,7 +47,7 @@ use login::Login;
 pub use misdeeds::BAD_LINES;
 use misdeeds::Misdeeds;
 pub use options::LoginOptions;
-use out::{Out, Timer};
+use out::{DownstreamOut, DownstreamTimer};
 use work::Bench;
 
 /// The most worker names on one connection.
@@ -57,7 +57,7 @@ pub const MAX_WORKERS: usize = 16;
 pub struct Downstream<D: Dialect> {
     dialect: Arc<D>,
     config: Arc<DownstreamConfig>,
-    out: Out,
+    out: DownstreamOut,
     login: Login,
     bench: Bench<D>,
     judge: Judge,
@@ -79,7 +79,7 @@ impl<D: Dialect> Downstream<D> {
             judge: Judge::new(config.quarantine),
             dialect,
             config,
-            out: Out::new(),
+            out: DownstreamOut::new(),
             misdeeds: Misdeeds::default(),
         };
         session.login.await_step(&session.config, &mut session.out, now);
@@ -238,9 +238,9 @@ impl<D: Dialect> Downstream<D> {
         if let Some(reason) = self.login.overdue(&self.config, &self.out, now) {
             return self.out.close(reason);
         }
-        if self.out.timers.is_due(Timer::Former, now) {
+        if self.out.timers.is_due(DownstreamTimer::Former, now) {
             self.bench.leave_former();
-            self.out.timers.set(Timer::Former, None);
+            self.out.timers.set(DownstreamTimer::Former, None);
         }
         self.bench.check_vardiff(&self.config, &mut self.out, now);
         if self.bench.is_silent(&self.config, &mut self.out, now) {

@@ -22,17 +22,17 @@ const MAX_FORMER: usize = 16;
 
 /// The extranonces of one pool, shared by all connections to it.
 #[derive(Debug, Clone, Default)]
-pub struct Grounds(Arc<Mutex<State>>);
+pub struct Grounds(Arc<Mutex<GroundsState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct GroundsState {
     /// The one claimed last is the last.
-    entries: Vec<Entry>,
+    entries: Vec<GroundEntry>,
     claims: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct GroundEntry {
     extranonce1: Extranonce,
     prefix_bytes: usize,
     rig_extranonce2: usize,
@@ -79,14 +79,14 @@ impl Grounds {
         }
         state.claims += 1;
         let claim = state.claims;
-        let fits = |entry: &Entry| {
+        let fits = |entry: &GroundEntry| {
             entry.extranonce1 == split.extranonce1
                 && entry.prefix_bytes == split.prefix_bytes
                 && entry.rig_extranonce2 == split.rig_extranonce2
         };
         let former = state.entries.iter().position(fits);
         let mut entry = former.map_or_else(
-            || Entry {
+            || GroundEntry {
                 extranonce1: split.extranonce1.clone(),
                 prefix_bytes: split.prefix_bytes,
                 rig_extranonce2: split.rig_extranonce2,
@@ -102,15 +102,15 @@ impl Grounds {
         Ok((Claim { grounds: self.clone(), claim }, space))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GroundsState> {
         // What is locked is whole at every unlock, also where a session panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl GroundsState {
     fn forget_surplus(&mut self) {
-        let unused = |entry: &Entry| entry.holder.is_none() && !entry.is_in_use();
+        let unused = |entry: &GroundEntry| entry.holder.is_none() && !entry.is_in_use();
         let mut surplus =
             self.entries.iter().filter(|entry| unused(entry)).count().saturating_sub(MAX_FORMER);
         self.entries.retain(|entry| {
@@ -125,7 +125,7 @@ impl State {
     }
 }
 
-impl Entry {
+impl GroundEntry {
     /// Whether its holder is live, or anybody's rigs hash under it.
     fn is_in_use(&self) -> bool {
         self.holder.is_some_and(|holder| holder.live) || self.space.lent() > 0

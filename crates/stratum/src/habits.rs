@@ -176,17 +176,17 @@ pub struct Learnt {
 /// assert_eq!(book.known().get(Habit::Split), Some(Answer::Usual));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct HabitBook(Arc<Shared>);
+pub struct HabitBook(Arc<SharedHabits>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedHabits {
     /// [`Habits`], which everyone may read without waiting for anyone.
     known: AtomicU16,
-    state: Mutex<State>,
+    state: Mutex<HabitsState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct HabitsState {
     configured: Habits,
     asked: Option<Habit>,
     /// How many probes of each habit in a row decided nothing.
@@ -199,8 +199,8 @@ impl HabitBook {
     #[must_use]
     pub fn new(configured: Habits, remembered: Habits) -> Self {
         let known = AtomicU16::new(configured.or(remembered).0);
-        let state = State { configured, ..State::default() };
-        Self(Arc::new(Shared { known, state: Mutex::new(state) }))
+        let state = HabitsState { configured, ..HabitsState::default() };
+        Self(Arc::new(SharedHabits { known, state: Mutex::new(state) }))
     }
 
     /// What is known at present.
@@ -243,7 +243,7 @@ impl HabitBook {
         self.0.known.store(known.0, Ordering::Relaxed);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HabitsState> {
         // What is locked is whole at every unlock, also where a session panicked.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

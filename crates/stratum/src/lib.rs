@@ -43,8 +43,8 @@
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
-pub mod calls;
 pub mod channel;
+pub mod common_calls;
 pub mod conduct;
 pub mod dialect;
 pub mod downstream;
@@ -59,7 +59,7 @@ pub mod job;
 pub mod ladder;
 pub mod line;
 pub mod margin;
-pub mod quiet;
+pub mod rig_silence;
 pub mod rpc;
 pub mod secret;
 pub mod seen;

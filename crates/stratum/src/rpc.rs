@@ -47,8 +47,8 @@ pub struct Message<'a> {
 /// Reads a text without copying it unless it has escapes; serde alone copies inside an `Option`.
 fn borrowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|Text(text)| text))
+    struct CowText<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<CowText<'_>>::deserialize(deserializer)?.map(|CowText(text)| text))
 }
 
 impl<'a> Message<'a> {

@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use crate::dialect::WorkKey;
 use crate::filters::Filters;
-use ledger::{Ledger, Span, Tenant};
+use ledger::{SpaceLedger, Tenant, ToldSpan};
 
 /// The most bytes that tell rigs apart; four serve four thousand million.
 pub const MAX_PREFIX: usize = 4;
@@ -63,14 +63,14 @@ impl WorkNumber {
 /// Leases are disjoint, since each has a prefix of its own of the same length. A lease goes back
 /// when it is dropped, also while a panic unwinds.
 #[derive(Debug, Clone)]
-pub struct Space(Arc<Shared>);
+pub struct Space(Arc<SharedSpace>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedSpace {
     prefix_bytes: usize,
     /// How many may be lent at a time.
     capacity: u64,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<SpaceLedger>,
 }
 
 /// What a rig wishes for, and who it is, as far as that is known.
@@ -104,8 +104,8 @@ impl Space {
         let all = 1_u64 << (8 * prefix_bytes);
         let capacity = all.min(max_rigs.max(1) as u64);
         let prefixes = all.min(PLENTY.max(4 * capacity));
-        let ledger = Mutex::new(Ledger::new(prefixes));
-        Self(Arc::new(Shared { prefix_bytes, capacity, ledger }))
+        let ledger = Mutex::new(SpaceLedger::new(prefixes));
+        Self(Arc::new(SharedSpace { prefix_bytes, capacity, ledger }))
     }
 
     /// The number of a work in this space.
@@ -143,7 +143,7 @@ impl Space {
 
     fn lend(
         &self,
-        choose: impl FnOnce(&mut Ledger) -> Option<ledger::Chosen>,
+        choose: impl FnOnce(&mut SpaceLedger) -> Option<ledger::Chosen>,
     ) -> Result<Lease, NoLease> {
         let mut ledger = self.ledger();
         if ledger.lent >= self.0.capacity {
@@ -159,7 +159,7 @@ impl Space {
         Ok(Lease { number, prefix, told, others, filters, tenant, space: self.clone() })
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self) -> MutexGuard<'_, SpaceLedger> {
         // A poisoned lock means that a session panicked; the state is whole at every unlock.
         self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,9 +170,9 @@ impl Space {
 pub struct Lease {
     number: u64,
     prefix: Prefix,
-    told: Option<Span>,
+    told: Option<ToldSpan>,
     /// Those of them that other rigs were told.
-    others: Option<Span>,
+    others: Option<ToldSpan>,
     filters: Filters,
     tenant: Option<Tenant>,
     space: Space,
@@ -207,7 +207,7 @@ impl Lease {
         if self.may_tell(work) == Permission::Never {
             return false;
         }
-        self.told = Some(self.told.map_or_else(|| Span::of(work), |span| span.with(work)));
+        self.told = Some(self.told.map_or_else(|| ToldSpan::of(work), |span| span.with(work)));
         let oldest = self.space.ledger().oldest();
         self.filters.begin(work, open, oldest);
         true

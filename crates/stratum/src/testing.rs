@@ -16,7 +16,7 @@ use bytes::BytesMut;
 use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
-use crate::calls;
+use crate::common_calls;
 use crate::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
     ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
@@ -314,7 +314,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
                 extranonce1: text(0)?.parse().map_err(|_| wrong())?,
                 size: None,
             },
-            _ => return calls::common(method, params),
+            _ => return common_calls::common(method, params),
         })
     }
 

@@ -10,17 +10,17 @@
 
 mod answers;
 mod brake;
-mod calls;
 mod config;
 mod courtesy;
 mod events;
 mod footing;
-mod held;
+mod held_shares;
 mod jobs;
 mod link;
 mod names;
 mod out;
 mod pace;
+mod pool_calls;
 mod requests;
 mod setup;
 mod shown;
@@ -47,11 +47,11 @@ pub use config::UpstreamConfig;
 use courtesy::Courtesy;
 pub use events::{DownReason, Notice, UpstreamEvent};
 use footing::Footing;
-use held::Held;
+use held_shares::HeldShares;
 use jobs::Jobs;
-use link::{Connection, Interrupted, Link, Past};
+use link::{Connection, Interrupted, LinkPhase, Past};
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
-use out::{Out, Timer};
+use out::{UpstreamOut, UpstreamTimer};
 use requests::Request;
 use setup::Setup;
 use writing::Bar;
@@ -77,11 +77,11 @@ pub const JOB_WITHIN: Duration = Duration::from_secs(30);
 /// A session with a pool.
 pub struct Upstream<D: Dialect, T> {
     setup: Setup<D>,
-    out: Out<T>,
-    link: Link<D, T>,
+    out: UpstreamOut<T>,
+    link: LinkPhase<D, T>,
     footing: Footing,
     jobs: Jobs<D>,
-    held: Held<D, T>,
+    held: HeldShares<D, T>,
     courtesy: Courtesy,
     /// The habits that have been acted on.
     followed: Habits,
@@ -96,11 +96,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         Self {
             followed: habits.known(),
             setup: Setup { dialect, config, habits },
-            out: Out::new(),
-            link: Link::Offline(Past::default()),
+            out: UpstreamOut::new(),
+            link: LinkPhase::Offline(Past::default()),
             footing: Footing::new(grounds),
             jobs: Jobs::new(ids),
-            held: Held::new(),
+            held: HeldShares::new(),
             courtesy: Courtesy::new(),
         }
     }
@@ -227,17 +227,17 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     fn time_out(&mut self, now: Instant) -> Result<(), DownReason> {
         self.follow_habits();
-        if self.out.timers.is_due(Timer::Target, now) {
+        if self.out.timers.is_due(UpstreamTimer::Target, now) {
             self.publish(now);
         }
         self.look_at_flow(now);
         self.expire_requests(now)?;
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
-        if self.out.timers.is_due(Timer::Job, now) {
+        if self.out.timers.is_due(UpstreamTimer::Job, now) {
             let unusable = connection.unusable.take();
             return Err(DownReason::NoJob { unusable, dialect: D::NAME });
         }
-        if self.out.timers.is_due(Timer::Silence, now) {
+        if self.out.timers.is_due(UpstreamTimer::Silence, now) {
             let Connection { silence, requests, .. } = connection;
             silence.ask(&self.setup, requests, &mut self.out, now);
         }
@@ -335,7 +335,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// more finds room.
     fn await_silence(&mut self) {
         let live = self.link.live().filter(|there| there.requests.has_room(false));
-        self.out.timers.set(Timer::Silence, live.and_then(|there| there.silence.asks_at()));
+        self.out.timers.set(UpstreamTimer::Silence, live.and_then(|there| there.silence.asks_at()));
     }
 
     /// What came has been taken in, or is the end of the connection: from there on the session is as

@@ -9,10 +9,10 @@ use crate::space::MAX_WORKS;
 const MIN_TOLD: usize = 8;
 
 /// A pool's open jobs.
-pub(crate) struct Window(OpenJobs);
+pub(crate) struct JobWindow(OpenJobs);
 
 /// Where a work stands among those of its channel.
-pub(crate) struct Standing {
+pub(crate) struct WorkStanding {
     /// How many newer ones there are.
     pub(crate) newer: u64,
     /// Whether its epoch is the present one.
@@ -21,13 +21,13 @@ pub(crate) struct Standing {
     pub(crate) ended_at: Option<Instant>,
 }
 
-impl Window {
+impl JobWindow {
     pub(crate) fn of<D: Dialect>(dialect: &D) -> Self {
         Self(dialect.open_jobs())
     }
 
     /// Whether shares of a work are still taken.
-    pub(crate) fn is_open(&self, work: &Standing, now: Instant) -> bool {
+    pub(crate) fn is_open(&self, work: &WorkStanding, now: Instant) -> bool {
         let OpenJobs { count, linger } = self.0;
         work.newer < count.clamp(1, MAX_WORKS) as u64
             && match linger {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 
 use super::pool::Pool;
 use super::rig::{Conn, Kind, RECONNECT_WITHIN, Rig};
-use super::sky::{Sky, violation};
+use super::setting::{Setting, violation};
 use super::weather::refuses;
 
 /// The works of a pool that are remembered.
@@ -114,23 +114,23 @@ fn is_surely_used(pool: &Pool, now: Duration) -> bool {
 
 /// Looks at everything that must hold at any moment.
 pub(super) fn look(
-    sky: &mut Sky,
+    setting: &mut Setting,
     pools: &mut [Pool],
     rigs: &[Rig],
     idle: &mut [Idle],
     told: &mut ToldWorks,
 ) {
-    note_who_is_behind(pools, sky.now());
-    nobody_stays_where_shares_are_wasted(sky, pools);
+    note_who_is_behind(pools, setting.now());
+    nobody_stays_where_shares_are_wasted(setting, pools);
     let pools = &*pools;
     for pool in pools {
-        pool.look(sky);
+        pool.look(setting);
     }
     for rig in rigs {
-        rig.look(sky);
+        rig.look(setting);
     }
-    extranonces_are_apart(sky, pools, rigs);
-    let now = sky.now();
+    extranonces_are_apart(setting, pools, rigs);
+    let now = setting.now();
     let calm = pools.iter().all(|pool| is_trusted(pool, now));
     told.calm_since = calm.then(|| told.calm_since.unwrap_or(now));
     // Rigs that find no room on the connections that a pool has wait for another one to it, rather
@@ -140,14 +140,14 @@ pub(super) fn look(
         idle.iter_mut().for_each(|idle| idle.since = None);
         return;
     }
-    nobody_mines_behind(sky, pools, rigs);
-    rigs_have_jobs(sky, pools, rigs, idle, told);
+    nobody_mines_behind(setting, pools, rigs);
+    rigs_have_jobs(setting, pools, rigs, idle, told);
 }
 
 /// No two rigs have one extranonce1, as long as each still mines for an open connection. One whose
 /// connection is lost keeps its own for a moment, while a server that counts from zero again may
 /// give it to another; [`ToldWorks`] sees to it that they do not get the same work.
-fn extranonces_are_apart(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
+fn extranonces_are_apart(setting: &mut Setting, pools: &[Pool], rigs: &[Rig]) {
     let mut held: BTreeMap<&Extranonce, usize> = BTreeMap::new();
     for rig in rigs {
         let awake = |conn: &&Conn| conn.wire.is_open() && !conn.wire.is_deaf();
@@ -164,7 +164,7 @@ fn extranonces_are_apart(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
             continue;
         }
         if let Some(other) = held.insert(extranonce1, rig.index) {
-            violation!(sky, "rigs {other} and {} both have {extranonce1}", rig.index);
+            violation!(setting, "rigs {other} and {} both have {extranonce1}", rig.index);
         }
     }
 }
@@ -182,8 +182,8 @@ fn note_who_is_behind(pools: &mut [Pool], now: Duration) {
 }
 
 /// A pool that refuses what it should take gets few shares, while another one is good.
-fn nobody_stays_where_shares_are_wasted(sky: &mut Sky, pools: &mut [Pool]) {
-    let now = sky.now();
+fn nobody_stays_where_shares_are_wasted(setting: &mut Setting, pools: &mut [Pool]) {
+    let now = setting.now();
     for pool in pools.iter_mut().filter(|pool| pool.fault.as_ref().is_some_and(refuses)) {
         pool.refused = Some(now);
     }
@@ -195,13 +195,17 @@ fn nobody_stays_where_shares_are_wasted(sky: &mut Sky, pools: &mut [Pool]) {
         if !alone || !better || pools[at].fault.is_none() {
             pools[at].wasted = 0;
         } else if pools[at].wasted > MAX_WASTED {
-            violation!(sky, "pool {at} has refused {} shares and is still used", pools[at].wasted);
+            violation!(
+                setting,
+                "pool {at} has refused {} shares and is still used",
+                pools[at].wasted
+            );
         }
     }
 }
 
-fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
-    let now = sky.now();
+fn nobody_mines_behind(setting: &mut Setting, pools: &[Pool], rigs: &[Rig]) {
+    let now = setting.now();
     for rig in rigs.iter().filter(|rig| rig.kind == Kind::Good) {
         let Some(job) = rig.conn().and_then(|conn| conn.jobs.back()) else { continue };
         let behind = pools.get(job.pool).and_then(|pool| pool.behind_since);
@@ -211,7 +215,7 @@ fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
             && is_served(rig, pools, now)
         {
             violation!(
-                sky,
+                setting,
                 "rig {} mines at pool {}, which is behind since {since:?}",
                 rig.index,
                 job.pool
@@ -221,17 +225,17 @@ fn nobody_mines_behind(sky: &mut Sky, pools: &[Pool], rigs: &[Rig]) {
 }
 
 fn rigs_have_jobs(
-    sky: &mut Sky,
+    setting: &mut Setting,
     pools: &[Pool],
     rigs: &[Rig],
     idle: &mut [Idle],
     told: &ToldWorks,
 ) {
-    let now = sky.now();
+    let now = setting.now();
     // A pool that closes its connections all the time is kept as long as the others are left alone.
-    let hasty = pools.iter().any(|pool| pool.fault == Some(Fault::CloseAfterShare));
+    let hasty = pools.iter().any(|pool| pool.fault == Some(PoolFault::CloseAfterShare));
     let good = |pool: &Pool| is_trusted(pool, now) && (!hasty || pool.sure_from <= now);
-    let excused = sky.over || !pools.iter().any(good);
+    let excused = setting.over || !pools.iter().any(good);
     for (rig, idle) in rigs.iter().zip(idle) {
         let patient = GRACE * pools.len() as u32 + SWITCH + LOOK_EVERY;
         let allowed = match rig.kind {
@@ -245,7 +249,12 @@ fn rigs_have_jobs(
             && conn.wire.is_open()
             && now - subscribed.max(calm) > FIRST_JOB
         {
-            violation!(sky, "rig {} has no job {:?} after its login", rig.index, now - subscribed);
+            violation!(
+                setting,
+                "rig {} has no job {:?} after its login",
+                rig.index,
+                now - subscribed
+            );
         }
         if rig.fates.came == 0 || is_served(rig, pools, now) {
             idle.since = None;
@@ -260,7 +269,7 @@ fn rigs_have_jobs(
         idle.longest = idle.longest.max(now - since);
         if now - since > allowed {
             violation!(
-                sky,
+                setting,
                 "rig {} has had no job for {:?}, and a pool serves",
                 rig.index,
                 now - since

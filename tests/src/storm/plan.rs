@@ -12,7 +12,7 @@ use orepass_stratum::vardiff::VardiffConfig;
 
 use super::pool::{NameRule, Rule};
 use super::rig::Kind;
-use super::sky::Sky;
+use super::setting::Setting;
 
 /// How many pools there are.
 const POOLS: usize = 3;
@@ -40,14 +40,14 @@ pub(super) struct Plan {
 impl Plan {
     /// The world that a seed decides.
     #[must_use]
-    pub(super) fn new(sky: &mut Sky) -> Self {
-        let equal = sky.chance(0.3);
+    pub(super) fn new(setting: &mut Setting) -> Self {
+        let equal = setting.chance(0.3);
         let rank = |pool: usize| if equal { pool.saturating_sub(1) } else { pool };
-        let weight = if equal { sky.pick(&[1.0, 3.0]) } else { 1.0 };
-        let account = sky.pick(&["account", "account.{worker}"]);
+        let weight = if equal { setting.pick(&[1.0, 3.0]) } else { 1.0 };
+        let account = setting.pick(&["account", "account.{worker}"]);
         let rules = (0..POOLS).map(|_| {
-            let rule = sky.pick(&[Rule::Job, Rule::Notify, Rule::Announced]);
-            (rule, sky.pick(&[NameRule::All, NameRule::Some, NameRule::OneFlag]))
+            let rule = setting.pick(&[Rule::Job, Rule::Notify, Rule::Announced]);
+            (rule, setting.pick(&[NameRule::All, NameRule::Some, NameRule::OneFlag]))
         });
         let rules: Vec<_> = rules.collect();
         let pools = (0..POOLS).map(|pool| {
@@ -58,18 +58,18 @@ impl Plan {
             PoolAccount { standing, ..PoolAccount::new(name, url, account.parse().unwrap()) }
         });
         let vardiff = VardiffConfig {
-            enabled: sky.chance(0.6),
+            enabled: setting.chance(0.6),
             shares_per_minute: 0.5,
             min: Difficulty::new(4096.0),
             ..VardiffConfig::default()
         };
         let route = RouteConfig {
             downstream: DownstreamConfig::default().with_vardiff(vardiff),
-            max_rigs_per_channel: sky.pick(&[250, 250, 6, 3]),
+            max_rigs_per_channel: setting.pick(&[250, 250, 6, 3]),
             ..RouteConfig::new("storm".parse().unwrap(), TestCoin::NAME, pools.collect())
         };
         let difficulty = 14;
-        let rigs = sky.rng.usize(4..=MAX_RIGS);
+        let rigs = setting.rng.usize(4..=MAX_RIGS);
         let bad = [
             Kind::Ignores,
             Kind::Late,
@@ -81,21 +81,21 @@ impl Plan {
             Kind::Restless,
             Kind::Restless,
         ];
-        let rig = |sky: &mut Sky, rig: usize| {
+        let rig = |setting: &mut Setting, rig: usize| {
             let kind = match rig {
                 0 | 2 => Kind::Good,
                 1 | 3 => Kind::Plain,
-                _ if sky.chance(0.35) => sky.pick(&[Kind::Good, Kind::Plain]),
-                _ => sky.pick(&bad),
+                _ if setting.chance(0.35) => setting.pick(&[Kind::Good, Kind::Plain]),
+                _ => setting.pick(&bad),
             };
-            let seconds = 60.0 + 240.0 * sky.rng.f64();
-            (kind, 2_f64.powi(difficulty) / seconds, sky.chance(0.5))
+            let seconds = 60.0 + 240.0 * setting.rng.f64();
+            (kind, 2_f64.powi(difficulty) / seconds, setting.chance(0.5))
         };
         Self {
             route,
-            linger: sky.chance(0.3).then_some(Duration::from_secs(30)),
-            rigs: (0..rigs).map(|number| rig(sky, number)).collect(),
-            calm: Duration::from_secs(sky.pick(&[240, 600, 1800])),
+            linger: setting.chance(0.3).then_some(Duration::from_secs(30)),
+            rigs: (0..rigs).map(|number| rig(setting, number)).collect(),
+            calm: Duration::from_secs(setting.pick(&[240, 600, 1800])),
             difficulty,
             rules,
         }

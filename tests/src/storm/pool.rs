@@ -1,27 +1,27 @@
 //! A simulated pool of the test coin. It judges each share by what it told on that connection,
 //! and knows what the proxy had read of it.
 
+mod difficulty;
 mod hear;
 mod judge;
 mod names;
-mod terms;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 use serde_json::json;
 
 use super::fates::PoolFates;
 use super::pipe::Wire;
 use super::plan::Plan;
-use super::sky::{Sky, tell};
+use super::setting::{Setting, tell};
 use super::weather::is_jobless;
+pub(super) use difficulty::Rule;
+use difficulty::{Lesson, Terms};
 pub(super) use names::NameRule;
 use names::Names;
-pub(super) use terms::Rule;
-use terms::{Lesson, Terms};
 
 /// The size of extranonce2, of which the proxy takes one byte.
 const EXTRANONCE2: usize = 4;
@@ -79,7 +79,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) index: usize,
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<PoolFault>,
     /// Since when.
     pub(super) since: Duration,
     /// From when on the proxy must use it again.
@@ -190,13 +190,13 @@ impl Pool {
     }
 
     /// A connection comes in.
-    pub(super) fn accept(&mut self, sky: &mut Sky) -> u32 {
+    pub(super) fn accept(&mut self, setting: &mut Setting) -> u32 {
         self.next_conn += 1;
         let conn = Conn {
             wire: Wire::new(),
             extranonce1: Extranonce::default(),
             next_extranonce1: None,
-            hole: self.fault == Some(Fault::BlackHole),
+            hole: self.fault == Some(PoolFault::BlackHole),
             subscribed: false,
             live: false,
             told: VecDeque::new(),
@@ -208,10 +208,10 @@ impl Pool {
             last_read: Default::default(),
         };
         self.conns.insert(self.next_conn, conn);
-        if self.fault == Some(Fault::Freeze) || self.fault == Some(Fault::BlackHole) {
+        if self.fault == Some(PoolFault::Freeze) || self.fault == Some(PoolFault::BlackHole) {
             self.set_deaf(true);
         }
-        tell!(sky, "pool {} takes connection {}", self.index, self.next_conn);
+        tell!(setting, "pool {} takes connection {}", self.index, self.next_conn);
         self.next_conn
     }
 
@@ -232,27 +232,27 @@ impl Pool {
     }
 
     /// Closes all connections.
-    pub(super) fn drop_all(&mut self, sky: &mut Sky) {
+    pub(super) fn drop_all(&mut self, setting: &mut Setting) {
         for conn in self.conns.values_mut() {
             conn.wire.end();
         }
-        tell!(sky, "pool {} drops its connections", self.index);
+        tell!(setting, "pool {} drops its connections", self.index);
     }
 
     /// Forgets what a server forgets when it starts again.
-    pub(super) fn restart(&mut self, sky: &mut Sky) {
-        self.drop_all(sky);
+    pub(super) fn restart(&mut self, setting: &mut Setting) {
+        self.drop_all(setting);
         self.next_extranonce1 = 0;
         self.next_job = 0;
         let height = self.work.height;
         self.make_work(height, true);
-        tell!(sky, "pool {} starts again", self.index);
+        tell!(setting, "pool {} starts again", self.index);
     }
 
     /// Makes another work and tells it, unless it is stalled.
-    pub(super) fn new_work(&mut self, sky: &mut Sky, height: u64, clean: bool) {
+    pub(super) fn new_work(&mut self, setting: &mut Setting, height: u64, clean: bool) {
         self.make_work(height, clean);
-        self.tell_all(sky);
+        self.tell_all(setting);
     }
 
     fn make_work(&mut self, height: u64, clean: bool) {
@@ -269,15 +269,15 @@ impl Pool {
     }
 
     /// Tells the same work under another id.
-    pub(super) fn repeat_work(&mut self, sky: &mut Sky) {
+    pub(super) fn repeat_work(&mut self, setting: &mut Setting) {
         self.next_job += 1;
         self.work.id = format!("{:x}", self.next_job);
-        tell!(sky, "pool {} repeats {}", self.index, self.work.name);
-        self.tell_all(sky);
+        tell!(setting, "pool {} repeats {}", self.index, self.work.name);
+        self.tell_all(setting);
     }
 
     /// Goes back to the work before this one, if that is of the same block.
-    pub(super) fn go_back(&mut self, sky: &mut Sky, clean: bool) {
+    pub(super) fn go_back(&mut self, setting: &mut Setting, clean: bool) {
         let height = self.work.height;
         let Some(former) = self.former.take().filter(|former| former.height == height) else {
             return;
@@ -285,35 +285,36 @@ impl Pool {
         self.next_job += 1;
         let work = Work { id: format!("{:x}", self.next_job), clean, ..former };
         self.former = Some(std::mem::replace(&mut self.work, work));
-        tell!(sky, "pool {} goes back to {}", self.index, self.work.name);
-        self.tell_all(sky);
+        tell!(setting, "pool {} goes back to {}", self.index, self.work.name);
+        self.tell_all(setting);
     }
 
     /// Counts its jobs from the first again, on the connections that it has.
-    pub(super) fn use_ids_again(&mut self, sky: &mut Sky) {
+    pub(super) fn use_ids_again(&mut self, setting: &mut Setting) {
         self.next_job = 0;
-        tell!(sky, "pool {} uses its job ids again", self.index);
+        tell!(setting, "pool {} uses its job ids again", self.index);
         let height = self.work.height;
-        self.new_work(sky, height, false);
+        self.new_work(setting, height, false);
     }
 
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
     /// it has come to.
-    pub(super) fn tell_all(&mut self, sky: &mut Sky) {
-        if self.fault.as_ref().is_some_and(|fault| *fault == Fault::Freeze || is_jobless(fault)) {
+    pub(super) fn tell_all(&mut self, setting: &mut Setting) {
+        if self.fault.as_ref().is_some_and(|fault| *fault == PoolFault::Freeze || is_jobless(fault))
+        {
             return;
         }
         let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
         for conn in conns {
-            self.tell_work(sky, conn);
+            self.tell_work(setting, conn);
         }
     }
 
-    fn tell_work(&mut self, sky: &mut Sky, number: u32) {
-        let now = sky.now();
+    fn tell_work(&mut self, setting: &mut Setting, number: u32) {
+        let now = setting.now();
         let work = self.work.clone();
         let Some(conn) = self.conns.get_mut(&number) else { return };
-        sky.tell_block(work.height);
+        setting.tell_block(work.height);
         let moved = conn.next_extranonce1.take().inspect(|next| conn.extranonce1 = next.clone());
         conn.jobs += 1;
         let difficulty = conn.terms.notify();
@@ -345,7 +346,7 @@ impl Pool {
         let line = json!({"id": null, "method": "mining.notify", "params": params}).to_string();
         let mark = Mark::Job(conn.jobs);
         tell!(
-            sky,
+            setting,
             "pool {}.{number} tells {} as {} on block {} clean {} under {}",
             self.index,
             work.name,
@@ -357,7 +358,7 @@ impl Pool {
         self.say(number, &line, Some(mark));
     }
 
-    fn tell_difficulty(&mut self, sky: &mut Sky, number: u32) {
+    fn tell_difficulty(&mut self, setting: &mut Setting, number: u32) {
         let difficulty = self.difficulty;
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.terms.announce(difficulty);
@@ -365,22 +366,22 @@ impl Pool {
             "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}",
             2_f64.powi(difficulty)
         );
-        tell!(sky, "pool {}.{number} sets difficulty 2^{difficulty}", self.index);
+        tell!(setting, "pool {}.{number} sets difficulty 2^{difficulty}", self.index);
         self.say(number, &line, Some(Mark::Difficulty(difficulty)));
     }
 
     /// Changes the difficulty on all connections.
-    pub(super) fn set_difficulty(&mut self, sky: &mut Sky, difficulty: i32) {
+    pub(super) fn set_difficulty(&mut self, setting: &mut Setting, difficulty: i32) {
         self.difficulty = difficulty;
         let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
         for conn in live {
-            self.tell_difficulty(sky, conn);
+            self.tell_difficulty(setting, conn);
         }
     }
 
     /// Announces another extranonce1 on all connections; it applies from the next job on. With a
     /// `clash` it is that of the first connection.
-    pub(super) fn change_extranonces(&mut self, sky: &mut Sky, clash: bool) {
+    pub(super) fn change_extranonces(&mut self, setting: &mut Setting, clash: bool) {
         let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
         let first = live.first().and_then(|first| self.conns.get(first));
         let taken = first.map(|conn| conn.extranonce1.clone()).filter(|_| clash);
@@ -388,7 +389,7 @@ impl Pool {
             let extranonce1 = taken.clone().unwrap_or_else(|| self.extranonce1());
             let line = json!({"id": null, "method": "mining.set_extranonce",
                 "params": [extranonce1.to_string(), EXTRANONCE2]});
-            tell!(sky, "pool {}.{number} announces extranonce1 {extranonce1}", self.index);
+            tell!(setting, "pool {}.{number} announces extranonce1 {extranonce1}", self.index);
             if let Some(conn) = self.conns.get_mut(&number) {
                 conn.next_extranonce1 = Some(extranonce1);
             }
@@ -397,8 +398,8 @@ impl Pool {
     }
 
     /// Says the same on all connections.
-    pub(super) fn say_all(&mut self, sky: &mut Sky, line: &str) {
-        tell!(sky, "pool {} says {line}", self.index);
+    pub(super) fn say_all(&mut self, setting: &mut Setting, line: &str) {
+        tell!(setting, "pool {} says {line}", self.index);
         let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
         for conn in live {
             self.say(conn, line, None);
@@ -407,13 +408,13 @@ impl Pool {
 
     /// Says a line on a connection, or keeps it while it is stalled.
     pub(super) fn say(&mut self, number: u32, line: &str, mark: Option<Mark>) {
-        let stalled = self.fault == Some(Fault::Freeze);
+        let stalled = self.fault == Some(PoolFault::Freeze);
         let Some(conn) = self.conns.get_mut(&number).filter(|conn| !conn.hole) else { return };
         if let (Some(Mark::Answer { .. }), false) = (&mark, stalled) {
             conn.waiting.pop_front();
         }
-        let last =
-            self.fault == Some(Fault::CloseAfterShare) && matches!(mark, Some(Mark::Answer { .. }));
+        let last = self.fault == Some(PoolFault::CloseAfterShare)
+            && matches!(mark, Some(Mark::Answer { .. }));
         if stalled {
             conn.held.push((line.to_owned(), mark));
         } else {
@@ -428,7 +429,7 @@ impl Pool {
     /// weather it is one that a connection has already.
     fn extranonce1(&mut self) -> Extranonce {
         let taken = self.conns.values().rev().find(|conn| conn.live && conn.wire.is_open());
-        if let (Some(Fault::SameExtranonce1), Some(taken)) = (&self.fault, taken) {
+        if let (Some(PoolFault::SameExtranonce1), Some(taken)) = (&self.fault, taken) {
             return taken.extranonce1.clone();
         }
         self.next_extranonce1 += 1;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fates::RigFates;
 use super::pipe::Wire;
-use super::sky::{Event, Sky, tell, violation};
+use super::setting::{Event, Setting, tell, violation};
 
 /// The most jobs that a rig remembers.
 const MAX_JOBS: usize = 8;
@@ -168,7 +168,7 @@ impl Rig {
     }
 
     /// Connects and logs in; gives the connection's number.
-    pub(super) fn come(&mut self, sky: &mut Sky) -> u32 {
+    pub(super) fn come(&mut self, setting: &mut Setting) -> u32 {
         self.next_conn += 1;
         self.fates.came += 1;
         let conn = Conn {
@@ -184,9 +184,9 @@ impl Rig {
         };
         self.conns.insert(self.next_conn, conn);
         self.current = Some(self.next_conn);
-        tell!(sky, "rig {}.{} comes ({:?})", self.index, self.next_conn, self.kind);
+        tell!(setting, "rig {}.{} comes ({:?})", self.index, self.next_conn, self.kind);
         if self.kind != Kind::Silent {
-            if self.kind.takes_set_extranonce() && sky.chance(0.5) {
+            if self.kind.takes_set_extranonce() && setting.chance(0.5) {
                 self.call("mining.extranonce.subscribe", &json!([]), Call::Other);
             }
             self.call("mining.subscribe", &json!(["storm/1"]), Call::Subscribe);
@@ -195,32 +195,32 @@ impl Rig {
             }
             let worker = format!("rig{}", self.index);
             self.call("mining.authorize", &json!([worker, "x"]), Call::Other);
-            let now = sky.now();
+            let now = setting.now();
             if let Some(conn) = self.conn_mut() {
                 conn.subscribed = Some(now);
             }
         }
-        self.plan_whim(sky);
+        self.plan_whim(setting);
         self.next_conn
     }
 
     /// Leaves, and comes back after a while.
-    fn leave(&mut self, sky: &mut Sky, wait: Duration) {
+    fn leave(&mut self, setting: &mut Setting, wait: Duration) {
         let Some(number) = self.current.take() else { return };
         if let Some(conn) = self.conns.get_mut(&number) {
             conn.wire.end();
         }
-        tell!(sky, "rig {}.{number} leaves", self.index);
-        sky.after(wait, Event::Come { rig: self.index });
+        tell!(setting, "rig {}.{number} leaves", self.index);
+        setting.after(wait, Event::Come { rig: self.index });
     }
 
     /// The proxy has ended or dropped a connection.
-    pub(super) fn dropped(&mut self, sky: &mut Sky, number: u32, gone: bool) {
+    pub(super) fn dropped(&mut self, setting: &mut Setting, number: u32, gone: bool) {
         if self.current == Some(number) {
-            tell!(sky, "rig {}.{number} is closed", self.index);
+            tell!(setting, "rig {}.{number} is closed", self.index);
             self.current = None;
-            let wait = RECONNECT_AFTER + RECONNECT_JITTER.mul_f64(sky.rng.f64());
-            sky.after(wait, Event::Come { rig: self.index });
+            let wait = RECONNECT_AFTER + RECONNECT_JITTER.mul_f64(setting.rng.f64());
+            setting.after(wait, Event::Come { rig: self.index });
         }
         if gone && let Some(conn) = self.conns.remove(&number) {
             let shares = conn.waiting.values().filter(|w| matches!(w.call, Call::Share { .. }));
@@ -228,30 +228,30 @@ impl Rig {
         }
     }
 
-    fn plan_whim(&mut self, sky: &mut Sky) {
+    fn plan_whim(&mut self, setting: &mut Setting) {
         let mean = match self.kind {
             Kind::Restless => Duration::from_secs(900),
             Kind::Hangs => Duration::from_secs(3600),
             Kind::Silent => Duration::from_secs(5),
             _ => return,
         };
-        let wait = sky.about(mean);
-        sky.after(wait, Event::Whim { rig: self.index });
+        let wait = setting.about(mean);
+        setting.after(wait, Event::Whim { rig: self.index });
     }
 
     /// Does what this kind of rig does besides mining.
-    pub(super) fn whim(&mut self, sky: &mut Sky) {
-        if self.current.is_none() || sky.over {
+    pub(super) fn whim(&mut self, setting: &mut Setting) {
+        if self.current.is_none() || setting.over {
             return;
         }
         match self.kind {
             Kind::Restless | Kind::Silent => {
-                let wait = if sky.chance(0.3) {
+                let wait = if setting.chance(0.3) {
                     Duration::from_millis(20)
                 } else {
-                    sky.between(Duration::from_secs(2), Duration::from_secs(600))
+                    setting.between(Duration::from_secs(2), Duration::from_secs(600))
                 };
-                self.leave(sky, wait);
+                self.leave(setting, wait);
             }
             Kind::Hangs => {
                 let (index, number) = (self.index, self.current);
@@ -260,12 +260,12 @@ impl Rig {
                     return;
                 }
                 conn.wire.set_deaf(true);
-                tell!(sky, "rig {index}.{number:?} hangs");
+                tell!(setting, "rig {index}.{number:?} hangs");
                 // It is switched off and on by whoever looks after it.
-                let wait = sky.about(Duration::from_secs(600));
-                let leave = sky.chance(0.7);
+                let wait = setting.about(Duration::from_secs(600));
+                let leave = setting.chance(0.7);
                 if leave {
-                    self.leave(sky, wait);
+                    self.leave(setting, wait);
                 }
             }
             _ => {}
@@ -285,8 +285,8 @@ impl Rig {
     }
 
     /// The proxy has read past a call.
-    pub(super) fn read(&mut self, sky: &Sky, number: u32, id: Mark) {
-        let now = sky.now();
+    pub(super) fn read(&mut self, setting: &Setting, number: u32, id: Mark) {
+        let now = setting.now();
         let waiting = self.conns.get_mut(&number).and_then(|conn| conn.waiting.get_mut(&id));
         let Some(waiting) = waiting else { return };
         waiting.read = Some(now);
@@ -294,34 +294,34 @@ impl Rig {
     }
 
     /// Whether an answer is overdue.
-    pub(super) fn look(&self, sky: &mut Sky) {
+    pub(super) fn look(&self, setting: &mut Setting) {
         for (number, conn) in
             self.conns.iter().filter(|(_, c)| c.wire.is_open() && !c.wire.is_deaf())
         {
             let overdue = conn.waiting.iter().find(|(_, waiting)| {
                 let share = matches!(waiting.call, Call::Share { .. });
-                share && waiting.read.is_some_and(|at| sky.now() - at > ANSWER_WITHIN)
+                share && waiting.read.is_some_and(|at| setting.now() - at > ANSWER_WITHIN)
             });
             if let Some((id, _)) = overdue {
-                violation!(sky, "rig {}.{number} has no answer to share {id}", self.index);
+                violation!(setting, "rig {}.{number} has no answer to share {id}", self.index);
             }
         }
     }
 
-    fn plan_find(&mut self, sky: &mut Sky, difficulty: f64) {
+    fn plan_find(&mut self, setting: &mut Setting, difficulty: f64) {
         self.find += 1;
-        let wait = sky.about(Duration::from_secs_f64(difficulty / self.speed));
-        sky.after(wait, Event::Find { rig: self.index, token: self.find });
+        let wait = setting.about(Duration::from_secs_f64(difficulty / self.speed));
+        setting.after(wait, Event::Find { rig: self.index, token: self.find });
     }
 
     /// Finds a share.
-    pub(super) fn find(&mut self, sky: &mut Sky, token: u64) {
-        if token != self.find || sky.over {
+    pub(super) fn find(&mut self, setting: &mut Setting, token: u64) {
+        if token != self.find || setting.over {
             return;
         }
         let kind = self.kind;
-        let (late, twice) = (sky.chance(0.2), sky.chance(0.1));
-        let (weak, rubbish) = (sky.chance(0.2), sky.chance(0.1));
+        let (late, twice) = (setting.chance(0.2), setting.chance(0.1));
+        let (weak, rubbish) = (setting.chance(0.2), setting.chance(0.1));
         let Some(conn) = self.conn_mut().filter(|c| c.wire.is_open() && !c.wire.is_deaf()) else {
             return;
         };
@@ -330,13 +330,13 @@ impl Rig {
         let Some(job) = conn.jobs.get(at).cloned() else { return };
         let difficulty = conn.difficulty.unwrap_or(job.difficulty);
         let size = conn.size;
-        let restarts = job.again && sky.chance(0.5);
+        let restarts = job.again && setting.chance(0.5);
         if let Some(sent) = self.sent.iter().find(|sent| restarts && sent.is_for(&job)) {
             let worker = format!("rig{}", self.index);
             let params = json!([worker, job.id, sent.extranonce2.to_string(), sent.hash]);
-            tell!(sky, "rig {} repeats {} of {}", self.index, sent.hash, job.work);
+            tell!(setting, "rig {} repeats {} of {}", self.index, sent.hash, job.work);
             self.call("mining.submit", &params, Call::Share { honest: false });
-            return self.plan_find(sky, difficulty);
+            return self.plan_find(setting, difficulty);
         }
         self.counter += 1;
         let counter = self.counter.to_be_bytes();
@@ -346,15 +346,15 @@ impl Rig {
         let misses = kind == Kind::Weak && weak;
         // The hash's chance is even over all that meet the target.
         let most = 2_f64.powi(128) / job.difficulty * (1.0 - 1e-9);
-        let part = if misses { 1.5 + sky.rng.f64() } else { sky.rng.f64() };
+        let part = if misses { 1.5 + setting.rng.f64() } else { setting.rng.f64() };
         let high = (most * part) as u128;
-        let hash = format!("{high:032x}{:016x}{tag:016x}", sky.rng.u64(..));
+        let hash = format!("{high:032x}{:016x}{tag:016x}", setting.rng.u64(..));
         let worker = format!("rig{}", self.index);
         let mut params = json!([worker, job.id, extranonce2.to_string(), hash]);
         let mut honest = kind.is_honest();
         if kind == Kind::Rubbish && rubbish {
             honest = false;
-            match sky.rng.u8(..5) {
+            match setting.rng.u8(..5) {
                 0 => params = json!([worker, job.id, extranonce2.to_string(), "zz"]),
                 1 => params[2] = json!("00"),
                 2 => params[0] = json!("somebody"),
@@ -363,7 +363,12 @@ impl Rig {
             }
         }
         let (number, work) = (self.current.unwrap_or_default(), &job.work);
-        tell!(sky, "rig {}.{number} sends {hash} of {work} under {}", self.index, job.extranonce1);
+        tell!(
+            setting,
+            "rig {}.{number} sends {hash} of {work} under {}",
+            self.index,
+            job.extranonce1
+        );
         self.call("mining.submit", &params, Call::Share { honest });
         if honest {
             self.sent.truncate(MAX_SENT - 1);
@@ -373,7 +378,7 @@ impl Rig {
         if kind == Kind::Repeats && twice {
             self.call("mining.submit", &params, Call::Share { honest: false });
         }
-        self.plan_find(sky, difficulty);
+        self.plan_find(setting, difficulty);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{ConnectError, Connection, Connector};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection};
 use orepass::route::{Route, Surroundings};
 use orepass_farm::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
@@ -16,7 +16,7 @@ use tokio::runtime::Builder;
 use super::fates::{PoolFates, RigFates, imbalances};
 use super::pipe::{End, Shared, halves, lock};
 use super::plan::Plan;
-use super::sky::{Sky, tell, violation};
+use super::setting::{Setting, tell, violation};
 use super::world::World;
 
 /// How long after the last share every share must have its verdict: 30 s for the last pool, 5 s
@@ -82,9 +82,9 @@ impl Storm {
 
 async fn story(storm: Storm, mut progress: impl FnMut(u64)) -> Report {
     let Storm { seed, span, lines } = storm;
-    let mut sky = Sky::new(seed, lines);
-    let plan = Plan::new(&mut sky);
-    let world: Shared = Arc::new(Mutex::new(World::new(sky, &plan)));
+    let mut setting = Setting::new(seed, lines);
+    let plan = Plan::new(&mut setting);
+    let world: Shared = Arc::new(Mutex::new(World::new(setting, &plan)));
     let coin = || Arc::new(Coin { linger: plan.linger, ..TestCoin::default() });
     let dialects = plan.route.pools.iter().map(|_| coin()).collect();
     let sea = Arc::new(Sea { world: Arc::clone(&world) });
@@ -99,7 +99,7 @@ async fn story(storm: Storm, mut progress: impl FnMut(u64)) -> Report {
     }
     finish(&world, &route, span).await;
     let world = lock(&world);
-    let told = &world.sky.story;
+    let told = &world.setting.story;
     Report {
         seed,
         digest: told.digest(),
@@ -124,21 +124,21 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
         let (reader, writer) = halves(world, End::Rig { rig, conn });
         let peer = SocketAddr::from(([10, 0, 0, rig as u8], 1024));
         if let Err(full) = route.admit(tokio::io::join(reader, writer), peer, PORT) {
-            violation!(lock(world).sky, "rig {rig} was refused: {full}");
+            violation!(lock(world).setting, "rig {rig} was refused: {full}");
         }
     }
     let (now, wakes) = {
         let mut world = lock(world);
-        let now = world.sky.now();
+        let now = world.setting.now();
         let (sessions, online) = (world.sessions(), route.roster().online());
         // One that has just come has not been looked at yet.
         if looked && world.came != now && sessions != online {
-            violation!(world.sky, "{online} rigs on the roster, {sessions} connected");
+            violation!(world.setting, "{online} rigs on the roster, {sessions} connected");
         }
-        if now >= until || !world.sky.story.violations().is_empty() {
+        if now >= until || !world.setting.story.violations().is_empty() {
             return None;
         }
-        (now, world.sky.instant(world.wakes.unwrap_or(until).min(until)))
+        (now, world.setting.instant(world.wakes.unwrap_or(until).min(until)))
     };
     tokio::select! {
         biased;
@@ -150,7 +150,7 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
 
 /// Lets every share get its verdict, ends the route, and strikes the balance.
 async fn finish(world: &Shared, route: &Arc<Route<TestCoin>>, span: Duration) {
-    if !lock(world).sky.story.violations().is_empty() {
+    if !lock(world).setting.story.violations().is_empty() {
         return;
     }
     lock(world).calm_down();
@@ -158,17 +158,17 @@ async fn finish(world: &Shared, route: &Arc<Route<TestCoin>>, span: Duration) {
     let open = route.totals();
     if open.sent != open.ended() {
         let mut world = lock(world);
-        violation!(world.sky, "{} shares sent, {} ended", open.sent, open.ended());
+        violation!(world.setting, "{} shares sent, {} ended", open.sent, open.ended());
     }
     route.stop().await;
     let mut world = lock(world);
     let found = imbalances(&route.totals(), &world.pool_fates(), &world.rig_fates());
     for what in found {
-        violation!(world.sky, "{what}");
+        violation!(world.setting, "{what}");
     }
-    tell!(world.sky, "{:?}", route.totals());
+    tell!(world.setting, "{:?}", route.totals());
     if route.roster().online() > 0 {
-        violation!(world.sky, "{} rigs on the roster in the end", route.roster().online());
+        violation!(world.setting, "{} rigs on the roster in the end", route.roster().online());
     }
 }
 
@@ -179,7 +179,7 @@ struct Sea {
 
 #[async_trait]
 impl Connector for Sea {
-    async fn connect(&self, url: &PoolUrl) -> Result<Connection, ConnectError> {
+    async fn connect(&self, url: &PoolUrl) -> Result<PoolConnection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
         let (wait, _) = lock(&self.world).dial(pool);
         tokio::time::sleep(wait).await;
@@ -188,6 +188,6 @@ impl Connector for Sea {
         let conn = lock(&self.world).accept(pool);
         let (reader, writer) = halves(&self.world, End::Pool { pool, conn });
         let peer = SocketAddr::from(([10, 1, 0, pool as u8], url.port()));
-        Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 
 use super::pool::Pool;
-use super::sky::{Event, Sky, tell};
+use super::setting::{Event, Setting, tell};
 
 /// How long the proxy may need to come back to a pool that is well again: the longest wait between
 /// attempts, half as much again for jitter, and an attempt that was cut off by its time limit.
@@ -21,32 +21,32 @@ const BACK: Duration = Duration::from_secs(10);
 
 /// Whether most shares come to nothing under a fault, so that the proxy may leave the pool alone for
 /// long.
-pub(super) const fn refuses(fault: &Fault) -> bool {
-    use Fault::{LateVerdicts, NoVerdicts, RefuseShares, StaleVerdicts};
+pub(super) const fn refuses(fault: &PoolFault) -> bool {
+    use PoolFault::{LateVerdicts, NoVerdicts, RefuseShares, StaleVerdicts};
     matches!(fault, RefuseShares | StaleVerdicts | LateVerdicts(_) | NoVerdicts)
 }
 
 /// Whether the proxy may leave the pool alone for long; one that froze is behind as well.
-const fn benches(fault: &Fault) -> bool {
-    use Fault::{CloseAfterShare, Freeze, Lag, Trail};
+const fn benches(fault: &PoolFault) -> bool {
+    use PoolFault::{CloseAfterShare, Freeze, Lag, Trail};
     refuses(fault) || matches!(fault, CloseAfterShare | Lag | Trail(_) | Freeze)
 }
 
 /// Whether no job is told.
-pub(super) const fn is_jobless(fault: &Fault) -> bool {
-    matches!(fault, Fault::Jobless | Fault::ReconnectAtLogin)
+pub(super) const fn is_jobless(fault: &PoolFault) -> bool {
+    matches!(fault, PoolFault::Jobless | PoolFault::ReconnectAtLogin)
 }
 
 impl Pool {
     /// Something goes wrong, for a moment or for a while.
-    pub(super) fn worsen(&mut self, sky: &mut Sky) {
-        use Fault::{
+    pub(super) fn worsen(&mut self, setting: &mut Setting) {
+        use PoolFault::{
             BlackHole, CloseAfterShare, Freeze, Hang, Jobless, Lag, LateVerdicts, NoVerdicts,
             ReconnectAtLogin, RefuseConnections, RefuseShares, SameExtranonce1, StaleVerdicts,
             Trail,
         };
-        let now = sky.now();
-        let lasting = match sky.rng.u8(..25) {
+        let now = setting.now();
+        let lasting = match setting.rng.u8(..25) {
             0 => Some((RefuseConnections, 120)),
             1 => Some((Hang, 60)),
             2 | 3 => Some((Freeze, 120)),
@@ -65,14 +65,14 @@ impl Pool {
         };
         let Some((fault, seconds)) = lasting else {
             self.trusted = self.trusted.max(now + BACK);
-            self.mishap(sky);
-            let wait = sky.between(Duration::from_secs(1), Duration::from_secs(60));
-            return sky.after(wait, Event::Heal { pool: self.index });
+            self.mishap(setting);
+            let wait = setting.between(Duration::from_secs(1), Duration::from_secs(60));
+            return setting.after(wait, Event::Heal { pool: self.index });
         };
         // Now and then it takes long.
-        let longer = if sky.chance(0.1) { 6 } else { 1 };
-        let wait = sky.about(Duration::from_secs(seconds * longer));
-        tell!(sky, "pool {}: {fault:?} for {wait:?}", self.index);
+        let longer = if setting.chance(0.1) { 6 } else { 1 };
+        let wait = setting.about(Duration::from_secs(seconds * longer));
+        tell!(setting, "pool {}: {fault:?} for {wait:?}", self.index);
         self.since = now;
         self.wasted = 0;
         if matches!(
@@ -83,47 +83,47 @@ impl Pool {
             self.crowded = now + wait + RECONNECT;
         }
         match &fault {
-            RefuseConnections | Hang if sky.chance(0.8) => self.drop_all(sky),
+            RefuseConnections | Hang if setting.chance(0.8) => self.drop_all(setting),
             Freeze => self.set_deaf(true),
-            BlackHole | Jobless | ReconnectAtLogin => self.drop_all(sky),
-            SameExtranonce1 if sky.chance(0.5) => self.drop_all(sky),
-            Lag | Trail(_) if sky.chance(0.3) => self.drop_all(sky),
+            BlackHole | Jobless | ReconnectAtLogin => self.drop_all(setting),
+            SameExtranonce1 if setting.chance(0.5) => self.drop_all(setting),
+            Lag | Trail(_) if setting.chance(0.3) => self.drop_all(setting),
             _ => {}
         }
         self.fault = Some(fault);
-        sky.after(wait, Event::Heal { pool: self.index });
+        setting.after(wait, Event::Heal { pool: self.index });
     }
 
     /// Something that is over as soon as it has happened.
-    fn mishap(&mut self, sky: &mut Sky) {
-        match sky.rng.u8(..12) {
-            0 => self.drop_all(sky),
-            1 => self.restart(sky),
+    fn mishap(&mut self, setting: &mut Setting) {
+        match setting.rng.u8(..12) {
+            0 => self.drop_all(setting),
+            1 => self.restart(setting),
             2 | 3 => {
-                let clash = sky.chance(0.2);
-                self.change_extranonces(sky, clash);
-                if sky.chance(0.5) {
+                let clash = setting.chance(0.2);
+                self.change_extranonces(setting, clash);
+                if setting.chance(0.5) {
                     let height = self.work.height;
-                    self.new_work(sky, height, true);
+                    self.new_work(setting, height, true);
                 }
             }
             4 => {
-                let difficulty = sky.rng.i32(12..=17);
-                self.set_difficulty(sky, difficulty);
+                let difficulty = setting.rng.i32(12..=17);
+                self.set_difficulty(setting, difficulty);
             }
-            5 => self.repeat_work(sky),
-            6 => self.say_all(sky, "some proxy's error page, or half a line"),
-            7 => self.say_all(sky, r#"{"id":null,"method":"client.reconnect","params":[]}"#),
+            5 => self.repeat_work(setting),
+            6 => self.say_all(setting, "some proxy's error page, or half a line"),
+            7 => self.say_all(setting, r#"{"id":null,"method":"client.reconnect","params":[]}"#),
             8 => {
-                let (height, clean) = (self.work.height, sky.chance(0.5));
-                self.new_work(sky, height, clean);
-                self.go_back(sky, clean);
+                let (height, clean) = (self.work.height, setting.chance(0.5));
+                self.new_work(setting, height, clean);
+                self.go_back(setting, clean);
             }
             9 => {
-                let clean = sky.chance(0.5);
-                self.go_back(sky, clean);
+                let clean = setting.chance(0.5);
+                self.go_back(setting, clean);
             }
-            10 => self.use_ids_again(sky),
+            10 => self.use_ids_again(setting),
             _ => {
                 let garbage = [
                     r#"{"id":null,"method":"mining.notify","params":["1","2"]}"#,
@@ -131,18 +131,18 @@ impl Pool {
                     r#"{"id":null,"method":"client.show_message","params":["hello"]}"#,
                     r#"{"id":99999999,"result":true,"error":null}"#,
                 ];
-                let line = sky.pick(&garbage);
-                self.say_all(sky, line);
+                let line = setting.pick(&garbage);
+                self.say_all(setting, line);
             }
         }
     }
 
     /// All is well again, until the next time.
-    pub(super) fn heal(&mut self, sky: &mut Sky) {
-        let now = sky.now();
+    pub(super) fn heal(&mut self, setting: &mut Setting) {
+        let now = setting.now();
         let fault = self.fault.take();
         if let Some(fault) = &fault {
-            tell!(sky, "pool {}: {fault:?} is over", self.index);
+            tell!(setting, "pool {}: {fault:?} is over", self.index);
         }
         let mistrusted = if fault.is_some() { RECONNECT } else { Duration::ZERO };
         self.trusted = self.trusted.max(now + mistrusted);
@@ -151,20 +151,20 @@ impl Pool {
             self.sure_from = self.sure_from.max(now + surely);
         }
         match fault {
-            Some(Fault::Freeze) => {
+            Some(PoolFault::Freeze) => {
                 self.set_deaf(false);
                 self.say_held();
-                self.repeat_work(sky);
+                self.repeat_work(setting);
             }
-            Some(Fault::Jobless | Fault::ReconnectAtLogin) => self.repeat_work(sky),
-            Some(Fault::BlackHole) => {
-                for conn in self.conns.values_mut().filter(|_| sky.chance(0.5)) {
+            Some(PoolFault::Jobless | PoolFault::ReconnectAtLogin) => self.repeat_work(setting),
+            Some(PoolFault::BlackHole) => {
+                for conn in self.conns.values_mut().filter(|_| setting.chance(0.5)) {
                     conn.wire.end();
                 }
             }
-            Some(Fault::Lag | Fault::Trail(_)) if self.work.height < sky.height => {
-                let height = sky.height;
-                self.new_work(sky, height, true);
+            Some(PoolFault::Lag | PoolFault::Trail(_)) if self.work.height < setting.height => {
+                let height = setting.height;
+                self.new_work(setting, height, true);
             }
             _ => {}
         }

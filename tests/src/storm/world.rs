@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use tokio::io::ReadBuf;
 use tokio::sync::Notify;
 
@@ -15,7 +15,7 @@ use super::pipe::End;
 use super::plan::Plan;
 use super::pool::Pool;
 use super::rig::Rig;
-use super::sky::{Event, Sky, tell, violation};
+use super::setting::{Event, Setting, tell, violation};
 use super::weather::LATEST_BLOCK;
 
 /// How long a block takes in the mean, a pool to learn of it, and a pool to make another job.
@@ -32,7 +32,7 @@ const PEACE: Duration = Duration::from_secs(60);
 /// Everything but the proxy.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) sky: Sky,
+    pub(super) setting: Setting,
     pub(super) pools: Vec<Pool>,
     pub(super) rigs: Vec<Rig>,
     pub(super) told: ToldWorks,
@@ -52,27 +52,27 @@ pub(super) struct World {
 impl World {
     /// A world of which everything is still to come.
     #[must_use]
-    pub(super) fn new(mut sky: Sky, plan: &Plan) -> Self {
+    pub(super) fn new(mut setting: Setting, plan: &Plan) -> Self {
         let pool = |index| Pool::new(index, plan);
         let pools: Vec<Pool> = (0..plan.route.pools.len()).map(pool).collect();
         let rig = |(index, &(kind, speed, at_once))| Rig::new(index, kind, speed, at_once);
         let rigs: Vec<Rig> = plan.rigs.iter().enumerate().map(rig).collect();
-        tell!(sky, "{plan:?}");
+        tell!(setting, "{plan:?}");
         for rig in 0..rigs.len() {
-            let wait = sky.between(Duration::ZERO, COME_WITHIN);
-            sky.after(wait, Event::Come { rig });
+            let wait = setting.between(Duration::ZERO, COME_WITHIN);
+            setting.after(wait, Event::Come { rig });
         }
         for pool in 0..pools.len() {
-            let wait = sky.between(JOB.0, JOB.1);
-            sky.after(wait, Event::Job { pool });
-            let wait = sky.about(plan.calm) + PEACE;
-            sky.after(wait, Event::Worse { pool });
+            let wait = setting.between(JOB.0, JOB.1);
+            setting.after(wait, Event::Job { pool });
+            let wait = setting.about(plan.calm) + PEACE;
+            setting.after(wait, Event::Worse { pool });
         }
-        sky.after(LOOK_EVERY, Event::Look);
-        let wait = sky.about(BLOCK);
-        sky.after(wait, Event::Block);
+        setting.after(LOOK_EVERY, Event::Look);
+        let wait = setting.about(BLOCK);
+        setting.after(wait, Event::Block);
         Self {
-            sky,
+            setting,
             idle: vec![Idle::default(); rigs.len()],
             pools,
             rigs,
@@ -89,103 +89,105 @@ impl World {
     /// Has everything happen that is due; whether one was to look at everything.
     pub(super) fn go_on(&mut self) -> bool {
         let mut looked = false;
-        while let Some(event) = self.sky.agenda.due(self.sky.now()) {
+        while let Some(event) = self.setting.agenda.due(self.setting.now()) {
             looked |= event == Event::Look;
             self.happen(event);
         }
-        self.wakes = self.sky.agenda.next();
+        self.wakes = self.setting.agenda.next();
         looked
     }
 
     fn happen(&mut self, event: Event) {
-        let Self { sky, pools, rigs, idle, told, .. } = self;
+        let Self { setting, pools, rigs, idle, told, .. } = self;
         match event {
             Event::Look => {
-                checks::look(sky, pools, rigs, idle, told);
-                sky.after(LOOK_EVERY, Event::Look);
+                checks::look(setting, pools, rigs, idle, told);
+                setting.after(LOOK_EVERY, Event::Look);
             }
             Event::Block => {
-                sky.height += 1;
-                tell!(sky, "block {}", sky.height);
+                setting.height += 1;
+                tell!(setting, "block {}", setting.height);
                 for pool in 0..pools.len() {
-                    let wait = sky.between(Duration::ZERO, LEARN_WITHIN);
-                    let height = sky.height;
-                    sky.after(wait, Event::Learn { pool, height, late: false });
+                    let wait = setting.between(Duration::ZERO, LEARN_WITHIN);
+                    let height = setting.height;
+                    setting.after(wait, Event::Learn { pool, height, late: false });
                 }
                 // All pools learn of it before the next one: blocks are known to the proxy by their
                 // hashes alone, and of two that pools tell in a different order it cannot say which
                 // is newer.
-                let wait = sky.about(BLOCK) + 2 * LEARN_WITHIN;
-                sky.after(wait, Event::Block);
+                let wait = setting.about(BLOCK) + 2 * LEARN_WITHIN;
+                setting.after(wait, Event::Block);
             }
             Event::Learn { pool, height, late } => match &pools[pool].fault {
-                Some(Fault::Lag) => {}
-                Some(Fault::Trail(_)) if !late => {
-                    let wait = sky.between(TRAIL.0, TRAIL.1);
-                    sky.after(wait, Event::Learn { pool, height, late: true });
+                Some(PoolFault::Lag) => {}
+                Some(PoolFault::Trail(_)) if !late => {
+                    let wait = setting.between(TRAIL.0, TRAIL.1);
+                    setting.after(wait, Event::Learn { pool, height, late: true });
                 }
                 // The proxy cannot know that a block is old which no other pool has told.
-                Some(Fault::Trail(_)) if !sky.has_told(height) => {}
-                _ if pools[pool].work.height < height => pools[pool].new_work(sky, height, true),
+                Some(PoolFault::Trail(_)) if !setting.has_told(height) => {}
+                _ if pools[pool].work.height < height => {
+                    pools[pool].new_work(setting, height, true);
+                }
                 _ => {}
             },
             Event::Job { pool } => {
                 let height = pools[pool].work.height;
-                pools[pool].new_work(sky, height, false);
-                let wait = sky.between(JOB.0, JOB.1);
-                sky.after(wait, Event::Job { pool });
+                pools[pool].new_work(setting, height, false);
+                let wait = setting.between(JOB.0, JOB.1);
+                setting.after(wait, Event::Job { pool });
             }
             Event::Say { pool, conn, line, mark } => pools[pool].say(conn, &line, mark),
             Event::Worse { pool } => {
-                if !sky.over {
-                    pools[pool].worsen(sky);
+                if !setting.over {
+                    pools[pool].worsen(setting);
                     told.calm_since = None;
                 }
             }
             Event::Heal { pool } => {
-                pools[pool].heal(sky);
-                let wait = sky.about(self.calm);
-                sky.after(wait, Event::Worse { pool });
+                pools[pool].heal(setting);
+                let wait = setting.about(self.calm);
+                setting.after(wait, Event::Worse { pool });
                 self.listen(pool);
             }
             Event::Come { rig } => {
-                if !sky.over && rigs[rig].current.is_none() {
-                    let conn = rigs[rig].come(sky);
+                if !setting.over && rigs[rig].current.is_none() {
+                    let conn = rigs[rig].come(setting);
                     self.comers.push((rig, conn));
-                    self.came = sky.now();
+                    self.came = setting.now();
                 }
             }
-            Event::Whim { rig } => rigs[rig].whim(sky),
-            Event::Find { rig, token } => rigs[rig].find(sky, token),
+            Event::Whim { rig } => rigs[rig].whim(setting),
+            Event::Find { rig, token } => rigs[rig].find(setting, token),
         }
     }
 
     /// Nobody starts anything any more, and the pools are well.
     pub(super) fn calm_down(&mut self) {
-        self.sky.over = true;
-        tell!(self.sky, "it is over");
+        self.setting.over = true;
+        tell!(self.setting, "it is over");
         for pool in 0..self.pools.len() {
-            self.pools[pool].heal(&mut self.sky);
+            self.pools[pool].heal(&mut self.setting);
             self.listen(pool);
         }
     }
 
     /// A connection to a pool is wanted: how it fares, and when that is known.
     pub(super) fn dial(&mut self, pool: usize) -> (Duration, Result<(), io::ErrorKind>) {
-        let latency = self.sky.between(Duration::from_millis(5), Duration::from_millis(60));
+        let latency = self.setting.between(Duration::from_millis(5), Duration::from_millis(60));
         match &self.pools[pool].fault {
-            Some(Fault::RefuseConnections) => (latency, Err(io::ErrorKind::ConnectionRefused)),
-            Some(Fault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
+            Some(PoolFault::RefuseConnections) => (latency, Err(io::ErrorKind::ConnectionRefused)),
+            Some(PoolFault::Hang) => (Duration::from_secs(5), Err(io::ErrorKind::TimedOut)),
             _ => (latency, Ok(())),
         }
     }
 
     /// A pool takes a connection.
     pub(super) fn accept(&mut self, pool: usize) -> u32 {
-        let number = self.pools[pool].accept(&mut self.sky);
+        let number = self.pools[pool].accept(&mut self.setting);
         let held = self.pools[pool].conns.len();
         if held > self.max_channels {
-            violation!(self.sky, "{held} connections to pool {pool}");
+            violation!(self.setting, "{held} connections to pool {pool}");
         }
         number
     }
@@ -235,7 +237,7 @@ impl World {
         context: &Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { sky, pools, rigs, .. } = self;
+        let Self { setting, pools, rigs, .. } = self;
         match end {
             End::Pool { pool, conn: number } => {
                 let pool = &mut pools[pool];
@@ -244,7 +246,7 @@ impl World {
                 while let Some(mark) =
                     pool.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
                 {
-                    pool.read(sky, number, mark);
+                    pool.read(setting, number, mark);
                 }
                 polled
             }
@@ -255,7 +257,7 @@ impl World {
                 while let Some(mark) =
                     rig.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
                 {
-                    rig.read(sky, number, mark);
+                    rig.read(setting, number, mark);
                 }
                 polled
             }
@@ -268,7 +270,7 @@ impl World {
         context: &Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let now = self.sky.now();
+        let now = self.setting.now();
         let polled = match end {
             End::Pool { pool, conn } => {
                 let conn = self.pools[pool].conns.get_mut(&conn);
@@ -293,14 +295,14 @@ impl World {
 
     /// Takes in what the proxy has said on a connection.
     fn hear(&mut self, end: End) {
-        let Self { sky, pools, rigs, told, .. } = self;
+        let Self { setting, pools, rigs, told, .. } = self;
         match end {
             End::Pool { pool, conn: number } => {
                 let pool = &mut pools[pool];
                 while let Some((line, came)) =
                     pool.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
                 {
-                    pool.hear(sky, number, &line, came);
+                    pool.hear(setting, number, &line, came);
                 }
             }
             End::Rig { rig, conn: number } => {
@@ -308,7 +310,7 @@ impl World {
                 while let Some((line, _)) =
                     rig.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
                 {
-                    rig.hear(sky, number, &line, told);
+                    rig.hear(setting, number, &line, told);
                 }
             }
         }
@@ -316,7 +318,7 @@ impl World {
     }
 
     pub(super) fn shut(&mut self, end: End) {
-        let Self { sky, pools, rigs, .. } = self;
+        let Self { setting, pools, rigs, .. } = self;
         match end {
             End::Pool { pool, conn } => {
                 if let Some(conn) = pools[pool].conns.get_mut(&conn) {
@@ -326,7 +328,7 @@ impl World {
             End::Rig { rig, conn: number } => {
                 if let Some(conn) = rigs[rig].conns.get_mut(&number) {
                     conn.wire.shut();
-                    rigs[rig].dropped(sky, number, false);
+                    rigs[rig].dropped(setting, number, false);
                 }
             }
         }
@@ -334,27 +336,27 @@ impl World {
     }
 
     pub(super) fn drop_half(&mut self, end: End) {
-        let Self { sky, pools, rigs, .. } = self;
+        let Self { setting, pools, rigs, .. } = self;
         match end {
             End::Pool { pool, conn: number } => {
                 let Some(conn) = pools[pool].conns.get_mut(&number) else { return };
                 conn.wire.drop_half();
                 if !conn.wire.is_held() {
-                    pools[pool].dropped(sky, number);
+                    pools[pool].dropped(setting, number);
                 }
             }
             End::Rig { rig, conn: number } => {
                 let Some(conn) = rigs[rig].conns.get_mut(&number) else { return };
                 conn.wire.drop_half();
                 let gone = !conn.wire.is_held();
-                rigs[rig].dropped(sky, number, gone);
+                rigs[rig].dropped(setting, number, gone);
             }
         }
         self.hurry_up();
     }
 
     fn hurry_up(&mut self) {
-        let next = self.sky.agenda.next();
+        let next = self.setting.agenda.next();
         if next.is_some() && (self.wakes.is_none() || next < self.wakes) {
             self.wakes = next;
             self.hurry.notify_one();

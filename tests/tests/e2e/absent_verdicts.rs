@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use orepass::clock::now;
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::log::Log;
@@ -22,7 +22,7 @@ async fn never_judged() {
     let mut plan = Plan::deployed();
     plan.pool.resume_sessions = true;
     let site = plan.start().await;
-    site.pool.fault(Fault::NoVerdicts);
+    site.pool.fault(PoolFault::NoVerdicts);
     let mut limit = RigConfig { share_limit: Some(SHARES), ..site.rig(0) };
     let farm = site.farm(1, |_| limit.clone());
     let answered = until("answers", || farm.stats(), |stats| stats.rejected == SHARES).await;
@@ -46,7 +46,7 @@ async fn never_judged() {
 
 async fn judged_too_late() {
     let site = Plan::deployed().start().await;
-    site.pool.fault(Fault::LateVerdicts(Duration::from_secs(32)));
+    site.pool.fault(PoolFault::LateVerdicts(Duration::from_secs(32)));
     // One alone is no reason to give the connection up.
     let farm = site.farm(1, |_| RigConfig { share_limit: Some(1), ..site.rig(0) });
     let told = until("an answer", || farm.stats(), |stats| stats.rejected == 1).await;
@@ -66,10 +66,10 @@ async fn never_back() {
     plan.pool.resume_sessions = true;
     plan.route.pools[0].resubmit = true;
     let site = plan.start().await;
-    site.pool.fault(Fault::NoVerdicts);
+    site.pool.fault(PoolFault::NoVerdicts);
     let farm = site.farm(1, |_| RigConfig { share_limit: Some(SHARES), ..site.rig(0) });
     site.pool.wait_for(|stats| stats.submits == SHARES).await.unwrap();
-    site.pool.fault(Fault::RefuseConnections);
+    site.pool.fault(PoolFault::RefuseConnections);
     let lost = now();
     let totals =
         until("verdicts", || site.totals(), |totals| totals.count(Verdict::LostOnFailover) > 0)

@@ -1,6 +1,6 @@
 //! A farm meets the start difficulty of a pool that expects one rig.
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::target::Difficulty;
 use orepass_tests::log::Log;
 use orepass_tests::site::{EASY, Plan};
@@ -33,7 +33,7 @@ async fn rigs_get_a_harder_target_until_the_pool_has_retargeted() {
     assert!((halvings - halvings.round()).abs() < 1e-6 && halvings > 2.0, "{halvings}");
     site.all_earn(&farm, 2).await;
 
-    site.pool.fault(Fault::Difficulty(Difficulty::new(harder * 2.0).unwrap()));
+    site.pool.fault(PoolFault::Difficulty(Difficulty::new(harder * 2.0).unwrap()));
     site.pool.new_job();
     log.says(&["INFO", "pool.brake_off", "the pool has retargeted", "not credited"]).await;
     for rig in farm.rigs() {

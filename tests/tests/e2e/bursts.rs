@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
 use orepass_tests::client::Client;
@@ -16,7 +16,7 @@ const SHARES: usize = 80;
 #[tokio::test]
 async fn a_burst_past_all_room_costs_waiting_and_no_share() {
     let site = Plan::deployed().start().await;
-    site.pool.fault(Fault::LateVerdicts(Duration::from_millis(700)));
+    site.pool.fault(PoolFault::LateVerdicts(Duration::from_millis(700)));
     let mut clients = Vec::new();
     for number in 0..RIGS {
         let (mut client, login) = Client::login(&site.address, &format!("rig{number}")).await;

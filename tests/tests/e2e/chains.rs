@@ -9,7 +9,7 @@ use orepass::route::{Route, Surroundings};
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::Family;
-use orepass_sim::net::{Farm, PoolServer};
+use orepass_sim::net::{PoolServer, RigFarm};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::dialect::Dialect;
@@ -47,7 +47,7 @@ impl<D: Dialect + Default> Chain<D> {
 
     /// Rigs mine until each has so many shares accepted; nothing is refused anywhere.
     async fn earns(&self, rigs: usize, shares: u64, rig: impl FnMut(usize) -> RigConfig) {
-        let farm = Farm::start(rigs, &self.address, Duration::ZERO, rig);
+        let farm = RigFarm::start(rigs, &self.address, Duration::ZERO, rig);
         for rig in farm.rigs() {
             until("a rig earns", || rig.stats(), |stats| stats.accepted >= shares).await;
         }

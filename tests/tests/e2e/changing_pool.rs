@@ -1,7 +1,7 @@
 //! A pool that changes its mind while rigs mine: difficulty, extranonce, repeated jobs.
 
 use orepass_sim::net::RigHandle;
-use orepass_sim::pool::{Fault, Judge, PoolStats};
+use orepass_sim::pool::{JudgedBy, PoolFault, PoolStats};
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::bad_submits;
@@ -22,7 +22,7 @@ async fn a_difficulty_that_comes_with_a_job_is_the_rigs_from_that_job_on() {
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
     for factor in [8.0, 0.5, 2.0] {
-        site.pool.fault(Fault::Difficulty(difficulty(EASY * factor)));
+        site.pool.fault(PoolFault::Difficulty(difficulty(EASY * factor)));
         site.pool.new_job();
         let near = |told: f64| (told / (EASY * factor) - 1.0).abs() < 1e-6;
         for rig in farm.rigs() {
@@ -39,7 +39,7 @@ async fn a_difficulty_that_comes_with_a_job_is_the_rigs_from_that_job_on() {
 /// pool; whichever way it judges, it sees none of them.
 #[tokio::test]
 async fn a_difficulty_that_is_raised_at_once_holds_for_shares_of_the_present_job() {
-    for judge in [Judge::AtJob, Judge::Present] {
+    for judge in [JudgedBy::AtJob, JudgedBy::Present] {
         let (log, _guard) = Log::capture();
         let mut plan = Plan::deployed();
         plan.pool.judge = judge;
@@ -51,7 +51,7 @@ async fn a_difficulty_that_is_raised_at_once_holds_for_shares_of_the_present_job
         assert_eq!(site.totals().count(Verdict::BelowPoolTarget), 0);
 
         let announced = log.lines(&["pool.target"]).len();
-        site.pool.fault(Fault::DifficultyNow(difficulty(EASY * 8.0)));
+        site.pool.fault(PoolFault::DifficultyNow(difficulty(EASY * 8.0)));
         let lines = || log.lines(&["pool.target"]).len();
         until("the route hears of it", lines, |lines| *lines > announced).await;
         site.start_mining(&farm);
@@ -80,7 +80,7 @@ async fn blocks_go_out_whatever_the_difficulty_is() {
     site.drain(&farm).await;
 
     let announced = log.lines(&["pool.target"]).len();
-    site.pool.fault(Fault::DifficultyNow(difficulty(EASY * 1e6)));
+    site.pool.fault(PoolFault::DifficultyNow(difficulty(EASY * 1e6)));
     let lines = || log.lines(&["pool.target"]).len();
     until("the route hears of it", lines, |lines| *lines > announced).await;
     let before = site.pool.stats();
@@ -106,7 +106,7 @@ async fn a_repeated_job_is_not_told_to_rigs_again() {
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
     for _ in 0..20 {
-        site.pool.fault(Fault::RepeatNotify);
+        site.pool.fault(PoolFault::RepeatNotify);
     }
     site.all_earn(&farm, 20).await;
     let accounts = site.finish(farm).await;
@@ -124,7 +124,7 @@ async fn a_pools_set_extranonce_moves_the_rigs_that_can_be_told_and_the_others_c
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
     let before: Vec<_> = farm.rigs().iter().map(RigHandle::stats).collect();
-    site.pool.fault(Fault::SetExtranonce);
+    site.pool.fault(PoolFault::SetExtranonce);
     for (number, rig) in farm.rigs().iter().enumerate() {
         let was = before[number].extranonce1.clone();
         let moved = until(

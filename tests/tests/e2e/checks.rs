@@ -2,7 +2,7 @@
 
 use orepass_farm::stats::Book;
 use orepass_hstratum::Hstratum;
-use orepass_sim::net::Farm;
+use orepass_sim::net::RigFarm;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::broken::Misdivided;
@@ -43,13 +43,13 @@ async fn a_lease_that_is_lent_twice_is_found_out_by_the_pool() {
 }
 
 /// A rig behind a wire that changes what the route says to it.
-async fn behind<F>(edit: F) -> (Site<Hstratum>, Farm)
+async fn behind<F>(edit: F) -> (Site<Hstratum>, RigFarm)
 where
     F: Fn(Way, String) -> Vec<String> + Send + Sync + 'static,
 {
     let site = Plan::deployed().start().await;
     let wire = relay::start(site.address.clone(), edit).await.to_string();
-    let farm = Farm::start(1, &wire, std::time::Duration::ZERO, |number| RigConfig {
+    let farm = RigFarm::start(1, &wire, std::time::Duration::ZERO, |number| RigConfig {
         share_limit: Some(10),
         ..site.rig(number)
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::log::Log;
@@ -20,7 +20,7 @@ async fn an_unusable_job_is_logged_with_its_reason_and_the_last_good_one_stays()
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
     for _ in 0..10 {
-        site.pool.fault(Fault::UnusableNotify);
+        site.pool.fault(PoolFault::UnusableNotify);
     }
     let line = log.says(&["pool.unusable", "mining.notify"]).await;
     assert!(line.contains("expected"), "{line:?}");
@@ -43,13 +43,13 @@ async fn an_overlong_job_is_skipped_and_a_second_within_a_minute_reconnects() {
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
-    site.pool.fault(Fault::OverlongNotify);
+    site.pool.fault(PoolFault::OverlongNotify);
     log.says(&["pool.overlong", "524288 bytes"]).await;
     site.pool.new_job();
     site.all_earn(&farm, 5).await;
     assert_eq!(site.pool.stats().connections_total, 1);
 
-    site.pool.fault(Fault::OverlongNotify);
+    site.pool.fault(PoolFault::OverlongNotify);
     log.says(&["pool.down", "two lines from the pool"]).await;
     site.pool.wait_for(|stats| stats.connections_total == 2).await.unwrap();
     site.all_earn(&farm, 5).await;
@@ -65,9 +65,9 @@ async fn an_overlong_job_is_skipped_and_a_second_within_a_minute_reconnects() {
 async fn refusals_of_either_form_are_passed_on_with_the_pools_words() {
     for objects in [false, true] {
         let site = Plan::deployed().start().await;
-        site.pool.fault(Fault::RefuseShares);
+        site.pool.fault(PoolFault::RefuseShares);
         if objects {
-            site.pool.fault(Fault::ErrorObjects);
+            site.pool.fault(PoolFault::ErrorObjects);
         }
         let farm = site.farm(RIGS, |number| RigConfig { share_limit: Some(5), ..site.rig(number) });
         let all = 5 * RIGS as u64;
@@ -89,7 +89,8 @@ async fn a_pool_that_refuses_the_account_is_asked_again_after_half_a_minute_whil
     plan.route.hold_for = None;
     plan.route.downstream.park_for = Duration::from_secs(3600);
     plan.route.pools[0].password = orepass::config::Secret::new("sesame-97");
-    let site = Wired::start(plan, 1, |_, pool| pool.fault(Fault::RefuseWorker("account".into())));
+    let site =
+        Wired::start(plan, 1, |_, pool| pool.fault(PoolFault::RefuseWorker("account".into())));
     let rigs = site.rigs(RIGS, slow_rig);
     tokio::time::sleep(Duration::from_secs(900)).await;
     let waits = site.waits(0);
@@ -119,7 +120,7 @@ async fn a_pool_that_counts_extranonces_from_zero_after_a_restart_changes_nothin
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
-    site.pool.fault(Fault::Restart);
+    site.pool.fault(PoolFault::Restart);
     site.pool.wait_for(|stats| stats.connections_total == 2).await.unwrap();
     site.all_earn(&farm, 5).await;
     let accounts = site.finish(farm).await;

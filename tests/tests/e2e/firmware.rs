@@ -5,8 +5,8 @@ use std::time::Duration;
 use orepass::config::Profile;
 use orepass_hstratum::SplitMode;
 use orepass_sim::handshake::ExtranoncePolicy::{self, AlwaysFour, Respect, Truncate};
-use orepass_sim::net::Farm;
-use orepass_sim::pool::{Fault, PoolStats};
+use orepass_sim::net::RigFarm;
+use orepass_sim::pool::{PoolFault, PoolStats};
 use orepass_sim::rig::{RigConfig, RigStats, Rubbish};
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::verdict::Verdict;
@@ -115,7 +115,7 @@ async fn handyminer_is_served_as_it_needs_from_its_first_seat() {
         let wire = wire.await.to_string();
         let agent = if by_name { "HandyMiner/0.0.5" } else { "" };
         let rig = |_| RigConfig { agent: agent.into(), ..site.rig_with(99, AlwaysFour) };
-        let handyminer = Farm::start(1, &wire, Duration::ZERO, rig);
+        let handyminer = RigFarm::start(1, &wire, Duration::ZERO, rig);
         site.all_earn(&handyminer, 20).await;
         site.all_earn(&others, 10).await;
         let told = handyminer.close().await;
@@ -285,13 +285,13 @@ async fn a_rig_that_goes_on_with_a_replaced_extranonce1_is_closed_and_never_told
     site.all_in(&farm).await;
     site.all_earn(&farm, 5).await;
     let told = |rig: usize| farm.rigs()[rig].stats().set_extranonces;
-    site.pool.fault(Fault::SetExtranonce);
+    site.pool.fault(PoolFault::SetExtranonce);
     until("both are told", || (told(0), told(1)), |told| *told == (1, 1)).await;
     log.says(&["rig.down", "rig0", "its firmware ignores mining.set_extranonce"]).await;
     site.all_earn(&farm, 5).await;
     let refused = site.totals().count(Verdict::LowDifficulty);
 
-    site.pool.fault(Fault::SetExtranonce);
+    site.pool.fault(PoolFault::SetExtranonce);
     until("it is told once more", || told(1), |told| *told == 2).await;
     site.all_earn(&farm, 5).await;
     assert_eq!(told(0), 1, "it is closed instead");

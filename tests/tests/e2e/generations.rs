@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
-use orepass_sim::handshake::{DifficultyScale, Generation, HandshakeRig};
+use orepass_sim::handshake::{HandshakeRig, PoolScale, StratumGeneration};
 use orepass_sim::pool::PoolStats;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{Accounts, books};
@@ -45,12 +45,12 @@ async fn mine_asking(plan: Plan, asked: u64) -> Accounts {
 
 #[tokio::test]
 async fn deployed_jobs_of_9_fields() {
-    assert_eq!(mine(Plan::new(Generation::Deployed)).await.route.unchecked, 0);
+    assert_eq!(mine(Plan::new(StratumGeneration::Deployed)).await.route.unchecked, 0);
 }
 
 #[tokio::test]
 async fn deployed_jobs_of_10_fields_with_a_mask_that_only_the_pool_knows() {
-    let mut plan = Plan::new(Generation::DeployedMask);
+    let mut plan = Plan::new(StratumGeneration::DeployedMask);
     plan.coin.random_mask = true;
     let accounts = mine_asking(plan, 1).await;
     assert_eq!(accounts.route.unchecked, 0);
@@ -60,7 +60,7 @@ async fn deployed_jobs_of_10_fields_with_a_mask_that_only_the_pool_knows() {
 #[tokio::test]
 async fn seed_jobs_of_12_fields_without_and_with_other_transactions() {
     for transactions in [0, 3] {
-        let mut plan = Plan::new(Generation::Seed12);
+        let mut plan = Plan::new(StratumGeneration::Seed12);
         plan.coin.transactions = transactions;
         let accounts = mine(plan).await;
         assert_eq!(accounts.route.unchecked, 0, "{transactions}");
@@ -69,7 +69,7 @@ async fn seed_jobs_of_12_fields_without_and_with_other_transactions() {
 
 #[tokio::test]
 async fn seed_jobs_of_13_fields() {
-    let mut plan = Plan::new(Generation::Seed13);
+    let mut plan = Plan::new(StratumGeneration::Seed13);
     plan.coin.transactions = 3;
     assert_eq!(mine(plan).await.route.unchecked, 0);
 }
@@ -122,13 +122,13 @@ async fn a_rig_that_asks_for_transactions_too_early_is_answered_when_the_pool_ha
 }
 
 fn seed12() -> Plan {
-    let mut plan = Plan::new(Generation::Seed12);
+    let mut plan = Plan::new(StratumGeneration::Seed12);
     plan.coin.transactions = 3;
     plan
 }
 
 fn firmware() -> HandshakeRig {
-    HandshakeRig { scale: DifficultyScale::Hstratum, ..HandshakeRig::default() }
+    HandshakeRig { scale: PoolScale::Hstratum, ..HandshakeRig::default() }
 }
 
 fn question(job: &str) -> String {

@@ -10,9 +10,9 @@ use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_sim::aion::{AionPool, AionRig, Family};
 use orepass_sim::handshake::ExtranoncePolicy::{AlwaysFour, Respect};
-use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, Generation, HandshakeRig};
-use orepass_sim::net::{Farm, PoolServer};
-use orepass_sim::pool::{Fault, Judge, PoolConfig};
+use orepass_sim::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale, StratumGeneration};
+use orepass_sim::net::{PoolServer, RigFarm};
+use orepass_sim::pool::{JudgedBy, PoolConfig, PoolFault};
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
@@ -33,7 +33,7 @@ fn state_file(name: &str) -> PathBuf {
 
 /// A rig that means Bitcoin's difficulty, whatever its pool means.
 fn bitcoin_rig(site: &Site, number: usize) -> RigConfig {
-    let scale = DifficultyScale::Bitcoin;
+    let scale = PoolScale::Bitcoin;
     let coin = HandshakeRig { scale, policy: Respect, ..HandshakeRig::default() };
     RigConfig { coin: Arc::new(coin), ..site.rig(number) }
 }
@@ -42,11 +42,9 @@ fn bitcoin_rig(site: &Site, number: usize) -> RigConfig {
 /// restart asks no more.
 #[tokio::test]
 async fn the_scale_of_a_pool_with_ten_fields_is_asked_for_once() {
-    for (scale, word) in
-        [(DifficultyScale::Hstratum, "hstratum"), (DifficultyScale::Bitcoin, "bitcoin")]
-    {
+    for (scale, word) in [(PoolScale::Hstratum, "hstratum"), (PoolScale::Bitcoin, "bitcoin")] {
         let path = state_file(&format!("scale-{word}"));
-        let mut plan = Plan::new(Generation::DeployedMask);
+        let mut plan = Plan::new(StratumGeneration::DeployedMask);
         plan.coin.scale = scale;
         let easier = if word == "hstratum" { 256.0 } else { 1.0 };
         plan.pool.difficulty = EASY * easier;
@@ -146,7 +144,7 @@ async fn a_pool_that_announces_less_than_it_takes_is_found_out_and_remembered() 
 async fn a_difficulty_that_is_in_force_at_once_costs_one_refusal() {
     let (log, _guard) = Log::capture();
     let mut plan = Plan::deployed();
-    plan.pool.judge = Judge::AtOnce;
+    plan.pool.judge = JudgedBy::AtOnce;
     let site = plan.start().await;
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_earn(&farm, 5).await;
@@ -154,10 +152,10 @@ async fn a_difficulty_that_is_in_force_at_once_costs_one_refusal() {
     for (raised, factor) in [(1, 8.0), (2, 64.0)] {
         site.drain(&farm).await;
         let before = log.lines(&["pool.target"]).len();
-        site.pool.fault(Fault::DifficultyAlone(Difficulty::new(EASY * factor).unwrap()));
+        site.pool.fault(PoolFault::DifficultyAlone(Difficulty::new(EASY * factor).unwrap()));
         if raised == 1 {
             // Behind it a line that is seen to have come.
-            site.pool.fault(Fault::UnusableNotify);
+            site.pool.fault(PoolFault::UnusableNotify);
             log.says(&["pool.unusable"]).await;
         } else {
             let told = || log.lines(&["pool.target"]).len();
@@ -179,12 +177,12 @@ async fn a_difficulty_that_is_in_force_at_once_costs_one_refusal() {
     assert_eq!(log.lines(&["pool.habit"]).len(), 1);
 }
 
-async fn aion(coin: AionPool, difficulty: f64) -> (Site<Aion>, Farm) {
+async fn aion(coin: AionPool, difficulty: f64) -> (Site<Aion>, RigFarm) {
     aion_as(coin, difficulty, "rig0").await
 }
 
 /// Its rig submits under this name, whatever it authorized as.
-async fn aion_as(coin: AionPool, difficulty: f64, name: &'static str) -> (Site<Aion>, Farm) {
+async fn aion_as(coin: AionPool, difficulty: f64, name: &'static str) -> (Site<Aion>, RigFarm) {
     let pool = PoolServer::new(PoolConfig {
         coin: Arc::new(coin.clone()),
         ..PoolConfig::aion(coin.family, difficulty)
@@ -196,7 +194,7 @@ async fn aion_as(coin: AionPool, difficulty: f64, name: &'static str) -> (Site<A
         vec![if renamed { line.replace("rig0", name) } else { line }]
     });
     let wire = wire.await.to_string();
-    let farm = Farm::start(1, &wire, Duration::ZERO, |number| RigConfig {
+    let farm = RigFarm::start(1, &wire, Duration::ZERO, |number| RigConfig {
         coin: Arc::new(AionRig::default()),
         worker: format!("rig{number}"),
         hashrate: 50.0,

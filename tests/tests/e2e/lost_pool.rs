@@ -1,7 +1,7 @@
 //! A pool whose connection is lost while rigs mine.
 
 use orepass_sim::net::RigHandle;
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{bad_submits, books};
@@ -22,7 +22,7 @@ async fn with_the_same_extranonce1_again_rigs_stay_and_go_on_as_before() {
     let before = farm.stats();
 
     for drops in 1..=2 {
-        site.pool.fault(Fault::DropConnections);
+        site.pool.fault(PoolFault::DropConnections);
         let back = |connections: &u64| *connections == 1 + drops;
         until("a connection", || site.pool.stats().connections_total, back).await;
         site.all_earn(&farm, 5).await;
@@ -53,7 +53,7 @@ async fn with_another_extranonce1_rigs_that_can_are_told_and_the_others_come_bac
     site.all_earn(&farm, 5).await;
     let before: Vec<_> = farm.rigs().iter().map(RigHandle::stats).collect();
 
-    site.pool.fault(Fault::NewExtranonce1);
+    site.pool.fault(PoolFault::NewExtranonce1);
     for (number, rig) in farm.rigs().iter().enumerate() {
         let was = before[number].extranonce1.clone();
         let moved = until(
@@ -83,14 +83,14 @@ async fn shares_that_the_pool_had_not_judged_are_lost_and_said_to_be() {
     let site = plan.start().await;
     let farm =
         site.farm(RIGS, |number| RigConfig { share_limit: Some(SHARES), ..site.rig(number) });
-    site.pool.fault(Fault::NoVerdicts);
+    site.pool.fault(PoolFault::NoVerdicts);
     site.all_in(&farm).await;
     let all = RIGS as u64 * SHARES;
     site.pool.wait_for(|stats| stats.submits == all).await.unwrap();
     assert_eq!(farm.stats().pending, all);
 
     site.pool.heal();
-    site.pool.fault(Fault::DropConnections);
+    site.pool.fault(PoolFault::DropConnections);
     let rigs = until("verdicts", || farm.stats(), |stats| stats.pending == 0).await;
     assert_eq!(rigs.rejected_by_code.get(&20), Some(&all));
     assert!(rigs.last_error.unwrap().contains("pool connection lost"));
@@ -110,7 +110,7 @@ async fn a_rig_without_a_pool_is_told_so_with_each_share_and_mines_on_afterwards
     let shares = login.shares(3);
     assert_eq!(client.submit("rig", login.job(), &shares[0]).await["result"], true);
 
-    site.pool.fault(Fault::RefuseConnections);
+    site.pool.fault(PoolFault::RefuseConnections);
     until("the pool is lost", || site.route.live_channels(), |live| *live == 0).await;
     let answer = client.submit("rig", login.job(), &shares[1]).await;
     assert_eq!(answer["error"], serde_json::json!([20, "pool connection lost", false]), "{answer}");

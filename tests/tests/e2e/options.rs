@@ -1,7 +1,7 @@
 //! The route's choices: whose verdict a rig is told, and whether shares are checked.
 
 use orepass_sim::handshake::HandshakeRig;
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::downstream::{Reply, Verify};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::books;
@@ -25,16 +25,16 @@ async fn with_local_replies_a_rig_does_not_wait_for_the_pool_and_the_books_do() 
     assert_eq!(submit(&mut client, 0).await, true);
     assert_eq!(settled(1).await.count(Verdict::AcceptedByPool), 1);
 
-    site.pool.fault(Fault::RefuseShares);
+    site.pool.fault(PoolFault::RefuseShares);
     assert_eq!(submit(&mut client, 1).await, true);
     assert_eq!(settled(2).await.count(Verdict::RejectedByPool), 1);
     site.pool.heal();
 
-    site.pool.fault(Fault::NoVerdicts);
+    site.pool.fault(PoolFault::NoVerdicts);
     assert_eq!(submit(&mut client, 2).await, true);
     site.pool.wait_for(|stats| stats.submits == 3).await.unwrap();
     assert_eq!(site.totals().ended(), 2);
-    site.pool.fault(Fault::DropConnections);
+    site.pool.fault(PoolFault::DropConnections);
     assert_eq!(settled(3).await.count(Verdict::LostOnFailover), 1);
 
     // What is wrong by the route's own check is refused all the same, and nothing is said twice.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
 use orepass_sim::net::PoolServer;
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_tests::check::bad_submits;
 use orepass_tests::log::Log;
@@ -55,7 +55,7 @@ async fn another_port_of_the_pool_is_followed_until_it_serves_no_more() {
     assert!(other.stats().accepted >= 3 * RIGS as u64);
     assert_eq!((site.pool.stats().submits, site.pool.stats().connections_total), (0, 1));
 
-    other.fault(Fault::RefuseConnections);
+    other.fault(PoolFault::RefuseConnections);
     log.says(&["pool.redirected", "does not serve us; back to"]).await;
     site.all_earn(&farm, 3).await;
     let accounts = site.finish(farm).await;

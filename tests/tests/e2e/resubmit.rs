@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
-use orepass_sim::net::Farm;
-use orepass_sim::pool::Fault;
+use orepass_sim::net::RigFarm;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::bad_submits;
@@ -27,13 +27,13 @@ fn plan() -> Plan {
 }
 
 /// Rigs that find so many shares and no more.
-fn farm(site: &Site) -> Farm {
+fn farm(site: &Site) -> RigFarm {
     site.farm(RIGS, |number| RigConfig { share_limit: Some(SHARES), ..site.rig(number) })
 }
 
 /// Rigs whose shares the pool has and has not answered.
-async fn judged_in_silence(site: &Site) -> Farm {
-    site.pool.fault(Fault::NoVerdicts);
+async fn judged_in_silence(site: &Site) -> RigFarm {
+    site.pool.fault(PoolFault::NoVerdicts);
     let farm = farm(site);
     site.pool.wait_for(|stats| stats.submits == ALL).await.unwrap();
     assert_eq!(farm.stats().pending, ALL);
@@ -45,7 +45,7 @@ async fn judged_in_silence(site: &Site) -> Farm {
 async fn shares_that_the_pool_had_taken_count_as_accepted() {
     let site = plan().start().await;
     let farm = judged_in_silence(&site).await;
-    site.pool.fault(Fault::DropConnections);
+    site.pool.fault(PoolFault::DropConnections);
     let rigs = until("verdicts", || farm.stats(), |stats| stats.pending == 0).await;
     assert_eq!((rigs.accepted, rigs.rejected, rigs.disconnects), (ALL, 0, 0));
 
@@ -79,7 +79,7 @@ async fn shares_that_the_pool_never_read_are_not_lost() {
     let farm = farm(&site);
     until("shares on the wire", || swallowed.load(Ordering::SeqCst), |count| *count == ALL).await;
     swallows.store(false, Ordering::SeqCst);
-    site.pool.fault(Fault::DropConnections);
+    site.pool.fault(PoolFault::DropConnections);
     until("verdicts", || farm.stats(), |stats| stats.pending == 0).await;
 
     let accounts = site.finish(farm).await;
@@ -93,7 +93,7 @@ async fn shares_that_the_pool_never_read_are_not_lost() {
 async fn with_another_extranonce1_there_is_nothing_to_send_again() {
     let site = plan().start().await;
     let farm = judged_in_silence(&site).await;
-    site.pool.fault(Fault::NewExtranonce1);
+    site.pool.fault(PoolFault::NewExtranonce1);
     until("verdicts", || site.totals(), |totals| totals.ended() == ALL).await;
 
     let accounts = site.finish(farm).await;
@@ -106,7 +106,7 @@ async fn with_another_extranonce1_there_is_nothing_to_send_again() {
 async fn with_another_block_meanwhile_they_are_lost_and_said_to_be() {
     let site = plan().start().await;
     let farm = judged_in_silence(&site).await;
-    site.pool.fault(Fault::RefuseConnections);
+    site.pool.fault(PoolFault::RefuseConnections);
     until("the pool is lost", || site.route.live_channels(), |live| *live == 0).await;
     site.pool.new_block();
     site.pool.heal();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orepass_hstratum::Hstratum;
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_tests::client::Client;
 use orepass_tests::gate::Gate;
 use orepass_tests::log::Log;
@@ -129,7 +129,7 @@ async fn an_extranonce1_that_another_connection_has_is_not_taken() {
     plan.route.prefix_bytes = Some(0);
     plan.route.downstream.park_for = LONG;
     let site = plan.start().await;
-    site.pool.fault(Fault::SameExtranonce1);
+    site.pool.fault(PoolFault::SameExtranonce1);
     let farm = site.farm(2, |number| site.rig(number));
     let tried = |connections: &u64| *connections >= 3;
     until("another try", || site.pool.stats().connections_total, tried).await;

@@ -7,8 +7,8 @@ use orepass::config::Failover;
 use orepass::route::Route;
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
-use orepass_sim::net::{Farm, PoolServer};
-use orepass_sim::pool::{Fault, PoolConfig};
+use orepass_sim::net::{PoolServer, RigFarm};
+use orepass_sim::pool::{PoolConfig, PoolFault};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::log::Log;
@@ -24,14 +24,14 @@ struct Farmstead {
     first: PoolServer,
     second: PoolServer,
     route: Arc<Route<Hstratum>>,
-    farm: Farm,
+    farm: RigFarm,
     log: Log,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
 impl Farmstead {
     /// With a first pool that has this fault from the start.
-    async fn start(fault: Option<Fault>) -> Self {
+    async fn start(fault: Option<PoolFault>) -> Self {
         let (log, _guard) = Log::capture();
         let mut plan = Plan::deployed();
         plan.route.failover = Failover {
@@ -52,7 +52,7 @@ impl Farmstead {
             pools.push(pool);
         }
         let (route, address) = plan.start_route(addresses).await;
-        let farm = Farm::start(RIGS, &address, Duration::ZERO, mixed_rig);
+        let farm = RigFarm::start(RIGS, &address, Duration::ZERO, mixed_rig);
         let [first, second] = pools.try_into().unwrap_or_else(|_| unreachable!());
         Self { first, second, route, farm, log, _guard }
     }
@@ -95,7 +95,7 @@ impl Farmstead {
 async fn rigs_leave_a_pool_that_refuses_every_share_as_stale_and_the_log_says_so() {
     let site = Farmstead::start(None).await;
     site.all_earn(1).await;
-    site.first.fault(Fault::StaleVerdicts);
+    site.first.fault(PoolFault::StaleVerdicts);
     let line = site.log.says(&["pool.failed", "pool0"]).await;
     let of = ["cause=\"rejects\"", "of=20", "job not found (21)"];
     assert!(of.iter().all(|part| line.contains(part)), "{line}");
@@ -108,7 +108,7 @@ async fn rigs_leave_a_pool_that_refuses_every_share_as_stale_and_the_log_says_so
 async fn rigs_leave_a_pool_that_closes_after_each_share() {
     let site = Farmstead::start(None).await;
     site.all_earn(1).await;
-    site.first.fault(Fault::CloseAfterShare);
+    site.first.fault(PoolFault::CloseAfterShare);
     site.log.says(&["pool.failed", "pool0", "cause=\"losses\""]).await;
     site.all_earn_at_the_second().await;
     let connections = site.first.stats().connections_total;
@@ -118,7 +118,7 @@ async fn rigs_leave_a_pool_that_closes_after_each_share() {
 
 #[tokio::test]
 async fn no_rig_goes_to_a_pool_that_answers_logins_with_a_reconnect() {
-    let site = Farmstead::start(Some(Fault::ReconnectAtLogin)).await;
+    let site = Farmstead::start(Some(PoolFault::ReconnectAtLogin)).await;
     site.log.says(&["pool.active", "pool1"]).await;
     site.log.says(&["pool.failed", "pool0", "cause=\"connection\""]).await;
     site.all_earn(10).await;
@@ -130,15 +130,15 @@ async fn no_rig_goes_to_a_pool_that_answers_logins_with_a_reconnect() {
 async fn rigs_leave_a_pool_that_begins_to_answer_logins_with_a_reconnect() {
     let site = Farmstead::start(None).await;
     site.all_earn(1).await;
-    site.first.fault(Fault::ReconnectAtLogin);
-    site.first.fault(Fault::DropConnections);
+    site.first.fault(PoolFault::ReconnectAtLogin);
+    site.first.fault(PoolFault::DropConnections);
     site.all_earn_at_the_second().await;
     site.finish().await;
 }
 
 #[tokio::test]
 async fn no_rig_goes_to_a_pool_that_tells_no_job_until_it_tells_one() {
-    for fault in [Fault::Jobless, Fault::UnusableJobs] {
+    for fault in [PoolFault::Jobless, PoolFault::UnusableJobs] {
         let site = Farmstead::start(Some(fault)).await;
         site.log.says(&["pool.active", "pool1"]).await;
         // Longer than it would have to prove itself.
@@ -155,7 +155,7 @@ async fn no_rig_goes_to_a_pool_that_tells_no_job_until_it_tells_one() {
 async fn a_sole_pool_that_refuses_every_share_is_kept_and_named_once() {
     let (log, _guard) = Log::capture();
     let site = Plan::deployed().start().await;
-    site.pool.fault(Fault::RefuseShares);
+    site.pool.fault(PoolFault::RefuseShares);
     let farm = site.farm(RIGS, |number| site.rig(number));
     let line = log.says(&["pool.kept"]).await;
     for part in ["cause=\"rejects\"", "refused=20", "of=20", "20 × share refused (20)"] {
@@ -173,7 +173,7 @@ async fn a_jobless_pool_is_given_up_every_half_minute_with_what_was_wrong_with_i
     let (log, _guard) = Log::capture();
     let site = Wired::start(Plan::deployed(), 2, |number, pool| {
         if number == 0 {
-            pool.fault(Fault::UnusableJobs);
+            pool.fault(PoolFault::UnusableJobs);
         }
     });
     let rigs = site.rigs(2, slow_rig);
@@ -203,7 +203,7 @@ async fn while_no_pool_serves_none_is_waited_for_long_and_one_connection_brings_
     assert!(site.waits(1).last().is_some_and(|wait| *wait >= 10));
 
     site.cut(0, true);
-    site.pools[0].fault(Fault::DropConnections);
+    site.pools[0].fault(PoolFault::DropConnections);
     log.says(&["pool.outage"]).await;
     let outage = Instant::now();
     sleep(Duration::from_secs(120)).await;
@@ -231,7 +231,7 @@ async fn rigs_that_are_held_are_let_go_when_their_time_is_over() {
         rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     }
     site.cut(0, true);
-    site.pools[0].fault(Fault::DropConnections);
+    site.pools[0].fault(PoolFault::DropConnections);
     log.says(&["pool.outage", "held"]).await;
     sleep(Duration::from_millis(299_900)).await;
     assert!(rigs.iter().all(|rig| rig.stats().disconnects == 0));
@@ -251,8 +251,8 @@ async fn a_live_connection_that_ends_is_not_said_to_have_never_been_made() {
         rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     }
     // Both are told the same, while they mine.
-    site.pools[0].fault(Fault::SameExtranonce1);
-    site.pools[0].fault(Fault::SetExtranonce);
+    site.pools[0].fault(PoolFault::SameExtranonce1);
+    site.pools[0].fault(PoolFault::SetExtranonce);
     log.says(&["pool.down", "connection lost", "extranonce1 of another"]).await;
     assert!(log.lines(&["cannot connect"]).is_empty());
     site.pools[0].heal();
@@ -269,7 +269,7 @@ async fn shares_that_come_while_a_connection_is_being_made_are_answered_at_once(
         rig.wait_for(|stats| stats.accepted > 0).await.unwrap();
     }
     site.hang(0);
-    site.pools[0].fault(Fault::DropConnections);
+    site.pools[0].fault(PoolFault::DropConnections);
     until("an attempt", || site.attempts(0).len(), |attempts| *attempts == 2).await;
     for rig in &rigs {
         let before = rig.stats().rejected;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::net::Farm;
-use orepass_sim::pool::Fault;
+use orepass_sim::net::RigFarm;
+use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::downstream::Reply;
 use orepass_stratum::verdict::Verdict;
@@ -17,14 +17,14 @@ use tokio::net::TcpStream;
 const RIGS: usize = 10;
 const SHARES: u64 = 4;
 const ALL: u64 = RIGS as u64 * SHARES;
-const LATE: Fault = Fault::LateVerdicts(Duration::from_millis(700));
+const LATE: PoolFault = PoolFault::LateVerdicts(Duration::from_millis(700));
 
 /// Rigs whose shares all wait for the pool's verdict.
-async fn in_flight(fault: Fault) -> (Site, Farm) {
+async fn in_flight(fault: PoolFault) -> (Site, RigFarm) {
     in_flight_at(Plan::deployed().start().await, fault).await
 }
 
-async fn in_flight_at(site: Site, fault: Fault) -> (Site, Farm) {
+async fn in_flight_at(site: Site, fault: PoolFault) -> (Site, RigFarm) {
     site.pool.fault(fault);
     let farm = site.farm(RIGS, |number| RigConfig {
         share_limit: Some(SHARES),
@@ -37,7 +37,7 @@ async fn in_flight_at(site: Site, fault: Fault) -> (Site, Farm) {
     (site, farm)
 }
 
-async fn stop(site: &Site, farm: &Farm) -> Accounts {
+async fn stop(site: &Site, farm: &RigFarm) -> Accounts {
     within("the route stops", site.route.stop()).await;
     let rigs = until("rigs leave", || farm.stats(), |stats| stats.connected == 0).await;
     let pool = until(
@@ -110,7 +110,7 @@ async fn a_rig_that_is_to_have_another_extranonce_gets_its_verdicts_before_it_is
     client.send_share("rig", login.job(), &login.shares(1)[0]).await;
     site.pool.wait_for(|stats| stats.submits == 1).await.unwrap();
     // It has not said that it can be told another one.
-    site.pool.fault(Fault::SetExtranonce);
+    site.pool.fault(PoolFault::SetExtranonce);
     assert_eq!(client.answer("s").await["result"], true);
     assert_eq!(client.rest().await, Vec::<serde_json::Value>::new());
     assert_eq!(site.totals().undeliverable, 0);
@@ -119,7 +119,7 @@ async fn a_rig_that_is_to_have_another_extranonce_gets_its_verdicts_before_it_is
 
 #[tokio::test]
 async fn a_pool_that_judges_nothing_does_not_hold_the_stop_up() {
-    let (site, farm) = in_flight(Fault::NoVerdicts).await;
+    let (site, farm) = in_flight(PoolFault::NoVerdicts).await;
     let accounts = stop(&site, &farm).await;
     assert_eq!(accounts.count(Verdict::LostOnFailover), ALL);
     // Even then each rig is told what became of its shares.
@@ -131,7 +131,7 @@ async fn a_pool_that_judges_nothing_does_not_hold_the_stop_up() {
 #[tokio::test]
 async fn a_route_without_rigs_or_pool_stops_at_once() {
     let site = Plan::deployed().start().await;
-    site.pool.fault(Fault::RefuseConnections);
+    site.pool.fault(PoolFault::RefuseConnections);
     site.close().await;
     assert_eq!(site.totals().sent, 0);
 }

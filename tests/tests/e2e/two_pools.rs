@@ -6,8 +6,8 @@ use std::time::Duration;
 use orepass::route::Route;
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
-use orepass_sim::net::{Farm, PoolServer};
-use orepass_sim::pool::{Fault, PoolConfig};
+use orepass_sim::net::{PoolServer, RigFarm};
+use orepass_sim::pool::{PoolConfig, PoolFault};
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::site::{Plan, mixed_rig};
@@ -19,7 +19,7 @@ const RIGS: usize = 12;
 struct Farmstead {
     pools: [PoolServer; 2],
     route: Arc<Route<Hstratum>>,
-    farm: Farm,
+    farm: RigFarm,
 }
 
 impl Farmstead {
@@ -38,7 +38,7 @@ impl Farmstead {
             pools.push(pool);
         }
         let (route, address) = plan.start_route(addresses).await;
-        let farm = Farm::start(RIGS, &address, Duration::ZERO, mixed_rig);
+        let farm = RigFarm::start(RIGS, &address, Duration::ZERO, mixed_rig);
         until("rigs log in", || farm.stats(), |stats| stats.logged_in == RIGS as u64).await;
         let pools = pools.try_into().unwrap_or_else(|_| unreachable!("two pools were made"));
         Self { pools, route, farm }
@@ -81,8 +81,8 @@ async fn when_the_first_pool_dies_every_rig_goes_to_the_second() {
     until("a warm standby", || second.stats().authorized, |workers| *workers == 1).await;
     assert_eq!(second.stats().submits, 0);
 
-    site.pools[0].fault(Fault::RefuseConnections);
-    site.pools[0].fault(Fault::DropConnections);
+    site.pools[0].fault(PoolFault::RefuseConnections);
+    site.pools[0].fault(PoolFault::DropConnections);
     until("shares at the second pool", || second.stats().accepted, |shares| *shares > 0).await;
     site.all_earn(5).await;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use orepass::net::connect::Tcp;
 use orepass_hstratum::Hstratum;
-use orepass_sim::pool::{Fault, PoolStats};
+use orepass_sim::pool::{PoolFault, PoolStats};
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::verdict::Verdict;
 use orepass_tests::log::Log;
@@ -62,14 +62,14 @@ async fn a_pool_that_refuses_workers_credits_everything_to_the_account() {
     plan.route.pools[0].user = "account.{worker}".parse().unwrap();
     let site = plan.start().await;
     for number in 0..RIGS {
-        site.pool.fault(Fault::RefuseWorker(format!("account.rig{number}")));
+        site.pool.fault(PoolFault::RefuseWorker(format!("account.rig{number}")));
     }
     let farm = site.farm(RIGS, |number| site.rig(number));
     site.all_in(&farm).await;
     site.all_earn(&farm, 20).await;
     log.says(&["pool.habit", "no worker beside the account", "no reason given"]).await;
     // What was found out holds on the next connection too.
-    site.pool.fault(Fault::DropConnections);
+    site.pool.fault(PoolFault::DropConnections);
     until("another connection", || site.pool.stats(), |pool| pool.connections_total == 2).await;
     site.all_earn(&farm, 20).await;
     let accounts = site.finish(farm).await;
@@ -95,7 +95,7 @@ async fn one_refused_worker_costs_no_more_than_what_is_on_its_way() {
         let farm = site.farm(RIGS, |number| site.rig(number));
         site.all_in(&farm).await;
         site.all_earn(&farm, 10).await;
-        site.pool.fault(Fault::RefuseWorker("account.rig9".into()));
+        site.pool.fault(PoolFault::RefuseWorker("account.rig9".into()));
         let late = site.farm(1, |_| site.rig(9));
         site.all_earn(&late, 20).await;
         site.all_earn(&farm, 20).await;

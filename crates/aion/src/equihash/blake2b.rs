@@ -20,7 +20,7 @@ use super::lanes::{self, Kernel, MAX_LANES};
 
 /// Message words that remain after the common state: at most two blocks, as
 /// the number may straddle the end of one.
-pub(super) type Message<V> = [V; 32];
+pub(super) type MessageWords<V> = [V; 32];
 
 /// A digest as eight little-endian words, for each lane.
 pub(super) type Digest<V> = [V; 8];
@@ -62,7 +62,7 @@ pub(crate) struct LeafHasher {
     /// Bytes in those blocks.
     compressed: u64,
     /// What follows them, padded with zeros; the number's place is zero too.
-    rest: Message<u64>,
+    rest: MessageWords<u64>,
     /// Bytes that follow them, the number of four bytes included.
     rest_len: usize,
 }
@@ -96,7 +96,7 @@ impl LeafHasher {
 
     /// The message that [`Self::digest`] completes.
     #[inline(always)]
-    pub(super) fn message<V: Lanes>(&self, token: V::Token) -> Message<V> {
+    pub(super) fn message<V: Lanes>(&self, token: V::Token) -> MessageWords<V> {
         self.rest.map(
             #[inline(always)]
             |word| V::splat(token, word),
@@ -108,7 +108,7 @@ impl LeafHasher {
     pub(super) fn digest<V: Lanes>(
         &self,
         token: V::Token,
-        message: &mut Message<V>,
+        message: &mut MessageWords<V>,
         numbers: V,
     ) -> Digest<V> {
         let start = self.rest_len - 4;
@@ -255,7 +255,7 @@ fn mix<V: Lanes>(v: &mut [V; 16], [a, b, c, d]: [usize; 4], x: V, y: V) {
 #[cfg(test)]
 mod tests {
     use super::super::lanes::{self, Kernel, MAX_LANES};
-    use super::super::{AION, Params, ZCASH};
+    use super::super::{AION, EquihashParams, ZCASH};
     use super::*;
 
     /// The digest of every lane, one for each number.
@@ -290,7 +290,7 @@ mod tests {
     fn digests_are_those_of_blake2b() {
         let numbers = [0, 1, 255, 256, 0x0102_0304, 0x8000_0000, 0x00ff_ff00, u32::MAX];
         let input: Vec<u8> = (0..300).map(|i| (i * 7 + 3) as u8).collect();
-        let wide = Equihash::new(Params::new(48, 5).unwrap(), *b"sixteen letters.");
+        let wide = Equihash::new(EquihashParams::new(48, 5).unwrap(), *b"sixteen letters.");
         for equihash in [AION, ZCASH, wide] {
             let len = equihash.params().digest_len();
             let mut params = blake2b_simd::Params::new();

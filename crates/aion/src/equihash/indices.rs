@@ -1,6 +1,6 @@
 //! The indices of a solution: their encoding, order and uniqueness.
 
-use super::{EquihashError, Params};
+use super::{EquihashError, EquihashParams};
 
 /// Slots of the table that finds duplicates, a power of two: enough that few
 /// of 512 indices share one, and at 16 KB no more than a part of the first
@@ -10,7 +10,7 @@ const SLOTS: usize = 8192;
 /// Working memory for the indices of a solution.
 #[derive(Debug, Clone)]
 pub(super) struct Indices {
-    params: Params,
+    params: EquihashParams,
     decoded: Vec<u32>,
     /// The last position whose index falls on a slot. Left as the verification
     /// before left it, since a slot is written before it is read.
@@ -20,7 +20,7 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    pub(super) fn new(params: Params) -> Self {
+    pub(super) fn new(params: EquihashParams) -> Self {
         Self {
             params,
             decoded: vec![0; params.solution_indices()],
@@ -49,7 +49,7 @@ impl Indices {
 /// The minimal encoding of the indices of a solution, which lie below
 /// 2^`index_bits`.
 #[cfg(any(test, feature = "solver"))]
-pub(crate) fn encode(params: Params, indices: &[u32]) -> Vec<u8> {
+pub(crate) fn encode(params: EquihashParams, indices: &[u32]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(params.solution_len());
     let (mut bits, mut pending) = (0_u64, 0);
     for &index in indices {
@@ -166,13 +166,13 @@ fn slot(index: u32) -> usize {
 mod tests {
     use super::*;
 
-    fn load(params: Params, indices: &[u32]) -> Result<Vec<u32>, EquihashError> {
+    fn load(params: EquihashParams, indices: &[u32]) -> Result<Vec<u32>, EquihashError> {
         Indices::new(params).load(&encode(params, indices)).map(<[u32]>::to_vec)
     }
 
     #[test]
     fn encoding_is_a_big_endian_bit_stream() {
-        let params = Params::new(80, 3).unwrap(); // 21 bits
+        let params = EquihashParams::new(80, 3).unwrap(); // 21 bits
         let indices = [68, 2_097_151, 1_048_576, 1_048_577, 665, 1023, 1000, 1_048_575];
         let encoded = encode(params, &indices);
         assert_eq!(encoded.len(), params.solution_len());
@@ -182,14 +182,14 @@ mod tests {
 
     #[test]
     fn full_width_indices_survive() {
-        let params = Params::new(124, 3).unwrap(); // 32 bits
+        let params = EquihashParams::new(124, 3).unwrap(); // 32 bits
         let indices = [0, 1, 2, 3, 4, 5, u32::MAX - 1, u32::MAX];
         assert_eq!(load(params, &indices), Ok(indices.to_vec()));
     }
 
     #[test]
     fn order_is_checked_at_every_node() {
-        let params = Params::new(96, 5).unwrap();
+        let params = EquihashParams::new(96, 5).unwrap();
         let sorted: Vec<u32> = (100..132).collect();
         assert_eq!(load(params, &sorted), Ok(sorted.clone()));
         // Only first indices are compared.
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_pair_of_equal_indices_is_found() {
-        let params = Params::new(96, 5).unwrap();
+        let params = EquihashParams::new(96, 5).unwrap();
         let sorted: Vec<u32> = (100..132).collect();
         for left in 0..32 {
             for right in left + 1..32 {
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn equal_slots_are_no_duplicates() {
         // 16 indices on each of two slots, all different.
-        let params = Params::new(96, 5).unwrap();
+        let params = EquihashParams::new(96, 5).unwrap();
         let mut indices: Vec<u32> =
             (0..32).map(|i| 5 + (i / 2) * SLOTS as u32 + i % 2).map(|i| i % 131_072).collect();
         indices.sort_unstable();

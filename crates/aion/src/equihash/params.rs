@@ -2,12 +2,12 @@
 
 /// Equihash parameters n and k, checked when made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Params {
+pub struct EquihashParams {
     n: u32,
     k: u32,
 }
 
-impl Params {
+impl EquihashParams {
     /// The largest n: two leaves to a digest. No coin uses more.
     pub const MAX_N: u32 = 256;
     /// The largest k: solutions of 65,536 indices.
@@ -16,10 +16,10 @@ impl Params {
     /// The parameters n (bits of a leaf) and k (levels of the tree).
     ///
     /// ```
-    /// use orepass_aion::equihash::{Params, ParamsError};
+    /// use orepass_aion::equihash::{EquihashParams, ParamsError};
     ///
-    /// assert_eq!(Params::new(210, 9)?.solution_len(), 1408);
-    /// assert_eq!(Params::new(210, 8), Err(ParamsError::Indivisible { n: 210, k: 8 }));
+    /// assert_eq!(EquihashParams::new(210, 9)?.solution_len(), 1408);
+    /// assert_eq!(EquihashParams::new(210, 8), Err(ParamsError::Indivisible { n: 210, k: 8 }));
     /// # Ok::<(), ParamsError>(())
     /// ```
     ///

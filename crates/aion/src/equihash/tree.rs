@@ -2,10 +2,10 @@
 
 use super::blake2b::{Digest, LeafHasher};
 use super::lanes::{Lanes, MAX_LANES};
-use super::{EquihashError, Params};
+use super::{EquihashError, EquihashParams};
 
 /// Words of a row, with room for the largest n.
-const WORDS: usize = (Params::MAX_N / 64) as usize;
+const WORDS: usize = (EquihashParams::MAX_N / 64) as usize;
 
 /// The bits of a leaf or of a node, for each lane.
 ///
@@ -17,7 +17,7 @@ type Row<V> = [V; WORDS];
 
 /// The tree over `indices`, which must be as many as the parameters say.
 pub(super) struct Tree<'a> {
-    pub(super) params: Params,
+    pub(super) params: EquihashParams,
     pub(super) hasher: &'a LeafHasher,
     pub(super) indices: &'a [u32],
 }
@@ -36,14 +36,14 @@ impl Tree<'_> {
         let k = self.params.k() as usize;
         let steps = self.indices.len() / V::LANES;
         let lane_levels = steps.trailing_zeros() as usize;
-        let mut masks = [[0; WORDS]; Params::MAX_K as usize + 1];
+        let mut masks = [[0; WORDS]; EquihashParams::MAX_K as usize + 1];
         for (level, mask) in masks.iter_mut().enumerate().take(k + 1) {
             *mask = self::mask(level as u32 * self.params.collision_bits());
         }
 
-        let parts = Parts::new(self.params);
+        let parts = LeafParts::new(self.params);
         let mut message = self.hasher.message::<V>(token);
-        let mut pending = [[V::splat(token, 0); WORDS]; Params::MAX_K as usize + 1];
+        let mut pending = [[V::splat(token, 0); WORDS]; EquihashParams::MAX_K as usize + 1];
         for step in 0..steps {
             let (numbers, part) = parts.split::<V>(self.indices, step);
             let digest = self.hasher.digest(token, &mut message, V::load(token, &numbers));
@@ -96,7 +96,7 @@ impl Tree<'_> {
 }
 
 /// How leaves share digests.
-struct Parts {
+struct LeafParts {
     per_digest: u32,
     leaf_len: usize,
     /// ceil(2^64 / `per_digest`): a division by multiplication, exact for
@@ -104,8 +104,8 @@ struct Parts {
     reciprocal: u64,
 }
 
-impl Parts {
-    fn new(params: Params) -> Self {
+impl LeafParts {
+    fn new(params: EquihashParams) -> Self {
         let per_digest = params.leaves_per_digest();
         Self {
             per_digest,

@@ -1,7 +1,7 @@
 //! One round: rows that collide are found and joined.
 
 use super::pedigree::Pedigree;
-use super::rows::{Layout, Rows};
+use super::rows::{RowLayout, Rows};
 
 /// Sorts the rows of a bucket by their keys.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Sorter {
 
 impl Sorter {
     /// Sorts rows by counting.
-    fn sort<const S: usize>(&mut self, layout: &Layout, rows: &[[u32; S]]) {
+    fn sort<const S: usize>(&mut self, layout: &RowLayout, rows: &[[u32; S]]) {
         let Self { order, ends } = self;
         ends.clear();
         ends.resize(layout.keys() + 1, 0);

@@ -1,6 +1,6 @@
 //! How rows came about.
 
-use crate::equihash::Params;
+use crate::equihash::EquihashParams;
 
 /// The parents of all rows, round by round.
 ///
@@ -14,7 +14,7 @@ pub(super) struct Pedigree {
 }
 
 impl Pedigree {
-    pub(super) fn new(params: Params, position_bits: u32) -> Self {
+    pub(super) fn new(params: EquihashParams, position_bits: u32) -> Self {
         Self {
             rounds: vec![Vec::new(); params.k() as usize],
             distance_bits: u32::BITS - position_bits,

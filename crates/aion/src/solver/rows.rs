@@ -1,6 +1,6 @@
 //! Rows in buckets.
 
-use crate::equihash::Params;
+use crate::equihash::EquihashParams;
 
 /// Bits of the rows in a bucket: its 2^12 rows of at most 36 bytes stay in the
 /// second level cache while they are sorted.
@@ -12,7 +12,7 @@ const ROW_BITS: u32 = 12;
 /// the first one that has such a bit on, and then one word that refers to its
 /// parents.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct RowLayout {
     /// The first of the bits that collide in this round, counted from the first
     /// word of a row: they begin with the number of the bucket, the others are
     /// the key.
@@ -25,8 +25,8 @@ pub(super) struct Layout {
     capacity: usize,
 }
 
-impl Layout {
-    pub(super) fn new(params: Params, round: u32) -> Self {
+impl RowLayout {
+    pub(super) fn new(params: EquihashParams, round: u32) -> Self {
         let words = params.n().div_ceil(32);
         let used_bits = round * params.collision_bits();
         let bucket_bits = params.index_bits().saturating_sub(ROW_BITS);
@@ -46,19 +46,19 @@ impl Layout {
     }
 
     /// Bits of the position of a row among all of a round.
-    pub(super) fn position_bits(params: Params) -> u32 {
+    pub(super) fn position_bits(params: EquihashParams) -> u32 {
         let buckets = 1 << params.index_bits().saturating_sub(ROW_BITS);
         let rows: usize = buckets * Self::start_capacity(params).max(2 * Self::mean(params));
         rows.next_power_of_two().trailing_zeros()
     }
 
     /// Rows of a bucket on average.
-    fn mean(params: Params) -> usize {
+    fn mean(params: EquihashParams) -> usize {
         1 << params.index_bits().min(ROW_BITS)
     }
 
     /// Rows for which a bucket has room in the first two rounds.
-    fn start_capacity(params: Params) -> usize {
+    fn start_capacity(params: EquihashParams) -> usize {
         let mean = Self::mean(params);
         match params.collision_bits() {
             20.. => mean + mean / 8, // eight standard deviations
@@ -96,12 +96,12 @@ pub(super) struct Rows {
     words: Vec<u32>,
     /// Rows in each bucket.
     counts: Vec<u32>,
-    layout: Layout,
+    layout: RowLayout,
 }
 
 impl Rows {
     /// Memory for every second round, from this one on.
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(super) fn new(layout: RowLayout) -> Self {
         Self {
             words: vec![0; layout.buckets() * layout.capacity * layout.stride],
             counts: vec![0; layout.buckets()],
@@ -109,12 +109,12 @@ impl Rows {
         }
     }
 
-    pub(super) fn clear(&mut self, layout: Layout) {
+    pub(super) fn clear(&mut self, layout: RowLayout) {
         self.counts.fill(0);
         self.layout = layout;
     }
 
-    pub(super) fn layout(&self) -> &Layout {
+    pub(super) fn layout(&self) -> &RowLayout {
         &self.layout
     }
 

@@ -13,20 +13,20 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 const MAX_REMEMBERED: usize = 20_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    former: BTreeMap<IpAddr, VecDeque<Former>>,
+pub(super) struct FormerRigs {
+    former: BTreeMap<IpAddr, VecDeque<FormerRig>>,
     count: usize,
 }
 
 /// A rig as it was when it went.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Former {
+pub(super) struct FormerRig {
     pub(super) pool: PoolIndex,
     pub(super) rate: Option<f64>,
     gone: Instant,
 }
 
-impl Memory {
+impl FormerRigs {
     pub(super) fn keep(
         &mut self,
         address: IpAddr,
@@ -39,11 +39,11 @@ impl Memory {
             self.count = 0;
         }
         self.count += 1;
-        self.former.entry(address).or_default().push_back(Former { pool, rate, gone: now });
+        self.former.entry(address).or_default().push_back(FormerRig { pool, rate, gone: now });
     }
 
     /// Takes out the rig that went from there; of several the first that may still be back.
-    pub(super) fn recall(&mut self, address: IpAddr, now: Instant) -> Option<Former> {
+    pub(super) fn recall(&mut self, address: IpAddr, now: Instant) -> Option<FormerRig> {
         let queue = self.former.get_mut(&address)?;
         let mut found = None;
         while found.is_none()
@@ -68,7 +68,7 @@ mod tests {
     fn rigs_behind_one_address_come_back_in_the_order_of_their_going() {
         let now = start();
         let address = "10.0.0.1".parse().unwrap();
-        let mut memory = Memory::default();
+        let mut memory = FormerRigs::default();
         memory.keep(address, 0, Some(5.0), now);
         memory.keep(address, 1, None, now + KEPT_FOR);
         memory.keep(address, 2, None, now + KEPT_FOR);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many_are_remembered() {
-        let mut memory = Memory::default();
+        let mut memory = FormerRigs::default();
         for number in 0..=MAX_REMEMBERED as u32 {
             memory.keep(IpAddr::V4(number.into()), 0, None, start());
         }

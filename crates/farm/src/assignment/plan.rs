@@ -21,12 +21,12 @@ struct Side {
     /// How far off it may be.
     slack: f64,
     rate: f64,
-    rigs: BTreeSet<Rig>,
+    rigs: BTreeSet<RatedRig>,
 }
 
 /// A rig, ordered by its rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rig {
+struct RatedRig {
     /// The bits of a float that is not negative, which are ordered as such floats are.
     rate: u64,
     serial: u64,
@@ -41,13 +41,13 @@ impl Plan {
 
     /// A rig that is at that pool.
     pub(super) fn put(&mut self, serial: u64, rate: f64, pool: PoolIndex) {
-        self.pools[pool].take(Rig::new(serial, rate));
+        self.pools[pool].take(RatedRig::new(serial, rate));
     }
 
     /// Deals out rigs that have no pool, the largest first.
     pub(super) fn deal(&mut self, rigs: Vec<(u64, f64)>) {
-        let rigs: BTreeSet<Rig> =
-            rigs.into_iter().map(|(serial, rate)| Rig::new(serial, rate)).collect();
+        let rigs: BTreeSet<RatedRig> =
+            rigs.into_iter().map(|(serial, rate)| RatedRig::new(serial, rate)).collect();
         for rig in rigs.into_iter().rev() {
             if let Some(to) = self.most(|side| side.aim > 0.0, |side| side.aim - side.rate) {
                 self.pools[to].take(rig);
@@ -71,7 +71,7 @@ impl Plan {
             let (from, to) = (&self.pools[over], &self.pools[under]);
             let gap = (from.rate - from.aim).min(to.aim - to.rate);
             let mut best = nearest(&from.rigs, gap).map(|rig| (rig, None));
-            let left = |best: Option<(Rig, Option<Rig>)>| {
+            let left = |best: Option<(RatedRig, Option<RatedRig>)>| {
                 best.map_or(f64::INFINITY, |(rig, back)| (gap - rig.rate() + rate(back)).abs())
             };
             // With a gap as large as the largest rig no exchange does as much as that rig alone.
@@ -110,7 +110,7 @@ impl Plan {
         self.moved.iter().map(|(&serial, &pool)| (serial, pool))
     }
 
-    fn shift(&mut self, rig: Rig, from: PoolIndex, to: PoolIndex) {
+    fn shift(&mut self, rig: RatedRig, from: PoolIndex, to: PoolIndex) {
         self.pools[from].drop(rig);
         self.pools[to].take(rig);
         self.moved.insert(rig.serial, to);
@@ -127,18 +127,18 @@ impl Plan {
 }
 
 impl Side {
-    fn take(&mut self, rig: Rig) {
+    fn take(&mut self, rig: RatedRig) {
         self.rigs.insert(rig);
         self.rate += rig.rate();
     }
 
-    fn drop(&mut self, rig: Rig) {
+    fn drop(&mut self, rig: RatedRig) {
         self.rigs.remove(&rig);
         self.rate -= rig.rate();
     }
 }
 
-impl Rig {
+impl RatedRig {
     const fn new(serial: u64, rate: f64) -> Self {
         Self { rate: rate.max(0.0).to_bits(), serial }
     }
@@ -148,26 +148,30 @@ impl Rig {
     }
 }
 
-fn rate(rig: Option<Rig>) -> f64 {
-    rig.map_or(0.0, Rig::rate)
+fn rate(rig: Option<RatedRig>) -> f64 {
+    rig.map_or(0.0, RatedRig::rate)
 }
 
 /// The rig whose rate is nearest to that.
-fn nearest(rigs: &BTreeSet<Rig>, rate: f64) -> Option<Rig> {
-    let split = Rig { serial: u64::MAX, ..Rig::new(0, rate) };
+fn nearest(rigs: &BTreeSet<RatedRig>, rate: f64) -> Option<RatedRig> {
+    let split = RatedRig { serial: u64::MAX, ..RatedRig::new(0, rate) };
     let below = rigs.range(..=split).next_back();
     let above = rigs.range(split..).next();
-    let off = |rig: &&Rig| (rig.rate() - rate).abs();
+    let off = |rig: &&RatedRig| (rig.rate() - rate).abs();
     [below, above].into_iter().flatten().min_by(|a, b| off(a).total_cmp(&off(b))).copied()
 }
 
 /// Two rigs whose rates differ by as nearly as possible the gap: one to go and one to come back.
-fn nearest_pair(from: &BTreeSet<Rig>, to: &BTreeSet<Rig>, gap: f64) -> Option<(Rig, Rig)> {
+fn nearest_pair(
+    from: &BTreeSet<RatedRig>,
+    to: &BTreeSet<RatedRig>,
+    gap: f64,
+) -> Option<(RatedRig, RatedRig)> {
     let mut best = None;
     let mut least = f64::INFINITY;
     let mut rest = to.iter().copied().peekable();
     let mut below = None;
-    for &rig in from.range(Rig::new(0, gap)..) {
+    for &rig in from.range(RatedRig::new(0, gap)..) {
         let wanted = rig.rate() - gap;
         while let Some(next) = rest.next_if(|back| back.rate() <= wanted) {
             below = Some(next);

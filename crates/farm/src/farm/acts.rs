@@ -126,14 +126,14 @@ pub enum Order {
     /// Without a seat, it waits for this.
     Wait(Wait),
     /// It waits for its first seat, and there will be none.
-    Refuse(NoRoom),
+    Refuse(NoSeat),
     /// It is to be closed now.
     Leave(CloseReason),
 }
 
 /// Why a rig can have no seat.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NoRoom {
+pub enum NoSeat {
     /// It cannot share a connection, and there are as many for single rigs as may be.
     #[error(
         "this rig needs a connection to {pool} of its own, and all {most} of them are taken; raise \

@@ -17,13 +17,13 @@ const STRANDED_AFTER: Duration = Duration::from_secs(3);
 /// All that were opened and have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    all: BTreeMap<ChannelId, Channel>,
+    all: BTreeMap<ChannelId, OpenChannel>,
     opened: u64,
 }
 
 /// A channel.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct OpenChannel {
     pub(super) id: ChannelId,
     pub(super) pool: PoolIndex,
     pub(super) dedicated: bool,
@@ -60,7 +60,7 @@ impl Channels {
     pub(super) fn open(&mut self, pool: PoolIndex, dedicated: bool) -> ChannelId {
         self.opened += 1;
         let id = ChannelId(self.opened);
-        let channel = Channel {
+        let channel = OpenChannel {
             id,
             pool,
             dedicated,
@@ -80,39 +80,43 @@ impl Channels {
     }
 
     /// It has ended for good.
-    pub(super) fn remove(&mut self, id: ChannelId) -> Option<Channel> {
+    pub(super) fn remove(&mut self, id: ChannelId) -> Option<OpenChannel> {
         self.all.remove(&id)
     }
 
-    pub(super) fn get(&self, id: ChannelId) -> Option<&Channel> {
+    pub(super) fn get(&self, id: ChannelId) -> Option<&OpenChannel> {
         self.all.get(&id)
     }
 
-    pub(super) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
+    pub(super) fn get_mut(&mut self, id: ChannelId) -> Option<&mut OpenChannel> {
         self.all.get_mut(&id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Channel> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OpenChannel> {
         self.all.values()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenChannel> {
         self.all.values_mut()
     }
 
     /// Those of a pool that many rigs share, or that serve one each.
-    pub(super) fn of(&self, pool: PoolIndex, dedicated: bool) -> impl Iterator<Item = &Channel> {
+    pub(super) fn of(
+        &self,
+        pool: PoolIndex,
+        dedicated: bool,
+    ) -> impl Iterator<Item = &OpenChannel> {
         self.iter().filter(move |channel| channel.pool == pool && channel.dedicated == dedicated)
     }
 
     /// When the rigs of a channel without a connection look for another, on the next that has not
     /// been seen to.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.iter().filter(|channel| !channel.stranded).filter_map(Channel::stranded_at).min()
+        self.iter().filter(|channel| !channel.stranded).filter_map(OpenChannel::stranded_at).min()
     }
 }
 
-impl Channel {
+impl OpenChannel {
     pub(super) const fn link(&self) -> Link {
         Link { pool: self.pool, number: self.id.0, dedicated: self.dedicated }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::channels::Channel;
+use super::channels::OpenChannel;
 use super::seating::MAX_OPENING;
 use super::{Act, Farm, Report};
 use crate::assignment::Rebalance;
@@ -44,7 +44,7 @@ impl Farm {
         for pool in
             (0..self.shares.len()).filter(|&pool| self.shares[pool] > 0.0).collect::<Vec<_>>()
         {
-            let alone: usize = self.channels.of(pool, true).map(Channel::lent).sum();
+            let alone: usize = self.channels.of(pool, true).map(OpenChannel::lent).sum();
             self.grow(pool, self.assignment.rigs_at(pool).saturating_sub(alone));
         }
         if now >= self.look_at {
@@ -70,7 +70,7 @@ impl Farm {
     /// Opens a channel to each pool that should have one and has none.
     fn keep_warm(&mut self) {
         for pool in self.pools.warm() {
-            if self.channels.of(pool, false).all(Channel::is_closing) {
+            if self.channels.of(pool, false).all(OpenChannel::is_closing) {
                 self.open(pool, false);
             }
         }

@@ -9,7 +9,7 @@ use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 
-use super::rigs::{Place, Rig, Stand};
+use super::rigs::{ConnectedRig, RigPlace, Stand};
 use super::{Farm, Order, RigId};
 use crate::knowledge::Needs;
 use crate::stats::WorkSum;
@@ -19,7 +19,7 @@ impl Farm {
     /// [gate](Self::gate) is closed, rigs are better not let in at all.
     pub fn handle_rig(&mut self, id: RigId, address: IpAddr, work: Arc<WorkSum>, now: Instant) {
         self.now = now;
-        self.rigs.entry(id).or_insert_with(|| Box::new(Rig::new(address, work)));
+        self.rigs.entry(id).or_insert_with(|| Box::new(ConnectedRig::new(address, work)));
         self.unsettled.insert(id);
     }
 
@@ -74,7 +74,7 @@ impl Farm {
             return self.dismiss(id, CloseReason::OwnConnection);
         }
         let difficulty = self.knowledge.difficulty(worker);
-        let slot = rig.place().map(Place::slot);
+        let slot = rig.place().map(RigPlace::slot);
         self.knowledge.remember(known, None, slot, now);
         rig.set_needs(needs);
         if matches!(rig.stand, Stand::Waits) {

@@ -9,13 +9,13 @@ use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::Generation;
 
 use super::ChannelId;
-use crate::knowledge::{Known, Needs};
+use crate::knowledge::{NamedRig, Needs};
 use crate::pools::PoolIndex;
 use crate::stats::WorkSum;
 
 /// A rig that is connected.
 #[derive(Debug)]
-pub(super) struct Rig {
+pub(super) struct ConnectedRig {
     pub(super) address: IpAddr,
     /// All the work that its shares have proven; its session adds to it.
     pub(super) work: Arc<WorkSum>,
@@ -42,7 +42,7 @@ pub(super) enum Stand {
     /// It waits for its first seat.
     Waits,
     /// It has a seat.
-    Sits(Place),
+    Sits(RigPlace),
     /// It was told to leave, or leaves by itself: nothing more is done for it. The channel is where
     /// it sat.
     Goes(Option<ChannelId>),
@@ -50,7 +50,7 @@ pub(super) enum Stand {
 
 /// Where a rig sits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RigPlace {
     pub(super) channel: ChannelId,
     pub(super) pool: PoolIndex,
     pub(super) generation: Generation,
@@ -65,7 +65,7 @@ pub(super) struct Place {
     pub(super) overloaded: bool,
 }
 
-impl Rig {
+impl ConnectedRig {
     pub(super) fn new(address: IpAddr, work: Arc<WorkSum>) -> Self {
         Self {
             address,
@@ -81,9 +81,9 @@ impl Rig {
     }
 
     /// Who it is, if it has said so.
-    pub(super) fn known(&self) -> Option<Known<'_>> {
+    pub(super) fn known(&self) -> Option<NamedRig<'_>> {
         let worker = self.worker.as_ref()?;
-        Some(Known { agent: &self.agent, address: self.address, worker })
+        Some(NamedRig { agent: &self.agent, address: self.address, worker })
     }
 
     /// What is known of its firmware.
@@ -95,14 +95,14 @@ impl Rig {
         self.needs = (needs != Needs::default()).then(|| Box::new(needs));
     }
 
-    pub(super) const fn place(&self) -> Option<&Place> {
+    pub(super) const fn place(&self) -> Option<&RigPlace> {
         match &self.stand {
             Stand::Sits(place) => Some(place),
             _ => None,
         }
     }
 
-    pub(super) const fn place_mut(&mut self) -> Option<&mut Place> {
+    pub(super) const fn place_mut(&mut self) -> Option<&mut RigPlace> {
         match &mut self.stand {
             Stand::Sits(place) => Some(place),
             _ => None,
@@ -129,7 +129,7 @@ impl Rig {
 
     /// Whether it can take another seat without being closed.
     pub(super) fn can_move_to(&self, seat: &Seat) -> bool {
-        let fits = |place: &Place| place.extranonce2 == seat.split.rig_extranonce2;
+        let fits = |place: &RigPlace| place.extranonce2 == seat.split.rig_extranonce2;
         self.follows && self.place().is_some_and(fits)
     }
 
@@ -142,7 +142,7 @@ impl Rig {
     }
 }
 
-impl Place {
+impl RigPlace {
     pub(super) fn new(channel: ChannelId, pool: PoolIndex, seat: &Seat) -> Self {
         let split = &seat.split;
         Self {

@@ -8,17 +8,17 @@ use orepass_stratum::downstream::{CloseReason, Wait};
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::space::{NoLease, Wish};
 
-use super::channels::Channel;
-use super::rigs::{Place, Stand};
+use super::channels::OpenChannel;
+use super::rigs::{RigPlace, Stand};
 use super::waiting::PATIENCE;
-use super::{ChannelId, Farm, NoRoom, Order, RigId};
+use super::{ChannelId, Farm, NoSeat, Order, RigId};
 use crate::pools::{Gate, PoolIndex};
 
 /// The most connections that are being opened at once.
 pub(super) const MAX_OPENING: usize = 8;
 
 /// What seat a rig wants.
-struct Wanted {
+struct WantedSeat {
     /// At which pool.
     pool: PoolIndex,
     /// It waits for leases that come free with the next work, before another connection is opened
@@ -33,13 +33,13 @@ struct Wanted {
 }
 
 /// What a rig that wants a seat gets.
-enum Answer {
+enum SeatAnswer {
     /// Here is one.
     Seat(Box<Seat>, ChannelId),
     /// There may be one soon.
     Wait(Wait),
     /// There is none, and there will be none.
-    Full(NoRoom),
+    Full(NoSeat),
 }
 
 impl Farm {
@@ -69,12 +69,12 @@ impl Farm {
         let not = place.filter(|place| self.must_not_stay(place)).map(|place| place.channel);
         let (needs, slot, worker) = (rig.needs(), rig.slot, rig.worker.clone());
         let mut wanted =
-            Wanted { pool, patient, not, firmware: needs.firmware, slot, address, worker };
+            WantedSeat { pool, patient, not, firmware: needs.firmware, slot, address, worker };
         let mut answer = self.find(&wanted);
         let shut = match &answer {
-            Answer::Full(_) => true,
-            Answer::Wait(_) => !patient,
-            Answer::Seat(..) => false,
+            SeatAnswer::Full(_) => true,
+            SeatAnswer::Wait(_) => !patient,
+            SeatAnswer::Seat(..) => false,
         };
         if shut && needs.firmware != needs.sure {
             // What others of its kind did wrong is no reason to turn it away.
@@ -85,15 +85,15 @@ impl Farm {
         let nowhere = place.is_none_or(|place| self.is_useless(&place));
         if nowhere
             && !patient
-            && !matches!(answer, Answer::Seat(..))
+            && !matches!(answer, SeatAnswer::Seat(..))
             && let Some((seat, channel)) = self.refuge(&wanted)
         {
-            answer = Answer::Seat(seat, channel);
+            answer = SeatAnswer::Seat(seat, channel);
         }
         match answer {
-            Answer::Seat(seat, channel) => self.offer(id, pool, seat, channel),
-            Answer::Wait(what) => self.wait(id, what),
-            Answer::Full(reason) => match place {
+            SeatAnswer::Seat(seat, channel) => self.offer(id, pool, seat, channel),
+            SeatAnswer::Wait(what) => self.wait(id, what),
+            SeatAnswer::Full(reason) => match place {
                 None => self.turn_away(id, reason),
                 Some(place) if self.channels.get(place.channel).is_none() => {
                     self.dismiss(id, CloseReason::ExtranonceChanged);
@@ -147,7 +147,7 @@ impl Farm {
 
     /// How many rigs a channel of a pool is known, or expected, to hold.
     pub(super) fn channel_capacity(&self, pool: PoolIndex) -> usize {
-        let known = self.channels.of(pool, false).find_map(Channel::capacity);
+        let known = self.channels.of(pool, false).find_map(OpenChannel::capacity);
         let prefixes = match self.config.prefix_bytes {
             Some(bytes @ 0..4) => 1_usize << (8 * bytes),
             _ => usize::MAX,
@@ -157,8 +157,8 @@ impl Farm {
 
     /// A seat on the first channel of a pool that has one: rigs are spread over as few channels as
     /// hold them, and those that cannot share one get one each.
-    fn find(&mut self, wanted: &Wanted) -> Answer {
-        let Wanted { pool, firmware, .. } = *wanted;
+    fn find(&mut self, wanted: &WantedSeat) -> SeatAnswer {
+        let WantedSeat { pool, firmware, .. } = *wanted;
         let dedicated = self.config.prefix_bytes != Some(0) && {
             let shared = self.channels.of(pool, false).filter(|channel| channel.is_live());
             let suits = shared.filter_map(|channel| channel.suits(&firmware)).next();
@@ -175,13 +175,13 @@ impl Farm {
                 continue;
             }
             match channel.seat(&wanted.wish()) {
-                Ok(seat) => return Answer::Seat(Box::new(seat), channel.id),
+                Ok(seat) => return SeatAnswer::Seat(Box::new(seat), channel.id),
                 Err(NoLease::Resting) => resting = true,
                 Err(NoLease::Full) => {}
             }
         }
         if resting && wanted.patient && !dedicated {
-            return Answer::Wait(Wait::Lease);
+            return SeatAnswer::Wait(Wait::Lease);
         }
         let (capacity, most) = if dedicated {
             (1, self.config.max_dedicated)
@@ -191,25 +191,25 @@ impl Farm {
         let waiting = self.queue.like(dedicated).max(1);
         if opening < waiting.div_ceil(capacity).min(MAX_OPENING) && open < most {
             self.open(pool, dedicated);
-            return Answer::Wait(Wait::Pool);
+            return SeatAnswer::Wait(Wait::Pool);
         }
         if resting {
-            return Answer::Wait(Wait::Lease);
+            return SeatAnswer::Wait(Wait::Lease);
         }
         if opening > 0 {
-            return Answer::Wait(Wait::Pool);
+            return SeatAnswer::Wait(Wait::Pool);
         }
         let pool = self.config.pools.get(pool).map(|pool| pool.name.clone()).unwrap_or_default();
-        Answer::Full(if dedicated {
-            NoRoom::Dedicated { pool, most }
+        SeatAnswer::Full(if dedicated {
+            NoSeat::Dedicated { pool, most }
         } else {
-            NoRoom::Shared { pool, open, most, capacity }
+            NoSeat::Shared { pool, open, most, capacity }
         })
     }
 
     /// A seat at another pool that serves, on a connection that is there already: for a rig that can
     /// do nothing where it is, and finds no place at its own pool.
-    fn refuge(&self, wanted: &Wanted) -> Option<(Box<Seat>, ChannelId)> {
+    fn refuge(&self, wanted: &WantedSeat) -> Option<(Box<Seat>, ChannelId)> {
         let serving = |pool| pool != wanted.pool && self.pools.serves(pool);
         let mut others = self.channels.iter().filter(|channel| serving(channel.pool));
         others.find_map(|channel| {
@@ -239,7 +239,7 @@ impl Farm {
         at.rigs.insert(id);
         let pool = at.pool;
         let former =
-            std::mem::replace(&mut rig.stand, Stand::Sits(Place::new(channel, pool, &seat)));
+            std::mem::replace(&mut rig.stand, Stand::Sits(RigPlace::new(channel, pool, &seat)));
         if let Stand::Sits(former) = former
             && former.channel != channel
             && let Some(left) = self.channels.get_mut(former.channel)
@@ -263,7 +263,7 @@ impl Farm {
         }
     }
 
-    fn turn_away(&mut self, id: RigId, reason: NoRoom) {
+    fn turn_away(&mut self, id: RigId, reason: NoSeat) {
         self.goes(id);
         self.order(id, Order::Refuse(reason));
     }
@@ -288,7 +288,7 @@ impl Farm {
 
     /// Whether a rig should sit elsewhere: at another pool, on another channel, or on the same one
     /// in its new generation.
-    fn must_leave(&self, place: &Place, pool: Option<PoolIndex>) -> bool {
+    fn must_leave(&self, place: &RigPlace, pool: Option<PoolIndex>) -> bool {
         let channel = self.channels.get(place.channel);
         channel.is_some_and(|channel| channel.has_moved_from(place.generation))
             || pool.is_some_and(|pool| pool != place.pool)
@@ -296,17 +296,17 @@ impl Farm {
     }
 
     /// Whether no share of a rig can be taken where it is.
-    fn is_useless(&self, place: &Place) -> bool {
+    fn is_useless(&self, place: &RigPlace) -> bool {
         self.channels.get(place.channel).is_none_or(|channel| channel.is_stranded(self.now))
     }
 
     /// Whether a rig should sit on any channel but its own.
-    fn must_not_stay(&self, place: &Place) -> bool {
+    fn must_not_stay(&self, place: &RigPlace) -> bool {
         place.overloaded || self.is_useless(place)
     }
 }
 
-impl Wanted {
+impl WantedSeat {
     fn wish(&self) -> Wish<'_> {
         Wish { slot: self.slot, address: Some(self.address), worker: self.worker.as_deref() }
     }

@@ -10,7 +10,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The queue. It holds no more than the route's rigs, each once.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct WaitingRigs {
     tickets: BTreeMap<RigId, u64>,
     waiters: BTreeMap<u64, Waiter>,
     next: u64,
@@ -31,7 +31,7 @@ pub struct Waiter {
     pub alone: bool,
 }
 
-impl Queue {
+impl WaitingRigs {
     /// A rig waits, if it does not already; gives since when.
     pub(super) fn join(&mut self, rig: RigId, alone: bool, now: Instant) -> Instant {
         let ticket = *self.tickets.entry(rig).or_insert(self.next);
@@ -88,12 +88,13 @@ mod tests {
 
     #[test]
     fn rigs_wait_in_the_order_of_their_coming_and_each_patience_ends_once() {
-        let (mut queue, now) = (Queue::default(), start());
+        let (mut queue, now) = (WaitingRigs::default(), start());
         let later = now + Duration::from_secs(1);
         queue.join(RigId(7), false, now);
         queue.join(RigId(3), true, later);
         assert_eq!(queue.join(RigId(7), false, later), now, "it has its place");
-        let order = |queue: &Queue| queue.iter().map(|waiter| waiter.rig.0).collect::<Vec<_>>();
+        let order =
+            |queue: &WaitingRigs| queue.iter().map(|waiter| waiter.rig.0).collect::<Vec<_>>();
         assert_eq!((order(&queue), queue.like(true), queue.like(false)), (vec![7, 3], 1, 1));
         assert_eq!(queue.poll_timeout(), Some(now + PATIENCE));
         assert_eq!(queue.impatient(now + PATIENCE), Some(RigId(7)));

@@ -16,11 +16,11 @@ pub(super) const EXPECTED_AT_START: Duration = Duration::from_secs(600);
 const MAX_EXPECTED: usize = 1024;
 
 /// What is told apart of rigs that have not said who they are: software at an address.
-type Kind = (Box<str>, IpAddr);
+type KindAtAddress = (Box<str>, IpAddr);
 
 /// Who is expected back.
 #[derive(Debug)]
-pub(super) struct Expected(HashMap<Kind, Awaited>);
+pub(super) struct Expected(HashMap<KindAtAddress, Awaited>);
 
 #[derive(Debug)]
 struct Awaited {
@@ -37,7 +37,7 @@ impl Expected {
         now: Instant,
     ) -> Self {
         let until = now + EXPECTED_AT_START;
-        let mut kinds: HashMap<Kind, Option<Awaited>> = HashMap::new();
+        let mut kinds: HashMap<KindAtAddress, Option<Awaited>> = HashMap::new();
         for record in remembered {
             let Some(address) = record.address else { continue };
             let firmware = record.needs();

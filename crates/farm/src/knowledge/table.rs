@@ -15,7 +15,7 @@ const SAY_SEEN_EVERY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(super) struct Table<V> {
     cap: usize,
-    entries: HashMap<Arc<str>, Entry<V>>,
+    entries: HashMap<Arc<str>, TableEntry<V>>,
     /// Grows with each time that something is seen.
     clock: u64,
     /// What is to be said; taken after every call, which adds few.
@@ -23,7 +23,7 @@ pub(super) struct Table<V> {
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct TableEntry<V> {
     value: V,
     seen: u64,
     /// When it was said last that it was seen, in this run.
@@ -40,7 +40,7 @@ impl<V: Clone> Table<V> {
         let mut table = Self { cap, entries: HashMap::new(), clock, changes: VecDeque::new() };
         for (seen, (name, value)) in (0..known.len() as u64).rev().zip(known) {
             if table.entries.len() < cap {
-                table.entries.insert(name, Entry { value, seen, said: None });
+                table.entries.insert(name, TableEntry { value, seen, said: None });
             } else {
                 table.changes.push_back((name, None));
             }
@@ -85,7 +85,7 @@ impl<V: Clone> Table<V> {
         let value = value(known.as_ref().map(|(_, entry)| &entry.value));
         let name = known.map_or_else(|| name.into(), |(name, _)| name);
         self.changes.push_back((Arc::clone(&name), Some(value.clone())));
-        self.entries.insert(name, Entry { value, seen: self.clock, said: Some(now) });
+        self.entries.insert(name, TableEntry { value, seen: self.clock, said: Some(now) });
         if self.entries.len() > self.cap {
             self.forget();
         }

@@ -63,9 +63,9 @@ fn put<V>(list: &mut Vec<(Arc<str>, V)>, name: Arc<str>, value: Option<V>) {
     }
 }
 
-fn rig(worker: &Arc<str>) -> Known<'_> {
+fn rig(worker: &Arc<str>) -> NamedRig<'_> {
     static AGENT: LazyLock<Arc<str>> = LazyLock::new(|| "asic/1".into());
-    Known { agent: &AGENT, address: ADDRESS, worker }
+    NamedRig { agent: &AGENT, address: ADDRESS, worker }
 }
 
 fn usual() -> Firmware {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::member::Pool;
+use super::member::Member;
 use super::{PoolIndex, Pools};
 
 /// The most blocks that are remembered, to tell an old one from a new one; a pool further behind
@@ -70,7 +70,7 @@ impl Pools {
         }
         let others =
             self.pools.iter().enumerate().filter(|(at, other)| *at != pool && other.is_up());
-        let told: Vec<&Pool> = others.map(|(_, other)| other).collect();
+        let told: Vec<&Member> = others.map(|(_, other)| other).collect();
         let lone = !told.iter().any(|other| other.is_placed);
         if before.is_some() || lone || told.iter().any(|other| other.block == Some(key)) {
             self.blocks.push(key, now);
@@ -81,7 +81,7 @@ impl Pools {
 
     /// When a pool that serves counts as lagging, unless it catches up.
     pub(super) fn lags_at(&self, pool: PoolIndex) -> Option<Instant> {
-        let up = self.pools.get(pool).is_some_and(Pool::is_up);
+        let up = self.pools.get(pool).is_some_and(Member::is_up);
         self.behind_since(pool).filter(|_| up).map(|since| since + LAG)
     }
 
@@ -93,11 +93,11 @@ impl Pools {
     /// Since when a pool that is up has told a newer block than this one, or two have that are
     /// connected: of those that are left alone, one may be wrong by itself.
     fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
-        let Pool { block, is_placed, .. } = self.pools.get(pool)?;
+        let Member { block, is_placed, .. } = self.pools.get(pool)?;
         let own = block.filter(|&block| *is_placed || self.blocks.knows(block))?;
         let newest = self.blocks.newest();
         let at_newest = || self.pools.iter().filter(|other| other.block == newest);
-        let led = at_newest().any(Pool::is_up)
+        let led = at_newest().any(Member::is_up)
             || at_newest().filter(|other| other.links.serve()).count() > 1;
         self.blocks.overtaken(own).filter(|_| led)
     }

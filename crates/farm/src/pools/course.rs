@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::terms::Gate;
+use super::interface::Gate;
 
 /// How long pools have at the start to be there: the better ones before a lesser one is used, and
 /// all of them before it is said that none serves.

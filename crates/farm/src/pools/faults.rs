@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::member::Pool;
+use super::member::Member;
 use super::{Cause, PoolIndex, Pools, PoolsEvent};
 
 /// How often it is said that a pool is kept though it does badly.
@@ -48,9 +48,9 @@ impl Pools {
     /// A pool does badly. It is left if there is another to go to: one that serves, or else one
     /// that was left before, where this one has done well since or has no connection.
     pub(super) fn fail_or_keep(&mut self, pool: PoolIndex, cause: Cause, now: Instant) {
-        let Pool { links, sound, .. } = &self.pools[pool];
+        let Member { links, sound, .. } = &self.pools[pool];
         let (connected, sound) = (links.serve(), *sound);
-        let elsewhere = |(at, other): (usize, &Pool)| {
+        let elsewhere = |(at, other): (usize, &Member)| {
             let again = !connected || sound && other.refused();
             at != pool && (other.serves() || again && other.links.serve())
         };

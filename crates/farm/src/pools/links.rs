@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::terms::Link;
+use super::interface::Link;
 
 /// A connection that served and was lost more often within [`WITHIN`] is no use.
 const MAX_LOSSES: usize = 5;
@@ -14,11 +14,11 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// A pool's connections by their numbers, as long as the route has them.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    known: BTreeMap<u64, State>,
+    known: BTreeMap<u64, LinkState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LinkState {
     dedicated: bool,
     serves: bool,
     /// When it was lost the last times, the oldest first.
@@ -72,8 +72,8 @@ impl Links {
         2 * flapping > all
     }
 
-    fn state(&mut self, link: Link) -> &mut State {
-        self.known.entry(link.number).or_insert_with(|| State {
+    fn state(&mut self, link: Link) -> &mut LinkState {
+        self.known.entry(link.number).or_insert_with(|| LinkState {
             dedicated: link.dedicated,
             serves: false,
             lost: ArrayVec::new(),

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::interface::Cause;
 use super::links::Links;
 use super::probation::Probation;
 use super::tally::Tally;
-use super::terms::Cause;
 
 /// A pool that stays without a connection for so long is down, even if nothing says so.
 pub(super) const GRACE: Duration = Duration::from_secs(6);
@@ -13,7 +13,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(6);
 const BENCHED_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct Member {
     pub(super) health: Health,
     pub(super) links: Links,
     pub(super) tally: Tally,
@@ -45,7 +45,7 @@ pub(super) enum Health {
     Benched { until: Instant, cause: Cause },
 }
 
-impl Pool {
+impl Member {
     pub(super) fn new(healthy_for: Duration) -> Self {
         Self {
             health: Health::Unknown { away: None },

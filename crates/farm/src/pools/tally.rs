@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::terms::Cause;
+use super::interface::Cause;
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::verdict::Verdict;
 
@@ -51,11 +51,11 @@ impl Evidence {
 /// The last shares that a pool was sent, the newest last.
 #[derive(Debug)]
 pub(super) struct Tally {
-    shares: VecDeque<Share>,
+    shares: VecDeque<TalliedShare>,
 }
 
 #[derive(Debug)]
-struct Share {
+struct TalliedShare {
     at: Instant,
     fate: Fate,
 }
@@ -88,7 +88,7 @@ impl Default for Tally {
 impl Tally {
     /// A share has its verdict.
     pub(super) fn add(&mut self, verdict: &Result<(), Reject>, now: Instant) {
-        let recent = |share: &Share| now.saturating_duration_since(share.at) < JUDGED_FOR;
+        let recent = |share: &TalliedShare| now.saturating_duration_since(share.at) < JUDGED_FOR;
         while self.shares.len() >= JUDGED_SHARES || self.shares.front().is_some_and(|s| !recent(s))
         {
             self.shares.pop_front();
@@ -101,7 +101,7 @@ impl Tally {
                 Fate::Refused(shown(words).into())
             }
         };
-        self.shares.push_back(Share { at: now, fate });
+        self.shares.push_back(TalliedShare { at: now, fate });
     }
 
     /// What comes from now on is looked at alone.
@@ -159,7 +159,7 @@ impl Tally {
     }
 }
 
-impl Share {
+impl TalliedShare {
     const fn is_refused(&self) -> bool {
         matches!(self.fate, Fate::Refused(_))
     }

@@ -6,7 +6,7 @@ use orepass_stratum::habits::{Answer, Habit, Habits};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::config::{Config, PoolAccount, RouteConfig};
-use crate::probe::{Found, ProbeError};
+use crate::probe::{Findings, ProbeError};
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -90,9 +90,19 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
-    let Found {
-        addresses, peer, connect, login, given, split, rigs, user, target, difficulty, ..
+fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
+    let Findings {
+        addresses,
+        peer,
+        connect,
+        login,
+        given,
+        split,
+        rigs,
+        user,
+        target,
+        difficulty,
+        ..
     } = found;
     let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!("  pool {} ok", pool.name);
@@ -131,7 +141,7 @@ fn print_found(pool: &PoolAccount, found: &Found, route: &RouteConfig) {
 
 /// What is known of a pool's habits, and from where.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_habits(found: &Found, known: &[HabitRecord]) {
+fn print_habits(found: &Findings, known: &[HabitRecord]) {
     let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
     let mut lines: Vec<String> = Vec::new();
     for habit in Habit::ALL {

@@ -10,10 +10,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_sim::net::{Farm, PoolServer, RigHandle};
+use orepass_sim::net::{PoolServer, RigFarm, RigHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::report::{Line, Report};
+use self::report::{DemoReport, StageLine};
 pub use self::scene::{Scene, Story};
 use super::{CommandError, Outcome, run};
 use crate::cli::Demo;
@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::limits;
 use crate::net::listen::listen;
 use crate::process::Process;
-use crate::registry::{Entry, Registry};
+use crate::registry::{DialectEntry, Registry};
 use crate::running::RunningRoute;
 use crate::store::Store;
 
@@ -48,7 +48,7 @@ pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandErr
     }
     let end = Instant::now() + Duration::from_secs(demo.seconds.max(SHORTEST));
     play(&mut stages, end, demo.json).await;
-    let mut report = Report::default();
+    let mut report = DemoReport::default();
     for stage in stages {
         report.add(stage.close().await);
     }
@@ -60,8 +60,8 @@ pub async fn demo(demo: Demo, registry: &Registry) -> Result<Outcome, CommandErr
 fn chosen<'a>(
     name: Option<&str>,
     registry: &'a Registry,
-) -> Result<Vec<(&'a Entry, Scene)>, CommandError> {
-    let scene = |entry: &'a Entry| Some((entry, entry.scene?()));
+) -> Result<Vec<(&'a DialectEntry, Scene)>, CommandError> {
+    let scene = |entry: &'a DialectEntry| Some((entry, entry.scene?()));
     let name = name.or_else(|| registry.first()).unwrap_or("all");
     if name == "all" {
         return Ok(registry.entries().filter_map(scene).collect());
@@ -76,7 +76,7 @@ struct Stage {
     dialect: &'static str,
     pool: PoolServer,
     route: Arc<dyn RunningRoute>,
-    farm: Farm,
+    farm: RigFarm,
     story: Story,
     /// Blocks that there were.
     blocks: u64,
@@ -87,7 +87,7 @@ struct Stage {
 
 impl Stage {
     async fn set(
-        entry: &Entry,
+        entry: &DialectEntry,
         scene: Scene,
         demo: &Demo,
         registry: &Registry,
@@ -108,7 +108,7 @@ impl Stage {
         let memory = Store::fleeting().route(dialect);
         let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
             .map_err(|error| config.source().error(error.into_problems()))?;
-        let farm = Farm::start(rigs, &address.to_string(), TICK, rig);
+        let farm = RigFarm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {
             dialect,
             pool,
@@ -164,11 +164,11 @@ impl Stage {
     /// Rigs of which the pool itself has credited a share.
     fn rigs_with_accepted_share(&self) -> usize {
         let workers = self.route.roster().workers();
-        workers.iter().filter(|(_, totals)| Line::credited(totals) > 0).count()
+        workers.iter().filter(|(_, totals)| StageLine::credited(totals) > 0).count()
     }
 
-    fn line(&self) -> Line {
-        Line {
+    fn line(&self) -> StageLine {
+        StageLine {
             dialect: self.dialect.to_owned(),
             rigs: self.farm.rigs().len(),
             rigs_online: self.route.roster().online(),
@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// The rigs stop, the verdicts drain, everything closes.
-    async fn close(self) -> Line {
+    async fn close(self) -> StageLine {
         // Whoever is not answered by then is counted below.
         let _ = self.farm.drain(DRAIN_FOR).await;
         let mut line = self.line();

@@ -81,7 +81,7 @@ fn judge_lines(
         }
         let answer = match whole {
             true => judge_line(&line, registry),
-            false => Answer::unreadable(format!("the line is longer than {MAX_LINE} bytes")),
+            false => VerifyAnswer::unreadable(format!("the line is longer than {MAX_LINE} bytes")),
         };
         if !answer.ok {
             outcome = Some(Outcome::Failure);
@@ -109,21 +109,21 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<
     Ok(Some(false))
 }
 
-fn judge_line(line: &[u8], registry: &Registry) -> Answer {
-    let request: Request<'_> = match serde_json::from_slice(line) {
+fn judge_line(line: &[u8], registry: &Registry) -> VerifyAnswer {
+    let request: VerifyRequest<'_> = match serde_json::from_slice(line) {
         Ok(request) => request,
-        Err(error) => return Answer::unreadable(format!("not a share to verify: {error}")),
+        Err(error) => return VerifyAnswer::unreadable(format!("not a share to verify: {error}")),
     };
     match registry.get(&request.dialect) {
         Ok(entry) => (entry.verify)(&request),
-        Err(unknown) => Answer::unreadable(unknown.to_string()),
+        Err(unknown) => VerifyAnswer::unreadable(unknown.to_string()),
     }
 }
 
 /// A share with all that it was made from.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Request<'a> {
+pub struct VerifyRequest<'a> {
     #[serde(borrow)]
     dialect: Cow<'a, str>,
     /// The dialect's options, those of a route and those of a pool alike.
@@ -154,7 +154,7 @@ pub struct Request<'a> {
 
 /// The judgement on a share.
 #[derive(Debug, Default, Serialize)]
-pub struct Answer {
+pub struct VerifyAnswer {
     /// Whether the pool should have taken it.
     ok: bool,
     /// Why not.
@@ -185,10 +185,10 @@ struct Proof {
 struct Numbered<'a> {
     line: u64,
     #[serde(flatten)]
-    answer: &'a Answer,
+    answer: &'a VerifyAnswer,
 }
 
-impl Answer {
+impl VerifyAnswer {
     /// A line that is no share.
     fn unreadable(reason: impl Into<String>) -> Self {
         Self::refused(&Reject::invalid(reason.into()))
@@ -201,11 +201,11 @@ impl Answer {
 }
 
 /// Judges a share of one dialect.
-pub fn judge<D: FromConfig>(request: &Request<'_>) -> Answer {
-    try_judge::<D>(request).unwrap_or_else(|reject| Answer::refused(&reject))
+pub fn judge<D: FromConfig>(request: &VerifyRequest<'_>) -> VerifyAnswer {
+    try_judge::<D>(request).unwrap_or_else(|reject| VerifyAnswer::refused(&reject))
 }
 
-fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
+fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer, Reject> {
     let (pool, route) = request.options.clone().partition(D::POOL_OPTIONS);
     let Configured { dialect, .. } =
         configured::<D>(&route, &pool).map_err(|error| in_field("options", error))?;
@@ -238,13 +238,13 @@ fn try_judge<D: FromConfig>(request: &Request<'_>) -> Result<Answer, Reject> {
         header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
-        true => Answer { ok: true, ..Answer::default() },
-        false => Answer::refused(&missed(&hash, &target)),
+        true => VerifyAnswer { ok: true, ..VerifyAnswer::default() },
+        false => VerifyAnswer::refused(&missed(&hash, &target)),
     };
-    Ok(Answer { proof: Some(proof), ..answer })
+    Ok(VerifyAnswer { proof: Some(proof), ..answer })
 }
 
-fn job<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<D::Job, Reject> {
+fn job<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<D::Job, Reject> {
     let event = dialect.parse_event("mining.notify", request.notify);
     let PoolEvent::Notify(job) = event.map_err(|error| in_field("notify", error))? else {
         return Err(Reject::invalid("notify: not a job"));
@@ -256,7 +256,7 @@ fn job<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<D::Job, Reje
 }
 
 /// What the pool had set, read as a live session reads it.
-fn announced<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<Announced, Reject> {
+fn announced<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<Announced, Reject> {
     let set = |method, value: &RawValue| {
         let unreadable = |error: String| Reject::invalid(error);
         let params = RawValue::from_string(format!("[{value}]"));
@@ -281,7 +281,7 @@ fn announced<D: FromConfig>(dialect: &D, request: &Request<'_>) -> Result<Announ
 fn share<D: FromConfig>(
     dialect: &D,
     job: &D::Job,
-    request: &Request<'_>,
+    request: &VerifyRequest<'_>,
 ) -> Result<D::Share, Reject> {
     let params = Params::read(request.submit)?;
     let head = dialect.submit_head(&params)?;

@@ -29,7 +29,7 @@ struct UnknownKey {
 }
 
 /// What is wrong with a text.
-pub(super) struct Noted {
+pub(super) struct ConfigNotes {
     /// What stands there.
     pub(super) problems: Vec<Problem>,
     /// What should stand there, and is not seen.
@@ -132,7 +132,7 @@ impl<'s> Notes<'s> {
     }
 
     /// All that was noted.
-    pub(super) fn finish(mut self) -> Noted {
+    pub(super) fn finish(mut self) -> ConfigNotes {
         for UnknownKey { header, key, span } in std::mem::take(&mut self.unknown) {
             let here = self.known.iter().find(|(known, _)| *known == header);
             let message = self.elsewhere(header, &key).unwrap_or_else(|| {
@@ -147,7 +147,7 @@ impl<'s> Notes<'s> {
                 problem.message = message;
             }
         }
-        Noted { problems, missing: self.missing, mistyped: self.mistyped }
+        ConfigNotes { problems, missing: self.missing, mistyped: self.mistyped }
     }
 }
 

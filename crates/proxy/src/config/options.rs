@@ -15,11 +15,11 @@ use super::nearest;
 /// `[route.options]` or `[route.pool.options]`: each value with its place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OptionTable {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, OptionEntry>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
+struct OptionEntry {
     key: Option<Span>,
     value: Located<Value>,
 }
@@ -90,7 +90,7 @@ impl OptionTable {
 
     /// Adds what was written at a place.
     pub(super) fn insert(&mut self, key: &str, key_span: Span, value: Value, span: Span) {
-        let entry = Entry { key: Some(key_span), value: Located { value, span: Some(span) } };
+        let entry = OptionEntry { key: Some(key_span), value: Located { value, span: Some(span) } };
         self.entries.insert(key.to_owned(), entry);
     }
 
@@ -130,24 +130,24 @@ impl OptionTable {
         expected: &str,
         errors: &mut OptionError,
         read: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Option<Found<'a, T>> {
+    ) -> Option<FoundValue<'a, T>> {
         let Located { value, span } = &self.entries.get(key)?.value;
         let Some(read) = read(value) else {
             let message = format!("expected {expected}, found {value}");
             errors.problems.push(Problem::new(span.clone(), message));
             return None;
         };
-        Some(Found { value: read, span: span.as_ref() })
+        Some(FoundValue { value: read, span: span.as_ref() })
     }
 }
 
 /// A value of the right type, and its place.
-struct Found<'a, T> {
+struct FoundValue<'a, T> {
     value: T,
     span: Option<&'a Span>,
 }
 
-impl<T> Found<'_, T> {
+impl<T> FoundValue<'_, T> {
     fn and_then<U>(
         self,
         check: impl FnOnce(T) -> Result<U, String>,
@@ -163,7 +163,7 @@ impl<'de> Deserialize<'de> for OptionTable {
     /// Reads a table without places, as from JSON.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
-        let entry = |value| Entry { key: None, value: Located::nowhere(value) };
+        let entry = |value| OptionEntry { key: None, value: Located::nowhere(value) };
         Ok(Self { entries: values.into_iter().map(|(key, value)| (key, entry(value))).collect() })
     }
 }

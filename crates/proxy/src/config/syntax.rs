@@ -1,7 +1,7 @@
 //! The TOML parser's errors in an operator's words, and what of a text may be believed beside them.
 
 use super::error::{Problem, Source, Span};
-use super::notes::Noted;
+use super::notes::ConfigNotes;
 
 /// So many mistakes in the syntax are listed; what is left is probably no config.
 const MOST_SLIPS: usize = 100;
@@ -10,7 +10,7 @@ const MOST_SLIPS: usize = 100;
 ///
 /// After a mistake within a line the next line is read as if nothing were, and all that is wrong
 /// is known. After one that may swallow lines, such as a list without its `]`, nothing is.
-pub(super) fn all(source: &Source, errors: &[toml::de::Error], noted: Noted) -> Vec<Problem> {
+pub(super) fn all(source: &Source, errors: &[toml::de::Error], noted: ConfigNotes) -> Vec<Problem> {
     let line_of = |at: usize| line_start(source.text(), at);
     let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
     errors.sort_by_key(|error| error.span().map(|span| span.start));

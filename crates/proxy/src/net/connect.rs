@@ -22,16 +22,16 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
 /// A stream's reading half.
-pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
+pub type PoolReader = Box<dyn AsyncRead + Send + Unpin>;
 /// A stream's writing half.
-pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+pub type PoolWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A connection to a pool.
-pub struct Connection {
+pub struct PoolConnection {
     /// What the pool says.
-    pub reader: Reader,
+    pub reader: PoolReader,
     /// What is said to it.
-    pub writer: Writer,
+    pub writer: PoolWriter,
     /// Which of its addresses answered.
     pub peer: SocketAddr,
 }
@@ -43,7 +43,7 @@ pub trait Connector: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ConnectError`], which names what was tried.
-    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError>;
+    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError>;
 }
 
 /// Why there is no connection to a pool.
@@ -100,7 +100,7 @@ pub struct Tcp;
 
 #[async_trait]
 impl Connector for Tcp {
-    async fn connect(&self, pool: &PoolUrl) -> Result<Connection, ConnectError> {
+    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError> {
         let until = now() + CONNECT_WITHIN;
         let looked_up = tokio::net::lookup_host((pool.host(), pool.port()));
         let addresses = tokio::time::timeout_at(until.into(), looked_up)
@@ -112,7 +112,7 @@ impl Connector for Tcp {
         })?;
         tune(&SockRef::from(&stream));
         let (reader, writer) = stream.into_split();
-        Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
     }
 }
 

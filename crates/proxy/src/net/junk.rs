@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fold::{Fold, Folds};
+use crate::repeated_warnings::{Fold, Folds};
 
 /// How long an address is quiet after a line in the log.
 const QUIET: Duration = Duration::from_secs(60);
@@ -15,10 +15,10 @@ const MAX_LINES: u32 = 120;
 
 /// Limits what all addresses together, and each of them, can write into the log.
 #[derive(Debug)]
-pub struct JunkLog(Mutex<State>);
+pub struct JunkLog(Mutex<JunkState>);
 
 #[derive(Debug)]
-struct State {
+struct JunkState {
     /// Who was written about. What is left out is counted for each.
     addresses: Folds<Origin>,
     /// Lines about anybody.
@@ -30,7 +30,7 @@ impl JunkLog {
     /// since the last that was; `None` counts it for the next line.
     pub fn may_log(&self, address: IpAddr, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { addresses, lines } = &mut *state;
+        let JunkState { addresses, lines } = &mut *state;
         let origin = Origin::of(address);
         if !lines.may_say(now) {
             addresses.leave_out(origin);
@@ -45,7 +45,7 @@ impl JunkLog {
 impl Default for JunkLog {
     fn default() -> Self {
         let addresses = Folds::new(QUIET, MAX_ADDRESSES);
-        Self(Mutex::new(State { addresses, lines: Fold::new(QUIET).times(MAX_LINES) }))
+        Self(Mutex::new(JunkState { addresses, lines: Fold::new(QUIET).times(MAX_LINES) }))
     }
 }
 

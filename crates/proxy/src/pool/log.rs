@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 mod tests;
-mod thing;
+mod topic;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,10 +22,10 @@ use super::address::RedirectRefused;
 use super::pump::End;
 use crate::clock::now;
 use crate::config::PoolUrl;
-use crate::fold::{Folds, nonzero};
+use crate::repeated_warnings::{Folds, nonzero};
 use crate::route::Route;
 
-use thing::Thing;
+use topic::Topic;
 
 /// How often the same is said of one pool.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -36,11 +36,11 @@ const NO_WAIT: Duration = Duration::from_millis(100);
 
 /// What was said of one pool lately, by all connections to it.
 #[derive(Debug)]
-pub(crate) struct Said(Mutex<Folds<Thing>>);
+pub(crate) struct Said(Mutex<Folds<Topic>>);
 
 impl Said {
     /// Whether it may be said now, and how often it was not since it was said last.
-    fn say(&self, thing: Thing) -> Option<u64> {
+    fn say(&self, thing: Topic) -> Option<u64> {
         let times = thing.times();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).say_times(thing, times, now())
     }
@@ -53,7 +53,7 @@ impl Default for Said {
 }
 
 /// The operator's view of a channel.
-pub(crate) struct Log {
+pub(crate) struct ChannelLog {
     route: String,
     pool: String,
     pub(crate) channel: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Lost<'a> {
     pub(crate) wait: Duration,
 }
 
-impl Log {
+impl ChannelLog {
     /// The log of the route's connection of this number.
     pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Log {
     /// The connection ended, or was never made.
     pub(crate) fn lost(&self, lost: Lost<'_>) {
         let Lost { end, was_live, others_live, wait } = lost;
-        let Some(more) = self.said.say(Thing::down(end, was_live)) else { return };
+        let Some(more) = self.said.say(Topic::down(end, was_live)) else { return };
         let Self { route, pool, channel, .. } = self;
         let (again, more_since_last, fault) = (again(wait), nonzero(more), end.fault());
         if matches!(end, End::Reconnect(_)) {
@@ -136,7 +136,7 @@ impl Log {
         port: Option<u16>,
         refused: RedirectRefused,
     ) {
-        let Some(more) = self.said.say(Thing::Pool("pool.reconnect_refused")) else { return };
+        let Some(more) = self.said.say(Topic::Pool("pool.reconnect_refused")) else { return };
         let Self { route, pool, channel, .. } = self;
         let (host, more_since_last) = (host.map(shown), nonzero(more));
         warn!(
@@ -153,7 +153,7 @@ impl Log {
 
     /// The pool sent us to another place, and we go there.
     pub(crate) fn redirected(&self, to: &PoolUrl) {
-        let Some(more) = self.said.say(Thing::Pool("pool.redirected")) else { return };
+        let Some(more) = self.said.say(Topic::Pool("pool.redirected")) else { return };
         let Self { route, pool, channel, .. } = self;
         info!(
             event = "pool.redirected",
@@ -167,7 +167,7 @@ impl Log {
 
     /// The place where the pool sent us is of no use.
     pub(crate) fn went_back(&self, left: &PoolUrl, to: &PoolUrl) {
-        let Some(more) = self.said.say(Thing::Pool("pool.redirected back")) else { return };
+        let Some(more) = self.said.say(Topic::Pool("pool.redirected back")) else { return };
         let Self { route, pool, channel, .. } = self;
         warn!(
             event = "pool.redirected",
@@ -181,7 +181,7 @@ impl Log {
 
     /// Something that the session noticed.
     pub(crate) fn notice(&self, notice: &Notice) {
-        let more_since_last = match Thing::noticed(notice, self.channel) {
+        let more_since_last = match Topic::noticed(notice, self.channel) {
             None => None,
             Some(thing) => match self.said.say(thing) {
                 None => return,

@@ -10,7 +10,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 
-use super::log::Log;
+use super::log::ChannelLog;
 use super::pump::End;
 use crate::route::Route;
 use crate::route::channel::Channel;
@@ -20,14 +20,14 @@ use crate::route::ticket::Ticket;
 pub(crate) struct Outlet<D: Dialect> {
     pub(crate) route: Arc<Route<D>>,
     pub(crate) channel: Arc<Channel<D>>,
-    pub(crate) log: Log,
+    pub(crate) log: ChannelLog,
     /// How many shares the pool took on it.
     taken: u32,
 }
 
 impl<D: Dialect> Outlet<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
-        let log = Log::new(&route, channel.pool, channel.id.0);
+        let log = ChannelLog::new(&route, channel.pool, channel.id.0);
         Self { route, channel, log, taken: 0 }
     }
 

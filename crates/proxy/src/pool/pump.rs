@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
 use crate::clock::{Alarm, now};
-use crate::net::connect::{ConnectError, Reader, Writer};
+use crate::net::connect::{ConnectError, PoolReader, PoolWriter};
 use crate::net::wire::poll_write_all;
 use crate::route::channel::Forwarded;
 use crate::route::ticket::Ticket;
-use crate::route::window::{DOUBT, GIVE_WAY, Window};
+use crate::route::window::{DOUBT, GIVE_WAY, ShareWindow};
 
 /// How much is read at once.
 const READ_SIZE: usize = 16 * 1024;
@@ -78,9 +78,9 @@ impl End {
 /// Runs one connection to its end. `on_event` is given each event with the session it comes from.
 pub(crate) async fn pump<D: Dialect>(
     upstream: &mut Upstream<D, Ticket>,
-    reader: Reader,
-    writer: Writer,
-    window: &Window<Forwarded<D>>,
+    reader: PoolReader,
+    writer: PoolWriter,
+    window: &ShareWindow<Forwarded<D>>,
     ending: &CancellationToken,
     on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
 ) -> End {
@@ -100,9 +100,9 @@ pub(crate) async fn pump<D: Dialect>(
 
 struct Pump<'a, D: Dialect, F> {
     upstream: &'a mut Upstream<D, Ticket>,
-    reader: Reader,
-    writer: Writer,
-    window: &'a Window<Forwarded<D>>,
+    reader: PoolReader,
+    writer: PoolWriter,
+    window: &'a ShareWindow<Forwarded<D>>,
     on_event: F,
     lines: LineReader,
     alarm: Alarm,

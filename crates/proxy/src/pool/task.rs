@@ -18,7 +18,7 @@ use super::pump::{End, pump};
 use crate::bell::Calls;
 use crate::clock::{now, sleep_until};
 use crate::limits::Pass;
-use crate::net::connect::Connection;
+use crate::net::connect::PoolConnection;
 use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
@@ -124,7 +124,7 @@ impl<D: Dialect> ChannelTask<D> {
                 _ = called(&channel) => {}
             }
         };
-        let Connection { reader, writer, peer } = match connection {
+        let PoolConnection { reader, writer, peer } = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };

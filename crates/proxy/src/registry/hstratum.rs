@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orepass_hstratum::job::{Job, Uncheckable};
 use orepass_hstratum::{Hstratum, Options};
-use orepass_sim::handshake::Generation;
+use orepass_sim::handshake::StratumGeneration;
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
 use orepass_stratum::space::MAX_WORKS;
@@ -55,7 +55,7 @@ fn scene() -> Scene {
         pool: PoolConfig {
             job_interval: None,
             block_interval: None,
-            ..PoolConfig::handshake(Generation::Deployed, 1e-6)
+            ..PoolConfig::handshake(StratumGeneration::Deployed, 1e-6)
         },
         rig: |number| {
             let habits =

@@ -10,8 +10,8 @@ use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
 
-use super::roster::{Entry, Identity};
-use super::task::Served;
+use super::roster::{Identity, RosterEntry};
+use super::task::ServedRig;
 use crate::clock::now;
 use crate::route::Route;
 
@@ -27,7 +27,7 @@ pub(super) struct Registration<D: Dialect> {
 }
 
 impl<D: Dialect> Registration<D> {
-    pub(super) fn new(route: &Arc<Route<D>>, entry: &Entry) -> Self {
+    pub(super) fn new(route: &Arc<Route<D>>, entry: &RosterEntry) -> Self {
         let (rig, address) = (RigId(entry.rig().serial), entry.rig().peer.ip());
         let work = Arc::clone(&entry.rig().work);
         route.tell(|farm, now| farm.handle_rig(rig, address, work, now));
@@ -42,7 +42,7 @@ impl<D: Dialect> Drop for Registration<D> {
     }
 }
 
-impl<D: Dialect> Served<D> {
+impl<D: Dialect> ServedRig<D> {
     /// Books and logs what happened, and has the farm know; tells whether anything did.
     pub(super) fn take_events(&mut self) -> bool {
         let mut any = false;

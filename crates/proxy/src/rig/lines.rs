@@ -19,9 +19,9 @@ thread_local! {
 }
 
 /// A rig's lines. Between two reads it holds what is left of the last one, and nothing as a rule.
-pub(super) struct Lines(LineReader);
+pub(super) struct RigLines(LineReader);
 
-impl Lines {
+impl RigLines {
     pub(super) fn new() -> Self {
         Self(LineReader::new(MAX_RIG_LINE))
     }

@@ -13,15 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::warn;
 
 use super::serving::serve;
-use super::task::Served;
+use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::fold::{Fold, nonzero};
 use crate::limits::{Door, REMEDY};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
+use crate::repeated_warnings::{Fold, nonzero};
 use crate::route::Route;
-use crate::workers::Worker;
+use crate::worker_threads::WorkerThread;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -80,7 +80,8 @@ impl<D: Dialect> Route<D> {
         if self.gate() != Gate::Closed {
             let worker = self.next_worker();
             let inside = [place, file];
-            let served = Served::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
+            let served =
+                ServedRig::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
             serve(served);
         }
         Ok(())
@@ -125,7 +126,7 @@ impl<D: Dialect> Listener<D> {
     }
 
     /// Takes connections; `true` when those that come next should be taken on another worker.
-    async fn accept(&mut self, here: Worker) -> bool {
+    async fn accept(&mut self, here: WorkerThread) -> bool {
         let route = Arc::clone(&self.route);
         let mut listening = None;
         while route.next_worker() == here {

@@ -14,10 +14,10 @@ use orepass_stratum::target::PowHash;
 use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
-use super::roster::Rig;
+use super::roster::OnlineRig;
 use crate::clock::now;
 use crate::config::Name;
-use crate::fold::{Fold, nonzero};
+use crate::repeated_warnings::{Fold, nonzero};
 use crate::route::Route;
 
 /// How often one rig's refused shares are logged, each time with the count since.
@@ -39,7 +39,7 @@ pub(crate) struct RigLog {
 #[derive(Debug, Clone)]
 struct Whose {
     route: Name,
-    rig: Arc<Rig>,
+    rig: Arc<OnlineRig>,
     /// Its first worker, once it is up.
     worker: Option<Arc<str>>,
 }
@@ -54,7 +54,7 @@ impl Whose {
 impl RigLog {
     /// A rig has connected.
     #[must_use]
-    pub(crate) const fn new(route: Name, rig: Arc<Rig>) -> Self {
+    pub(crate) const fn new(route: Name, rig: Arc<OnlineRig>) -> Self {
         Self {
             whose: Whose { route, rig, worker: None },
             is_up: false,
@@ -67,7 +67,7 @@ impl RigLog {
     }
 
     /// Whose story it is.
-    pub(super) const fn rig(&self) -> &Arc<Rig> {
+    pub(super) const fn rig(&self) -> &Arc<OnlineRig> {
         &self.whose.rig
     }
 

@@ -1,6 +1,6 @@
 //! The rigs that are connected, and the workers that they mine as.
 
-mod workers;
+mod books;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::DashMap;
 use orepass_farm::stats::{Book, Totals, WorkSum};
 
-pub(crate) use workers::HeldBooks;
-pub use workers::MAX_WORKERS;
-use workers::Workers;
+pub(crate) use books::HeldBooks;
+pub use books::MAX_WORKERS;
+use books::WorkerBooks;
 
 /// All live sessions of a route, and the books of its workers.
 #[derive(Debug, Default)]
 pub struct Roster {
-    rigs: DashMap<u64, Arc<Rig>>,
-    workers: Workers,
+    rigs: DashMap<u64, Arc<OnlineRig>>,
+    workers: WorkerBooks,
     next: AtomicU64,
     online: AtomicUsize,
     came: AtomicU64,
@@ -26,7 +26,7 @@ pub struct Roster {
 
 /// One connected rig.
 #[derive(Debug)]
-pub struct Rig {
+pub struct OnlineRig {
     /// Its session's serial; never used again.
     pub serial: u64,
     /// Where it connects from.
@@ -45,7 +45,7 @@ pub struct Identity {
     pub agent: Option<String>,
 }
 
-impl Rig {
+impl OnlineRig {
     /// What the rig has said of itself so far.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -60,14 +60,14 @@ impl Rig {
 
 impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
-    pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> Entry {
+    pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> RosterEntry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = Rig { serial, peer, work: Arc::default(), identity: Mutex::default() };
+        let rig = OnlineRig { serial, peer, work: Arc::default(), identity: Mutex::default() };
         let rig = Arc::new(rig);
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);
         self.came.fetch_add(1, Ordering::Relaxed);
-        Entry { roster: Arc::clone(self), rig }
+        RosterEntry { roster: Arc::clone(self), rig }
     }
 
     /// How many rigs are connected.
@@ -97,7 +97,7 @@ impl Roster {
 
     /// All rigs at this moment, in the order in which they came.
     #[must_use]
-    pub fn rigs(&self) -> Vec<Arc<Rig>> {
+    pub fn rigs(&self) -> Vec<Arc<OnlineRig>> {
         let mut rigs: Vec<_> = self.rigs.iter().map(|entry| Arc::clone(entry.value())).collect();
         rigs.sort_unstable_by_key(|rig| rig.serial);
         rigs
@@ -106,20 +106,20 @@ impl Roster {
 
 /// A rig's place on the roster, left when it is dropped, also while a panic unwinds.
 #[derive(Debug)]
-pub struct Entry {
+pub struct RosterEntry {
     roster: Arc<Roster>,
-    rig: Arc<Rig>,
+    rig: Arc<OnlineRig>,
 }
 
-impl Entry {
+impl RosterEntry {
     /// The rig.
     #[must_use]
-    pub const fn rig(&self) -> &Arc<Rig> {
+    pub const fn rig(&self) -> &Arc<OnlineRig> {
         &self.rig
     }
 }
 
-impl Drop for Entry {
+impl Drop for RosterEntry {
     fn drop(&mut self) {
         self.roster.rigs.remove(&self.rig.serial);
         self.roster.online.fetch_sub(1, Ordering::Relaxed);

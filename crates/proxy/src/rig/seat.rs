@@ -7,24 +7,24 @@ use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::Generation;
 
-use super::task::Served;
+use super::task::ServedRig;
 use crate::clock::now;
 use crate::route::channel::{Channel, Membership};
 
 /// Where a rig sits.
-pub(super) struct Place<D: Dialect> {
+pub(super) struct TakenSeat<D: Dialect> {
     membership: Membership<D>,
     /// The generation of its seat.
     pub(super) generation: Generation,
 }
 
-impl<D: Dialect> Place<D> {
+impl<D: Dialect> TakenSeat<D> {
     pub(super) const fn channel(&self) -> &Arc<Channel<D>> {
         self.membership.channel()
     }
 }
 
-impl<D: Dialect> Served<D> {
+impl<D: Dialect> ServedRig<D> {
     /// Does what the farm has decided. A rig that leaves is not asked any more, and a seat for it
     /// goes back.
     pub(super) fn take_orders(&mut self) {
@@ -58,7 +58,7 @@ impl<D: Dialect> Served<D> {
         let shown = channel.view();
         let membership = channel.join(self.entry.rig().serial, &self.mailbox);
         let generation = seat.generation;
-        self.place = Some(Place { membership, generation });
+        self.place = Some(TakenSeat { membership, generation });
         self.session.handle_seat(seat, &shown, now());
         // What it has shown between the two calls.
         self.look();

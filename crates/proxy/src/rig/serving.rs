@@ -5,10 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use orepass_stratum::dialect::Dialect;
 
-use super::task::{Leave, Served};
+use super::task::{Leave, ServedRig};
 
 /// Serves a rig on its worker, and on the next one where it belongs to that.
-pub(super) fn serve<D: Dialect>(served: Served<D>) {
+pub(super) fn serve<D: Dialect>(served: ServedRig<D>) {
     let route = served.route.clone();
     let runtime = route.workers().runtime(served.worker()).clone();
     route.sessions.spawn_on(Serving(Some(served)), &runtime);
@@ -16,7 +16,7 @@ pub(super) fn serve<D: Dialect>(served: Served<D>) {
 
 /// Made by hand: the future of an async function holds what it is given once for each function that
 /// hands it on, and that is most of what a rig takes in memory.
-struct Serving<D: Dialect>(Option<Served<D>>);
+struct Serving<D: Dialect>(Option<ServedRig<D>>);
 
 impl<D: Dialect> Future for Serving<D> {
     type Output = ();

@@ -16,10 +16,10 @@ use tracing::trace;
 
 use super::account::Accounts;
 use super::events::Registration;
-use super::lines::Lines;
+use super::lines::RigLines;
 use super::log::RigLog;
-use super::roster::{Entry, HeldBooks};
-use super::seat::Place;
+use super::roster::{HeldBooks, RosterEntry};
+use super::seat::TakenSeat;
 use crate::bell::Calls;
 use crate::clock::{Alarm, now};
 use crate::limits::Pass;
@@ -28,7 +28,7 @@ use crate::route::channel::Channel;
 use crate::route::mailbox::{MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
 use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Route};
-use crate::workers::Worker;
+use crate::worker_threads::WorkerThread;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
@@ -40,12 +40,12 @@ const WRITE_WITHIN: Duration = Duration::from_secs(60);
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
 /// A rig's session, its connection, and where it sits.
-pub(crate) struct Served<D: Dialect> {
+pub(crate) struct ServedRig<D: Dialect> {
     pub(super) session: Downstream<D>,
     wire: Option<Box<dyn Wire>>,
     /// The worker's runtime tells when there is something to read.
     is_at_home: bool,
-    lines: Lines,
+    lines: RigLines,
     alarm: Alarm,
     /// What the task was called for and could not do yet.
     calls: Calls,
@@ -60,17 +60,17 @@ pub(crate) struct Served<D: Dialect> {
     accounts: Accounts,
     /// The books of its workers.
     pub(super) books: HeldBooks,
-    pub(super) place: Option<Place<D>>,
+    pub(super) place: Option<TakenSeat<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
     /// the last one last; at most [`MAX_FORMER`].
     former: Vec<(Generation, Arc<Channel<D>>)>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) registration: Registration<D>,
-    pub(super) entry: Entry,
+    pub(super) entry: RosterEntry,
     pub(super) route: Arc<Route<D>>,
     /// Its places at the doors of the route and of the process.
     inside: Option<[Pass; 2]>,
-    worker: Worker,
+    worker: WorkerThread,
 }
 
 /// Why a rig's task stops to serve it.
@@ -78,10 +78,10 @@ pub(super) enum Leave {
     /// The rig goes, or has gone.
     Close(CloseReason),
     /// Its channel is with another worker.
-    Move(Worker),
+    Move(WorkerThread),
 }
 
-impl<D: Dialect> Served<D> {
+impl<D: Dialect> ServedRig<D> {
     /// A rig that came to a local port.
     pub(super) fn new(
         route: Arc<Route<D>>,
@@ -89,7 +89,7 @@ impl<D: Dialect> Served<D> {
         peer: SocketAddr,
         port: u16,
         inside: [Pass; 2],
-        worker: Worker,
+        worker: WorkerThread,
     ) -> Self {
         let entry = route.roster().enter(peer);
         let serial = entry.rig().serial;
@@ -105,7 +105,7 @@ impl<D: Dialect> Served<D> {
             wire: Some(wire),
             // Whoever accepted it did so there, as a rule.
             is_at_home: route.workers().is_here(worker),
-            lines: Lines::new(),
+            lines: RigLines::new(),
             alarm: Alarm::default(),
             // It may stop already.
             calls: STOP,
@@ -128,7 +128,7 @@ impl<D: Dialect> Served<D> {
     }
 
     /// Where it is to be served.
-    pub(super) const fn worker(&self) -> Worker {
+    pub(super) const fn worker(&self) -> WorkerThread {
         self.worker
     }
 
@@ -153,7 +153,7 @@ impl<D: Dialect> Served<D> {
     }
 
     /// From now on another worker serves the rig.
-    pub(super) fn go_to(&mut self, worker: Worker) {
+    pub(super) fn go_to(&mut self, worker: WorkerThread) {
         self.alarm.stop();
         self.is_at_home = false;
         self.worker = worker;
@@ -193,7 +193,7 @@ impl<D: Dialect> Served<D> {
     }
 
     /// The other worker that the rig's channel is with.
-    fn belongs_to(&self) -> Option<Worker> {
+    fn belongs_to(&self) -> Option<WorkerThread> {
         let place = self.place.as_ref().filter(|_| self.leaving.is_none())?;
         Some(place.channel().worker).filter(|worker| *worker != self.worker)
     }
@@ -405,7 +405,7 @@ impl<D: Dialect> Served<D> {
     }
 }
 
-impl<D: Dialect> Drop for Served<D> {
+impl<D: Dialect> Drop for ServedRig<D> {
     fn drop(&mut self) {
         self.mailbox.close();
         self.route.rigs().leave(self.entry.rig().serial);

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::Route;
 use super::mailbox::{Mailbox, Mailboxes, VIEW};
 use super::ticket::Ticket;
-use super::window::Window;
+use super::window::ShareWindow;
 use crate::pool::task::ChannelTask;
-use crate::workers::Worker;
+use crate::worker_threads::WorkerThread;
 
 /// A share on its way to the pool, and the promise that it gets its verdict.
 pub(crate) type Forwarded<D> = (Submission<D>, Ticket);
@@ -29,10 +29,10 @@ pub struct Channel<D: Dialect> {
     /// Whether it serves one rig alone, with nothing split off.
     pub dedicated: bool,
     /// Where its task runs, and its rigs' should.
-    pub(crate) worker: Worker,
+    pub(crate) worker: WorkerThread,
     /// Ends its task.
     pub(crate) closing: CancellationToken,
-    pub(crate) window: Window<Forwarded<D>>,
+    pub(crate) window: ShareWindow<Forwarded<D>>,
     view: Mutex<Arc<ChannelView<D>>>,
     /// Its task has ended; it will never serve again.
     gone: AtomicBool,
@@ -48,7 +48,7 @@ impl<D: Dialect> Channel<D> {
             dedicated,
             worker: route.workers().next(),
             closing: route.ending().child_token(),
-            window: Window::default(),
+            window: ShareWindow::default(),
             view: Mutex::new(Arc::new(ChannelView::unborn())),
             gone: AtomicBool::new(false),
             rigs: Mailboxes::default(),

@@ -18,7 +18,7 @@ use crate::clock::{now, sleep_until, unix_seconds};
 /// The farm, held by whoever tells it something until what follows is done.
 #[derive(Debug)]
 pub(super) struct Decisions {
-    held: Mutex<Held>,
+    held: Mutex<HeldFarm>,
     /// Called when the farm wants to be called earlier than its timer is set to.
     timer: Notify,
     /// Whether no pool serves at all.
@@ -26,7 +26,7 @@ pub(super) struct Decisions {
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldFarm {
     farm: Farm,
     /// What its timer is set to.
     rings_at: Option<Instant>,
@@ -41,11 +41,11 @@ struct Opening {
 
 impl Decisions {
     pub(super) fn new(farm: Farm) -> Self {
-        let held = Mutex::new(Held { farm, rings_at: None });
+        let held = Mutex::new(HeldFarm { farm, rings_at: None });
         Self { held, timer: Notify::new(), urgent: AtomicBool::new(false) }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldFarm> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

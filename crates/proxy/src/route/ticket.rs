@@ -9,7 +9,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::mailbox::{Mail, Mailbox};
 use crate::rig::log::Candidate;
-use crate::rig::roster::Rig;
+use crate::rig::roster::OnlineRig;
 
 /// Who is to hear of a share's verdict, and where it is booked.
 ///
@@ -19,17 +19,17 @@ use crate::rig::roster::Rig;
 #[derive(Debug)]
 pub struct Ticket {
     /// `None` once resolved.
-    pending: Option<Pending>,
+    pending: Option<Unresolved>,
 }
 
 #[derive(Debug)]
-struct Pending {
+struct Unresolved {
     number: u64,
     hashes: f64,
     /// The books of the route and of the worker.
     books: [Arc<Book>; 2],
     /// Whose work it is.
-    rig: Arc<Rig>,
+    rig: Arc<OnlineRig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
     mailbox: Option<Arc<Mailbox>>,
     /// It is a block, if the pool takes it.
@@ -46,12 +46,12 @@ impl Ticket {
         number: u64,
         hashes: f64,
         books: [Arc<Book>; 2],
-        rig: Arc<Rig>,
+        rig: Arc<OnlineRig>,
         mailbox: Option<Arc<Mailbox>>,
         open: TaskTrackerToken,
     ) -> Self {
         let candidate = None;
-        let pending = Pending { number, hashes, books, rig, mailbox, candidate, _open: open };
+        let pending = Unresolved { number, hashes, books, rig, mailbox, candidate, _open: open };
         Self { pending: Some(pending) }
     }
 
@@ -70,7 +70,7 @@ impl Ticket {
 
     fn settle(&mut self, outcome: ShareOutcome) {
         let Some(pending) = self.pending.take() else { return };
-        let Pending { number, hashes, books, rig, mailbox, candidate, _open } = pending;
+        let Unresolved { number, hashes, books, rig, mailbox, candidate, _open } = pending;
         if let Some(candidate) = candidate {
             candidate.judged(&outcome);
         }
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
     use crate::rig::roster::Roster;
 
-    fn rig() -> Arc<Rig> {
+    fn rig() -> Arc<OnlineRig> {
         let entry = Arc::new(Roster::default()).enter("10.0.0.1:5".parse().unwrap());
         Arc::clone(entry.rig())
     }
 
-    fn ticket(rig: &Arc<Rig>) -> (Ticket, [Arc<Book>; 2], Arc<Mailbox>) {
+    fn ticket(rig: &Arc<OnlineRig>) -> (Ticket, [Arc<Book>; 2], Arc<Mailbox>) {
         let books = [Arc::new(Book::default()), Arc::new(Book::default())];
         let mailbox = Arc::new(Mailbox::default());
         let open = TaskTracker::new().token();

@@ -27,7 +27,7 @@ const MAX_BLOCKS: usize = 16;
 ///
 /// There are as many as the connection has room for, and one more of each rig, which is not read
 /// until that is taken: a burst costs waiting, and no share.
-pub(crate) struct Window<T> {
+pub(crate) struct ShareWindow<T> {
     /// Calls the channel's task.
     pub(crate) bell: Bell,
     shares: Mutex<Shares<T>>,
@@ -57,7 +57,7 @@ impl Drop for Cork {
     }
 }
 
-impl<T> Window<T> {
+impl<T> ShareWindow<T> {
     /// Takes a share of a rig; `false` when the rig is to be read again only after it is called
     /// with [`ROOM`]. Where nobody will take it any more it is dropped.
     pub(crate) fn put(&self, share: T, is_block: bool, rig: &Arc<Mailbox>, now: Instant) -> bool {
@@ -134,7 +134,7 @@ impl<T> Window<T> {
     }
 }
 
-impl<T> Default for Window<T> {
+impl<T> Default for ShareWindow<T> {
     fn default() -> Self {
         let shares = Shares { waiting: VecDeque::new(), room: 0, closed: false };
         Self { bell: Bell::default(), shares: Mutex::new(shares) }
@@ -149,13 +149,13 @@ mod tests {
     use crate::clock::now;
 
     /// A window with room for two shares, and a rig.
-    fn window() -> (Window<u32>, Arc<Mailbox>) {
-        let window = Window::default();
+    fn window() -> (ShareWindow<u32>, Arc<Mailbox>) {
+        let window = ShareWindow::default();
         window.set_room(2);
         (window, Arc::default())
     }
 
-    fn is_called(window: &Window<u32>) -> bool {
+    fn is_called(window: &ShareWindow<u32>) -> bool {
         window.bell.answer(Waker::noop()).has(SHARES)
     }
 

@@ -13,7 +13,7 @@ use super::columns::{self, column};
 use super::job_ids::Reservation;
 use super::record::Unwritten;
 use super::writer::Batch;
-use super::{Kept, file};
+use super::{KeptState, file};
 
 /// Tells our files from those of other programs: "orep".
 const APPLICATION_ID: i64 = 0x6f72_6570;
@@ -142,7 +142,7 @@ impl Batch for Changes {
 }
 
 /// Reads a file that is there, and changes nothing in it.
-pub(super) fn look(path: &Path, now: u64) -> Result<Kept, OpenError> {
+pub(super) fn look(path: &Path, now: u64) -> Result<KeptState, OpenError> {
     let (mut db, format) = open(path)?;
     // What brings an older file up to date is not kept.
     let transaction = db.transaction()?;
@@ -162,7 +162,7 @@ fn open(path: &Path) -> Result<(Connection, i64), OpenError> {
 
 impl Database {
     /// Opens a file or makes it, reads it, and reserves the first job ids of this run in it.
-    pub(super) fn open(path: &Path, now: u64) -> Result<(Self, Kept), OpenError> {
+    pub(super) fn open(path: &Path, now: u64) -> Result<(Self, KeptState), OpenError> {
         file::create(path)?;
         let (mut db, format) = open(path)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
@@ -216,10 +216,10 @@ fn migrate(transaction: &Transaction<'_>, format: i64) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-fn read(db: &Connection, now: u64) -> rusqlite::Result<Kept> {
+fn read(db: &Connection, now: u64) -> rusqlite::Result<KeptState> {
     let mark = db.query_row("SELECT mark FROM job_id", [], |row| row.get::<_, i64>(0));
     let mark = mark.optional()?.and_then(|mark| u64::try_from(mark).ok());
-    Ok(Kept { ids: Reservation::new(mark, now), routes: columns::read(db, now)? })
+    Ok(KeptState { ids: Reservation::new(mark, now), routes: columns::read(db, now)? })
 }
 
 fn put_mark(db: &Connection, mark: u64) -> rusqlite::Result<()> {

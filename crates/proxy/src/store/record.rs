@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 40_000;
 pub(super) type Routes = HashMap<Arc<str>, Remembered>;
 
 /// A worker's name.
-pub(super) type Worker = [Arc<str>; 1];
+pub(super) type WorkerKey = [Arc<str>; 1];
 
 /// A pool's host and port, and a habit's name.
 pub(super) type PoolHabit = [Arc<str>; 2];
@@ -24,8 +24,8 @@ pub(super) type PoolHabit = [Arc<str>; 2];
 /// What the file does not have yet of a route.
 #[derive(Default)]
 pub(super) struct Unwritten {
-    pub(super) workers: Latest<Worker, WorkerRecord>,
-    pub(super) firmware: Latest<Worker, FirmwareRecord>,
+    pub(super) workers: Latest<WorkerKey, WorkerRecord>,
+    pub(super) firmware: Latest<WorkerKey, FirmwareRecord>,
     pub(super) habits: Latest<PoolHabit, (Habit, Answer)>,
 }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use orepass_farm::knowledge::{Change, HabitRecord, Remembered};
 
 use super::job_ids::Reservation;
-use super::{Inner, lock};
+use super::{StoreInner, lock};
 
 /// One route's part of a [`Store`](super::Store). A clone is another handle.
 #[derive(Clone, Debug)]
 pub struct RouteStore {
-    store: Arc<Inner>,
+    store: Arc<StoreInner>,
     route: Arc<str>,
 }
 
 impl RouteStore {
-    pub(super) const fn new(store: Arc<Inner>, route: Arc<str>) -> Self {
+    pub(super) const fn new(store: Arc<StoreInner>, route: Arc<str>) -> Self {
         Self { store, route }
     }
 

@@ -29,13 +29,13 @@ pub(super) trait Batch: Default + Send + 'static {
 }
 
 /// The thread's handle; to drop it ends the thread after a last round, which nobody waits for.
-pub(super) struct Writer<B> {
+pub(super) struct StoreWriter<B> {
     desk: Arc<Mutex<B>>,
-    wishes: SyncSender<Wish>,
+    wishes: SyncSender<RoundRequest>,
 }
 
 /// A round now.
-enum Wish {
+enum RoundRequest {
     Hurry,
     /// Whether everything was written is to be told.
     Flush(oneshot::Sender<bool>),
@@ -43,7 +43,7 @@ enum Wish {
     Close(oneshot::Sender<bool>),
 }
 
-impl<B: Batch> Writer<B> {
+impl<B: Batch> StoreWriter<B> {
     /// Starts a thread that calls `write` for each round. What could not be written is given to it
     /// again in the next one, together with what came later. The log hears once that this is so, and
     /// once that it is over.
@@ -69,22 +69,22 @@ impl<B: Batch> Writer<B> {
 
     /// Asks for a round now. When that does not go, there are some to come.
     pub(super) fn hurry(&self) {
-        let _ = self.wishes.try_send(Wish::Hurry);
+        let _ = self.wishes.try_send(RoundRequest::Hurry);
     }
 
     /// A round now; whether everything was written in time.
     pub(super) async fn flush(&self, within: Duration) -> bool {
-        self.ask(Wish::Flush, within).await
+        self.ask(RoundRequest::Flush, within).await
     }
 
     /// A last round; whether everything was written, and the file let go of, in time.
     pub(super) async fn close(&self, within: Duration) -> bool {
-        self.ask(Wish::Close, within).await
+        self.ask(RoundRequest::Close, within).await
     }
 
     async fn ask(
         &self,
-        wish: impl FnOnce(oneshot::Sender<bool>) -> Wish,
+        wish: impl FnOnce(oneshot::Sender<bool>) -> RoundRequest,
         within: Duration,
     ) -> bool {
         let (answer, answered) = oneshot::channel();
@@ -96,7 +96,7 @@ impl<B: Batch> Writer<B> {
 fn work<B: Batch, E: Display>(
     file: &str,
     desk: &Mutex<B>,
-    wishes: &Receiver<Wish>,
+    wishes: &Receiver<RoundRequest>,
     mut write: impl FnMut(&mut B) -> Result<(), E>,
 ) {
     let mut batch = B::default();
@@ -122,9 +122,9 @@ fn work<B: Batch, E: Display>(
             _ => {}
         }
         match wish {
-            Ok(Wish::Hurry) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Wish::Flush(answer)) => _ = answer.send(!failing),
-            Ok(Wish::Close(answer)) => {
+            Ok(RoundRequest::Hurry) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(RoundRequest::Flush(answer)) => _ = answer.send(!failing),
+            Ok(RoundRequest::Close(answer)) => {
                 // With it goes the connection to the file.
                 drop(write);
                 let _ = answer.send(!failing);
@@ -149,7 +149,7 @@ mod tests {
     async fn nobody_waits_for_a_disk_that_hangs() {
         let (free, hang) = sync_channel::<()>(0);
         let (begun, begins) = sync_channel(64);
-        let writer = Writer::start("t".to_owned(), move |batch: &mut Vec<u32>| {
+        let writer = StoreWriter::start("t".to_owned(), move |batch: &mut Vec<u32>| {
             begun.send(batch.clone()).map_err(|_| "gone")?;
             hang.recv().map_err(|_| "gone")
         })
@@ -173,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_round_is_tried_again_by_the_next() {
         let (tried, tries) = sync_channel(8);
-        let writer = Writer::start("t".to_owned(), move |batch: &mut Vec<u32>| {
+        let writer = StoreWriter::start("t".to_owned(), move |batch: &mut Vec<u32>| {
             let _ = tried.send(batch.clone());
             if batch.len() == 1 { Err("the disk is full") } else { Ok(()) }
         })

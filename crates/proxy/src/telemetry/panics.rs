@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::clock::now;
-use crate::fold::{Folds, nonzero};
+use crate::repeated_warnings::{Folds, nonzero};
 
 /// How often a panic of the same place is logged: a line of a rig may cause it again and again.
 const SAY_EVERY: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What waits to be written. Its lines come and go whole.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct LogQueue {
     most: usize,
     waiting: Mutex<Waiting>,
     wake: Condvar,
@@ -37,12 +37,12 @@ struct Waiting {
 #[derive(Debug)]
 #[must_use = "without it nothing is logged"]
 pub struct LogGuard {
-    queue: Arc<Queue>,
+    queue: Arc<LogQueue>,
     /// Hangs up when the thread ends.
     written: Receiver<()>,
 }
 
-impl Queue {
+impl LogQueue {
     /// A queue for so many bytes.
     pub(super) fn new(most: usize) -> Self {
         Self { most, waiting: Mutex::default(), wake: Condvar::new() }
@@ -98,7 +98,7 @@ impl Queue {
     }
 }
 
-impl Write for &Queue {
+impl Write for &LogQueue {
     /// Takes a line whole, or drops it. Never waits for more than another line's copying.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.lock();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     struct Story {
-        queue: Arc<Queue>,
+        queue: Arc<LogQueue>,
         guard: LogGuard,
         read: mpsc::SyncSender<()>,
         begun: Receiver<()>,
@@ -180,7 +180,7 @@ mod tests {
         let (read, writes) = mpsc::sync_channel(BOUND);
         let (begin, begun) = mpsc::sync_channel(BOUND);
         let (say, text) = mpsc::sync_channel(BOUND);
-        let queue = Arc::new(Queue::new(most));
+        let queue = Arc::new(LogQueue::new(most));
         let own = Arc::clone(&queue);
         let dropped = move |count| log(&own, &format!("{count} dropped\n"));
         let pipe = Pipe { writes, begun: begin, text: say };
@@ -188,7 +188,7 @@ mod tests {
         Story { queue, guard, read, begun, text }
     }
 
-    fn log(mut queue: &Queue, line: &str) {
+    fn log(mut queue: &LogQueue, line: &str) {
         queue.write_all(line.as_bytes()).unwrap();
     }
 

@@ -12,9 +12,9 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// `2026-11-21T03:12:07Z INFO rig up worker=r12 route=hns event=rig.up`: the message first, then
 /// the event's fields, then those of the spans around it.
-pub(super) struct Line;
+pub(super) struct LogLine;
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LogLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -36,7 +36,7 @@ where
         };
         write!(writer, "{dim}{seconds}Z{reset} {colour}{level}{reset}")?;
 
-        let mut parts = Parts::default();
+        let mut parts = EventParts::default();
         event.record(&mut parts);
         if !parts.message.is_empty() {
             write!(writer, " {}", parts.message)?;
@@ -79,7 +79,7 @@ impl<'writer> FormatFields<'writer> for KeyValues {
         mut writer: Writer<'writer>,
         fields: R,
     ) -> fmt::Result {
-        let mut parts = Parts::default();
+        let mut parts = EventParts::default();
         fields.record(&mut parts);
         writer.write_str(parts.fields.trim_start())
     }
@@ -87,14 +87,14 @@ impl<'writer> FormatFields<'writer> for KeyValues {
 
 /// An event taken apart.
 #[derive(Default)]
-struct Parts {
+struct EventParts {
     message: String,
     /// ` key=value` each.
     fields: String,
     event: Option<String>,
 }
 
-impl Parts {
+impl EventParts {
     fn put(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => self.message = printable(value).collect(),
@@ -112,7 +112,7 @@ impl Parts {
     }
 }
 
-impl Visit for Parts {
+impl Visit for EventParts {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, value);
     }
@@ -147,7 +147,7 @@ mod tests {
             .with_writer(buffer.clone())
             .with_ansi(false)
             .fmt_fields(KeyValues)
-            .event_format(Line)
+            .event_format(LogLine)
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("route", route = "hns");

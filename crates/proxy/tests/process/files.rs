@@ -1,6 +1,6 @@
 //! Few files for many rigs.
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use tokio::net::TcpStream;
 
 use crate::support::{Plan, Rig, pool, until};
@@ -38,7 +38,7 @@ async fn a_pool_finds_a_file_for_its_connection_though_rigs_crowd_at_every_port(
     orepass.says(&["rig.refused", "route=two"]).await;
 
     // The crowd is there to take what becomes free.
-    pool.fault(Fault::DropConnections);
+    pool.fault(PoolFault::DropConnections);
     pool.wait_for(|stats| stats.connections_open == 2).await.unwrap();
     until("two lines up again", || orepass.lines(&["pool.up"]), |lines| lines.len() == 4).await;
     // The rig is to have the new extranonce, and its place is free for it.

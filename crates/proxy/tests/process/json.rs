@@ -1,6 +1,6 @@
 //! The log for machines.
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use serde_json::Value;
 
 use crate::support::{Plan, Rig, pool};
@@ -12,12 +12,12 @@ async fn each_line_is_an_object_without_a_key_that_is_there_twice() {
     let mut orepass = plan.start();
     let mut rig = Rig::login(&orepass.address, "rig1").await;
     orepass.says(&["pool.up", &format!("\"address\":\"{at_pool}\"")]).await;
-    let difficulty = |text: &str| pool.fault(text.parse::<Fault>().unwrap());
+    let difficulty = |text: &str| pool.fault(text.parse::<PoolFault>().unwrap());
     difficulty("difficulty-now:2e-6");
     orepass.says(&["pool.target"]).await;
     rig.send(r#"{"id":"s","method":"mining.submit","params":["rig1","1","0","0","0"]}"#).await;
     rig.answer("s").await;
-    pool.fault(Fault::DropConnections);
+    pool.fault(PoolFault::DropConnections);
     orepass.says(&["pool.down"]).await;
     orepass.terminate();
     assert!(orepass.ends().await.success());

@@ -11,7 +11,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Bytes32, Family, submit};
-use crate::coin::{CheckedShare, JobOrder, Manners, Place, PoolCoin, PoolJob, Reason, Terms};
+use crate::coin::{
+    AnnouncementPlace, CheckedShare, JobOrder, Manners, PoolCoin, PoolJob, Reason, TargetTerms,
+};
 
 /// What mainnet's difficulty was about, at block 700,000.
 const MAINNET_DIFFICULTY: f64 = 11.5e6;
@@ -58,7 +60,7 @@ impl AionPool {
     }
 
     /// What a node-based server announces beside its notifies.
-    fn announces(&self, terms: &Terms) -> Option<Target> {
+    fn announces(&self, terms: &TargetTerms) -> Option<Target> {
         match self.announce_times {
             Some(times) => Difficulty::new(terms.difficulty.get() * times).map(|d| self.target(d)),
             None => self.string_difficulty.then_some(terms.target),
@@ -78,7 +80,7 @@ impl PoolCoin for AionPool {
         rng.fill(&mut header);
         let told = usize::try_from(order.serial).ok().and_then(|serial| self.headers.get(serial));
         let network = Difficulty::new(self.network_difficulty).unwrap_or(Difficulty::ONE);
-        Box::new(Job {
+        Box::new(AionPoolJob {
             id: match self.family {
                 Family::Node => format!("{number:x}"),
                 Family::Miningcore => format!("{number:08x}"),
@@ -138,22 +140,22 @@ impl PoolCoin for AionPool {
         json!(["unusable", true, "zz", 7, null]).to_string()
     }
 
-    fn put_terms(&self, terms: &Terms, out: &mut BytesMut) {
+    fn put_terms(&self, terms: &TargetTerms, out: &mut BytesMut) {
         match (self.family, terms.place) {
-            (Family::Node, Place::BeforeNotify)
+            (Family::Node, AnnouncementPlace::BeforeNotify)
                 if terms.changed
                     && let Some(target) = self.announces(terms) =>
             {
                 let params = format_args!("[\"{target}\"]");
                 self.put_call("mining.set_difficulty", &params, out);
             }
-            (Family::Miningcore, Place::BeforeNotify)
+            (Family::Miningcore, AnnouncementPlace::BeforeNotify)
                 if terms.changed && !(terms.first && self.tells_target) =>
             {
                 let params = format_args!("[{}]", terms.difficulty);
                 self.put_call("mining.set_difficulty", &params, out);
             }
-            (Family::Miningcore, Place::AfterNotify) if self.tells_target => {
+            (Family::Miningcore, AnnouncementPlace::AfterNotify) if self.tells_target => {
                 // The target of difficulty 1 would be 2²⁵⁶, of which these servers write the end.
                 let easiest = terms.target == Target::MAX;
                 let told = if easiest { Target::ZERO } else { terms.target };
@@ -235,7 +237,7 @@ fn put_error_object(id: &Id, code: i64, text: Quoted<'_>, out: &mut BytesMut) {
 }
 
 #[derive(Debug)]
-struct Job {
+struct AionPoolJob {
     id: String,
     clean: bool,
     header: Bytes32,
@@ -245,7 +247,7 @@ struct Job {
     family: Family,
 }
 
-impl PoolJob for Job {
+impl PoolJob for AionPoolJob {
     fn id(&self) -> &str {
         &self.id
     }

@@ -8,9 +8,9 @@ use orepass_stratum::target::{Difficulty, Scale, Target};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::search::NonceSearch;
-use super::{Bytes32, Seat};
-use crate::coin::{Allotment, Habits, RigCoin, RigError, RigJob, Search};
+use super::search::AionSearch;
+use super::{Bytes32, SolverPlace};
+use crate::coin::{Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search};
 
 /// How often the reference miner looks whether there is a new job.
 const LINGER: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct AionRig {
     /// Where its nonces are solved.
-    pub seat: Seat,
+    pub seat: SolverPlace,
     /// How many nonces it works on at a time.
     pub threads: u8,
     /// Whether it works from the target of `mining.set_target` instead of the notify's, as miners
@@ -34,13 +34,13 @@ pub struct AionRig {
 
 impl Default for AionRig {
     fn default() -> Self {
-        Self { seat: Seat::default(), threads: 1, obeys_set_target: false }
+        Self { seat: SolverPlace::default(), threads: 1, obeys_set_target: false }
     }
 }
 
 impl RigCoin for AionRig {
-    fn habits(&self) -> Habits {
-        Habits {
+    fn habits(&self) -> FirmwareHabits {
+        FirmwareHabits {
             strict_lines: true,
             drops_over_nonsense: true,
             ignores_soft_jobs: true,
@@ -80,7 +80,7 @@ impl RigCoin for AionRig {
         }
         let digits = target.strip_prefix("0x").unwrap_or(target);
         let target = Target::from_hex(digits).map_err(|_| RigError::field("target", target))?;
-        Ok(Box::new(Job {
+        Ok(Box::new(AionRigJob {
             rig: self.clone(),
             id: id.clone(),
             clean: *clean,
@@ -117,7 +117,7 @@ fn first(params: &RawValue) -> Option<Value> {
 }
 
 #[derive(Debug)]
-struct Job {
+struct AionRigJob {
     rig: AionRig,
     id: String,
     clean: bool,
@@ -125,7 +125,7 @@ struct Job {
     header: Bytes32,
 }
 
-impl RigJob for Job {
+impl RigJob for AionRigJob {
     fn id(&self) -> &str {
         &self.id
     }
@@ -148,6 +148,6 @@ impl RigJob for Job {
     fn search(&self, allotment: &Allotment) -> Result<Box<dyn Search>, RigError> {
         let AionRig { seat, threads, .. } = &self.rig;
         let extranonce1 = allotment.extranonce1.as_bytes();
-        Ok(Box::new(NonceSearch::new(seat.clone(), self.header, extranonce1, *threads)))
+        Ok(Box::new(AionSearch::new(seat.clone(), self.header, extranonce1, *threads)))
     }
 }

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use orepass_aion::pow;
 use orepass_stratum::target::Target;
 
-use super::solvers::{Seat, Solving};
+use super::solvers::{SolverPlace, Solving};
 use super::{Bytes32, SOLUTION_PREFIX};
 use crate::clock::unix_seconds;
-use crate::coin::{Search, Solution, Step};
+use crate::coin::{Search, SearchStep, Solution};
 use crate::rig::Rubbish;
 
 /// The byte of the nonce that holds the thread's number.
@@ -20,13 +20,13 @@ const THREAD_BYTE: usize = 19;
 /// 19. Where extranonce1 leaves the counter no byte there is one nonce, and where it covers byte
 /// 19 the thread's number is mixed into it.
 #[derive(Debug)]
-pub(super) struct Nonces {
+pub(super) struct ThreadNonces {
     next: Option<Bytes32>,
     /// The counter's bytes.
     counter: std::ops::Range<usize>,
 }
 
-impl Nonces {
+impl ThreadNonces {
     pub(super) fn new(extranonce1: &[u8], thread: u8) -> Self {
         let mut nonce = [0; 32];
         let at = extranonce1.len().min(32);
@@ -37,7 +37,7 @@ impl Nonces {
     }
 }
 
-impl Iterator for Nonces {
+impl Iterator for ThreadNonces {
     type Item = Bytes32;
 
     fn next(&mut self) -> Option<Bytes32> {
@@ -55,22 +55,22 @@ impl Iterator for Nonces {
 
 /// A search of one job's space.
 #[derive(Debug)]
-pub(super) struct NonceSearch {
-    seat: Seat,
+pub(super) struct AionSearch {
+    seat: SolverPlace,
     header: Bytes32,
     /// Where extranonce2 begins.
     extranonce1_size: usize,
     threads: Vec<Thread>,
     /// Solved and not handed out.
-    found: VecDeque<Found>,
+    found: VecDeque<FoundSolution>,
     winding_down: bool,
     /// The last solution whose hash is so bad that it meets no target in use.
-    hopeless: Option<Found>,
+    hopeless: Option<FoundSolution>,
 }
 
 #[derive(Debug)]
 struct Thread {
-    nonces: Nonces,
+    nonces: ThreadNonces,
     /// The nonce that is to be solved or being solved.
     present: Option<Bytes32>,
     solving: Option<Solving>,
@@ -78,15 +78,15 @@ struct Thread {
 
 /// A solution and its nonce.
 #[derive(Debug, Clone)]
-struct Found {
+struct FoundSolution {
     nonce: Bytes32,
     solution: Vec<u8>,
 }
 
-impl NonceSearch {
-    pub(super) fn new(seat: Seat, header: Bytes32, extranonce1: &[u8], threads: u8) -> Self {
+impl AionSearch {
+    pub(super) fn new(seat: SolverPlace, header: Bytes32, extranonce1: &[u8], threads: u8) -> Self {
         let thread = |number| {
-            let mut nonces = Nonces::new(extranonce1, number);
+            let mut nonces = ThreadNonces::new(extranonce1, number);
             Thread { present: nonces.next(), nonces, solving: None }
         };
         Self {
@@ -105,7 +105,7 @@ impl NonceSearch {
     }
 
     /// The fields of a submit: the time, extranonce2, the solution.
-    fn solution(&self, found: &Found) -> Solution {
+    fn solution(&self, found: &FoundSolution) -> Solution {
         let now = unix_seconds();
         Solution {
             fields: vec![
@@ -117,7 +117,7 @@ impl NonceSearch {
     }
 }
 
-impl Search for NonceSearch {
+impl Search for AionSearch {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for thread in &mut self.threads {
             // Nonces without a solution are passed over here.
@@ -130,8 +130,9 @@ impl Search for NonceSearch {
                 let Poll::Ready(solutions) = std::pin::Pin::new(solving).poll(context) else {
                     break;
                 };
-                let found =
-                    solutions.iter().map(|solution| Found { nonce, solution: solution.clone() });
+                let found = solutions
+                    .iter()
+                    .map(|solution| FoundSolution { nonce, solution: solution.clone() });
                 self.found.extend(found);
                 thread.solving = None;
                 thread.present = thread.nonces.next();
@@ -144,8 +145,8 @@ impl Search for NonceSearch {
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn step(&mut self, budget: u32, target: &Target) -> Step {
-        let mut step = Step::default();
+    fn step(&mut self, budget: u32, target: &Target) -> SearchStep {
+        let mut step = SearchStep::default();
         while step.found.is_none() && step.tried < budget {
             let Some(found) = self.found.pop_front() else {
                 break;
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     fn nonces(extranonce1: &[u8], thread: u8) -> Vec<String> {
-        Nonces::new(extranonce1, thread).take(300).map(const_hex::encode).collect()
+        ThreadNonces::new(extranonce1, thread).take(300).map(const_hex::encode).collect()
     }
 
     #[test]
@@ -223,11 +224,11 @@ mod tests {
     #[test]
     fn a_long_extranonce1_leaves_few_nonces() {
         assert_eq!(nonces(&[0xee; 16], 0).len(), 300);
-        assert_eq!(Nonces::new(&[0xee; 18], 1).count(), 256);
-        assert_eq!(Nonces::new(&[0xee; 19], 0).count(), 1);
+        assert_eq!(ThreadNonces::new(&[0xee; 18], 1).count(), 256);
+        assert_eq!(ThreadNonces::new(&[0xee; 19], 0).count(), 1);
         let covered = nonces(&[0; 20], 1);
         assert_eq!(covered[0][38..42], *"0100", "the thread's number is in extranonce1");
         assert_eq!(covered[1][38..42], *"0101");
-        assert_eq!(Nonces::new(&[0xee; 32], 0).count(), 1);
+        assert_eq!(ThreadNonces::new(&[0xee; 32], 0).count(), 1);
     }
 }

@@ -31,29 +31,29 @@ type Riddle = (Bytes32, Bytes32);
 /// Threads that solve. Clones are handles to the same threads.
 #[derive(Debug, Clone)]
 pub struct Solvers {
-    inner: Arc<Inner>,
+    inner: Arc<SolversInner>,
 }
 
 /// A rig's place in the queue for the [`Solvers`]. Clones are the same place. The default is a new
 /// one at [`Solvers::shared`].
 #[derive(Debug, Clone)]
-pub struct Seat {
+pub struct SolverPlace {
     solvers: Solvers,
     /// When a nonce of this seat was solved last.
     served: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct SolversInner {
     max_threads: usize,
-    state: Mutex<State>,
+    state: Mutex<SolversState>,
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SolversState {
     /// By the time that the seat was served last, then by arrival.
-    queue: BTreeMap<(u64, u64), Request>,
+    queue: BTreeMap<(u64, u64), SolveRequest>,
     /// Counts requests and answers.
     clock: u64,
     threads: usize,
@@ -64,16 +64,16 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Request {
+struct SolveRequest {
     riddle: Riddle,
-    ticket: Arc<Ticket>,
+    ticket: Arc<SolveTicket>,
     served: Arc<AtomicU64>,
     answer: oneshot::Sender<Solutions>,
 }
 
 /// What a request and its thread know of each other.
 #[derive(Debug, Default)]
-struct Ticket {
+struct SolveTicket {
     begun: AtomicBool,
     abandoned: AtomicBool,
 }
@@ -82,8 +82,8 @@ impl Solvers {
     /// At most so many threads, which are started when they are needed.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let state = Mutex::new(State::default());
-        let inner = Inner { max_threads: threads.max(1), state, work: Condvar::new() };
+        let state = Mutex::new(SolversState::default());
+        let inner = SolversInner { max_threads: threads.max(1), state, work: Condvar::new() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -98,8 +98,8 @@ impl Solvers {
 
     /// A new place in the queue.
     #[must_use]
-    pub fn seat(&self) -> Seat {
-        Seat { solvers: self.clone(), served: Arc::default() }
+    pub fn seat(&self) -> SolverPlace {
+        SolverPlace { solvers: self.clone(), served: Arc::default() }
     }
 
     /// All solutions of a nonce, each 1408 bytes. Dropping the future gives it up.
@@ -113,17 +113,17 @@ impl Solvers {
     }
 }
 
-impl Default for Seat {
+impl Default for SolverPlace {
     fn default() -> Self {
         Solvers::shared().seat()
     }
 }
 
-impl Seat {
+impl SolverPlace {
     /// Asks for the solutions of a nonce.
     pub(super) fn request(&self, header: Bytes32, nonce: Bytes32) -> Solving {
         let (answer, solutions) = oneshot::channel();
-        let ticket = Arc::new(Ticket::default());
+        let ticket = Arc::new(SolveTicket::default());
         let riddle = (header, nonce);
         let inner = &self.solvers.inner;
         let mut state = inner.state();
@@ -133,7 +133,7 @@ impl Seat {
         } else {
             let place = (self.served.load(Ordering::Relaxed), state.tick());
             let served = Arc::clone(&self.served);
-            let request = Request { riddle, ticket: Arc::clone(&ticket), served, answer };
+            let request = SolveRequest { riddle, ticket: Arc::clone(&ticket), served, answer };
             state.queue.insert(place, request);
             inner.staff(&mut state);
         }
@@ -146,7 +146,7 @@ impl Seat {
 /// Solutions that are being found. Dropped, the work is given up.
 #[derive(Debug)]
 pub(super) struct Solving {
-    ticket: Arc<Ticket>,
+    ticket: Arc<SolveTicket>,
     solutions: oneshot::Receiver<Solutions>,
 }
 
@@ -172,14 +172,14 @@ impl Drop for Solving {
     }
 }
 
-impl Inner {
+impl SolversInner {
     /// Every change is made at once, so the state is good after a panic as well.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SolversState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts threads while there is more to do than threads that wait for it.
-    fn staff(self: &Arc<Self>, state: &mut State) {
+    fn staff(self: &Arc<Self>, state: &mut SolversState) {
         while state.queue.len() > state.idle && state.threads < self.max_threads {
             let inner = Arc::clone(self);
             let started = thread::Builder::new().name("solver".into()).spawn(move || {
@@ -197,7 +197,7 @@ impl Inner {
     }
 
     /// Waits for the next request; `None` when a thread is to end.
-    fn next(&self) -> Option<Request> {
+    fn next(&self) -> Option<SolveRequest> {
         let mut state = self.state();
         loop {
             if let Some((_, request)) = state.queue.pop_first() {
@@ -216,7 +216,7 @@ impl Inner {
     }
 }
 
-impl Inner {
+impl SolversInner {
     /// Ends a thread that cannot work, and with it all that is waiting: no other could.
     fn give_up(&self) {
         let mut state = self.state();
@@ -226,7 +226,7 @@ impl Inner {
     }
 }
 
-impl State {
+impl SolversState {
     fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
@@ -247,7 +247,7 @@ impl State {
 
 /// A thread's time at work.
 struct Shift {
-    inner: Arc<Inner>,
+    inner: Arc<SolversInner>,
     /// Whether it has been booked as over.
     ended: bool,
 }
@@ -270,8 +270,8 @@ impl Shift {
         self.ended = true;
     }
 
-    fn solve(inner: &Inner, solver: &mut Solver, request: Request) {
-        let Request { riddle, ticket, served, answer } = request;
+    fn solve(inner: &SolversInner, solver: &mut Solver, request: SolveRequest) {
+        let SolveRequest { riddle, ticket, served, answer } = request;
         let abandoned = || ticket.abandoned.load(Ordering::Relaxed);
         if abandoned() {
             return;

@@ -8,7 +8,7 @@ use orepass_stratum::target::Target;
 use serde_json::value::RawValue;
 
 use super::{Bytes32, Family, SOLUTION_PREFIX, SOLUTION_SIZE};
-use crate::coin::{CheckedShare, Claim, Reason};
+use crate::coin::{CheckedShare, Reason, ShareIdentity};
 
 /// What Miningcore's forks say to a solution that is no hex.
 pub(super) const MALFORMED: &str = "malformed PoW result";
@@ -37,11 +37,11 @@ pub(super) fn check(
         .map_err(|_| Reason::InvalidSolution)?;
     let hash = pow::share_hash(header, &nonce, &solution);
     let claim = match family {
-        Family::Node => Claim {
+        Family::Node => ShareIdentity {
             key: [&nonce[..], time.to_ascii_lowercase().as_bytes()].concat().into(),
             per_connection: false,
         },
-        Family::Miningcore => Claim { key: nonce.into(), per_connection: true },
+        Family::Miningcore => ShareIdentity { key: nonce.into(), per_connection: true },
     };
     Ok(CheckedShare {
         key: [&nonce[..], &solution].concat().into(),

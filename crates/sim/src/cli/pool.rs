@@ -7,18 +7,18 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use orepass_sim::aion::{AionPool, Family};
-use orepass_sim::handshake::{DifficultyScale, Generation, HandshakePool};
+use orepass_sim::handshake::{HandshakePool, PoolScale, StratumGeneration};
 use orepass_sim::net::PoolServer;
-use orepass_sim::pool::{ExtranonceSource, Fault, Judge, PoolConfig};
+use orepass_sim::pool::{ExtranonceSource, JudgedBy, PoolConfig, PoolFault};
 use orepass_stratum::target::Difficulty;
 
-use super::Dialect;
+use super::SimDialect;
 
 #[derive(Debug, Args)]
 pub(super) struct PoolArgs {
     /// The coin's variant of stratum
     #[arg(long, value_enum)]
-    dialect: Dialect,
+    dialect: SimDialect,
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
     listen: String,
@@ -53,7 +53,7 @@ pub(super) struct PoolArgs {
         long_help = format!(
             "Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given \
              repeatedly. There are: {}",
-            Fault::NAMES
+            PoolFault::NAMES
         )
     )]
     faults: Vec<TimedFault>,
@@ -61,20 +61,20 @@ pub(super) struct PoolArgs {
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     #[command(flatten)]
-    hstratum: HstratumArgs,
+    hstratum: HstratumPoolArgs,
     #[command(flatten)]
-    aion: AionArgs,
+    aion: AionPoolArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of hstratum")]
-struct HstratumArgs {
+struct HstratumPoolArgs {
     /// The layout of the jobs
     #[arg(long, value_enum, default_value = "deployed")]
-    generation: Generation,
+    generation: StratumGeneration,
     /// What difficulties mean [default: bitcoin; hstratum with the seed generations]
     #[arg(long, value_enum)]
-    scale: Option<DifficultyScale>,
+    scale: Option<PoolScale>,
     /// The announced size: extranonce2's, or that of the whole header field
     #[arg(long, value_name = "BYTES", default_value = "4", value_parser = extranonce2_size)]
     extranonce2_size: usize,
@@ -94,7 +94,7 @@ struct HstratumArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of aion")]
-struct AionArgs {
+struct AionPoolArgs {
     /// The kind of server
     #[arg(long, value_enum, default_value = "miningcore")]
     family: Family,
@@ -155,8 +155,8 @@ impl PoolArgs {
 
     fn config(&self) -> PoolConfig {
         let usual = match self.dialect {
-            Dialect::Hstratum => self.hstratum.config(),
-            Dialect::Aion => self.aion.config(),
+            SimDialect::Hstratum => self.hstratum.config(),
+            SimDialect::Aion => self.aion.config(),
         };
         let source =
             if self.random_extranonce1 { ExtranonceSource::Random } else { usual.extranonce1 };
@@ -165,9 +165,9 @@ impl PoolArgs {
             extranonce1: source,
             resume_sessions: self.resume_sessions,
             judge: match (self.judge_present, self.judge_at_once) {
-                (_, true) => Judge::AtOnce,
-                (true, false) => Judge::Present,
-                (false, false) => Judge::AtJob,
+                (_, true) => JudgedBy::AtOnce,
+                (true, false) => JudgedBy::Present,
+                (false, false) => JudgedBy::AtJob,
             },
             one_flag: self.one_flag,
             job_interval: self.job_interval.or(usual.job_interval),
@@ -178,7 +178,7 @@ impl PoolArgs {
     }
 }
 
-impl HstratumArgs {
+impl HstratumPoolArgs {
     fn config(&self) -> PoolConfig {
         let usual = HandshakePool::new(self.generation);
         let coin = HandshakePool {
@@ -194,7 +194,7 @@ impl HstratumArgs {
     }
 }
 
-impl AionArgs {
+impl AionPoolArgs {
     fn config(&self) -> PoolConfig {
         let coin = AionPool {
             soft_jobs: self.soft_jobs,
@@ -211,7 +211,7 @@ impl AionArgs {
 /// A fault, and how long after the start it comes.
 #[derive(Debug, Clone)]
 struct TimedFault {
-    fault: Fault,
+    fault: PoolFault,
     after: Duration,
 }
 

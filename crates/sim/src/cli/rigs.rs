@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use orepass_sim::aion::{AionRig, Solvers};
-use orepass_sim::handshake::{DifficultyScale, ExtranoncePolicy, HandshakeRig};
-use orepass_sim::net::Farm;
+use orepass_sim::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
+use orepass_sim::net::RigFarm;
 use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
 
-use super::Dialect;
+use super::SimDialect;
 
 /// How long open answers are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(super) struct RigsArgs {
     /// The coin's variant of stratum
     #[arg(long, value_enum)]
-    dialect: Dialect,
+    dialect: SimDialect,
     /// Where to connect to
     #[arg(long, value_name = "ADDR")]
     connect: String,
@@ -53,20 +53,20 @@ pub(super) struct RigsArgs {
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     #[command(flatten)]
-    hstratum: HstratumArgs,
+    hstratum: HstratumRigArgs,
     #[command(flatten)]
-    aion: AionArgs,
+    aion: AionRigArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of hstratum")]
-struct HstratumArgs {
+struct HstratumRigArgs {
     /// What the firmware makes of the announced extranonce
     #[arg(long, value_enum, default_value = "respect")]
     policy: ExtranoncePolicy,
     /// How the firmware reads difficulties
     #[arg(long, value_enum, default_value = "bitcoin")]
-    scale: DifficultyScale,
+    scale: PoolScale,
     /// The order of the login
     #[arg(long, value_enum, default_value = "subscribe-first")]
     login: LoginOrder,
@@ -80,7 +80,7 @@ struct HstratumArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of aion")]
-struct AionArgs {
+struct AionRigArgs {
     /// How many nonces all rigs solve at a time [default: the processors]
     #[arg(long, value_name = "N")]
     solver_threads: Option<usize>,
@@ -96,7 +96,7 @@ impl RigsArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let seed = fastrand::u64(..);
         let solvers = self.aion.solver_threads.map_or_else(Solvers::shared, Solvers::new);
-        let farm = Farm::start(self.count, &self.connect, self.ramp_up, |number| {
+        let farm = RigFarm::start(self.count, &self.connect, self.ramp_up, |number| {
             self.config(number, seed, &solvers)
         });
         super::watch(self.seconds, || {
@@ -123,8 +123,8 @@ impl RigsArgs {
 
     fn config(&self, number: usize, seed: u64, solvers: &Solvers) -> RigConfig {
         let usual = match self.dialect {
-            Dialect::Hstratum => self.hstratum.config(),
-            Dialect::Aion => self.aion.config(solvers),
+            SimDialect::Hstratum => self.hstratum.config(),
+            SimDialect::Aion => self.aion.config(solvers),
         };
         let reconnect_max = self.reconnect_max.unwrap_or(usual.reconnect_max);
         RigConfig {
@@ -142,7 +142,7 @@ impl RigsArgs {
     }
 }
 
-impl HstratumArgs {
+impl HstratumRigArgs {
     fn config(&self) -> RigConfig {
         let coin = HandshakeRig {
             policy: self.policy,
@@ -161,7 +161,7 @@ impl HstratumArgs {
     }
 }
 
-impl AionArgs {
+impl AionRigArgs {
     fn config(&self, solvers: &Solvers) -> RigConfig {
         let coin = AionRig {
             seat: solvers.seat(),

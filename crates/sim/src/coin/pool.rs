@@ -42,8 +42,8 @@ pub trait PoolCoin: Debug + Send + Sync + 'static {
     fn unusable_notify(&self) -> String;
 
     /// Announces the share target, as far as that is this server's way in this place.
-    fn put_terms(&self, terms: &Terms, out: &mut BytesMut) {
-        if terms.place == Place::BeforeNotify && terms.changed {
+    fn put_terms(&self, terms: &TargetTerms, out: &mut BytesMut) {
+        if terms.place == AnnouncementPlace::BeforeNotify && terms.changed {
             self.put_call("mining.set_difficulty", &format_args!("[{}]", terms.difficulty), out);
         }
     }
@@ -107,7 +107,7 @@ impl Default for Manners {
 
 /// The share target that a job comes with.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct TargetTerms {
     /// As a difficulty on the coin's scale.
     pub difficulty: Difficulty,
     /// As a target.
@@ -117,12 +117,12 @@ pub struct Terms {
     /// Whether the job is the connection's first.
     pub first: bool,
     /// What is being written.
-    pub place: Place,
+    pub place: AnnouncementPlace,
 }
 
 /// Where an announcement would stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum AnnouncementPlace {
     /// Before the notify.
     BeforeNotify,
     /// After the notify.
@@ -175,7 +175,7 @@ pub struct CheckedShare {
     /// Equal for two shares of a job exactly when they are the same work.
     pub key: Box<[u8]>,
     /// What the server itself tells shares apart by, where that is not the key.
-    pub claim: Option<Claim>,
+    pub claim: Option<ShareIdentity>,
     /// What is compared with the share target.
     pub hash: PowHash,
     /// The hash of the block that this share is, where it is one.
@@ -184,7 +184,7 @@ pub struct CheckedShare {
 
 /// What only one share of a job may have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Claim {
+pub struct ShareIdentity {
     /// The server's own key.
     pub key: Box<[u8]>,
     /// Whether each connection has keys of its own.

@@ -15,8 +15,8 @@ use crate::rig::Rubbish;
 /// What a simulated rig must know of a coin.
 pub trait RigCoin: Debug + Send + Sync + 'static {
     /// How the firmware treats what it is told.
-    fn habits(&self) -> Habits {
-        Habits::default()
+    fn habits(&self) -> FirmwareHabits {
+        FirmwareHabits::default()
     }
 
     /// The parameters of `mining.subscribe`, as JSON text. `address` is `host:port` of the pool
@@ -63,7 +63,7 @@ pub trait RigCoin: Debug + Send + Sync + 'static {
 
 /// How a firmware treats what it is told. The default is a patient one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Habits {
+pub struct FirmwareHabits {
     /// Whether it ignores every line that does not begin with `{` and end with `}`, to the byte.
     pub strict_lines: bool,
     /// Whether it drops its connection over a call that it cannot read.
@@ -132,7 +132,7 @@ pub trait Search: Debug + Send {
     }
 
     /// Tries at most `budget` nonces and stops at the first that meets the target.
-    fn step(&mut self, budget: u32, target: &Target) -> Step;
+    fn step(&mut self, budget: u32, target: &Target) -> SearchStep;
 
     /// Whether something is under way in the background, or found and not handed out.
     fn is_busy(&self) -> bool {
@@ -152,7 +152,7 @@ pub trait Search: Debug + Send {
 
 /// What a [`Search::step`] came to.
 #[derive(Debug, Clone, Default)]
-pub struct Step {
+pub struct SearchStep {
     /// How many hashes were tried.
     pub tried: u32,
     /// The share that was found.

@@ -7,7 +7,7 @@ use orepass_hstratum::pow::blake2b_256;
 /// A coinbase transaction: its base, which the txid hashes, and its witness, which holds the
 /// extranonce.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Coinbase {
+pub(super) struct CoinbaseParts {
     bytes: Vec<u8>,
     /// Where the base ends and the witness begins.
     base: usize,
@@ -51,7 +51,7 @@ impl Template<'_> {
     }
 }
 
-impl Coinbase {
+impl CoinbaseParts {
     /// Reads a serialised transaction; `None` when the bytes are none.
     pub(super) fn parse(bytes: Vec<u8>) -> Option<Self> {
         let base = base_length(&bytes)?;
@@ -77,7 +77,7 @@ impl Coinbase {
 
 /// How long a transaction is without its witness; `None` when it ends early.
 fn base_length(bytes: &[u8]) -> Option<usize> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = CoinbaseReader { bytes, at: 0 };
     reader.skip(4)?;
     let inputs = reader.varint()?;
     for _ in 0..inputs {
@@ -98,12 +98,12 @@ fn base_length(bytes: &[u8]) -> Option<usize> {
     Some(reader.at)
 }
 
-struct Reader<'a> {
+struct CoinbaseReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Reader<'_> {
+impl CoinbaseReader<'_> {
     fn skip(&mut self, count: usize) -> Option<()> {
         let to = self.at.checked_add(count)?;
         self.bytes.get(self.at..to)?;
@@ -179,7 +179,7 @@ mod tests {
     fn coinbases_of_real_blocks_hash_to_their_roots() {
         for vector in vectors::all()["seed_generation"].as_array().unwrap() {
             let raw = const_hex::decode(text(vector, "coinbase_hex")).unwrap();
-            let coinbase = Coinbase::parse(raw).unwrap();
+            let coinbase = CoinbaseParts::parse(raw).unwrap();
             assert_eq!(coinbase.base as u64, vector["coinbase_base_len"].as_u64().unwrap());
             assert_eq!(coinbase.txid(), bytes(&vector["coinbase_txid"]));
             assert_eq!(coinbase.wtxid(), bytes(&vector["coinbase_wtxid"]));
@@ -205,7 +205,7 @@ mod tests {
         let mut bytes = template.head();
         let at = bytes.len();
         bytes.extend([0; 8]);
-        let mut coinbase = Coinbase::parse(bytes).unwrap();
+        let mut coinbase = CoinbaseParts::parse(bytes).unwrap();
         let (txid, wtxid) = (coinbase.txid(), coinbase.wtxid());
         coinbase.set(at..at + 8, &[1; 8]);
         assert_eq!(coinbase.txid(), txid);
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_ends_early_is_no_transaction() {
-        assert_eq!(Coinbase::parse(vec![1; 40]), None);
-        assert_eq!(Coinbase::parse([&[0; 4][..], &[0xff; 9]].concat()), None);
+        assert_eq!(CoinbaseParts::parse(vec![1; 40]), None);
+        assert_eq!(CoinbaseParts::parse([&[0; 4][..], &[0xff; 9]].concat()), None);
     }
 }

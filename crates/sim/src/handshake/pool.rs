@@ -10,9 +10,9 @@ use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::coinbase::{self, Coinbase, Template};
+use super::coinbase::{self, CoinbaseParts, Template};
 use super::header::{Roots, SeedRoots};
-use super::{DifficultyScale, Generation, extra_nonce};
+use super::{PoolScale, StratumGeneration, extra_nonce};
 use crate::coin::{CheckedShare, JobOrder, PoolCoin, PoolJob, Reason};
 
 /// How far ahead of its job a share's time may lie, beyond the job's age.
@@ -22,7 +22,7 @@ const TIME_AHEAD: u64 = 7200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandshakePool {
     /// The layout of its jobs.
-    pub generation: Generation,
+    pub generation: StratumGeneration,
     /// The size announced at subscribe: 4, or 24, which is the size of the whole header field.
     /// The seed generation has room for what fills 8 bytes and announces that.
     pub extranonce2_size: usize,
@@ -32,7 +32,7 @@ pub struct HandshakePool {
     /// Whether nonces of 16 digits, 8 of them leading zeros, are taken.
     pub long_nonces: bool,
     /// What its difficulties mean.
-    pub scale: DifficultyScale,
+    pub scale: PoolScale,
     /// Whether jobs have a secret mask other than zeros; only where its hash is told.
     pub random_mask: bool,
     /// The block target in compact form.
@@ -44,14 +44,14 @@ pub struct HandshakePool {
 impl HandshakePool {
     /// The usual options of a generation.
     #[must_use]
-    pub fn new(generation: Generation) -> Self {
+    pub fn new(generation: StratumGeneration) -> Self {
         let seed = generation.is_seed();
         Self {
             generation,
             extranonce2_size: 4,
             strict_extranonce2: false,
             long_nonces: false,
-            scale: if seed { DifficultyScale::Hstratum } else { DifficultyScale::Bitcoin },
+            scale: if seed { PoolScale::Hstratum } else { PoolScale::Bitcoin },
             random_mask: false,
             bits: 0x1900_ffff,
             transactions: 0,
@@ -62,13 +62,13 @@ impl HandshakePool {
 impl PoolCoin for HandshakePool {
     fn make_job(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> Box<dyn PoolJob> {
         let work = match self.generation {
-            Generation::Deployed | Generation::DeployedMask => {
+            StratumGeneration::Deployed | StratumGeneration::DeployedMask => {
                 Work::Deployed(self.make_roots(order, rng))
             }
-            Generation::Seed12 | Generation::Seed13 => self.make_seed(order, rng),
+            StratumGeneration::Seed12 | StratumGeneration::Seed13 => self.make_seed(order, rng),
         };
         let id = format!("{}:{}", order.time, order.serial);
-        Box::new(Job { id, time: order.time, work, pool: self.clone() })
+        Box::new(HandshakePoolJob { id, time: order.time, work, pool: self.clone() })
     }
 
     fn target(&self, difficulty: Difficulty) -> Target {
@@ -101,7 +101,7 @@ impl HandshakePool {
 
     fn make_roots(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> Roots {
         let mut mask = [0; 32];
-        if self.generation == Generation::DeployedMask && self.random_mask {
+        if self.generation == StratumGeneration::DeployedMask && self.random_mask {
             // A mask that reaches into the bits that targets compare would make hashes that
             // miners can compute meaningless; servers leave those zero.
             rng.fill(&mut mask[12..]);
@@ -135,7 +135,7 @@ impl HandshakePool {
         let leaves: Vec<_> = txids.iter().map(coinbase::leaf).collect();
         // The base ends before the witness, so the id does not depend on the extranonce.
         let whole = [&head[..], &[0; 8]].concat();
-        let id = Coinbase::parse(whole).map_or([0; 32], |coinbase| coinbase.txid());
+        let id = CoinbaseParts::parse(whole).map_or([0; 32], |coinbase| coinbase.txid());
         Work::Seed(Box::new(SeedWork {
             roots: SeedRoots {
                 prev_block: order.tip,
@@ -161,7 +161,7 @@ fn random<const N: usize>(rng: &mut fastrand::Rng) -> [u8; N] {
 }
 
 #[derive(Debug)]
-struct Job {
+struct HandshakePoolJob {
     id: String,
     time: u64,
     work: Work,
@@ -185,7 +185,7 @@ struct SeedWork {
     branches: Vec<[u8; 32]>,
 }
 
-impl PoolJob for Job {
+impl PoolJob for HandshakePoolJob {
     fn id(&self) -> &str {
         &self.id
     }
@@ -205,7 +205,7 @@ impl PoolJob for Job {
                     json!(format!("{:08x}", roots.bits)),
                     json!(time),
                 ];
-                if self.pool.generation == Generation::DeployedMask {
+                if self.pool.generation == StratumGeneration::DeployedMask {
                     params.push(hex(&mask_hash(&roots.prev_block, &roots.mask)));
                 }
                 params
@@ -213,7 +213,7 @@ impl PoolJob for Job {
             Work::Seed(seed) => {
                 let mut params =
                     vec![json!(self.id), hex(&seed.roots.prev_block), hex(&seed.head), json!("")];
-                if self.pool.generation == Generation::Seed13 {
+                if self.pool.generation == StratumGeneration::Seed13 {
                     params.push(seed.leaves.iter().map(|leaf| hex(leaf)).collect());
                 }
                 params.extend([
@@ -269,7 +269,7 @@ impl PoolJob for Job {
     }
 }
 
-impl Job {
+impl HandshakePoolJob {
     fn check_deployed(
         &self,
         roots: &Roots,
@@ -318,7 +318,7 @@ impl SeedWork {
         const_hex::decode_to_slice(&*submit.nonce, &mut nonce)
             .map_err(|_| Reason::InvalidParams)?;
         let bytes = [&self.head[..], extranonce1.as_bytes(), extranonce2].concat();
-        let coinbase = Coinbase::parse(bytes).ok_or(Reason::InvalidParams)?;
+        let coinbase = CoinbaseParts::parse(bytes).ok_or(Reason::InvalidParams)?;
         let witness_root = coinbase::fold(&coinbase.wtxid(), &self.branches);
         let prehead = self.roots.prehead(&witness_root, time);
         let hash = seed_hash(&prehead, &nonce);
@@ -390,7 +390,7 @@ mod tests {
         for vector in vectors::all()["stratum"].as_array().unwrap() {
             let params = vector["notify_params"].as_array().unwrap();
             let int = |at: usize| u32::from_be_bytes(bytes(&params[at]));
-            let job = Job {
+            let job = HandshakePoolJob {
                 id: "1".into(),
                 time: u64::from(int(8)),
                 work: Work::Deployed(Roots {
@@ -403,7 +403,7 @@ mod tests {
                     bits: int(7),
                     mask: bytes(&vector["mask"]),
                 }),
-                pool: HandshakePool::new(Generation::Deployed),
+                pool: HandshakePool::new(StratumGeneration::Deployed),
             };
             let extranonce1 = text(vector, "extranonce1").parse().unwrap();
             let fields = ["extranonce2", "ntime", "nonce"].map(|field| text(vector, field));

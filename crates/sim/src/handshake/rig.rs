@@ -12,9 +12,9 @@ use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use self::deployed::DeployedJob;
-use self::seed::SeedJob;
-use super::DifficultyScale;
+use self::deployed::DeployedNotify;
+use self::seed::SeedNotify;
+use super::PoolScale;
 use crate::coin::{Allotment, RigCoin, RigError, RigJob};
 
 /// What a firmware makes of the announced extranonce.
@@ -37,7 +37,7 @@ pub struct HandshakeRig {
     /// What it makes of the announced extranonce.
     pub policy: ExtranoncePolicy,
     /// How it reads difficulties.
-    pub scale: DifficultyScale,
+    pub scale: PoolScale,
     /// Whether it sends a sixth parameter, a mask of zeros.
     pub six_params: bool,
     /// Whether it sends nonces of 16 digits, the first 8 of them zeros.
@@ -50,7 +50,7 @@ impl Default for HandshakeRig {
     fn default() -> Self {
         Self {
             policy: ExtranoncePolicy::Respect,
-            scale: DifficultyScale::Bitcoin,
+            scale: PoolScale::Bitcoin,
             six_params: false,
             long_nonces: false,
             nonces_per_extranonce2: 4096,
@@ -99,8 +99,8 @@ impl RigCoin for HandshakeRig {
         let wrong = || RigError::field("notify", params.get());
         let fields: Vec<Value> = serde_json::from_str(params.get()).map_err(|_| wrong())?;
         match fields.len() {
-            9 | 10 => Ok(Box::new(DeployedJob::read(self, &fields)?)),
-            12 | 13 => Ok(Box::new(SeedJob::read(self, &fields)?)),
+            9 | 10 => Ok(Box::new(DeployedNotify::read(self, &fields)?)),
+            12 | 13 => Ok(Box::new(SeedNotify::read(self, &fields)?)),
             _ => Err(wrong()),
         }
     }
@@ -162,7 +162,7 @@ mod tests {
         let options = HandshakeRig::default();
         let extranonces = |vector| ["extranonce1", "extranonce2"].map(|name| text(vector, name));
         for vector in all["stratum"].as_array().unwrap() {
-            let job = DeployedJob::read(&options, vector["notify_params"].as_array().unwrap());
+            let job = DeployedNotify::read(&options, vector["notify_params"].as_array().unwrap());
             let [extranonce1, extranonce2] = extranonces(vector);
             let counter = Counter {
                 nonce: u32::from_str_radix(text(vector, "nonce"), 16).unwrap(),
@@ -179,7 +179,7 @@ mod tests {
             );
         }
         for vector in all["seed_generation"].as_array().unwrap() {
-            let job = SeedJob::read(&options, vector["params"].as_array().unwrap());
+            let job = SeedNotify::read(&options, vector["params"].as_array().unwrap());
             let mut job = job.unwrap();
             if job.wants_transactions() {
                 job.learn_transactions(&raw(&vector["transactions"])).unwrap();

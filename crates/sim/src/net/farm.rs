@@ -10,12 +10,12 @@ use crate::rig::{RigConfig, RigStats};
 
 /// Rigs that mine at one address.
 #[derive(Debug)]
-pub struct Farm {
+pub struct RigFarm {
     rigs: Vec<RigHandle>,
     tasks: JoinSet<RigStats>,
 }
 
-impl Farm {
+impl RigFarm {
     /// Starts `count` rigs at a TCP address (`host:port`), each with the habits that `config`
     /// makes for its number, beginning with 0. They connect one after the other within
     /// `ramp_up`.

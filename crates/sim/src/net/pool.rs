@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::now;
 use super::wait::{self, WaitTimeout};
 use crate::coin::Manners;
-use crate::pool::{Fault, Pool, PoolConfig, PoolStats};
+use crate::pool::{Pool, PoolConfig, PoolFault, PoolStats};
 
 /// How many bytes a connection in memory holds in each direction.
 const PIPE: usize = 64 * 1024;
@@ -28,12 +28,12 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// A pool that serves connections. Clones are handles to the same pool.
 #[derive(Debug, Clone)]
 pub struct PoolServer {
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct ServerShared {
+    state: Mutex<ServerState>,
     /// What is due next has changed.
     sooner: Notify,
     closed: CancellationToken,
@@ -41,7 +41,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+struct ServerState {
     pool: Pool,
     /// Wakes the tasks of the connections.
     tasks: HashMap<u64, Arc<Notify>>,
@@ -53,8 +53,8 @@ impl PoolServer {
     pub fn new(config: PoolConfig) -> Self {
         let pool = Pool::new(config, now());
         let manners = pool.manners();
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State { pool, tasks: HashMap::new() }),
+        let shared = Arc::new(ServerShared {
+            state: Mutex::new(ServerState { pool, tasks: HashMap::new() }),
             sooner: Notify::new(),
             closed: CancellationToken::new(),
             manners,
@@ -70,7 +70,7 @@ impl PoolServer {
         while self.shared.state().pool.is_hung() {
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
-        if let Some(connection) = Served::new(&self.shared) {
+        if let Some(connection) = CountedConnection::new(&self.shared) {
             connection.pump(&mut stream).await;
             // What a closing side owes the other is the end of its stream; an error changes nothing.
             let _ = timeout(WRITE_PATIENCE, stream.shutdown()).await;
@@ -136,7 +136,7 @@ impl PoolServer {
     }
 
     /// Makes the pool misbehave.
-    pub fn fault(&self, fault: Fault) {
+    pub fn fault(&self, fault: PoolFault) {
         self.shared.act(|pool| pool.fault(fault, now()));
     }
 
@@ -147,7 +147,7 @@ impl PoolServer {
 
     /// Sets the difficulty from the next job on.
     pub fn set_difficulty(&self, difficulty: Difficulty) {
-        self.fault(Fault::Difficulty(difficulty));
+        self.fault(PoolFault::Difficulty(difficulty));
     }
 
     /// The counters as they are now.
@@ -173,16 +173,16 @@ impl PoolServer {
     }
 }
 
-impl Shared {
+impl ServerShared {
     /// A panic while the books were open leaves them readable; every entry is made at once.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something with the pool, and wakes whom that concerns.
     fn act<T>(self: &Arc<Self>, act: impl FnOnce(&mut Pool) -> T) -> T {
         let mut state = self.state();
-        let State { pool, tasks } = &mut *state;
+        let ServerState { pool, tasks } = &mut *state;
         let before = pool.poll_timeout();
         let done = act(pool);
         while let Some(connection) = pool.poll_news() {
@@ -211,7 +211,7 @@ impl Shared {
                 () = self.sooner.notified() => {}
             }
             let mut state = self.state();
-            let State { pool, tasks } = &mut *state;
+            let ServerState { pool, tasks } = &mut *state;
             pool.handle_timeout(now());
             while let Some(connection) = pool.poll_news() {
                 if let Some(task) = tasks.get(&connection) {
@@ -226,15 +226,15 @@ impl Shared {
 }
 
 /// A connection as long as it is counted as open.
-struct Served<'a> {
-    shared: &'a Arc<Shared>,
+struct CountedConnection<'a> {
+    shared: &'a Arc<ServerShared>,
     number: u64,
     news: Arc<Notify>,
 }
 
-impl<'a> Served<'a> {
+impl<'a> CountedConnection<'a> {
     /// `None` when connections are refused.
-    fn new(shared: &'a Arc<Shared>) -> Option<Self> {
+    fn new(shared: &'a Arc<ServerShared>) -> Option<Self> {
         let mut state = shared.state();
         let number = state.pool.handle_connected()?;
         let news = Arc::new(Notify::new());
@@ -287,7 +287,7 @@ impl<'a> Served<'a> {
     }
 }
 
-impl Drop for Served<'_> {
+impl Drop for CountedConnection<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.tasks.remove(&self.number);

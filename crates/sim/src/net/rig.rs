@@ -12,7 +12,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::now;
 use super::wait::{self, WaitTimeout};
-use crate::lines::Lines;
+use crate::lines::LineCutter;
 use crate::rig::{Rig, RigConfig, RigStats};
 
 /// How long an attempt at a connection may take.
@@ -137,7 +137,7 @@ impl RigDriver {
         let mut lines = {
             let mut rig = rig.lock();
             rig.handle_connected();
-            Lines::new(rig.habits().strict_lines)
+            LineCutter::new(rig.habits().strict_lines)
         };
         let ended_here = loop {
             let bytes = rig.lock().transmit();
@@ -197,7 +197,7 @@ async fn ready(rig: &SharedRig, due: Instant) {
 }
 
 /// Whether the connection goes on.
-fn take_lines(rig: &mut Rig, lines: &mut Lines) -> bool {
+fn take_lines(rig: &mut Rig, lines: &mut LineCutter) -> bool {
     let now = at();
     while let Some(line) = lines.next_line() {
         match line {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::aion::{AionPool, Family};
 use crate::coin::PoolCoin;
-use crate::handshake::{Generation, HandshakePool};
+use crate::handshake::{HandshakePool, StratumGeneration};
 
 /// How far apart Aion's blocks are.
 const AION_BLOCKS: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub struct PoolConfig {
     /// Whether the first job is told after subscribe already, or only when a worker authorized.
     pub notify_before_authorize: bool,
     /// Which difficulty a share is judged by.
-    pub judge: Judge,
+    pub judge: JudgedBy,
     /// Whether the difficulty is told again after each share that missed it.
     pub repeat_difficulty: bool,
     /// Whether a connection's last authorize decides for all its workers, as with both libraries that
@@ -59,13 +59,13 @@ pub struct PoolConfig {
 impl Default for PoolConfig {
     fn default() -> Self {
         Self {
-            coin: Arc::new(HandshakePool::new(Generation::Deployed)),
+            coin: Arc::new(HandshakePool::new(StratumGeneration::Deployed)),
             difficulty: 1e-6,
             extranonce1_size: 4,
             extranonce1: ExtranonceSource::Counter,
             resume_sessions: false,
             notify_before_authorize: false,
-            judge: Judge::AtJob,
+            judge: JudgedBy::AtJob,
             repeat_difficulty: true,
             one_flag: false,
             admin_methods: true,
@@ -85,7 +85,7 @@ impl Default for PoolConfig {
 impl PoolConfig {
     /// A Handshake pool of this generation with this difficulty.
     #[must_use]
-    pub fn handshake(generation: Generation, difficulty: f64) -> Self {
+    pub fn handshake(generation: StratumGeneration, difficulty: f64) -> Self {
         Self { coin: Arc::new(HandshakePool::new(generation)), difficulty, ..Self::default() }
     }
 
@@ -127,7 +127,7 @@ pub enum ExtranonceSource {
 
 /// Which difficulty a share is judged by, after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judge {
+pub enum JudgedBy {
     /// The one that its job was told with; where it was told with several, the easiest.
     AtJob,
     /// The one that stood at the newest notify, also for shares of jobs before it, as HandyStratum

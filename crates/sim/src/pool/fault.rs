@@ -12,7 +12,7 @@ use thiserror::Error;
 /// As text: `NAME` or `NAME:VALUE`, with the names given below.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum PoolFault {
     /// `drop`: closes every connection, once.
     DropConnections,
     /// `refuse-connections`: closes every connection, and new ones as they come.
@@ -75,7 +75,7 @@ pub enum Fault {
     ReconnectAtLogin,
 }
 
-impl Fault {
+impl PoolFault {
     /// All names, with what they take after a colon.
     pub const NAMES: &str = "drop, refuse-connections, hang, stall, freeze, black-hole, lag, \
         trail:SECONDS, new-extranonce1, restart, \
@@ -85,7 +85,7 @@ impl Fault {
         reconnect-at-login";
 }
 
-impl FromStr for Fault {
+impl FromStr for PoolFault {
     type Err = FaultError;
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
@@ -146,7 +146,7 @@ impl FromStr for Fault {
 #[non_exhaustive]
 pub enum FaultError {
     /// No such name.
-    #[error("there is no fault {0:?}; there are: {names}", names = Fault::NAMES)]
+    #[error("there is no fault {0:?}; there are: {names}", names = PoolFault::NAMES)]
     Unknown(String),
     /// The value is missing, wrong or too much.
     #[error("fault {name:?} takes {what} after a colon")]
@@ -160,7 +160,7 @@ pub enum FaultError {
 
 /// The faults that last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Standing {
+pub(super) struct LastingFaults {
     pub(super) refuse_connections: bool,
     pub(super) hang: bool,
     pub(super) stall: bool,
@@ -185,7 +185,7 @@ pub(super) struct Standing {
 /// How many names can be refused at the same time; the oldest makes way.
 const MAX_REFUSED: usize = 256;
 
-impl Standing {
+impl LastingFaults {
     /// Refuses a worker from now on.
     pub(super) fn refuse_worker(&mut self, name: String) {
         if self.refused_workers.len() == MAX_REFUSED {
@@ -208,23 +208,23 @@ mod tests {
     fn faults_are_read_from_text() {
         let half = Difficulty::new(0.5).unwrap();
         let cases = [
-            ("drop", Fault::DropConnections),
-            ("reconnect-at-login", Fault::ReconnectAtLogin),
-            ("difficulty:0.5", Fault::Difficulty(half)),
-            ("difficulty-now:0.5", Fault::DifficultyNow(half)),
-            ("difficulty-alone:0.5", Fault::DifficultyAlone(half)),
-            ("refuse-worker:a:b", Fault::RefuseWorker("a:b".into())),
-            ("late-verdicts:1.5", Fault::LateVerdicts(Duration::from_millis(1500))),
+            ("drop", PoolFault::DropConnections),
+            ("reconnect-at-login", PoolFault::ReconnectAtLogin),
+            ("difficulty:0.5", PoolFault::Difficulty(half)),
+            ("difficulty-now:0.5", PoolFault::DifficultyNow(half)),
+            ("difficulty-alone:0.5", PoolFault::DifficultyAlone(half)),
+            ("refuse-worker:a:b", PoolFault::RefuseWorker("a:b".into())),
+            ("late-verdicts:1.5", PoolFault::LateVerdicts(Duration::from_millis(1500))),
         ];
         for (text, fault) in cases {
             assert_eq!(text.parse(), Ok(fault));
         }
-        for name in Fault::NAMES.split(", ") {
+        for name in PoolFault::NAMES.split(", ") {
             let text = name.replace(":D", ":1").replace(":NAME", ":a").replace(":SECONDS", ":1");
-            assert!(text.parse::<Fault>().is_ok(), "{text}");
+            assert!(text.parse::<PoolFault>().is_ok(), "{text}");
         }
         for text in ["", "drops", "drop:1", "difficulty", "difficulty:0", "late-verdicts:-1"] {
-            let parsed = text.parse::<Fault>();
+            let parsed = text.parse::<PoolFault>();
             assert!(parsed.is_err(), "{text:?} gave {parsed:?}");
         }
     }

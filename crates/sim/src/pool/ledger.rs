@@ -9,7 +9,7 @@ use orepass_stratum::target::{Difficulty, Target};
 
 use super::Moment;
 use super::config::{ExtranonceSource, PoolConfig};
-use super::fault::Standing;
+use super::fault::LastingFaults;
 use super::stats::{Duplicate, PoolStats};
 use crate::coin::{CheckedShare, JobOrder, PoolJob, Reason};
 
@@ -24,9 +24,9 @@ const DRAWS: usize = 64;
 
 /// Everything that connections share.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct PoolLedger {
     pub(super) stats: PoolStats,
-    pub(super) faults: Standing,
+    pub(super) faults: LastingFaults,
     pub(super) difficulty: Difficulty,
     rng: fastrand::Rng,
     tip: [u8; 32],
@@ -59,14 +59,14 @@ pub(super) struct MadeJob {
     pub(super) job: Box<dyn PoolJob>,
 }
 
-impl Ledger {
+impl PoolLedger {
     pub(super) fn new(config: &PoolConfig) -> Self {
         let mut rng = fastrand::Rng::with_seed(config.seed);
         let tip = new_tip(&mut rng);
         let first_extranonce = first_extranonce(config.extranonce1, &mut rng);
         Self {
             stats: PoolStats::default(),
-            faults: Standing::default(),
+            faults: LastingFaults::default(),
             difficulty: Difficulty::new(config.difficulty).unwrap_or(Difficulty::ONE),
             rng,
             tip,

@@ -13,8 +13,8 @@ use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
 use super::ledger::MadeJob;
-use super::{Event, Hall, MAX_UNREAD, Moment, Transmit};
-use crate::coin::{Place, Reason, Terms};
+use super::{ConnectionOrder, Hall, MAX_UNREAD, Moment, Outgoing};
+use crate::coin::{AnnouncementPlace, Reason, TargetTerms};
 
 /// How many workers may authorize on one connection.
 const MAX_WORKERS: usize = 4096;
@@ -50,12 +50,12 @@ pub(super) struct Session {
     difficulty: Option<Difficulty>,
     /// The one that was announced last.
     announced: Option<Difficulty>,
-    told: VecDeque<Told>,
+    told: VecDeque<ToldJob>,
 }
 
 /// A job as this connection was told it.
 #[derive(Debug)]
-struct Told {
+struct ToldJob {
     serial: u64,
     target: Target,
     extranonce1: Extranonce,
@@ -105,8 +105,8 @@ impl Session {
         self.ends || !self.out.is_empty()
     }
 
-    pub(super) fn transmit(&mut self) -> Transmit {
-        Transmit { bytes: self.out.split().freeze(), ends: self.ends }
+    pub(super) fn transmit(&mut self) -> Outgoing {
+        Outgoing { bytes: self.out.split().freeze(), ends: self.ends }
     }
 
     /// Ends the connection for what the other side did.
@@ -167,24 +167,24 @@ impl Session {
     }
 
     /// Passes on what happened at the pool.
-    pub(super) fn handle_event(&mut self, event: &Event, hall: &mut Hall) {
-        if matches!(event, Event::Drop) {
+    pub(super) fn handle_event(&mut self, event: &ConnectionOrder, hall: &mut Hall) {
+        if matches!(event, ConnectionOrder::Drop) {
             self.ends = true;
         }
         if self.ends || !self.ready(hall) || hall.ledger.faults.stall {
             return;
         }
         match event {
-            Event::Drop => {}
-            Event::NewJob(job) => self.tell(job, hall),
-            Event::Raw(bytes) => self.out.extend_from_slice(bytes),
-            Event::Repeat => self.repeat(hall),
-            Event::RepeatWithDifficulty => {
+            ConnectionOrder::Drop => {}
+            ConnectionOrder::NewJob(job) => self.tell(job, hall),
+            ConnectionOrder::Raw(bytes) => self.out.extend_from_slice(bytes),
+            ConnectionOrder::Repeat => self.repeat(hall),
+            ConnectionOrder::RepeatWithDifficulty => {
                 self.difficulty = None;
                 self.repeat(hall);
             }
-            Event::Announce => self.announce(hall),
-            Event::SetExtranonce => self.set_extranonce(hall),
+            ConnectionOrder::Announce => self.announce(hall),
+            ConnectionOrder::SetExtranonce => self.set_extranonce(hall),
         }
         // Whoever cannot keep up with the events does not read either.
         if self.out.len() > MAX_UNREAD {
@@ -280,11 +280,11 @@ impl Session {
         (self.difficulty, self.announced) = (Some(difficulty), Some(difficulty));
         let target = coin.target(difficulty);
         let first = self.told.is_empty();
-        let terms = |place| Terms { difficulty, target, changed, first, place };
-        coin.put_terms(&terms(Place::BeforeNotify), &mut self.out);
+        let terms = |place| TargetTerms { difficulty, target, changed, first, place };
+        coin.put_terms(&terms(AnnouncementPlace::BeforeNotify), &mut self.out);
         let params = made.job.notify_params(&target, first);
         coin.put_call("mining.notify", &params, &mut self.out);
-        coin.put_terms(&terms(Place::AfterNotify), &mut self.out);
+        coin.put_terms(&terms(AnnouncementPlace::AfterNotify), &mut self.out);
         let before = self
             .told
             .iter_mut()
@@ -296,7 +296,7 @@ impl Session {
         if self.told.len() == MAX_TOLD {
             self.told.pop_front();
         }
-        self.told.push_back(Told { serial: made.serial, target, extranonce1 });
+        self.told.push_back(ToldJob { serial: made.serial, target, extranonce1 });
     }
 
     /// The new extranonce1 applies to the jobs told from now on.
@@ -329,8 +329,11 @@ impl Session {
         if let Some(difficulty) = self.announced {
             let coin = &hall.config.coin;
             let target = coin.target(difficulty);
-            let place = Place::BeforeNotify;
-            coin.put_terms(&Terms { difficulty, target, changed: true, first: false, place }, out);
+            let place = AnnouncementPlace::BeforeNotify;
+            coin.put_terms(
+                &TargetTerms { difficulty, target, changed: true, first: false, place },
+                out,
+            );
         }
     }
 

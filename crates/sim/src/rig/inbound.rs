@@ -7,7 +7,7 @@ use orepass_stratum::rpc::{self, Message, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
-use super::mining::Job;
+use super::mining::SearchedJob;
 use super::{Call, Rig};
 use crate::coin::{Allotment, RigError};
 
@@ -86,7 +86,7 @@ impl Rig {
             let params = format!("[{}]", Quoted(job.id()));
             self.call(call, "mining.get_transactions", &params);
         }
-        let mut next = Job { job, target, search: None, last_share: None };
+        let mut next = SearchedJob { job, target, search: None, last_share: None };
         let lingers = self.habits.lingers;
         match self.search().filter(|search| !lingers.is_zero() && search.is_busy()) {
             Some(search) => {

@@ -11,7 +11,7 @@ use crate::coin::{RigJob, Search, Solution};
 
 /// What is being searched.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct SearchedJob {
     pub(super) job: Box<dyn RigJob>,
     pub(super) target: Target,
     /// `None` until everything is there that hashing needs.

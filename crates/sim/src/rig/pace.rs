@@ -11,12 +11,12 @@ const MAX_LAG: Duration = Duration::from_millis(200);
 
 /// Spreads hashes over time.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct HashPace {
     hashrate: f64,
     next: Option<Instant>,
 }
 
-impl Pace {
+impl HashPace {
     pub(super) const fn new(hashrate: f64) -> Self {
         Self { hashrate, next: None }
     }
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_rate_is_kept() {
         for hashrate in [3.0, 100.0, 5_000.0] {
-            let mut pace = Pace::new(hashrate);
+            let mut pace = HashPace::new(hashrate);
             let begin = tokio::time::Instant::now().into_std();
             let (mut now, mut hashes) = (begin, 0.0);
             while now - begin < Duration::from_secs(20) {

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use orepass_sim::coin::{Allotment, RigCoin, RigJob, Search, Solution};
-use orepass_sim::handshake::{Generation, HandshakePool, HandshakeRig};
+use orepass_sim::handshake::{HandshakePool, HandshakeRig, StratumGeneration};
 use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
@@ -23,7 +23,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex}
 pub(crate) const EASY: f64 = 1e-7;
 
 /// A deterministic pool of this generation with easy shares.
-pub(crate) fn config(generation: Generation) -> PoolConfig {
+pub(crate) fn config(generation: StratumGeneration) -> PoolConfig {
     let difficulty = if generation.is_seed() { EASY * 256.0 } else { EASY };
     PoolConfig {
         fixed_time: Some(1_700_000_000),
@@ -33,13 +33,13 @@ pub(crate) fn config(generation: Generation) -> PoolConfig {
 }
 
 /// A firmware that reads difficulties as a pool of this generation means them.
-pub(crate) fn firmware(generation: Generation) -> HandshakeRig {
+pub(crate) fn firmware(generation: StratumGeneration) -> HandshakeRig {
     let scale = HandshakePool::new(generation).scale;
     HandshakeRig { scale, ..HandshakeRig::default() }
 }
 
 /// A rig that comes back at once.
-pub(crate) fn rig_config(generation: Generation) -> RigConfig {
+pub(crate) fn rig_config(generation: StratumGeneration) -> RigConfig {
     RigConfig {
         coin: Arc::new(firmware(generation)),
         reconnect_max: std::time::Duration::ZERO,
@@ -170,5 +170,9 @@ pub(crate) fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
 }
 
-pub(crate) const ALL: [Generation; 4] =
-    [Generation::Deployed, Generation::DeployedMask, Generation::Seed12, Generation::Seed13];
+pub(crate) const ALL: [StratumGeneration; 4] = [
+    StratumGeneration::Deployed,
+    StratumGeneration::DeployedMask,
+    StratumGeneration::Seed12,
+    StratumGeneration::Seed13,
+];

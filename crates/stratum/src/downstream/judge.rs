@@ -5,7 +5,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 
 use super::in_flight::InFlight;
-use super::out::{Out, Timer};
+use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Event};
 use crate::conduct::Conduct;
 use crate::error::{Reject, RejectCode};
@@ -43,15 +43,15 @@ impl Judge {
     }
 
     /// A share has a verdict that tells about the rig.
-    pub(super) fn note(&mut self, verdict: Verdict, out: &mut Out) {
+    pub(super) fn note(&mut self, verdict: Verdict, out: &mut DownstreamOut) {
         if let Some(turn) = self.conduct.share(verdict) {
             out.event(Event::Conduct(turn, self.conduct.diagnosis()));
         }
-        out.timers.set(Timer::Suspicion, self.conduct.poll_timeout());
+        out.timers.set(DownstreamTimer::Suspicion, self.conduct.poll_timeout());
     }
 
     /// A share that was left to the pool has its verdict: it tells about the rig as ours would.
-    pub(super) fn judged_by_pool(&mut self, verdict: &Result<(), Reject>, out: &mut Out) {
+    pub(super) fn judged_by_pool(&mut self, verdict: &Result<(), Reject>, out: &mut DownstreamOut) {
         match verdict {
             Ok(()) => self.note(Verdict::AcceptedByPool, out),
             // That the account is refused is no fault of the rig's.
@@ -64,16 +64,16 @@ impl Judge {
     }
 
     /// Lets the rig go when it has shown long enough that it should be served otherwise.
-    pub(super) fn conclude(&mut self, out: &mut Out, now: Instant) {
+    pub(super) fn conclude(&mut self, out: &mut DownstreamOut, now: Instant) {
         if let Some(diagnosis) = self.conduct.conclude(now) {
-            out.timers.set(Timer::Suspicion, None);
+            out.timers.set(DownstreamTimer::Suspicion, None);
             out.event(Event::Misfit(diagnosis));
             out.close(CloseReason::Misfit(diagnosis));
         }
     }
 
     /// A good share has shown this.
-    pub(super) fn proven(&mut self, merits: [Option<Merit>; 3], out: &mut Out) {
+    pub(super) fn proven(&mut self, merits: [Option<Merit>; 3], out: &mut DownstreamOut) {
         for merit in merits.into_iter().flatten() {
             if !self.merits.contains(&merit) {
                 // There is room for each kind.

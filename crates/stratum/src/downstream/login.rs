@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::options::LoginOptions;
-use super::out::{Out, Timer};
+use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
-use crate::calls;
 use crate::channel::Seat;
+use crate::common_calls;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
@@ -29,12 +29,12 @@ const MAX_EXTENSIONS: usize = 16;
 /// Who the rig is and how far its login has come.
 pub(super) struct Login {
     session: Box<str>,
-    step: Step,
+    step: LoginStep,
     pub(super) agent: Option<Box<str>>,
     /// Which of the dialect's login calls it made before it subscribed.
     pub(super) calls: u8,
     /// At most [`MAX_WORKERS`].
-    workers: Vec<Worker>,
+    workers: Vec<AuthorizedWorker>,
     /// Whether the driver knows the rig, so that it may be told work.
     pub(super) welcome: bool,
     asks_for_set_extranonce: bool,
@@ -45,7 +45,7 @@ pub(super) struct Login {
 }
 
 /// How far a login has come, and what the rig has not been answered.
-enum Step {
+enum LoginStep {
     /// It has not subscribed.
     Connected,
     /// Its subscribe waits for a seat; for what, as far as the driver knows.
@@ -55,7 +55,7 @@ enum Step {
 }
 
 /// A worker that authorized on this connection.
-struct Worker {
+struct AuthorizedWorker {
     /// What it said, and what its submits name.
     given: Box<str>,
     /// Its name: without the suffix that wishes for a difficulty.
@@ -82,7 +82,7 @@ impl Login {
     pub(super) fn new(session: String, welcome: bool) -> Self {
         Self {
             session: session.into(),
-            step: Step::Connected,
+            step: LoginStep::Connected,
             agent: None,
             calls: 0,
             workers: Vec::new(),
@@ -103,16 +103,16 @@ impl Login {
 
     /// It subscribes for the first time, or while it waits; gives back the subscribe that waited.
     fn park(&mut self, subscribe: Id) -> Option<Id> {
-        if let Step::Parked { subscribe: waits, .. } = &mut self.step {
+        if let LoginStep::Parked { subscribe: waits, .. } = &mut self.step {
             return Some(std::mem::replace(waits, subscribe));
         }
-        self.step = Step::Parked { subscribe, waits_for: Wait::default() };
+        self.step = LoginStep::Parked { subscribe, waits_for: Wait::default() };
         None
     }
 
     /// It is known what a rig waits for.
     pub(super) const fn waits(&mut self, for_what: Wait) {
-        if let Step::Parked { waits_for, .. } = &mut self.step {
+        if let LoginStep::Parked { waits_for, .. } = &mut self.step {
             *waits_for = for_what;
         }
     }
@@ -122,14 +122,14 @@ impl Login {
         if !self.is_parked() {
             return None;
         }
-        match std::mem::replace(&mut self.step, Step::Subscribed) {
-            Step::Parked { subscribe, .. } => Some(subscribe),
-            Step::Connected | Step::Subscribed => None,
+        match std::mem::replace(&mut self.step, LoginStep::Subscribed) {
+            LoginStep::Parked { subscribe, .. } => Some(subscribe),
+            LoginStep::Connected | LoginStep::Subscribed => None,
         }
     }
 
     pub(super) const fn is_parked(&self) -> bool {
-        matches!(self.step, Step::Parked { .. })
+        matches!(self.step, LoginStep::Parked { .. })
     }
 
     /// Notes a call that is nobody's, if it gives its firmware away.
@@ -146,7 +146,7 @@ impl Login {
     }
 
     pub(super) const fn is_subscribed(&self) -> bool {
-        matches!(self.step, Step::Subscribed)
+        matches!(self.step, LoginStep::Subscribed)
     }
 
     /// The first worker's name.
@@ -156,7 +156,7 @@ impl Login {
 
     /// The authorized worker that a submit names, with or without its suffix.
     pub(super) fn worker(&self, given: &str) -> Option<&Arc<str>> {
-        let is_it = |worker: &&Worker| *worker.given == *given || *worker.name == *given;
+        let is_it = |worker: &&AuthorizedWorker| *worker.given == *given || *worker.name == *given;
         Some(&self.workers.iter().find(is_it)?.name)
     }
 
@@ -175,35 +175,40 @@ impl Login {
     /// otherwise.
     fn limit(&self, config: &DownstreamConfig) -> Option<(Duration, CloseReason)> {
         let (limit, reason) = match self.step {
-            Step::Connected => {
+            LoginStep::Connected => {
                 let limit = config.subscribe_within;
                 (limit, CloseReason::SubscribeTimeout(limit))
             }
-            Step::Parked { waits_for, .. } => {
+            LoginStep::Parked { waits_for, .. } => {
                 (config.park_for, CloseReason::Parked(config.park_for, waits_for))
             }
-            Step::Subscribed if self.workers.is_empty() => {
+            LoginStep::Subscribed if self.workers.is_empty() => {
                 let limit = config.authorize_within;
                 (limit, CloseReason::AuthorizeTimeout(limit))
             }
-            Step::Subscribed => return None,
+            LoginStep::Subscribed => return None,
         };
         Some((limit, reason))
     }
 
     /// A step of the login begins.
-    pub(super) fn await_step(&self, config: &DownstreamConfig, out: &mut Out, now: Instant) {
-        out.timers.set(Timer::Login, self.limit(config).map(|(limit, _)| now + limit));
+    pub(super) fn await_step(
+        &self,
+        config: &DownstreamConfig,
+        out: &mut DownstreamOut,
+        now: Instant,
+    ) {
+        out.timers.set(DownstreamTimer::Login, self.limit(config).map(|(limit, _)| now + limit));
     }
 
     /// Why the rig is let go, when a step of its login has taken too long.
     pub(super) fn overdue(
         &self,
         config: &DownstreamConfig,
-        out: &Out,
+        out: &DownstreamOut,
         now: Instant,
     ) -> Option<CloseReason> {
-        let overdue = out.timers.is_due(Timer::Login, now);
+        let overdue = out.timers.is_due(DownstreamTimer::Login, now);
         self.limit(config).filter(|_| overdue).map(|(_, reason)| reason)
     }
 }
@@ -258,7 +263,7 @@ impl<D: Dialect> Downstream<D> {
         if self.login.worker(&name).is_none() {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
             let options = LoginOptions::parse(&name, password.as_deref().unwrap_or_default());
-            let worker = Worker {
+            let worker = AuthorizedWorker {
                 given: (&*name).into(),
                 name: options.worker.into(),
                 password: password.as_ref().map(|password| Secret::new(&**password)),
@@ -280,7 +285,7 @@ impl<D: Dialect> Downstream<D> {
             }
             if self.login.first_worker() == Some(&known) {
                 if self.login.is_subscribed() {
-                    self.out.timers.set(Timer::Login, None);
+                    self.out.timers.set(DownstreamTimer::Login, None);
                 }
                 self.bench.belongs_to(&known);
             }
@@ -313,7 +318,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
         // In an array or alone.
         let suggested = params
-            .and_then(|params| rpc::number(calls::first(params).unwrap_or(params)))
+            .and_then(|params| rpc::number(common_calls::first(params).unwrap_or(params)))
             .and_then(Difficulty::new);
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));

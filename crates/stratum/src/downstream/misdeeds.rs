@@ -14,9 +14,9 @@ pub const BAD_LINES: Patience =
 
 /// A rig's misdeeds. Most rigs have none, and take no memory for them.
 #[derive(Default)]
-pub(super) struct Misdeeds(Option<Box<Noted>>);
+pub(super) struct Misdeeds(Option<Box<NotedMisdeeds>>);
 
-pub(super) struct Noted {
+pub(super) struct NotedMisdeeds {
     pub(super) flood: Flood,
     /// Failed shares that were looked into.
     pub(super) diagnoses: Strikes,
@@ -25,19 +25,19 @@ pub(super) struct Noted {
 
 impl Misdeeds {
     /// Those so far, if there were any.
-    pub(super) fn known(&self) -> Option<&Noted> {
+    pub(super) fn known(&self) -> Option<&NotedMisdeeds> {
         self.0.as_deref()
     }
 
     /// The same, of which some are forgiven.
-    pub(super) fn known_mut(&mut self) -> Option<&mut Noted> {
+    pub(super) fn known_mut(&mut self) -> Option<&mut NotedMisdeeds> {
         self.0.as_deref_mut()
     }
 
     /// Where another one is noted.
-    pub(super) fn noted(&mut self) -> &mut Noted {
+    pub(super) fn noted(&mut self) -> &mut NotedMisdeeds {
         self.0.get_or_insert_with(|| {
-            Box::new(Noted {
+            Box::new(NotedMisdeeds {
                 flood: Flood::default(),
                 diagnoses: Strikes::new(&DIAGNOSES),
                 bad_lines: Strikes::new(&BAD_LINES),

@@ -11,16 +11,16 @@ use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 
 /// What the parts of a session put out.
-pub(super) struct Out {
+pub(super) struct DownstreamOut {
     pub(super) transmit: Transmit,
-    pub(super) timers: TimerTable<Timer, 5>,
+    pub(super) timers: TimerTable<DownstreamTimer, 5>,
     events: Events,
     closed: bool,
 }
 
 /// What a session with a rig waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Timer {
+pub(super) enum DownstreamTimer {
     /// The next step of its login.
     Login,
     /// A look at its difficulty.
@@ -33,7 +33,7 @@ pub(super) enum Timer {
     Former,
 }
 
-impl timer::Timer for Timer {
+impl timer::Timer for DownstreamTimer {
     const ALL: &'static [Self] =
         &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
 
@@ -42,7 +42,7 @@ impl timer::Timer for Timer {
     }
 }
 
-impl Out {
+impl DownstreamOut {
     pub(super) fn new() -> Self {
         Self {
             transmit: Transmit::thrifty(),

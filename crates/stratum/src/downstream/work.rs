@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::out::{Out, Timer};
+use super::out::{DownstreamOut, DownstreamTimer};
 use crate::channel::{ChannelView, Seat};
 use crate::dialect::{Dialect, Wanted};
 use crate::error::Reject;
@@ -14,13 +14,13 @@ use crate::extranonce::Extranonce;
 use crate::filters::Filters;
 use crate::job::{JobFrames, JobId, Serial};
 use crate::ladder::Level;
-use crate::quiet::Quiet;
+use crate::rig_silence::RigSilence;
 use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
 use crate::vardiff::{Vardiff, VardiffConfig};
-use crate::window::{Standing, Window};
+use crate::window::{JobWindow, WorkStanding};
 
 /// How long shares of a place that the rig had before are still taken: miners go on with a job
 /// for a moment.
@@ -30,11 +30,11 @@ const FORMER_OPEN_FOR: Duration = Duration::from_secs(10);
 pub(super) struct Bench<D: Dialect> {
     pub(super) vardiff: Vardiff,
     /// How long it has sent nothing.
-    pub(super) quiet: Quiet,
+    pub(super) quiet: RigSilence,
     seat: Option<Box<Sitting>>,
     latest: Option<Arc<JobFrames<D>>>,
     /// Where the rig sat before it moved.
-    former: Option<Box<Former<D>>>,
+    former: Option<Box<FormerPlace<D>>>,
     /// The pool's target in force that the channel has shown last.
     pub(super) in_force: Wanted,
     /// The target that the channel wants rigs to meet at least; seldom any.
@@ -51,7 +51,7 @@ pub(super) struct Bench<D: Dialect> {
 
 /// A place that the rig has left: the newest work that it could know there, and until when its
 /// shares are taken. The lease is nobody else's until then.
-struct Former<D: Dialect> {
+struct FormerPlace<D: Dialect> {
     sitting: Box<Sitting>,
     latest: Arc<JobFrames<D>>,
     until: Instant,
@@ -59,11 +59,11 @@ struct Former<D: Dialect> {
 
 pub(super) struct Sitting {
     pub(super) seat: Seat,
-    nonces: Arc<Nonces>,
+    nonces: Arc<SeatNonces>,
 }
 
 /// What a rig knows of its seat; all jobs that it is told there share it.
-pub(super) struct Nonces {
+pub(super) struct SeatNonces {
     /// The rig's own: the pool's and the prefix.
     pub(super) extranonce1: Extranonce,
     /// The extranonce1 that `mining.set_extranonce` replaced by it.
@@ -98,7 +98,7 @@ pub(super) struct Told<D: Dialect> {
 
 /// What is asked of a job's shares. Jobs of one seat share it as long as the target stays.
 pub(super) struct Asked {
-    pub(super) nonces: Arc<Nonces>,
+    pub(super) nonces: Arc<SeatNonces>,
     /// The easiest target that was told while this was the rig's present job.
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
@@ -107,7 +107,7 @@ pub(super) struct Asked {
 
 /// A told job that a submit names.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(super) struct FoundJob {
     at: usize,
     /// Whether its shares still count.
     pub(super) is_open: bool,
@@ -117,7 +117,7 @@ impl<D: Dialect> Bench<D> {
     pub(super) fn new(vardiff: &VardiffConfig, now: Instant) -> Self {
         Self {
             vardiff: Vardiff::new(vardiff, vardiff.start.map_or(Level::TOP, Level::nearest), now),
-            quiet: Quiet::default(),
+            quiet: RigSilence::default(),
             seat: None,
             latest: None,
             former: None,
@@ -150,7 +150,7 @@ impl<D: Dialect> Bench<D> {
 
     pub(super) fn sit(&mut self, seat: Seat, extranonce1: Extranonce, now: Instant) {
         let former = self.seat.take();
-        let nonces = Arc::new(Nonces {
+        let nonces = Arc::new(SeatNonces {
             extranonce1,
             before: former.as_ref().map(|sitting| Box::new(sitting.nonces.extranonce1.clone())),
             pool_extranonce1: seat.split.extranonce1.len(),
@@ -161,7 +161,7 @@ impl<D: Dialect> Bench<D> {
         self.last_told = None;
         if let (Some(latest), Some(sitting)) = (self.latest.take(), former) {
             let until = now + FORMER_OPEN_FOR;
-            self.former = Some(Box::new(Former { sitting, latest, until }));
+            self.former = Some(Box::new(FormerPlace { sitting, latest, until }));
         }
     }
 
@@ -171,13 +171,13 @@ impl<D: Dialect> Bench<D> {
         seat: Seat,
         extranonce1: Extranonce,
         dialect: &D,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         let size = seat.split.rig_extranonce2;
         out.transmit.write(|out| dialect.put_set_extranonce(&extranonce1, size, out));
         self.sit(seat, extranonce1, now);
-        out.timers.set(Timer::Former, self.former.as_ref().map(|former| former.until));
+        out.timers.set(DownstreamTimer::Former, self.former.as_ref().map(|former| former.until));
     }
 
     /// Gives up the place that the rig has left: its time is over.
@@ -207,7 +207,7 @@ impl<D: Dialect> Bench<D> {
     }
 
     pub(super) fn told_extranonce(&self) -> Option<(&Extranonce, usize)> {
-        let Nonces { extranonce1, extranonce2_size, .. } = &*self.seat.as_ref()?.nonces;
+        let SeatNonces { extranonce1, extranonce2_size, .. } = &*self.seat.as_ref()?.nonces;
         Some((extranonce1, *extranonce2_size))
     }
 
@@ -229,7 +229,7 @@ impl<D: Dialect> Bench<D> {
     ///
     /// # Errors
     /// [`Reject`] 21, as stale or as unknown.
-    pub(super) fn find_job(&self, id: &str, now: Instant) -> Result<Found, Reject> {
+    pub(super) fn find_job(&self, id: &str, now: Instant) -> Result<FoundJob, Reject> {
         let job = JobId::parse(id).ok_or_else(|| Reject::unknown_job(id))?;
         let newest = self.told.back().ok_or_else(|| Reject::unknown_job(id))?;
         let Some(at) = self.told.iter().position(|told| told.id == job) else {
@@ -248,10 +248,10 @@ impl<D: Dialect> Bench<D> {
             }
         };
         let is_open = latest.is_some_and(|latest| self.counts(told, latest, now));
-        Ok(Found { at, is_open })
+        Ok(FoundJob { at, is_open })
     }
 
-    pub(super) fn told(&self, found: Found) -> &Told<D> {
+    pub(super) fn told(&self, found: FoundJob) -> &Told<D> {
         &self.told[found.at]
     }
 
@@ -265,20 +265,20 @@ impl<D: Dialect> Bench<D> {
     }
 
     /// Makes room to remember a share of a job.
-    pub(super) fn make_room(&mut self, found: Found) {
+    pub(super) fn make_room(&mut self, found: FoundJob) {
         if let Some(lease) = self.lease_mut(found) {
             lease.make_room();
         }
     }
 
     /// The filter of a job, to remember a share.
-    pub(super) fn seen_mut(&mut self, found: Found) -> Option<&mut Seen> {
+    pub(super) fn seen_mut(&mut self, found: FoundJob) -> Option<&mut Seen> {
         let work = self.told[found.at].work();
         self.lease_mut(found)?.filters_mut().of_mut(work)
     }
 
     /// The lease under which a job was told; none where the rig has left it too long ago.
-    fn lease_mut(&mut self, found: Found) -> Option<&mut Lease> {
+    fn lease_mut(&mut self, found: FoundJob) -> Option<&mut Lease> {
         let told = &self.told[found.at];
         let former = self.former.as_mut().map(|former| &mut former.sitting);
         let mut places = self.seat.as_mut().into_iter().chain(former);
@@ -296,16 +296,16 @@ impl<D: Dialect> Bench<D> {
         let key = (told.frames.generation, told.work());
         let last = self.told.iter().rev().find(|t| (t.frames.generation, t.work()) == key);
         let last = last.unwrap_or(told);
-        let standing = Standing {
+        let standing = WorkStanding {
             newer: current.serial.0.saturating_sub(last.frames.serial.0),
             is_of_epoch: last.frames.epoch == current.epoch,
             ended_at: last.ended_at,
         };
-        Window::of(&*told.frames.dialect).is_open(&standing, now)
+        JobWindow::of(&*told.frames.dialect).is_open(&standing, now)
     }
 
     fn remember(&mut self, told: Told<D>, now: Instant) {
-        let keep = Window::of(&*told.frames.dialect).remembered();
+        let keep = JobWindow::of(&*told.frames.dialect).remembered();
         for former in &mut self.told {
             if former.frames.epoch != told.frames.epoch {
                 former.ended_at.get_or_insert(now);
@@ -327,7 +327,11 @@ pub(super) fn replaced(id: &str) -> Reject {
 }
 
 impl Asked {
-    fn new<D: Dialect>(frames: &JobFrames<D>, nonces: Arc<Nonces>, easiest: Target) -> Arc<Self> {
+    fn new<D: Dialect>(
+        frames: &JobFrames<D>,
+        nonces: Arc<SeatNonces>,
+        easiest: Target,
+    ) -> Arc<Self> {
         let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
         Arc::new(Self { nonces, easiest, difficulty })
     }
@@ -335,7 +339,12 @@ impl Asked {
 
 impl<D: Dialect> Told<D> {
     /// Whether the same is asked of another job's shares.
-    fn asks_the_same(&self, other: &JobFrames<D>, nonces: &Arc<Nonces>, easiest: Target) -> bool {
+    fn asks_the_same(
+        &self,
+        other: &JobFrames<D>,
+        nonces: &Arc<SeatNonces>,
+        easiest: Target,
+    ) -> bool {
         Arc::ptr_eq(&self.asked.nonces, nonces)
             && self.asked.easiest == easiest
             && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)

@@ -86,8 +86,8 @@ pub fn hex_length(value: &RawValue) -> Option<usize> {
 /// The text of a JSON string; `None` for any other value. Borrowed unless it has escapes.
 #[must_use]
 pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
-    struct Text;
-    impl<'de> Visitor<'de> for Text {
+    struct TextVisitor;
+    impl<'de> Visitor<'de> for TextVisitor {
         type Value = Cow<'de, str>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +104,7 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
     if !text.contains('\\') {
         return Some(Cow::Borrowed(text));
     }
-    serde_json::Deserializer::from_str(value.get()).deserialize_str(Text).ok()
+    serde_json::Deserializer::from_str(value.get()).deserialize_str(TextVisitor).ok()
 }
 
 /// `true` or `false`, also where it is written as a string, in any case.

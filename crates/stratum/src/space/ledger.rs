@@ -13,7 +13,7 @@ const MAX_SKIPPED: u64 = 256;
 
 /// What stands behind a space's lock.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct SpaceLedger {
     pub(super) lent: u64,
     /// How many prefixes there are.
     prefixes: u64,
@@ -34,9 +34,9 @@ pub(super) struct Ledger {
 /// A prefix that nobody has.
 #[derive(Debug, Default)]
 pub(super) struct Returned {
-    pub(super) told: Option<Span>,
+    pub(super) told: Option<ToldSpan>,
     /// Those of them that others than the last tenant were told.
-    pub(super) others: Option<Span>,
+    pub(super) others: Option<ToldSpan>,
     pub(super) filters: Filters,
     pub(super) tenant: Option<Tenant>,
 }
@@ -59,14 +59,14 @@ pub(super) struct Tenant {
 /// The works that were told under a lease: those from one to another, as if none between them had
 /// been left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct ToldSpan {
     first: WorkNumber,
     last: WorkNumber,
     /// What was sent for this work and later ones is known.
     known_from: WorkNumber,
 }
 
-impl Span {
+impl ToldSpan {
     pub(super) const fn of(work: WorkNumber) -> Self {
         Self { first: work, last: work, known_from: work }
     }
@@ -106,7 +106,7 @@ impl Span {
     }
 }
 
-impl Ledger {
+impl SpaceLedger {
     pub(super) const fn new(prefixes: u64) -> Self {
         Self {
             lent: 0,
@@ -168,7 +168,7 @@ impl Ledger {
         returned.filters.put_away(self.oldest());
         if self.kept + returned.filters.len() > MAX_KEPT {
             returned.filters = Filters::default();
-            returned.told = returned.told.map(Span::forgotten);
+            returned.told = returned.told.map(ToldSpan::forgotten);
         }
         self.insert(number, returned);
     }

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::link::Link;
-use super::out::Timer;
-use super::requests::{Open, Request, Terms, put_authorize, without_password};
+use super::link::LinkPhase;
+use super::out::UpstreamTimer;
+use super::requests::{Open, Request, ShareTerms, put_authorize, without_password};
 use super::{
     AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent,
@@ -187,13 +187,13 @@ impl<D: Dialect, T> Upstream<D, T> {
     }
 
     fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
-        if !matches!(self.link, Link::Authorizing(_)) {
+        if !matches!(self.link, LinkPhase::Authorizing(_)) {
             return Ok(());
         }
         self.footing.go_live()?;
         self.link.authorized();
         if !self.jobs.has_told() {
-            self.out.timers.set(Timer::Job, Some(now + JOB_WITHIN));
+            self.out.timers.set(UpstreamTimer::Job, Some(now + JOB_WITHIN));
         }
         self.look_at_flow(now);
         self.out.notice(Notice::Live);
@@ -205,7 +205,7 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn share_answered(
         &mut self,
         outcome: Result<(), PoolError>,
-        terms: Terms<D>,
+        terms: ShareTerms<D>,
         sent: Instant,
         now: Instant,
     ) -> Answered {
@@ -221,7 +221,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.share_refused(refusal, &error, terms, sent, now)
     }
 
-    fn share_taken(&mut self, terms: Terms<D>) -> Answered {
+    fn share_taken(&mut self, terms: ShareTerms<D>) -> Answered {
         self.footing.accepted();
         if let Some(connection) = self.link.connection_mut() {
             connection.brake.accepted(terms.forgone);
@@ -236,11 +236,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         &mut self,
         refusal: Refusal,
         error: &PoolError,
-        terms: Terms<D>,
+        terms: ShareTerms<D>,
         sent: Instant,
         now: Instant,
     ) -> Answered {
-        let Terms { account, probe, misses_announced, work, is_block, .. } = terms;
+        let ShareTerms { account, probe, misses_announced, work, is_block, .. } = terms;
         let verdict =
             if refusal == Refusal::Stale { Verdict::Stale } else { Verdict::RejectedByPool };
         let reason = format!("pool: {error}");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::out::{Out, Timer, Timers};
+use super::out::{Timers, UpstreamOut, UpstreamTimer};
 use super::{Notice, UpstreamEvent};
 use crate::target::Target;
 use flow::Flow;
@@ -107,7 +107,7 @@ impl Brake {
     }
 
     /// Compares the flow with the limit, and the pool's target with the floor.
-    pub(super) fn look<T>(&mut self, pool_target: Target, out: &mut Out<T>, now: Instant) {
+    pub(super) fn look<T>(&mut self, pool_target: Target, out: &mut UpstreamOut<T>, now: Instant) {
         if let Some(notice) = self.change(pool_target, &mut out.timers, now) {
             out.notice(notice);
             out.event(UpstreamEvent::View);
@@ -115,7 +115,7 @@ impl Brake {
     }
 
     /// The connection is lost. Gives until when the next one's brake rests.
-    pub(super) fn release<T>(mut self, out: &mut Out<T>) -> Option<Instant> {
+    pub(super) fn release<T>(mut self, out: &mut UpstreamOut<T>) -> Option<Instant> {
         if let Some(notice) = self.end(BrakeEnd::Disconnected, &mut out.timers) {
             out.notice(notice);
         }
@@ -133,7 +133,7 @@ impl Brake {
         if pool_target <= floor || retargeted && self.pool_rate() <= f64::from(self.limit) {
             return self.end(BrakeEnd::Retargeted, timers);
         }
-        if timers.is_due(Timer::Brake, now) {
+        if timers.is_due(UpstreamTimer::Brake, now) {
             self.rests_until = Some(now + BRAKE_REST);
             return self.end(BrakeEnd::Overdue, timers);
         }
@@ -164,13 +164,13 @@ impl Brake {
         }
         let floor = self.wanted_floor();
         self.on = Some(On { began: now, floor, set: now, forgone: 0.0 });
-        timers.set(Timer::Brake, Some(now + BRAKE_FOR));
+        timers.set(UpstreamTimer::Brake, Some(now + BRAKE_FOR));
         Some(self.said(floor))
     }
 
     fn end(&mut self, why: BrakeEnd, timers: &mut Timers) -> Option<Notice> {
         let On { began, forgone, .. } = self.on.take()?;
-        timers.set(Timer::Brake, None);
+        timers.set(UpstreamTimer::Brake, None);
         self.over_since = None;
         let held = self.flow.seen().map_or(Duration::ZERO, |now| now.duration_since(began));
         Some(Notice::BrakeOff { forgone_hashes: forgone, held, why })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::out::Out;
+use super::out::UpstreamOut;
 use crate::error::Reject;
 use crate::rpc::{self, Id, Message, Quoted};
 use crate::strikes::{Patience, Strikes};
@@ -25,7 +25,7 @@ impl Courtesy {
         call: &Message<'_>,
         method: &str,
         agent: &str,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
         let Some(id) = call.id.and_then(|id| Id::new(Some(id))) else { return };

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::jobs::{Jobs, Place};
-use super::out::{Out, Timer};
+use super::jobs::{Jobs, TellingPlace};
+use super::out::{UpstreamOut, UpstreamTimer};
 use super::setup::Setup;
 use super::{DownReason, JOB_WITHIN, Notice, UpstreamEvent};
 use crate::channel::Ground;
@@ -51,9 +51,9 @@ impl Footing {
     }
 
     /// Where works are told now.
-    pub(super) fn place<D: Dialect>(&self, setup: &Setup<D>) -> Option<Place<'_>> {
+    pub(super) fn place<D: Dialect>(&self, setup: &Setup<D>) -> Option<TellingPlace<'_>> {
         let space = &self.ground()?.space;
-        Some(Place { known: setup.known(), space, generation: self.generation })
+        Some(TellingPlace { known: setup.known(), space, generation: self.generation })
     }
 
     /// The pool took a share.
@@ -104,7 +104,7 @@ impl Footing {
         is_live: bool,
         setup: &Setup<D>,
         jobs: &mut Jobs<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Result<(), DownReason> {
         let Setup { dialect, config, .. } = setup;
@@ -127,7 +127,7 @@ impl Footing {
         match &mut self.held {
             Some(held) if same && held.ground.space.is_same(&space) => held.claim = claim,
             _ => {
-                out.timers.set(Timer::Job, is_live.then(|| now + JOB_WITHIN));
+                out.timers.set(UpstreamTimer::Job, is_live.then(|| now + JOB_WITHIN));
                 self.begin_generation(split, space, claim, setup, jobs, out);
             }
         }
@@ -141,7 +141,7 @@ impl Footing {
         claim: Claim,
         setup: &Setup<D>,
         jobs: &mut Jobs<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) {
         let capacity = space.capacity();
         self.generation = jobs.ids().next_generation();
@@ -167,7 +167,7 @@ impl Footing {
         &self,
         why: &str,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) -> bool {
         let wide = self.ground().is_some_and(|ground| ground.split.wide);
         if !wide || self.accepted > 0 {

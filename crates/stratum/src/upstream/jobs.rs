@@ -11,7 +11,7 @@ use crate::habits::Habits;
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
 use crate::target::Target;
-use crate::window::{Standing, Window};
+use crate::window::{JobWindow, WorkStanding};
 
 /// The most ids remembered under which the pool told one work.
 const MAX_IDS: usize = 8;
@@ -21,9 +21,9 @@ pub(super) struct Jobs<D: Dialect> {
     epoch: Epoch,
     serial: Serial,
     /// The works of the present generation, each once, the one told last at the end.
-    works: VecDeque<Known<D>>,
+    works: VecDeque<KnownWork<D>>,
     /// Those of the generations before, of this connection, the newest last.
-    former: VecDeque<Former<D>>,
+    former: VecDeque<FormerWork<D>>,
     /// A notify whose target may follow, which is waited for.
     pending: Option<Arc<D::Job>>,
     /// The target by which the pool judges.
@@ -32,7 +32,7 @@ pub(super) struct Jobs<D: Dialect> {
     announced: Wanted,
 }
 
-pub(super) struct Known<D: Dialect> {
+pub(super) struct KnownWork<D: Dialect> {
     frames: Arc<JobFrames<D>>,
     /// The pool's jobs that are this work, of the connection that told it last: the first one,
     /// which serves every share, and the newest ones. No two have one id, and none has an id that
@@ -50,8 +50,8 @@ pub(super) struct Known<D: Dialect> {
 }
 
 /// A work of a former generation.
-struct Former<D: Dialect> {
-    known: Known<D>,
+struct FormerWork<D: Dialect> {
+    known: KnownWork<D>,
     /// Whether shares of it are still the pool's; blocks are worth a try anyway.
     counts: bool,
 }
@@ -132,22 +132,22 @@ impl<D: Dialect> Jobs<D> {
     /// or of another generation, are not open any more.
     pub(super) fn is_open(&self, frames: &JobFrames<D>, now: Instant) -> bool {
         let Some((newer, known, counts)) = self.find(frames) else { return false };
-        let standing = Standing {
+        let standing = WorkStanding {
             newer: newer as u64,
             is_of_epoch: known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
             ended_at: known.ended_at,
         };
-        counts && known.announced && Window::of(&*frames.dialect).is_open(&standing, now)
+        counts && known.announced && JobWindow::of(&*frames.dialect).is_open(&standing, now)
     }
 
-    fn known(&self, frames: &JobFrames<D>) -> Option<&Known<D>> {
+    fn known(&self, frames: &JobFrames<D>) -> Option<&KnownWork<D>> {
         self.find(frames).map(|(_, known, _)| known)
     }
 
     /// How many newer works there are, what is known of this one, and whether its shares are still the
     /// pool's. By its content: a work that comes back is known by all frames that it ever had.
     /// Generations are not shared even by channels of one route.
-    fn find(&self, frames: &JobFrames<D>) -> Option<(usize, &Known<D>, bool)> {
+    fn find(&self, frames: &JobFrames<D>) -> Option<(usize, &KnownWork<D>, bool)> {
         let work = (frames.generation, frames.work);
         let former = self.former.iter().rev().map(|former| (&former.known, former.counts));
         let newest_first = self.works.iter().rev().map(|known| (known, true)).chain(former);
@@ -210,22 +210,22 @@ impl<D: Dialect> Jobs<D> {
     /// will be work of the new one.
     pub(super) fn leave(&mut self, counts: bool) {
         self.former.iter_mut().for_each(|former| former.counts &= counts);
-        let works = self.works.drain(..).map(|known| Former { known, counts });
+        let works = self.works.drain(..).map(|known| FormerWork { known, counts });
         self.former.extend(works);
         let surplus = self.former.len().saturating_sub(MAX_WORKS);
         self.former.drain(..surplus);
     }
 
     /// The present work and the names under which the pool told it.
-    pub(super) fn latest(&self) -> Option<Known<D>> {
+    pub(super) fn latest(&self) -> Option<KnownWork<D>> {
         let known = self.works.back()?;
         let (frames, names) = (Arc::clone(&known.frames), known.names.clone());
-        Some(Known { frames, names, ..*known })
+        Some(KnownWork { frames, names, ..*known })
     }
 
     /// Goes on with a work in another generation, under new leases.
-    pub(super) fn readopt(&mut self, work: Known<D>, place: &Place<'_>) {
-        let Known { frames, names, .. } = work;
+    pub(super) fn readopt(&mut self, work: KnownWork<D>, place: &TellingPlace<'_>) {
+        let KnownWork { frames, names, .. } = work;
         let JobFrames { dialect, job, wanted, block, arrived, .. } = &*frames;
         let terms = (*wanted, *block);
         self.adopt(dialect, Arc::clone(job), terms, place, *arrived);
@@ -240,7 +240,7 @@ impl<D: Dialect> Jobs<D> {
         dialect: &Arc<D>,
         job: Arc<D::Job>,
         announced: &Announced,
-        place: &Place<'_>,
+        place: &TellingPlace<'_>,
         now: Instant,
     ) -> Taken<D> {
         let wanted = dialect.pool_target(&job, announced);
@@ -274,7 +274,7 @@ impl<D: Dialect> Jobs<D> {
 
     /// The work that a job repeats. A former work is told again only where rigs cannot stay on the
     /// latest.
-    fn repeated(&mut self, dialect: &D, job: &D::Job) -> Option<&mut Known<D>> {
+    fn repeated(&mut self, dialect: &D, job: &D::Job) -> Option<&mut KnownWork<D>> {
         let known = self.works.iter().rposition(|k| dialect.same_work(&k.frames.job, job))?;
         let latest = self.works.back()?;
         let both_open = || {
@@ -290,7 +290,7 @@ impl<D: Dialect> Jobs<D> {
         dialect: &Arc<D>,
         job: Arc<D::Job>,
         (wanted, block): (Wanted, Option<Target>),
-        place: &Place<'_>,
+        place: &TellingPlace<'_>,
         arrived: Instant,
     ) {
         self.serial.0 += 1;
@@ -322,7 +322,7 @@ impl<D: Dialect> Jobs<D> {
         names.push_back(job);
         let epoch = self.epoch;
         let (ended_at, announced, resumable) = (None, true, false);
-        self.works.push_back(Known { frames, names, epoch, ended_at, announced, resumable });
+        self.works.push_back(KnownWork { frames, names, epoch, ended_at, announced, resumable });
         while self.works.len() > MAX_WORKS {
             self.works.pop_front();
         }
@@ -330,13 +330,13 @@ impl<D: Dialect> Jobs<D> {
 }
 
 /// Where a work is told, and what is known of the pool by then.
-pub(super) struct Place<'a> {
+pub(super) struct TellingPlace<'a> {
     pub(super) known: Habits,
     pub(super) space: &'a Space,
     pub(super) generation: Generation,
 }
 
-impl<D: Dialect> Known<D> {
+impl<D: Dialect> KnownWork<D> {
     fn key(&self) -> (Generation, WorkNumber) {
         (self.frames.generation, self.frames.work)
     }

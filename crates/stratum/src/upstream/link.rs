@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::brake::Brake;
 use super::names::{Names, Suspects};
-use super::out::Out;
+use super::out::UpstreamOut;
 use super::pace::Pacer;
 use super::requests::Requests;
 use super::setup::Setup;
@@ -22,7 +22,7 @@ const NOTIFY: &str = "mining.notify";
 
 /// Whether there is a connection, and how far its login has come. What belongs to a connection is in
 /// here, so that the next one starts with nothing of it.
-pub(super) enum Link<D: Dialect, T> {
+pub(super) enum LinkPhase<D: Dialect, T> {
     Offline(Past),
     /// The subscribe has no answer. The newest notify that came before it is of a generation that is
     /// not known yet.
@@ -94,7 +94,7 @@ pub(super) struct Interrupted<D: Dialect, T> {
     pub(super) name: Option<Probe>,
 }
 
-impl<D: Dialect, T> Link<D, T> {
+impl<D: Dialect, T> LinkPhase<D, T> {
     /// A connection begins, in this generation.
     pub(super) fn begin(&mut self, generation: Generation, setup: &Setup<D>) {
         if let Self::Offline(past) = self {
@@ -104,7 +104,11 @@ impl<D: Dialect, T> Link<D, T> {
     }
 
     /// The connection is lost, having come so far.
-    pub(super) fn end(&mut self, reached: Reached, out: &mut Out<T>) -> Option<Interrupted<D, T>> {
+    pub(super) fn end(
+        &mut self,
+        reached: Reached,
+        out: &mut UpstreamOut<T>,
+    ) -> Option<Interrupted<D, T>> {
         match std::mem::replace(self, Self::Offline(Past::default())) {
             Self::Offline(past) => {
                 *self = Self::Offline(past);
@@ -210,7 +214,7 @@ impl<D: Dialect, T> Connection<D, T> {
         }
     }
 
-    fn end(self, reached: Reached, out: &mut Out<T>) -> (Past, Interrupted<D, T>) {
+    fn end(self, reached: Reached, out: &mut UpstreamOut<T>) -> (Past, Interrupted<D, T>) {
         let Self { requests, pacer, names, brake, silence, .. } = self;
         let (suspects, name) = names.lose();
         let past = Past {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::out::{Out, Timer};
+use super::out::{UpstreamOut, UpstreamTimer};
 use super::pace::Pacer;
 use super::requests::{Request, Requests, without_password};
 use super::setup::Setup;
@@ -42,10 +42,10 @@ const AGAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the pool thinks of each name that it was asked about on this connection.
 pub(super) struct Names {
-    standings: HashMap<Box<str>, Standing>,
+    standings: HashMap<Box<str>, NameStanding>,
     /// When the last names were asked for, the oldest first.
     recent: ArrayVec<Instant, MAX_NAMES_PER_SECOND>,
-    gate: Gate,
+    gate: NameGate,
     /// What the first name is to show.
     probe: Option<Probe>,
     /// No other name is asked for on this connection, since one was never answered.
@@ -56,7 +56,7 @@ pub(super) struct Names {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum NameStanding {
     Asked,
     Authorized,
     /// It was refused, or not answered in time.
@@ -65,7 +65,7 @@ enum Standing {
 
 /// What shares wait for.
 #[derive(Default)]
-enum Gate {
+enum NameGate {
     #[default]
     Open,
     /// The first name, which goes out when no share is in flight.
@@ -77,7 +77,7 @@ enum Gate {
 }
 
 /// Under whose name a share goes out.
-pub(super) enum Name<'a> {
+pub(super) enum SentAs<'a> {
     /// The route's own user.
     Own,
     /// Its worker's.
@@ -92,7 +92,7 @@ impl Names {
         Self {
             standings: HashMap::new(),
             recent: ArrayVec::new(),
-            gate: Gate::Open,
+            gate: NameGate::Open,
             probe: None,
             mute: false,
             again: None,
@@ -104,9 +104,9 @@ impl Names {
     pub(super) fn lose(self) -> (Suspects, Option<Probe>) {
         let Self { mut suspects, standings, gate, probe, .. } = self;
         for (name, standing) in standings {
-            suspects.lost_with(name, standing == Standing::Asked);
+            suspects.lost_with(name, standing == NameStanding::Asked);
         }
-        (suspects, probe.filter(|_| matches!(gate, Gate::Answer(_))))
+        (suspects, probe.filter(|_| matches!(gate, NameGate::Answer(_))))
     }
 
     /// Whether the pool may be asked about a name now.
@@ -125,24 +125,24 @@ impl Names {
             self.recent.remove(0);
         }
         self.recent.push(now);
-        self.standings.insert(name.into(), Standing::Asked);
+        self.standings.insert(name.into(), NameStanding::Asked);
     }
 
-    fn set(&mut self, name: &str, standing: Standing) {
+    fn set(&mut self, name: &str, standing: NameStanding) {
         if let Some(known) = self.standings.get_mut(name) {
             *known = standing;
         }
     }
 
     /// What shares wait for, and until when.
-    fn set_gate<T>(&mut self, gate: Gate, until: Option<Instant>, out: &mut Out<T>) {
+    fn set_gate<T>(&mut self, gate: NameGate, until: Option<Instant>, out: &mut UpstreamOut<T>) {
         self.gate = gate;
-        out.timers.set(Timer::Gate, until);
+        out.timers.set(UpstreamTimer::Gate, until);
     }
 
     /// Whether the first name is still to be asked about.
     pub(super) const fn is_asking(&self) -> bool {
-        matches!(self.gate, Gate::First(_))
+        matches!(self.gate, NameGate::First(_))
     }
 
     /// Lets shares pass, or brings on what they wait for. A block does not wait for a name that has
@@ -153,37 +153,37 @@ impl Names {
         setup: &Setup<D>,
         requests: &mut Requests<D, T>,
         pacer: &mut Pacer<D, T>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> bool {
-        let is_over = out.timers.is_due(Timer::Gate, now);
+        let is_over = out.timers.is_due(UpstreamTimer::Gate, now);
         let asked = match &self.gate {
-            Gate::Open => return true,
-            Gate::First(_) if is_over => {
+            NameGate::Open => return true,
+            NameGate::First(_) if is_over => {
                 self.probe = None;
                 self.suspects.rest(now + TRIED_AGAIN_AFTER);
-                self.set_gate(Gate::Open, None, out);
+                self.set_gate(NameGate::Open, None, out);
                 return true;
             }
-            Gate::First(_) if is_block => return true,
-            Gate::First(_) if requests.shares() > 0 => None,
-            Gate::First(account) => {
+            NameGate::First(_) if is_block => return true,
+            NameGate::First(_) if requests.shares() > 0 => None,
+            NameGate::First(account) => {
                 let account = Arc::clone(account);
                 self.ask_about(&account, setup, requests, pacer, out, now)
             }
-            Gate::Account => {
+            NameGate::Account => {
                 let account = (&*setup.config.user, &*setup.config.password);
                 pacer.authorize(account, Request::Account, requests, out, now)
             }
-            Gate::Answer(_) => {
+            NameGate::Answer(_) => {
                 if is_over {
-                    self.set_gate(Gate::Open, None, out);
+                    self.set_gate(NameGate::Open, None, out);
                 }
                 return is_over;
             }
         };
         if let Some(id) = asked {
-            self.set_gate(Gate::Answer(id), Some(now + ANSWER_WITHIN), out);
+            self.set_gate(NameGate::Answer(id), Some(now + ANSWER_WITHIN), out);
         }
         false
     }
@@ -193,28 +193,28 @@ impl Names {
         &mut self,
         account: Option<&'a Arc<Account>>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
-    ) -> Name<'a> {
+    ) -> SentAs<'a> {
         let Some(account) = account.filter(|account| *account.name != *setup.config.user) else {
-            return Name::Own;
+            return SentAs::Own;
         };
         match setup.known().get(Habit::Names) {
-            Some(Answer::Other) => Name::Own,
+            Some(Answer::Other) => SentAs::Own,
             Some(Answer::Usual) => match self.standings.get(&*account.name) {
-                Some(Standing::Authorized) => Name::Worker(account),
-                _ => Name::Own,
+                Some(NameStanding::Authorized) => SentAs::Worker(account),
+                _ => SentAs::Own,
             },
             None if self.may_ask(&account.name, now) && !self.suspects.rests(now) => {
                 // Another connection may be asking already.
                 let Some(probe) = setup.habits.ask(Habit::Names, Answer::Usual) else {
-                    return Name::Own;
+                    return SentAs::Own;
                 };
                 self.probe = Some(probe);
-                self.set_gate(Gate::First(Arc::clone(account)), Some(now + ANSWER_WITHIN), out);
-                Name::Waits
+                self.set_gate(NameGate::First(Arc::clone(account)), Some(now + ANSWER_WITHIN), out);
+                SentAs::Waits
             }
-            None => Name::Own,
+            None => SentAs::Own,
         }
     }
 
@@ -226,7 +226,7 @@ impl Names {
         setup: &Setup<D>,
         requests: &mut Requests<D, T>,
         pacer: &mut Pacer<D, T>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
         let takes_names = setup.known().get(Habit::Names) == Some(Answer::Usual);
@@ -241,7 +241,7 @@ impl Names {
         setup: &Setup<D>,
         requests: &mut Requests<D, T>,
         pacer: &mut Pacer<D, T>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Option<u64> {
         let Account { name, password } = &**account;
@@ -256,9 +256,9 @@ impl Names {
     }
 
     /// An authorize has its answer.
-    fn answered<T>(&mut self, answered: u64, out: &mut Out<T>) {
-        if matches!(self.gate, Gate::Answer(id) if id == answered) {
-            self.set_gate(Gate::Open, None, out);
+    fn answered<T>(&mut self, answered: u64, out: &mut UpstreamOut<T>) {
+        if matches!(self.gate, NameGate::Answer(id) if id == answered) {
+            self.set_gate(NameGate::Open, None, out);
         }
     }
 
@@ -269,12 +269,12 @@ impl Names {
         account: &Account,
         outcome: Result<(), PoolError>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) {
         self.answered(id, out);
         match outcome {
             Ok(()) => {
-                self.set(&account.name, Standing::Authorized);
+                self.set(&account.name, NameStanding::Authorized);
                 out.learnt(self.probe.take().and_then(Probe::taken), "it took a worker's name");
             }
             Err(error) => self.refused(account, &error.to_string(), setup, out),
@@ -283,7 +283,7 @@ impl Names {
 
     /// The pool has left the authorize of a worker without an answer; what that shows.
     pub(super) fn name_unanswered(&mut self, account: &Account) -> Option<Learnt> {
-        self.set(&account.name, Standing::Shelved);
+        self.set(&account.name, NameStanding::Shelved);
         self.mute = true;
         self.probe.take().and_then(Probe::undecided)
     }
@@ -294,7 +294,7 @@ impl Names {
         id: u64,
         outcome: Result<(), PoolError>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) -> Result<(), DownReason> {
         self.answered(id, out);
         outcome.map_err(|error| {
@@ -311,10 +311,10 @@ impl Names {
         account: Option<&Account>,
         reason: &str,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> bool {
-        if matches!(self.gate, Gate::Account | Gate::Answer(_)) {
+        if matches!(self.gate, NameGate::Account | NameGate::Answer(_)) {
             return true;
         }
         if let Some(account) = account {
@@ -339,9 +339,9 @@ impl Names {
         account: &Account,
         reason: &str,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) {
-        self.set(&account.name, Standing::Shelved);
+        self.set(&account.name, NameStanding::Shelved);
         let mut why = without_password(reason.to_owned(), &setup.config.password);
         if let Some(own) = &account.password {
             why = without_password(why, own.reveal());
@@ -355,15 +355,15 @@ impl Names {
     }
 
     /// The account authorizes again before the next share, unless it is doing so.
-    fn authorize_again<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut Out<T>) {
+    fn authorize_again<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut UpstreamOut<T>) {
         if setup.known().get(Habit::Names) == Some(Answer::Other) {
             self.standings.clear();
         }
-        self.set_gate(Gate::Account, None, out);
+        self.set_gate(NameGate::Account, None, out);
     }
 
     /// Another connection to the pool has perhaps learnt that it takes no names.
-    pub(super) fn follow<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut Out<T>) {
+    pub(super) fn follow<D: Dialect, T>(&mut self, setup: &Setup<D>, out: &mut UpstreamOut<T>) {
         let none = setup.known().get(Habit::Names) == Some(Answer::Other);
         if none && !self.standings.is_empty() {
             self.authorize_again(setup, out);

@@ -11,17 +11,17 @@ use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 
 /// What the parts of a session put out.
-pub(super) struct Out<T> {
+pub(super) struct UpstreamOut<T> {
     pub(super) transmit: Transmit,
     pub(super) timers: Timers,
     events: VecDeque<UpstreamEvent<T>>,
 }
 
-pub(super) type Timers = TimerTable<Timer, 8>;
+pub(super) type Timers = TimerTable<UpstreamTimer, 8>;
 
 /// What a session with a pool waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Timer {
+pub(super) enum UpstreamTimer {
     /// The target of a job that was told without one.
     Target,
     /// An answer of the pool.
@@ -40,7 +40,7 @@ pub(super) enum Timer {
     Held,
 }
 
-impl timer::Timer for Timer {
+impl timer::Timer for UpstreamTimer {
     const ALL: &'static [Self] = &[
         Self::Target,
         Self::Answer,
@@ -57,7 +57,7 @@ impl timer::Timer for Timer {
     }
 }
 
-impl<T> Out<T> {
+impl<T> UpstreamOut<T> {
     pub(super) fn new() -> Self {
         Self { transmit: Transmit::new(), timers: TimerTable::new(), events: VecDeque::new() }
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::held::Attempt;
-use super::out::{Out, Timer};
+use super::held_shares::Attempt;
+use super::out::{UpstreamOut, UpstreamTimer};
 use super::requests::{Request, Requests, put_authorize};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace};
@@ -119,7 +119,7 @@ impl<D: Dialect, T> Pacer<D, T> {
         id: u64,
         is_share: bool,
         put: impl FnOnce(&mut BytesMut),
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> bool {
         self.line.clear();
@@ -143,7 +143,7 @@ impl<D: Dialect, T> Pacer<D, T> {
         (user, password): (&str, &str),
         request: Request<D, T>,
         requests: &mut Requests<D, T>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Option<u64> {
         let put = |line: &mut BytesMut| put_authorize(requests.next_id(), user, password, line);
@@ -174,9 +174,9 @@ impl<D: Dialect, T> Pacer<D, T> {
     }
 
     /// What is waited for has changed: a slot frees without an answer too.
-    pub(super) fn await_slot(&self, out: &mut Out<T>) {
+    pub(super) fn await_slot(&self, out: &mut UpstreamOut<T>) {
         let frees_at = self.window.iter().map(|slot| slot.frees_at).min();
-        out.timers.set(Timer::Slot, frees_at.filter(|_| !self.queue.is_empty()));
+        out.timers.set(UpstreamTimer::Slot, frees_at.filter(|_| !self.queue.is_empty()));
     }
 }
 

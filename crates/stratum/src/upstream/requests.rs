@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::out::{Out, Timer};
+use super::out::{UpstreamOut, UpstreamTimer};
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
 use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
@@ -32,11 +32,11 @@ pub(super) enum Request<D: Dialect, T> {
     Name(Arc<Account>),
     /// The authorize of the route's own user, once more.
     Account,
-    Share(T, Terms<D>),
+    Share(T, ShareTerms<D>),
 }
 
 /// How a share was written.
-pub(super) struct Terms<D: Dialect> {
+pub(super) struct ShareTerms<D: Dialect> {
     /// Under whose name; the route's own user when absent.
     pub(super) account: Option<Arc<Account>>,
     /// What the pool will not credit of it, in hashes.
@@ -100,7 +100,12 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     /// Notes a request and gives its id.
-    pub(super) fn push(&mut self, request: Request<D, T>, out: &mut Out<T>, now: Instant) -> u64 {
+    pub(super) fn push(
+        &mut self,
+        request: Request<D, T>,
+        out: &mut UpstreamOut<T>,
+        now: Instant,
+    ) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.shares += usize::from(matches!(request, Request::Share(..)));
@@ -112,7 +117,7 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     /// Takes out a request that has its answer.
-    pub(super) fn take(&mut self, id: u64, out: &mut Out<T>) -> Option<Open<D, T>> {
+    pub(super) fn take(&mut self, id: u64, out: &mut UpstreamOut<T>) -> Option<Open<D, T>> {
         let at = self.open.iter().position(|open| open.id == id)?;
         let open = self.open.remove(at)?;
         self.shares -= usize::from(matches!(open.request, Request::Share(..)));
@@ -122,7 +127,11 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     /// Takes out a request that has had its time.
-    pub(super) fn take_overdue(&mut self, out: &mut Out<T>, now: Instant) -> Option<Open<D, T>> {
+    pub(super) fn take_overdue(
+        &mut self,
+        out: &mut UpstreamOut<T>,
+        now: Instant,
+    ) -> Option<Open<D, T>> {
         let id = self.most_urgent().filter(|open| open.deadline() <= now)?.id;
         self.take(id, out)
     }
@@ -141,15 +150,15 @@ impl<D: Dialect, T> Requests<D, T> {
     }
 
     /// The shares without an answer: what came with each, and how it was written.
-    pub(super) fn into_shares(self) -> impl Iterator<Item = (T, Terms<D>)> {
+    pub(super) fn into_shares(self) -> impl Iterator<Item = (T, ShareTerms<D>)> {
         self.open.into_iter().filter_map(|open| match open.request {
             Request::Share(ticket, terms) => Some((ticket, terms)),
             _ => None,
         })
     }
 
-    fn await_answer(&self, out: &mut Out<T>) {
-        out.timers.set(Timer::Answer, self.most_urgent().map(Open::deadline));
+    fn await_answer(&self, out: &mut UpstreamOut<T>) {
+        out.timers.set(UpstreamTimer::Answer, self.most_urgent().map(Open::deadline));
     }
 
     /// The request with the earliest deadline: the oldest of either kind.

@@ -1,7 +1,7 @@
 //! What a session shows its driver.
 
 use super::Upstream;
-use super::link::{Link, Reached};
+use super::link::{LinkPhase, Reached};
 use super::pace::MAX_QUEUED;
 use super::requests::MAX_REQUESTS;
 use crate::dialect::{Dialect, Subscribed};
@@ -35,10 +35,10 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     pub(super) fn reached(&self) -> Reached {
         match &self.link {
-            Link::Offline(past) => past.reached,
-            Link::Live(_) if self.jobs.has_told() => Reached::Work,
-            Link::Live(_) => Reached::Login,
-            Link::Subscribing(..) | Link::Authorizing(_) => Reached::Nothing,
+            LinkPhase::Offline(past) => past.reached,
+            LinkPhase::Live(_) if self.jobs.has_told() => Reached::Work,
+            LinkPhase::Live(_) => Reached::Login,
+            LinkPhase::Subscribing(..) | LinkPhase::Authorizing(_) => Reached::Nothing,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::DownReason;
-use super::out::Out;
+use super::out::UpstreamOut;
 use super::requests::{Request, Requests};
 use super::setup::Setup;
 use crate::dialect::Dialect;
@@ -64,7 +64,7 @@ impl Silence {
         &mut self,
         setup: &Setup<D>,
         requests: &mut Requests<D, T>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
         if self.asked || !requests.has_room(false) {

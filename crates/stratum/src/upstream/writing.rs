@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::UpstreamEvent;
-use super::held::Attempt;
+use super::held_shares::Attempt;
 use super::jobs::Jobs;
 use super::link::Connection;
-use super::names::Name;
-use super::out::Out;
+use super::names::SentAs;
+use super::out::UpstreamOut;
 use super::pace::Queued;
-use super::requests::{Request, Terms};
+use super::requests::{Request, ShareTerms};
 use super::setup::Setup;
 use super::weight::ForWork;
 use crate::channel::{ShareOutcome, Submission};
@@ -41,7 +41,12 @@ pub(super) struct Bar<'a, D: Dialect> {
 
 impl<D: Dialect, T> Connection<D, T> {
     /// Writes queued shares as far as the window allows; only where the pool takes shares.
-    pub(super) fn write_submissions(&mut self, bar: &Bar<'_, D>, out: &mut Out<T>, now: Instant) {
+    pub(super) fn write_submissions(
+        &mut self,
+        bar: &Bar<'_, D>,
+        out: &mut UpstreamOut<T>,
+        now: Instant,
+    ) {
         self.pacer.expire(!out.transmit.is_empty(), now);
         while let Some(queued) = self.next_to_write(bar, out, now) {
             match self.write_submission(queued, bar, out, now) {
@@ -62,7 +67,7 @@ impl<D: Dialect, T> Connection<D, T> {
     fn next_to_write(
         &mut self,
         bar: &Bar<'_, D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Option<Queued<D, T>> {
         let Self { names, requests, pacer, .. } = self;
@@ -78,7 +83,7 @@ impl<D: Dialect, T> Connection<D, T> {
         &mut self,
         queued: Queued<D, T>,
         bar: &Bar<'_, D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Written<D, T> {
         let Bar { setup, jobs, .. } = bar;
@@ -91,14 +96,14 @@ impl<D: Dialect, T> Connection<D, T> {
         };
         let Submission { frames, prefix, share, account, hash, .. } = &queued.submission;
         let name = if queued.submission.is_block && self.names.is_asking() {
-            Name::Own
+            SentAs::Own
         } else {
             self.names.name_for(account.as_ref(), setup, out, now)
         };
         let named = match name {
-            Name::Own => None,
-            Name::Worker(account) => Some(Arc::clone(account)),
-            Name::Waits => return Written::Waits(queued),
+            SentAs::Own => None,
+            SentAs::Worker(account) => Some(Arc::clone(account)),
+            SentAs::Waits => return Written::Waits(queued),
         };
         let user = named.as_ref().map_or(&*setup.config.user, |account| &*account.name);
         let id = self.requests.next_id();
@@ -117,7 +122,7 @@ impl<D: Dialect, T> Connection<D, T> {
         let (is_block, is_again) = (submission.is_block, attempt == Attempt::Again);
         let has_chance = setup.config.resubmit && probe.is_none() && attempt == Attempt::First;
         let kept = has_chance.then(|| Box::new(submission));
-        let terms = Terms {
+        let terms = ShareTerms {
             account: named,
             forgone,
             probe,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use serde_json::{Value, json};
 
-use super::super::sky::{Sky, tell, violation};
+use super::super::setting::{Setting, tell, violation};
 use super::super::weather::is_jobless;
 use super::{EXTRANONCE2, Mark, Pool};
 
@@ -13,7 +13,7 @@ impl Pool {
     /// The proxy says a line, which it wrote at `came`.
     pub(in crate::storm) fn hear(
         &mut self,
-        sky: &mut Sky,
+        setting: &mut Setting,
         number: u32,
         line: &[u8],
         came: Duration,
@@ -23,7 +23,7 @@ impl Pool {
             Some((message.get("id")?.as_u64()?, message.get("method")?.as_str()?.to_owned()))
         }) else {
             let line = String::from_utf8_lossy(line);
-            return violation!(sky, "pool {}.{number} hears {line:?}", self.index);
+            return violation!(setting, "pool {}.{number} hears {line:?}", self.index);
         };
         let params =
             message.ok().and_then(|mut message| message.get_mut("params").map(Value::take));
@@ -34,7 +34,7 @@ impl Pool {
                 let Some(conn) = self.conns.get_mut(&number) else { return };
                 conn.extranonce1 = extranonce1.clone();
                 conn.subscribed = true;
-                tell!(sky, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
+                tell!(setting, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
                 let result = json!([format!("{:x}", number), extranonce1.to_string(), EXTRANONCE2]);
                 let answer = json!({"id": id, "result": result, "error": null}).to_string();
                 self.say(number, &answer, None);
@@ -44,28 +44,28 @@ impl Pool {
                 let Some(conn) = self.conns.get_mut(&number) else { return };
                 let welcome = conn.names.authorize(self.names, name);
                 let again = std::mem::replace(&mut conn.live, true);
-                tell!(sky, "pool {}.{number} welcomes {name}: {welcome}", self.index);
+                tell!(setting, "pool {}.{number} welcomes {name}: {welcome}", self.index);
                 let answer = json!({"id": id, "result": welcome, "error": null}).to_string();
                 self.say(number, &answer, (!welcome).then_some(Mark::NameRefused));
                 if again {
                     return;
                 }
-                self.tell_difficulty(sky, number);
-                if self.fault == Some(Fault::ReconnectAtLogin) {
+                self.tell_difficulty(setting, number);
+                if self.fault == Some(PoolFault::ReconnectAtLogin) {
                     let call = r#"{"id":null,"method":"client.reconnect","params":[]}"#;
                     self.say(number, call, None);
                 }
                 if !self.fault.as_ref().is_some_and(is_jobless) {
-                    self.tell_work(sky, number);
+                    self.tell_work(setting, number);
                 }
             }
-            "mining.submit" => self.submit(sky, number, id, &params, came),
+            "mining.submit" => self.submit(setting, number, id, &params, came),
             // Asks whether it lives; an answer is due, not a good one.
             "mining.extranonce.subscribe" => {
                 let answer = json!({"id": id, "result": false, "error": null}).to_string();
                 self.say(number, &answer, None);
             }
-            other => violation!(sky, "pool {}.{number} is called {other}", self.index),
+            other => violation!(setting, "pool {}.{number} is called {other}", self.index),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use orepass_sim::pool::Fault;
+use orepass_sim::pool::PoolFault;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
 
-use super::super::sky::{Event, Sky, tell, violation};
+use super::super::setting::{Event, Setting, tell, violation};
 use super::super::weather::LATEST;
 use super::{EXTRANONCE2, MAX_UNANSWERED, MAX_WORKS, Mark, Pool, SAME_INSTANT, VERDICT_WITHIN};
 
@@ -16,8 +16,8 @@ const BLOCK: i32 = 32;
 
 impl Pool {
     /// The proxy has read past a line.
-    pub(in crate::storm) fn read(&mut self, sky: &Sky, number: u32, mark: Mark) {
-        let now = sky.now();
+    pub(in crate::storm) fn read(&mut self, setting: &Setting, number: u32, mark: Mark) {
+        let now = setting.now();
         let Some(conn) = self.conns.get_mut(&number) else { return };
         match mark {
             Mark::NameRefused => conn.names.refusal_read(now),
@@ -57,30 +57,31 @@ impl Pool {
     }
 
     /// The proxy has dropped a connection.
-    pub(in crate::storm) fn dropped(&mut self, sky: &mut Sky, number: u32) {
+    pub(in crate::storm) fn dropped(&mut self, setting: &mut Setting, number: u32) {
         let Some(conn) = self.conns.remove(&number) else { return };
         let (at, in_time, late) = conn.last_read;
-        if at == sky.now() {
+        if at == setting.now() {
             self.fates.taken_in_time -= in_time;
             self.fates.late -= late;
             self.fates.doubtful += in_time + late;
         }
         let who = if conn.wire.is_ended() { "is let go of" } else { "is dropped by the proxy" };
-        tell!(sky, "pool {}.{number} {who}", self.index);
+        tell!(setting, "pool {}.{number} {who}", self.index);
     }
 
     /// Whether the proxy keeps a connection that it should have given up by the shares that were
     /// not answered on it.
-    pub(in crate::storm) fn look(&self, sky: &mut Sky) {
+    pub(in crate::storm) fn look(&self, setting: &mut Setting) {
         let patience = VERDICT_WITHIN + Duration::from_secs(5);
         for (number, conn) in &self.conns {
-            let overdue =
-                |at: &&Duration| **at >= self.since && sky.now().saturating_sub(**at) > patience;
+            let overdue = |at: &&Duration| {
+                **at >= self.since && setting.now().saturating_sub(**at) > patience
+            };
             let unanswered = conn.waiting.iter().filter(overdue).count();
-            let mute = self.fault == Some(Fault::NoVerdicts) && conn.wire.is_open();
+            let mute = self.fault == Some(PoolFault::NoVerdicts) && conn.wire.is_open();
             if mute && unanswered >= MAX_UNANSWERED {
                 violation!(
-                    sky,
+                    setting,
                     "pool {}.{number} has not answered {unanswered} shares for \
                     {patience:?} and is still used",
                     self.index
@@ -91,49 +92,49 @@ impl Pool {
 
     pub(super) fn submit(
         &mut self,
-        sky: &mut Sky,
+        setting: &mut Setting,
         number: u32,
         id: u64,
         params: &Value,
         came: Duration,
     ) {
         self.fates.shares += 1;
-        let judgement = self.judge(sky, number, params, came);
+        let judgement = self.judge(setting, number, params, came);
         let taken = judgement.is_ok();
         self.fates.taken += u64::from(taken);
         let said = match &judgement {
             Ok(()) => "taken".to_owned(),
             Err((code, reason)) => format!("refused: {reason} ({code})"),
         };
-        tell!(sky, "pool {}.{number} share {id} {params} {said}", self.index);
+        tell!(setting, "pool {}.{number} share {id} {params} {said}", self.index);
         let answer = match &judgement {
             Ok(()) => json!({"id": id, "result": true, "error": null}),
             Err((code, reason)) => json!({"id": id, "result": null, "error": [code, reason, null]}),
         };
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.waiting.push_back(came);
-        if self.fault == Some(Fault::NoVerdicts) {
+        if self.fault == Some(PoolFault::NoVerdicts) {
             return;
         }
         let wait = match &self.fault {
             // Not so near to the limit that it would matter which of the two comes first.
-            Some(Fault::LateVerdicts(_)) if sky.chance(0.5) => {
-                sky.between(Duration::from_secs(32), LATEST)
+            Some(PoolFault::LateVerdicts(_)) if setting.chance(0.5) => {
+                setting.between(Duration::from_secs(32), LATEST)
             }
-            Some(Fault::LateVerdicts(_)) => {
-                sky.between(Duration::from_secs(2), Duration::from_secs(28))
+            Some(PoolFault::LateVerdicts(_)) => {
+                setting.between(Duration::from_secs(2), Duration::from_secs(28))
             }
-            _ => sky.between(Duration::from_millis(5), Duration::from_millis(150)),
+            _ => setting.between(Duration::from_millis(5), Duration::from_millis(150)),
         };
         let lesson = matches!(judgement, Err((23, _)));
         let mark = Some(Mark::Answer { came, taken, lesson });
         let line = answer.to_string();
-        sky.after(wait, Event::Say { pool: self.index, conn: number, line, mark });
+        setting.after(wait, Event::Say { pool: self.index, conn: number, line, mark });
     }
 
     fn judge(
         &mut self,
-        sky: &mut Sky,
+        setting: &mut Setting,
         number: u32,
         params: &Value,
         came: Duration,
@@ -148,30 +149,34 @@ impl Pool {
             proper.then_some((worker.to_owned(), job.to_owned(), extranonce2, hash.to_owned()))
         });
         let Some((worker, job, extranonce2, hash)) = form else {
-            violation!(sky, "{who} was sent a share of bad form: {params}");
+            violation!(setting, "{who} was sent a share of bad form: {params}");
             return Err((20, "invalid params"));
         };
         let Some(conn) = self.conns.get_mut(&number).filter(|conn| conn.live) else {
-            violation!(sky, "{who} was sent a share before the login was done");
+            violation!(setting, "{who} was sent a share before the login was done");
             return Err((24, "unauthorized"));
         };
         let blocked = conn.wire.blocked.is_some();
         if let Err(knew) = conn.names.may_submit(self.names, &worker, came) {
             if knew && !blocked {
-                violation!(sky, "{who} was sent a share of {worker}, who may not submit");
+                violation!(setting, "{who} was sent a share of {worker}, who may not submit");
             }
             self.fates.crossed += 1;
             return Err((24, "unauthorized worker"));
         }
         let Some(told) = conn.told.iter().rev().find(|told| told.work.id == job) else {
-            violation!(sky, "{who} was sent a share of job {job}, which it never told here");
+            violation!(setting, "{who} was sent a share of job {job}, which it never told here");
             return Err((21, "job not found"));
         };
         let whole = told.extranonce1.join(extranonce2.as_bytes()).unwrap_or_default();
         let tag = bound_to(&whole, &told.work.name);
         let tag = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if hash[48..] != *tag {
-            violation!(sky, "{who} was sent a share of {} not mined under {whole}", told.work.name);
+            violation!(
+                setting,
+                "{who} was sent a share of {} not mined under {whole}",
+                told.work.name
+            );
             return Err((20, "bad proof"));
         }
         let read = u128::from_str_radix(&hash[..32], 16).unwrap_or(u128::MAX);
@@ -181,7 +186,7 @@ impl Pool {
         let known = conn.terms.known(knows, told.difficulty, came);
         if !blocked && !is_block && !meets(known) {
             violation!(
-                sky,
+                setting,
                 "{who} was sent a share below its target: {hash}, 2^{known} is known, 2^{} at \
                 the job",
                 told.difficulty
@@ -194,7 +199,7 @@ impl Pool {
             && !(blocked || is_block)
         {
             violation!(
-                sky,
+                setting,
                 "{who} was sent a stale share of {}, replaced {:?} ago",
                 told.work.name,
                 came.saturating_sub(read)
@@ -211,10 +216,10 @@ impl Pool {
             }
         }
         if !self.shares.entry(work).or_default().insert(key) {
-            violation!(sky, "{who} was sent the same share again: {params}");
+            violation!(setting, "{who} was sent the same share again: {params}");
             return Err((22, "duplicate"));
         }
-        if told.closed.is_some_and(|at| sky.now() - at > linger) {
+        if told.closed.is_some_and(|at| setting.now() - at > linger) {
             self.fates.crossed += 1;
             return Err((21, "job not found"));
         }
@@ -223,8 +228,8 @@ impl Pool {
             return Err((23, "low difficulty share"));
         }
         let slander = match &self.fault {
-            Some(Fault::RefuseShares) => (20, "rejected"),
-            Some(Fault::StaleVerdicts) => (21, "job not found"),
+            Some(PoolFault::RefuseShares) => (20, "rejected"),
+            Some(PoolFault::StaleVerdicts) => (21, "job not found"),
             _ => return Ok(()),
         };
         self.fates.slandered += 1;

@@ -4,62 +4,68 @@ use orepass_stratum::extranonce::Extranonce;
 use serde_json::Value;
 
 use super::super::checks::ToldWorks;
-use super::super::sky::{Sky, tell, violation};
+use super::super::setting::{Setting, tell, violation};
 use super::{Call, Job, Kind, MAX_JOBS, Rig, Waiting};
 
 impl Rig {
     /// The proxy says a line.
     pub(in crate::storm) fn hear(
         &mut self,
-        sky: &mut Sky,
+        setting: &mut Setting,
         number: u32,
         line: &[u8],
         told: &mut ToldWorks,
     ) {
         let who = format!("rig {}.{number}", self.index);
         let Ok(message) = serde_json::from_slice::<Value>(line) else {
-            return violation!(sky, "{who} hears {:?}", String::from_utf8_lossy(line));
+            return violation!(setting, "{who} hears {:?}", String::from_utf8_lossy(line));
         };
         let params = &message["params"];
         match message["method"].as_str() {
-            None => self.answered(sky, number, &message),
+            None => self.answered(setting, number, &message),
             Some("mining.set_difficulty") => {
                 let at_once = self.at_once;
                 let Some(conn) = self.conns.get_mut(&number) else { return };
                 let Some(difficulty) = params[0].as_f64().filter(|d| *d >= 1.0) else {
-                    return violation!(sky, "{who} is set difficulty {params}");
+                    return violation!(setting, "{who} is set difficulty {params}");
                 };
                 conn.difficulty = Some(difficulty);
                 if at_once && let Some(job) = conn.jobs.back_mut() {
                     job.difficulty = difficulty;
                 }
-                tell!(sky, "{who} has difficulty {difficulty}");
+                tell!(setting, "{who} has difficulty {difficulty}");
             }
             Some("mining.set_extranonce") => {
                 let extranonce1: Option<Extranonce> =
                     params[0].as_str().and_then(|text| text.parse().ok());
                 let Some(conn) = self.conns.get_mut(&number) else { return };
                 let Some(extranonce1) = extranonce1 else {
-                    return violation!(sky, "{who} is set extranonce {params}");
+                    return violation!(setting, "{who} is set extranonce {params}");
                 };
                 if !self.kind.takes_set_extranonce() || conn.extranonce1.is_none() {
-                    violation!(sky, "{who} is set an extranonce and did not ask for it");
+                    violation!(setting, "{who} is set an extranonce and did not ask for it");
                 }
-                tell!(sky, "{who} is to have {extranonce1}");
+                tell!(setting, "{who} is to have {extranonce1}");
                 conn.next_extranonce1 = Some(extranonce1);
             }
-            Some("mining.notify") => self.take_job(sky, number, params, told),
-            Some(other) => violation!(sky, "{who} is called {other}"),
+            Some("mining.notify") => self.take_job(setting, number, params, told),
+            Some(other) => violation!(setting, "{who} is called {other}"),
         }
     }
 
-    fn take_job(&mut self, sky: &mut Sky, number: u32, params: &Value, told: &mut ToldWorks) {
+    fn take_job(
+        &mut self,
+        setting: &mut Setting,
+        number: u32,
+        params: &Value,
+        told: &mut ToldWorks,
+    ) {
         let who = format!("rig {}.{number}", self.index);
         let Some(conn) = self.conns.get_mut(&number) else { return };
         let texts =
             (params[0].as_str(), params[1].as_str(), params[2].as_str(), params[3].as_bool());
         let (Some(id), Some(block), Some(work), Some(clean)) = texts else {
-            return violation!(sky, "{who} is told a job of bad form: {params}");
+            return violation!(setting, "{who} is told a job of bad form: {params}");
         };
         let moved = conn.next_extranonce1.take();
         let honours = self.kind != Kind::Ignores;
@@ -67,32 +73,32 @@ impl Rig {
             conn.extranonce1 = Some(next.clone());
         }
         let (Some(lent), Some(difficulty)) = (conn.extranonce1.clone(), conn.difficulty) else {
-            return violation!(sky, "{who} is told a job before an extranonce or a difficulty");
+            return violation!(setting, "{who} is told a job before an extranonce or a difficulty");
         };
         let name = work.strip_prefix("bound-").and_then(|rest| rest.split_once('-'));
         let pool_and_serial =
             name.and_then(|(pool, serial)| Some((pool.parse().ok()?, serial.parse().ok()?)));
         let (Some((pool, serial)), true) = (pool_and_serial, block.starts_with("block-")) else {
-            return violation!(sky, "{who} is told a work of no pool: {params}");
+            return violation!(setting, "{who} is told a work of no pool: {params}");
         };
         let number_of_id = u32::from_str_radix(id, 16).ok().filter(|_| id.len() == 8);
         let relative = number_of_id.map(|id| self.ids.note(id, told.first_id(id)));
         match relative {
-            None => violation!(sky, "{who} is told job id {id}"),
-            Some((id, true)) => violation!(sky, "{who} is told job id +{id} again"),
+            None => violation!(setting, "{who} is told job id {id}"),
+            Some((id, true)) => violation!(setting, "{who} is told job id +{id} again"),
             Some((id, false)) => {
-                tell!(sky, "{who} is told {work} as +{id} clean {clean} under {lent}");
+                tell!(setting, "{who} is told {work} as +{id} clean {clean} under {lent}");
             }
         }
         let again = match told.note(pool, serial, &lent, self.index) {
             Ok(again) => again,
             Err(other) => {
-                violation!(sky, "{who} is told {work} under {lent}, as rig {other} was before");
+                violation!(setting, "{who} is told {work} under {lent}, as rig {other} was before");
                 false
             }
         };
         if moved.is_some() && !clean {
-            violation!(sky, "{who} is moved to {lent} without a clean job");
+            violation!(setting, "{who} is moved to {lent} without a clean job");
         }
         // A rig that ignores its new extranonce goes on with its first one.
         let extranonce1 = match conn.jobs.front() {
@@ -116,25 +122,28 @@ impl Rig {
         let job = Job { id, pool, work, extranonce1, difficulty, again };
         conn.jobs.push_back(job);
         if rescheduled || conn.jobs.len() == 1 {
-            self.plan_find(sky, difficulty);
+            self.plan_find(setting, difficulty);
         }
     }
 
-    fn answered(&mut self, sky: &mut Sky, number: u32, message: &Value) {
+    fn answered(&mut self, setting: &mut Setting, number: u32, message: &Value) {
         let who = format!("rig {}.{number}", self.index);
         let Some(conn) = self.conns.get_mut(&number) else { return };
         let waiting = message["id"].as_u64().and_then(|id| conn.waiting.remove(&id));
         let Some(Waiting { call, .. }) = waiting else {
-            return violation!(sky, "{who} is answered what it did not ask, or twice: {message}");
+            return violation!(
+                setting,
+                "{who} is answered what it did not ask, or twice: {message}"
+            );
         };
         let result = &message["result"];
         match call {
             Call::Subscribe => {
                 let extranonce1 = result[1].as_str().and_then(|text| text.parse().ok());
                 let (Some(extranonce1), Some(size)) = (extranonce1, result[2].as_u64()) else {
-                    return violation!(sky, "{who} is refused its subscribe: {message}");
+                    return violation!(setting, "{who} is refused its subscribe: {message}");
                 };
-                tell!(sky, "{who} has {extranonce1}");
+                tell!(setting, "{who} has {extranonce1}");
                 conn.extranonce1 = Some(extranonce1);
                 conn.size = size as usize;
             }
@@ -151,7 +160,7 @@ impl Rig {
                 // Job ids differ from run to run.
                 let shown =
                     reason.rsplit_once("job ").map_or(reason, |(_, id)| id.get(8..).unwrap_or(id));
-                tell!(sky, "{who} is answered {result} {code}{shown}");
+                tell!(setting, "{who} is answered {result} {code}{shown}");
                 let excuses = [
                     "pool: ",
                     "pool connection lost",
@@ -160,7 +169,7 @@ impl Rig {
                     "pool connection saturated",
                 ];
                 if honest && !taken && !excuses.iter().any(|excuse| reason.contains(excuse)) {
-                    violation!(sky, "{who} is refused a good share: {message}");
+                    violation!(setting, "{who} is refused a good share: {message}");
                 }
             }
         }

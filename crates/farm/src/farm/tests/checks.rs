@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::farm::channels::Channel;
+use crate::farm::channels::OpenChannel;
 use crate::farm::waiting::PATIENCE;
 
 /// In a story with more rigs than that not everything is looked at all the time.
@@ -115,13 +115,13 @@ impl Story {
     fn has_refuge(&self, rig: RigId) -> bool {
         let sure = self.farm.rigs[&rig].needs().sure;
         let serving =
-            |channel: &&Channel| self.farm.pools.serves(channel.pool) && !channel.dedicated;
+            |channel: &&OpenChannel| self.farm.pools.serves(channel.pool) && !channel.dedicated;
         let mut others = self.farm.channels.iter().filter(serving);
         others.any(|channel| channel.suits(&sure) == Some(true) && self.has_room(channel))
     }
 
     /// Whether anybody would get a lease of a channel.
-    fn has_room(&self, channel: &Channel) -> bool {
+    fn has_room(&self, channel: &OpenChannel) -> bool {
         channel.is_usable() && channel.seat(&Default::default()).is_ok()
     }
 }

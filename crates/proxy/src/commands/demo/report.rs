@@ -5,7 +5,7 @@ use orepass_stratum::verdict::Verdict;
 use serde::Serialize;
 
 /// The state of one coin's stage.
-pub(super) struct Line {
+pub(super) struct StageLine {
     pub(super) dialect: String,
     pub(super) rigs: usize,
     pub(super) rigs_online: usize,
@@ -21,7 +21,7 @@ pub(super) struct Line {
     pub(super) answered_twice: u64,
 }
 
-impl Line {
+impl StageLine {
     pub(super) const fn credited(totals: &Totals) -> u64 {
         totals.count(Verdict::AcceptedByPool)
     }
@@ -87,8 +87,8 @@ impl Line {
         complaints
     }
 
-    fn json(&self) -> Row<'_> {
-        Row {
+    fn json(&self) -> ReportRow<'_> {
+        ReportRow {
             dialect: &self.dialect,
             rigs: self.rigs,
             pool_connections: self.pool_connections,
@@ -106,12 +106,12 @@ impl Line {
 
 /// The end of all stages.
 #[derive(Default)]
-pub(super) struct Report {
-    lines: Vec<Line>,
+pub(super) struct DemoReport {
+    lines: Vec<StageLine>,
 }
 
-impl Report {
-    pub(super) fn add(&mut self, line: Line) {
+impl DemoReport {
+    pub(super) fn add(&mut self, line: StageLine) {
         self.lines.push(line);
     }
 
@@ -122,9 +122,9 @@ impl Report {
     #[expect(clippy::print_stdout, reason = "the demo's output")]
     pub(super) fn print(&self, json: bool) {
         if json {
-            let routes = self.lines.iter().map(Line::json).collect();
+            let routes = self.lines.iter().map(StageLine::json).collect();
             // Plain numbers and strings always serialize.
-            println!("{}", serde_json::to_string(&Rows { routes }).unwrap_or_default());
+            println!("{}", serde_json::to_string(&ReportRows { routes }).unwrap_or_default());
             return;
         }
         for line in &self.lines {
@@ -146,7 +146,7 @@ impl Report {
             println!("  {:>6} duplicates at the pool", line.duplicates_at_pool);
         }
         println!();
-        for complaint in self.lines.iter().flat_map(Line::complaints) {
+        for complaint in self.lines.iter().flat_map(StageLine::complaints) {
             println!("FAILED  {complaint}");
         }
         if self.is_good() {
@@ -158,12 +158,12 @@ impl Report {
 }
 
 #[derive(Serialize)]
-struct Rows<'a> {
-    routes: Vec<Row<'a>>,
+struct ReportRows<'a> {
+    routes: Vec<ReportRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ReportRow<'a> {
     dialect: &'a str,
     rigs: usize,
     pool_connections: u64,

@@ -10,13 +10,20 @@ use serde_json::Value;
 use super::*;
 use crate::telemetry::testing::json_lines;
 
-fn log_of(said: &Arc<Said>, channel: u64) -> Log {
+fn log_of(said: &Arc<Said>, channel: u64) -> ChannelLog {
     let address = Some("192.0.2.1:3008".parse().unwrap());
     let scales = ["bitcoin", "hstratum"];
-    Log { route: "hns".into(), pool: "p".into(), channel, address, scales, said: Arc::clone(said) }
+    ChannelLog {
+        route: "hns".into(),
+        pool: "p".into(),
+        channel,
+        address,
+        scales,
+        said: Arc::clone(said),
+    }
 }
 
-fn lost(log: &Log, end: &End) {
+fn lost(log: &ChannelLog, end: &End) {
     let wait = Duration::from_millis(1200);
     log.lost(Lost { end, was_live: false, others_live: false, wait });
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::extra_nonce;
 use super::super::header::Roots;
-use super::search::{Counter, Layout, NonceSearch};
+use super::search::{Counter, HandshakeSearch, HeaderLayout};
 use super::{HandshakeRig, fingerprint, hash, number, string};
 use crate::coin::{Allotment, RigError, RigJob, Search};
 
@@ -15,7 +15,7 @@ use crate::coin::{Allotment, RigError, RigJob, Search};
 const ROOM: usize = 24;
 
 #[derive(Debug)]
-pub(super) struct DeployedJob {
+pub(super) struct DeployedNotify {
     rig: HandshakeRig,
     id: String,
     roots: Roots,
@@ -24,7 +24,7 @@ pub(super) struct DeployedJob {
     fingerprint: u64,
 }
 
-impl DeployedJob {
+impl DeployedNotify {
     /// Reads a notify's 9 or 10 fields.
     pub(super) fn read(rig: &HandshakeRig, fields: &[Value]) -> Result<Self, RigError> {
         let prev_block = hash("previous block", &fields[1])?;
@@ -62,11 +62,11 @@ impl DeployedJob {
             extranonce1: extranonce1.clone(),
             long_nonces: self.rig.long_nonces,
         };
-        NonceSearch::new(&self.rig, layout, start)
+        HandshakeSearch::new(&self.rig, layout, start)
     }
 }
 
-impl RigJob for DeployedJob {
+impl RigJob for DeployedNotify {
     fn id(&self) -> &str {
         &self.id
     }
@@ -90,7 +90,7 @@ struct Deployed {
     long_nonces: bool,
 }
 
-impl Layout for Deployed {
+impl HeaderLayout for Deployed {
     type Midstate = ShareHasher;
 
     fn midstate(&self, counter: &Counter) -> ShareHasher {

@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use orepass_stratum::target::{PowHash, Target};
 
 use super::HandshakeRig;
-use crate::coin::{Search, Solution, Step};
+use crate::coin::{Search, SearchStep, Solution};
 use crate::rig::Rubbish;
 
 /// How a generation hashes.
-pub(super) trait Layout: Debug + Send {
+pub(super) trait HeaderLayout: Debug + Send {
     /// What can be computed once per extranonce2 and time.
     type Midstate: Debug + Send;
 
@@ -57,7 +57,7 @@ impl Counter {
 
 /// A search of one job's space.
 #[derive(Debug)]
-pub(super) struct NonceSearch<L: Layout> {
+pub(super) struct HandshakeSearch<L: HeaderLayout> {
     layout: L,
     six_params: bool,
     counter: Counter,
@@ -66,7 +66,7 @@ pub(super) struct NonceSearch<L: Layout> {
     hopeless: Option<Counter>,
 }
 
-impl<L: Layout> NonceSearch<L> {
+impl<L: HeaderLayout> HandshakeSearch<L> {
     pub(super) fn new(rig: &HandshakeRig, layout: L, counter: Counter) -> Self {
         let midstate = layout.midstate(&counter);
         Self { layout, six_params: rig.six_params, counter, midstate, hopeless: None }
@@ -85,9 +85,9 @@ impl<L: Layout> NonceSearch<L> {
     }
 }
 
-impl<L: Layout> Search for NonceSearch<L> {
-    fn step(&mut self, budget: u32, target: &Target) -> Step {
-        let mut step = Step::default();
+impl<L: HeaderLayout> Search for HandshakeSearch<L> {
+    fn step(&mut self, budget: u32, target: &Target) -> SearchStep {
+        let mut step = SearchStep::default();
         while step.found.is_none() && step.tried < budget {
             let hash = L::hash(&self.midstate, &self.counter);
             step.tried += 1;

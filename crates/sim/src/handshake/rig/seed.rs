@@ -6,9 +6,9 @@ use orepass_stratum::target::PowHash;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::coinbase::{self, Coinbase};
+use super::super::coinbase::{self, CoinbaseParts};
 use super::super::header::SeedRoots;
-use super::search::{Counter, Layout, NonceSearch};
+use super::search::{Counter, HandshakeSearch, HeaderLayout};
 use super::{HandshakeRig, fingerprint, hash, hashes, number, string};
 use crate::coin::{Allotment, RigError, RigJob, Search};
 
@@ -16,7 +16,7 @@ use crate::coin::{Allotment, RigError, RigJob, Search};
 const ROOM: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct SeedJob {
+pub(super) struct SeedNotify {
     rig: HandshakeRig,
     id: String,
     coinb1: Vec<u8>,
@@ -30,7 +30,7 @@ pub(super) struct SeedJob {
     fingerprint: u64,
 }
 
-impl SeedJob {
+impl SeedNotify {
     /// Reads a notify's 12 or 13 fields.
     pub(super) fn read(rig: &HandshakeRig, fields: &[Value]) -> Result<Self, RigError> {
         // The 13th, where it is there, are the other transactions' leaves, before the branches.
@@ -76,7 +76,7 @@ impl SeedJob {
         let from = self.coinb1.len();
         let place = from..from + extranonce1.len() + start.extranonce2.len();
         let bytes = [&self.coinb1, extranonce1.as_bytes(), &start.extranonce2, &self.coinb2];
-        let coinbase = Coinbase::parse(bytes.concat())
+        let coinbase = CoinbaseParts::parse(bytes.concat())
             .ok_or_else(|| RigError::field("coinbase", &const_hex::encode(&self.coinb1)))?;
         let merkle_root = coinbase::root(&coinbase.txid(), leaves);
         let layout = Seed {
@@ -86,11 +86,11 @@ impl SeedJob {
             extranonce1: extranonce1.clone(),
             branches: self.branches.clone(),
         };
-        Ok(NonceSearch::new(&self.rig, layout, start))
+        Ok(HandshakeSearch::new(&self.rig, layout, start))
     }
 }
 
-impl RigJob for SeedJob {
+impl RigJob for SeedNotify {
     fn id(&self) -> &str {
         &self.id
     }
@@ -121,14 +121,14 @@ impl RigJob for SeedJob {
 #[derive(Debug)]
 struct Seed {
     roots: SeedRoots,
-    coinbase: Coinbase,
+    coinbase: CoinbaseParts,
     /// Where the extranonce stands in the coinbase.
     place: std::ops::Range<usize>,
     extranonce1: Extranonce,
     branches: Vec<[u8; 32]>,
 }
 
-impl Layout for Seed {
+impl HeaderLayout for Seed {
     type Midstate = [u8; 208];
 
     fn midstate(&self, counter: &Counter) -> [u8; 208] {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{MAX_LATE, Session, put_error};
 use crate::coin::Reason;
-use crate::pool::config::Judge;
+use crate::pool::config::JudgedBy;
 use crate::pool::ledger::Submitted;
 use crate::pool::{Hall, Moment};
 
@@ -82,9 +82,9 @@ impl Session {
         };
         let present = target(self.difficulty);
         let target = match config.judge {
-            Judge::AtJob => told.map_or(present, |told| told.target),
-            Judge::Present => present,
-            Judge::AtOnce => target(self.announced),
+            JudgedBy::AtJob => told.map_or(present, |told| told.target),
+            JudgedBy::Present => present,
+            JudgedBy::AtOnce => target(self.announced),
         };
         let share = made.job.check(extranonce1, params, now.at.duration_since(made.made))?;
         let submitted = Submitted {

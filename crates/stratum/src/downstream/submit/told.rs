@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Read, Refused, Weight};
 use crate::dialect::{Checked, Diagnosis, Dialect};
-use crate::downstream::work::{Nonces, Told};
+use crate::downstream::work::{SeatNonces, Told};
 use crate::error::Reject;
 use crate::firmware::{Firmware, Merit, USUAL_EXTRANONCE2};
 use crate::job::JobFrames;
@@ -91,14 +91,14 @@ impl<D: Dialect> Told<D> {
         if stubborn {
             return Some(Diagnosis::IgnoresSetExtranonce);
         }
-        let Nonces { extranonce1, pool_extranonce1, .. } = &*self.asked.nonces;
+        let SeatNonces { extranonce1, pool_extranonce1, .. } = &*self.asked.nonces;
         dialect.diagnose(job, extranonce1, *pool_extranonce1, share, easiest)
     }
 
     /// What a good share of it shows of its rig; a target that any hash meets shows nothing.
     pub(super) fn merits(&self, is_odd: bool) -> [Option<Merit>; 3] {
         let tells = !is_odd && self.asked.easiest.hashes_lossy() >= MIN_EVIDENCE;
-        let Nonces { prefix, extranonce2_size, before, .. } = &*self.asked.nonces;
+        let SeatNonces { prefix, extranonce2_size, before, .. } = &*self.asked.nonces;
         [
             (tells && !prefix.is_empty()).then_some(Merit::Shares),
             (tells && *extranonce2_size != USUAL_EXTRANONCE2).then_some(Merit::Sizes),

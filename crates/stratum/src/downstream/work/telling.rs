@@ -10,7 +10,7 @@ use crate::channel::Seat;
 use crate::dialect::{Dialect, Telling};
 use crate::downstream::login::Login;
 use crate::downstream::misdeeds::Misdeeds;
-use crate::downstream::out::{Out, Timer};
+use crate::downstream::out::{DownstreamOut, DownstreamTimer};
 use crate::downstream::{CloseReason, DownstreamConfig, Event, Verify};
 use crate::error::Reject;
 use crate::job::{JobFrames, JobId};
@@ -18,7 +18,7 @@ use crate::ladder::Level;
 use crate::rpc::{self, Id};
 use crate::space::Permission;
 use crate::target::Target;
-use crate::window::Window;
+use crate::window::JobWindow;
 
 /// The most questions of a rig that wait until the pool has told what they ask for.
 const MAX_QUESTIONS: usize = 4;
@@ -43,7 +43,7 @@ impl<D: Dialect> Bench<D> {
     pub(in crate::downstream) fn check_vardiff(
         &mut self,
         config: &DownstreamConfig,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         if let Some(difficulty) = self.told_difficulty() {
@@ -53,14 +53,18 @@ impl<D: Dialect> Bench<D> {
     }
 
     /// The time of the next look has changed; there is none before the first work.
-    pub(in crate::downstream) fn await_vardiff(&self, config: &DownstreamConfig, out: &mut Out) {
+    pub(in crate::downstream) fn await_vardiff(
+        &self,
+        config: &DownstreamConfig,
+        out: &mut DownstreamOut,
+    ) {
         let next = self.vardiff.poll_timeout(&config.vardiff);
-        out.timers.set(Timer::Vardiff, next.filter(|_| self.has_work()));
+        out.timers.set(DownstreamTimer::Vardiff, next.filter(|_| self.has_work()));
     }
 
     /// How long the rig may be silent has changed.
-    pub(in crate::downstream) fn await_share(&self, out: &mut Out) {
-        out.timers.set(Timer::Silence, self.quiet.over_at());
+    pub(in crate::downstream) fn await_share(&self, out: &mut DownstreamOut) {
+        out.timers.set(DownstreamTimer::Silence, self.quiet.over_at());
     }
 
     /// Whether the rig has been silent for too long. Not while an easier difficulty waits for the
@@ -68,10 +72,10 @@ impl<D: Dialect> Bench<D> {
     pub(in crate::downstream) fn is_silent(
         &self,
         config: &DownstreamConfig,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) -> bool {
-        if !out.timers.is_due(Timer::Silence, now) {
+        if !out.timers.is_due(DownstreamTimer::Silence, now) {
             return false;
         }
         let eased = |told: &Told<D>| {
@@ -80,7 +84,7 @@ impl<D: Dialect> Bench<D> {
         };
         let waits = !self.quiet.was_offered() && self.told.back().is_some_and(eased);
         if waits {
-            out.timers.set(Timer::Silence, None);
+            out.timers.set(DownstreamTimer::Silence, None);
         }
         !waits
     }
@@ -91,7 +95,7 @@ impl<D: Dialect> Bench<D> {
         login: &Login,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         let told = self.last_told;
@@ -106,7 +110,7 @@ impl<D: Dialect> Bench<D> {
         login: &Login,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         if self.last_told.is_some() {
@@ -119,7 +123,7 @@ impl<D: Dialect> Bench<D> {
         login: &Login,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         if !login.is_done() {
@@ -138,7 +142,7 @@ impl<D: Dialect> Bench<D> {
         let Some(sitting) = &mut self.seat else { return };
         let dialect = &frames.dialect;
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
-        let open = Window::of(&**dialect).remembered();
+        let open = JobWindow::of(&**dialect).remembered();
         if !sitting.seat.lease.tell(frames.work, open) {
             // What was sent for it under this lease is not known any more.
             return out.close(CloseReason::ExtranonceChanged);
@@ -158,7 +162,7 @@ impl<D: Dialect> Bench<D> {
         };
         let easier = present.is_some_and(|told| told.asked.easiest < target);
         self.quiet.told(aims_at, easier, now);
-        out.timers.set(Timer::Silence, self.quiet.over_at());
+        out.timers.set(DownstreamTimer::Silence, self.quiet.over_at());
         if telling.new_target {
             out.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
@@ -199,7 +203,7 @@ impl<D: Dialect> Bench<D> {
         &mut self,
         frames: &JobFrames<D>,
         misdeeds: &mut Misdeeds,
-        out: &mut Out,
+        out: &mut DownstreamOut,
         now: Instant,
     ) {
         let Some(sitting) = &self.seat else { return };
@@ -228,7 +232,7 @@ impl<D: Dialect> Bench<D> {
         &mut self,
         id: &Id,
         params: Option<&RawValue>,
-        out: &mut Out,
+        out: &mut DownstreamOut,
     ) {
         let name = params
             .and_then(rpc::array::<1>)
@@ -241,13 +245,13 @@ impl<D: Dialect> Bench<D> {
     }
 
     /// Answers the questions that can be answered now.
-    pub(in crate::downstream) fn answer_questions(&mut self, out: &mut Out) {
+    pub(in crate::downstream) fn answer_questions(&mut self, out: &mut DownstreamOut) {
         for (id, job) in std::mem::take(&mut self.questions) {
             self.answer_or_keep(id, job, out);
         }
     }
 
-    fn answer_or_keep(&mut self, id: Id, job: JobId, out: &mut Out) {
+    fn answer_or_keep(&mut self, id: Id, job: JobId, out: &mut DownstreamOut) {
         let told = self.told.iter().find(|told| told.id == job);
         let Some(told) = told else {
             return out.refuse::<D>(&id, &Reject::unknown_job(&job.to_string()));

@@ -9,7 +9,7 @@ const LIMIT: u32 = 50;
 /// A farm of a constant speed behind a pool's connection.
 struct Farm {
     brake: Brake,
-    out: Out<()>,
+    out: UpstreamOut<()>,
     now: Instant,
     pool: Target,
     /// What rigs were told; they hear of the floor when work comes.
@@ -26,7 +26,7 @@ impl Farm {
         let pool = target(256.0);
         Self {
             brake: Brake::new(LIMIT, None),
-            out: Out::new(),
+            out: UpstreamOut::new(),
             now: start(),
             pool,
             told: pool,
@@ -40,7 +40,7 @@ impl Farm {
         let end = self.now + time;
         loop {
             let next = Duration::from_secs_f64(self.told.hashes_lossy() / self.speed);
-            let wanted = self.out.timers.get(Timer::Brake).unwrap_or(end).min(end);
+            let wanted = self.out.timers.get(UpstreamTimer::Brake).unwrap_or(end).min(end);
             if self.now + next > wanted {
                 self.now = wanted;
                 self.look();
@@ -212,7 +212,7 @@ fn it_ends_after_two_minutes_and_rests_for_ten() {
     assert!(farm.brake.floor().is_some());
     farm.run(seconds(1));
     assert_eq!(farm.brake.floor(), None);
-    assert_eq!(farm.out.timers.get(Timer::Brake), None);
+    assert_eq!(farm.out.timers.get(UpstreamTimer::Brake), None);
     let [_, Notice::BrakeOff { forgone_hashes, held, why: BrakeEnd::Overdue }] = farm.said[..]
     else {
         panic!("{:?}", farm.said);

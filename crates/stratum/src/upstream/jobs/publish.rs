@@ -8,7 +8,7 @@ use crate::dialect::{Dialect, Subscribed};
 use crate::habits::{Answer, Habit};
 use crate::upstream::footing::Footing;
 use crate::upstream::link::Connection;
-use crate::upstream::out::{Out, Timer};
+use crate::upstream::out::{UpstreamOut, UpstreamTimer};
 use crate::upstream::requests::{Request, Requests};
 use crate::upstream::setup::Setup;
 use crate::upstream::{Notice, UpstreamEvent};
@@ -24,14 +24,14 @@ impl<D: Dialect> Jobs<D> {
         footing: &Footing,
         connection: &mut Connection<D, T>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
         let has_target = connection.announced.target.is_some();
         let wait = D::TARGET_FOLLOWS_NOTIFY.map(|usual| self.target_wait(usual, has_target));
         self.pending = Some(Arc::new(job));
         match wait.filter(|wait| !wait.is_zero()) {
-            Some(wait) => out.timers.set(Timer::Target, Some(now + wait)),
+            Some(wait) => out.timers.set(UpstreamTimer::Target, Some(now + wait)),
             None => self.publish(footing, connection, setup, out, now),
         }
     }
@@ -75,17 +75,17 @@ impl<D: Dialect> Jobs<D> {
         footing: &Footing,
         connection: &mut Connection<D, T>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
         let Some(job) = self.pending.take() else { return };
-        out.timers.set(Timer::Target, None);
+        out.timers.set(UpstreamTimer::Target, None);
         let Some(place) = footing.place(setup) else { return };
         let before = self.in_force;
         let name = Arc::clone(&job);
         let Taken { is_new, told } =
             self.take(&setup.dialect, job, &connection.announced, &place, now);
-        out.timers.set(Timer::Job, None);
+        out.timers.set(UpstreamTimer::Job, None);
         if self.in_force != before {
             self.say_target(setup, out);
         }
@@ -104,7 +104,7 @@ impl<D: Dialect> Jobs<D> {
         behind_notify: bool,
         connection: &Connection<D, T>,
         setup: &Setup<D>,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
     ) {
         let known = setup.known().get(Habit::DifficultyFrom);
         let at_once = behind_notify || known == Some(Answer::Other);
@@ -114,12 +114,16 @@ impl<D: Dialect> Jobs<D> {
     }
 
     /// The target in force has changed without a notify.
-    pub(in crate::upstream) fn target_changed<T>(&self, setup: &Setup<D>, out: &mut Out<T>) {
+    pub(in crate::upstream) fn target_changed<T>(
+        &self,
+        setup: &Setup<D>,
+        out: &mut UpstreamOut<T>,
+    ) {
         self.say_target(setup, out);
         out.event(UpstreamEvent::View);
     }
 
-    fn say_target<T>(&self, setup: &Setup<D>, out: &mut Out<T>) {
+    fn say_target<T>(&self, setup: &Setup<D>, out: &mut UpstreamOut<T>) {
         out.notice(Notice::Target(self.in_force.surely(setup.known())));
     }
 }
@@ -131,7 +135,7 @@ fn ask_about<D: Dialect, T>(
     told: Arc<D::Job>,
     dialect: &D,
     requests: &mut Requests<D, T>,
-    out: &mut Out<T>,
+    out: &mut UpstreamOut<T>,
     now: Instant,
 ) {
     if !requests.has_room(false) {

@@ -14,18 +14,18 @@ pub const MAX_WORKERS: usize = 16;
 /// share, its verdict and a job pass between tasks of one thread: nobody is woken across threads,
 /// and no lock is ever held by somebody else.
 #[derive(Debug)]
-pub struct Workers {
+pub struct WorkerThreads {
     runtimes: Vec<Handle>,
     threads: Vec<JoinHandle<()>>,
     stop: CancellationToken,
     next: AtomicUsize,
 }
 
-/// One of the workers.
+/// One of the threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worker(usize);
+pub struct WorkerThread(usize);
 
-impl Workers {
+impl WorkerThreads {
     /// One worker: the runtime that calls.
     ///
     /// # Panics
@@ -74,23 +74,23 @@ impl Workers {
 
     /// One after the other.
     #[must_use]
-    pub fn next(&self) -> Worker {
-        Worker(self.next.fetch_add(1, Ordering::Relaxed) % self.runtimes.len())
+    pub fn next(&self) -> WorkerThread {
+        WorkerThread(self.next.fetch_add(1, Ordering::Relaxed) % self.runtimes.len())
     }
 
     /// Whether the calling task runs on a worker.
-    pub(crate) fn is_here(&self, worker: Worker) -> bool {
+    pub(crate) fn is_here(&self, worker: WorkerThread) -> bool {
         Handle::try_current().is_ok_and(|here| here.id() == self.runtime(worker).id())
     }
 
     /// A worker's runtime.
     #[must_use]
-    pub fn runtime(&self, worker: Worker) -> &Handle {
+    pub fn runtime(&self, worker: WorkerThread) -> &Handle {
         &self.runtimes[worker.0]
     }
 }
 
-impl Drop for Workers {
+impl Drop for WorkerThreads {
     fn drop(&mut self) {
         self.stop.cancel();
         for thread in self.threads.drain(..) {
@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_worker_is_a_thread_of_its_own() {
-        let workers = Workers::start(2).unwrap();
+        let workers = WorkerThreads::start(2).unwrap();
         let mut names = Vec::new();
         for _ in 0..3 {
             let name = || thread::current().name().map(str::to_owned);
@@ -117,6 +117,6 @@ mod tests {
         }
         assert_eq!(names, ["worker-0", "worker-1", "worker-0"]);
         drop(workers);
-        assert_eq!(Workers::here().count(), 1);
+        assert_eq!(WorkerThreads::here().count(), 1);
     }
 }

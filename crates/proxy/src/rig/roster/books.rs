@@ -16,9 +16,9 @@ pub const MAX_WORKERS: usize = 20_000;
 const FORGET_PART: usize = 20;
 
 /// Books by name. They outlive their workers' connections.
-pub(super) struct Workers {
+pub(super) struct WorkerBooks {
     most: usize,
-    books: DashMap<Arc<str>, Arc<Kept>>,
+    books: DashMap<Arc<str>, Arc<KeptBook>>,
     count: AtomicUsize,
     /// Counts what happens, to tell what was longer ago.
     time: AtomicU64,
@@ -29,16 +29,16 @@ pub(super) struct Workers {
 
 /// A worker's book, and when a session last used it.
 #[derive(Debug)]
-struct Kept {
+struct KeptBook {
     book: Arc<Book>,
     used: AtomicU64,
 }
 
 /// The books of one session's workers. They are not forgotten as long as it has them.
 #[derive(Debug, Default)]
-pub(crate) struct HeldBooks(Vec<(Arc<str>, Arc<Kept>)>);
+pub(crate) struct HeldBooks(Vec<(Arc<str>, Arc<KeptBook>)>);
 
-impl Workers {
+impl WorkerBooks {
     fn new(most: usize) -> Self {
         Self {
             most,
@@ -72,7 +72,7 @@ impl Workers {
     }
 
     /// What is kept of a worker; none where there is no room for its name.
-    fn kept(&self, name: &Arc<str>, time: u64) -> Option<Arc<Kept>> {
+    fn kept(&self, name: &Arc<str>, time: u64) -> Option<Arc<KeptBook>> {
         if let Some(kept) = self.books.get(name) {
             return Some(Arc::clone(&kept));
         }
@@ -85,7 +85,7 @@ impl Workers {
                 // Several may come here at once.
                 let next = |count: usize| (count < self.most).then_some(count + 1);
                 self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
-                let kept = Kept { book: Arc::default(), used: AtomicU64::new(time) };
+                let kept = KeptBook { book: Arc::default(), used: AtomicU64::new(time) };
                 Some(Arc::clone(&entry.insert(Arc::new(kept))))
             }
         }
@@ -118,19 +118,19 @@ impl Workers {
     }
 }
 
-impl Default for Workers {
+impl Default for WorkerBooks {
     fn default() -> Self {
         Self::new(MAX_WORKERS)
     }
 }
 
-impl fmt::Debug for Workers {
+impl fmt::Debug for WorkerBooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workers").field("count", &self.count).finish_non_exhaustive()
     }
 }
 
-impl Kept {
+impl KeptBook {
     /// Whether no session has it, and no share of it waits for its verdict.
     fn is_free(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && Arc::strong_count(&self.book) == 1
@@ -146,18 +146,18 @@ mod tests {
     }
 
     /// A session of one share of a worker.
-    fn visit(workers: &Workers, number: usize) {
+    fn visit(workers: &WorkerBooks, number: usize) {
         workers.book(&name(number), &mut HeldBooks::default()).sent();
     }
 
-    fn sent(workers: &Workers, number: usize) -> Option<u64> {
+    fn sent(workers: &WorkerBooks, number: usize) -> Option<u64> {
         let of = workers.totals().into_iter().find(|(known, _)| *known == name(number));
         of.map(|(_, totals)| totals.sent)
     }
 
     #[test]
     fn a_worker_that_comes_back_has_its_book_and_a_session_looks_it_up_once() {
-        let workers = Workers::new(100);
+        let workers = WorkerBooks::new(100);
         visit(&workers, 1);
         let (name, mut held) = (name(1), HeldBooks::default());
         for _ in 0..3 {
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn past_the_cap_the_names_that_were_used_longest_ago_are_forgotten() {
-        let workers = Workers::new(100);
+        let workers = WorkerBooks::new(100);
         (0..100).for_each(|number| visit(&workers, number));
         visit(&workers, 0);
         visit(&workers, 100);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_book_that_a_session_or_a_share_has_is_not_forgotten() {
-        let workers = Workers::new(100);
+        let workers = WorkerBooks::new(100);
         let mut held = HeldBooks::default();
         workers.book(&name(0), &mut held).sent();
         let waiting = workers.book(&name(1), &mut HeldBooks::default());
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn where_sessions_have_all_books_the_rest_is_booked_together_and_room_is_not_looked_for_each_time()
      {
-        let workers = Workers::new(100);
+        let workers = WorkerBooks::new(100);
         let mut held = HeldBooks::default();
         for number in 0..100 {
             workers.book(&name(number), &mut held).sent();
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn many_at_once_do_not_pass_the_cap() {
-        let workers = Workers::new(100);
+        let workers = WorkerBooks::new(100);
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let workers = &workers;

@@ -10,7 +10,7 @@ use crate::pool::pump::End;
 /// One thing that may be said of a pool. There are few of each kind, whatever a pool sends: what
 /// it says in its own words is no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Thing {
+pub(super) enum Topic {
     /// Connections end in this way.
     Down {
         end: Discriminant<End>,
@@ -26,7 +26,7 @@ pub(super) enum Thing {
     About(&'static str, String),
 }
 
-impl Thing {
+impl Topic {
     /// How often it may be said in a minute: what tells something new each time a few times.
     pub(super) fn times(&self) -> u32 {
         match self {

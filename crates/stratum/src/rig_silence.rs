@@ -13,7 +13,7 @@ const LEAST_INTERVALS: u32 = 5;
 
 /// Watches how long a rig has sent nothing, while there is something to mine.
 #[derive(Debug, Default)]
-pub struct Quiet {
+pub struct RigSilence {
     /// The time between shares that the rig's present target aims at, in seconds.
     wanted: Option<f64>,
     /// The average time between its shares so far, in seconds.
@@ -27,7 +27,7 @@ pub struct Quiet {
     offered: bool,
 }
 
-impl Quiet {
+impl RigSilence {
     /// The rig sent a share, good or bad: it lives.
     pub fn share(&mut self, now: Instant) {
         if let Some(before) = self.last_share.replace(now) {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_silent_rig_is_offered_an_easier_difficulty_once() {
         let now = start();
-        let mut quiet = Quiet::default();
+        let mut quiet = RigSilence::default();
         quiet.told(SIX, false, now);
         quiet.told(SIX, true, now + LIMIT / 2);
         assert_eq!(quiet.over_at(), Some(now + LIMIT * 2), "it is not silent yet");
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn ten_times_the_usual_interval_is_borne() {
         let mut now = start();
-        let mut quiet = Quiet::default();
+        let mut quiet = RigSilence::default();
         quiet.told(None, false, now);
         assert_eq!(quiet.limit(), None, "nobody knows how often it should find a share");
         for _ in 0..=LEAST_INTERVALS {
@@ -120,7 +120,7 @@ mod tests {
             now += Duration::from_secs(120);
         }
         assert_eq!(quiet.limit(), Some(Duration::from_secs(1200)));
-        let mut fast = Quiet::default();
+        let mut fast = RigSilence::default();
         fast.told(SIX, false, now);
         assert_eq!(fast.limit(), Some(LIMIT));
     }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn without_work_nobody_is_silent() {
         let now = start();
-        let mut quiet = Quiet::default();
+        let mut quiet = RigSilence::default();
         quiet.told(SIX, false, now);
         quiet.excused();
         assert_eq!(quiet.over_at(), None);

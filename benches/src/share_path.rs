@@ -20,7 +20,7 @@ use crate::vectors::Case;
 const SHARE_EVERY: Duration = Duration::from_secs(6);
 
 /// A rig, a pool, and the proxy's two sessions between them.
-pub struct Way {
+pub struct SharePath {
     played: Played,
     rig: Downstream<Hstratum>,
     nonce: u64,
@@ -32,7 +32,7 @@ pub struct Trip {
     answer: String,
 }
 
-impl Way {
+impl SharePath {
     /// A rig of one byte's prefix at a pool of this difficulty.
     #[must_use]
     pub fn new(case: Case, difficulty: f64) -> Self {

@@ -62,7 +62,7 @@ impl Agenda {
 
 /// What pools and rigs share.
 #[derive(Debug)]
-pub(super) struct Sky {
+pub(super) struct Setting {
     start: Instant,
     /// The source of all chance outside the proxy.
     pub(super) rng: Rng,
@@ -78,8 +78,8 @@ pub(super) struct Sky {
     pub(super) over: bool,
 }
 
-impl Sky {
-    /// A clear sky; so many of the last lines of its story are kept.
+impl Setting {
+    /// Nothing has happened yet; so many of the last lines of its story are kept.
     #[must_use]
     pub(super) fn new(seed: u64, lines: usize) -> Self {
         Self {
@@ -149,17 +149,17 @@ impl Sky {
 
 /// Tells a line of the story.
 macro_rules! tell {
-    ($sky:expr, $($text:tt)*) => {{
-        let at = $sky.now();
-        $sky.story.tell(at, format_args!($($text)*));
+    ($setting:expr, $($text:tt)*) => {{
+        let at = $setting.now();
+        $setting.story.tell(at, format_args!($($text)*));
     }};
 }
 
 /// Tells that a rule was broken.
 macro_rules! violation {
-    ($sky:expr, $($text:tt)*) => {{
-        let at = $sky.now();
-        $sky.story.violation(at, format_args!($($text)*));
+    ($setting:expr, $($text:tt)*) => {{
+        let at = $setting.now();
+        $setting.story.violation(at, format_args!($($text)*));
     }};
 }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::jobs::Jobs;
-use super::out::{Out, Timer};
+use super::out::{UpstreamOut, UpstreamTimer};
 use super::pace::{MAX_QUEUED, Pacer, Queued};
 use super::requests::MAX_REQUESTS;
 use super::{UpstreamConfig, VERDICT_WITHIN};
@@ -31,14 +31,14 @@ pub(super) enum Attempt {
 }
 
 /// Shares of a lost connection, the oldest first.
-pub(super) struct Held<D: Dialect, T>(VecDeque<HeldShare<D, T>>);
+pub(super) struct HeldShares<D: Dialect, T>(VecDeque<HeldShare<D, T>>);
 
 struct HeldShare<D: Dialect, T> {
     queued: Queued<D, T>,
     until: Instant,
 }
 
-impl<D: Dialect, T> Held<D, T> {
+impl<D: Dialect, T> HeldShares<D, T> {
     pub(super) const fn new() -> Self {
         Self(VecDeque::new())
     }
@@ -89,7 +89,7 @@ impl<D: Dialect, T> Held<D, T> {
         live: Option<&mut Pacer<D, T>>,
         jobs: &Jobs<D>,
         present: Generation,
-        out: &mut Out<T>,
+        out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> bool {
         let mut pacer = live.filter(|_| jobs.has_told());
@@ -109,7 +109,7 @@ impl<D: Dialect, T> Held<D, T> {
                 None => self.0.push_back(held),
             }
         }
-        out.timers.set(Timer::Held, self.0.front().map(|held| held.until));
+        out.timers.set(UpstreamTimer::Held, self.0.front().map(|held| held.until));
         resent
     }
 }

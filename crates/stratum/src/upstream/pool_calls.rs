@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::link::Link;
-use super::out::Timer;
+use super::link::LinkPhase;
+use super::out::UpstreamTimer;
 use super::{DownReason, Notice, Upstream, UpstreamEvent};
 use crate::dialect::{Dialect, PoolEvent, Subscribed};
 use crate::error::shown;
@@ -42,7 +42,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             PoolEvent::Notify(job) => {
                 connection.silence.notified(now);
                 match &mut self.link {
-                    Link::Subscribing(_, early) => *early = Some(job),
+                    LinkPhase::Subscribing(_, early) => *early = Some(job),
                     _ => return self.take_job(job, now),
                 }
             }
@@ -121,7 +121,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             && let (Some(work), Some(place)) = (work, self.footing.place(&self.setup))
         {
             self.jobs.readopt(work, &place);
-            self.out.timers.set(Timer::Job, None);
+            self.out.timers.set(UpstreamTimer::Job, None);
         }
         Ok(true)
     }
