@@ -155,8 +155,19 @@ impl Space {
         let be_bytes = number.to_be_bytes();
         let prefix = be_bytes[8 - self.0.prefix_bytes..].iter().copied().collect();
         let ledger::Returned { told, others, filters, tenant } = returned;
-        let others = if is_own { others } else { told };
-        Ok(Lease { number, prefix, told, others, filters, tenant, space: self.clone() })
+        let (tenant, former) = if is_own { (tenant, None) } else { (None, tenant.map(Box::new)) };
+        let is_new = !is_own;
+        Ok(Lease {
+            number,
+            prefix,
+            told,
+            others,
+            filters,
+            tenant,
+            former,
+            is_new,
+            space: self.clone(),
+        })
     }
 
     fn ledger(&self) -> MutexGuard<'_, SpaceLedger> {
@@ -175,6 +186,9 @@ pub struct Lease {
     others: Option<ToldSpan>,
     filters: Filters,
     tenant: Option<Tenant>,
+    /// Who had it before, as long as nothing was told to whoever has it now.
+    former: Option<Box<Tenant>>,
+    is_new: bool,
     space: Space,
 }
 
@@ -194,10 +208,23 @@ impl Lease {
     /// Whether a work may be told under this lease.
     #[must_use]
     pub fn may_tell(&self, work: WorkNumber) -> Permission {
-        if self.others.is_some_and(|span| span.has(work)) {
+        if self.told_to_others().is_some_and(|span| span.has(work)) {
             return Permission::Never;
         }
         self.told.map_or(Permission::First, |span| span.permits(work))
+    }
+
+    /// What other rigs were told under it. Who had it last is another rig than the one that has it now
+    /// unless it is known to be the same worker, or one of an address where neither has said who it is.
+    fn told_to_others(&self) -> Option<ToldSpan> {
+        let is_same = |former: &Tenant| {
+            self.tenant.as_ref().is_some_and(|tenant| match (&former.worker, &tenant.worker) {
+                (None, None) => former.address == tenant.address,
+                (former, worker) => former == worker,
+            })
+        };
+        let is_own = !self.is_new || self.former.as_deref().is_some_and(is_same);
+        if is_own { self.others } else { self.told }
     }
 
     /// Notes that a work is told under this lease, and makes its duplicate filter ready; with those
@@ -207,6 +234,8 @@ impl Lease {
         if self.may_tell(work) == Permission::Never {
             return false;
         }
+        self.others = self.told_to_others();
+        (self.former, self.is_new) = (None, false);
         self.told = Some(self.told.map_or_else(|| ToldSpan::of(work), |span| span.with(work)));
         let oldest = self.space.ledger().oldest();
         self.filters.begin(work, open, oldest);
@@ -260,7 +289,12 @@ impl Drop for Lease {
             told: self.told,
             others: self.others,
             filters: std::mem::take(&mut self.filters),
-            tenant: self.tenant.take(),
+            // Nothing was told to whoever leaves it as it was.
+            tenant: if self.is_new {
+                self.former.take().map(|former| *former)
+            } else {
+                self.tenant.take()
+            },
         };
         self.space.ledger().take_back(self.number, returned);
     }

@@ -88,9 +88,8 @@ impl<D: Dialect> ServedRig<D> {
                 }
             }
         }
-        if any {
-            self.tell_whether_it_follows();
-        }
+        // Also where that was all that it said.
+        self.tell_whether_it_follows();
         any
     }
 

@@ -124,8 +124,8 @@ impl<D: Dialect> Route<D> {
                         channel.close();
                     }
                 }
-                Act::Doubt(channel) => self.call(DOUBT, |other| other.id == channel),
-                Act::GiveWay(channel) => self.call(GIVE_WAY, |other| other.id == channel),
+                Act::Doubt(channel) => self.call_one(channel, DOUBT),
+                Act::GiveWay(channel) => self.call_one(channel, GIVE_WAY),
                 Act::News(pool) => self.call(NEWS, |other| other.pool == pool),
                 Act::Urgent(urgent) => {
                     self.decisions.urgent.store(urgent, Ordering::Relaxed);
@@ -148,6 +148,12 @@ impl<D: Dialect> Route<D> {
         channel.start(self);
     }
 
+    fn call_one(&self, id: ChannelId, calls: Calls) {
+        if let Some(channel) = self.channel(id) {
+            channel.window.bell.ring(calls);
+        }
+    }
+
     fn call(&self, calls: Calls, whom: impl Fn(&Channel<D>) -> bool) {
         let channels = self.channels();
         let called = channels.values().filter(|channel| whom(channel));
@@ -157,7 +163,7 @@ impl<D: Dialect> Route<D> {
     /// Where a rig sits down, the next one that comes will probably sit too.
     fn order(&self, RigId(rig): RigId, order: Order) {
         if let Order::Seat { channel, .. } = &order
-            && let Some(channel) = self.channel(*channel)
+            && let Some(channel) = self.channel(*channel).filter(|channel| !channel.dedicated)
         {
             self.fills(channel.worker);
         }

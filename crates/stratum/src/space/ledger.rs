@@ -45,7 +45,7 @@ pub(super) struct Returned {
 pub(super) struct Chosen {
     pub(super) number: u64,
     pub(super) returned: Returned,
-    /// The rig that gets it had it last.
+    /// The rig that gets it is taken for the one that had it last.
     pub(super) is_own: bool,
 }
 
@@ -144,10 +144,7 @@ impl SpaceLedger {
         current: Option<WorkNumber>,
     ) -> Option<Chosen> {
         if let Some(slot) = wish.slot.filter(|&slot| self.is_free(slot, current)) {
-            let tenant = self.returned.get(&slot).and_then(|returned| returned.tenant.as_ref());
-            let worker = tenant.and_then(|tenant| tenant.worker.as_deref());
-            let is_own = worker.is_some() && worker == wish.worker;
-            return self.take(slot, is_own);
+            return self.take(slot, false);
         }
         let scarce = current.filter(|current| !self.has_plenty(*current));
         let own = scarce.and_then(|current| self.own(wish, current));

@@ -132,6 +132,29 @@ fn a_work_that_comes_back_is_not_told_where_another_rig_was_told_it() {
 }
 
 #[test]
+fn a_rig_that_comes_back_is_no_other_and_a_lease_that_was_not_used_is_as_before() {
+    let space = Space::new(0, 1);
+    let [a, b] = ["a", "b"].map(|work| space.number(key(work)));
+    let (rig, other): (Arc<str>, Arc<str>) = ("farm.1".into(), "farm.2".into());
+    // Firmware that subscribes first says only then who works.
+    let come = |worker: &Arc<str>, work| {
+        let wish = Wish { address: Some(HOME), ..ANYONE };
+        let mut lease = space.lease(&wish, Some(work)).unwrap();
+        lease.belongs_to(HOME, None);
+        lease.belongs_to_worker(worker);
+        lease
+    };
+    assert!(come(&rig, a).tell(a, OPEN));
+    drop(come(&other, b));
+    let mut lease = come(&rig, b);
+    assert!(lease.tell(b, OPEN));
+    assert_eq!(lease.may_tell(a), Permission::Again, "its own");
+    drop(lease);
+    let c = space.number(key("c"));
+    assert_eq!(come(&other, c).may_tell(b), Permission::Never);
+}
+
+#[test]
 fn rigs_that_come_back_within_a_work_get_their_own_leases_and_filters() {
     let space = Space::new(1, 250);
     let work = space.number(key("a"));
