@@ -155,6 +155,11 @@ impl Member {
         matches!(self.health, Health::Benched { cause: Cause::Rejects, .. }) && self.links.serve()
     }
 
+    /// Whether it was behind, is left alone for that, and could be mined at.
+    pub(super) fn was_behind(&self) -> bool {
+        matches!(self.health, Health::Benched { cause: Cause::Lag, .. }) && self.links.serve()
+    }
+
     /// When it may be trusted with rigs again that have left it.
     pub(super) fn proven_at(&self) -> Option<Instant> {
         match self.health {
