@@ -133,6 +133,11 @@ impl Member {
         matches!(self.health, Health::Up { .. })
     }
 
+    /// Whether nothing says that it is of no use.
+    pub(super) const fn is_promising(&self) -> bool {
+        !matches!(self.health, Health::Down(_) | Health::Benched { .. })
+    }
+
     /// Whether rigs can mine there, or probably will again in a moment.
     pub(super) const fn serves(&self) -> bool {
         matches!(self.health, Health::Up { .. } | Health::Lost { .. })
