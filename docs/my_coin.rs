@@ -9,8 +9,8 @@ use std::time::Duration;
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
-    Announced, Checked, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, ShareTarget, Split,
-    SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Dialect, Fingerprint, Fingerprinted, NoRoom, OpenJobs, PoolEvent,
+    ShareTarget, Split, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -40,6 +40,40 @@ pub struct Job {
 pub struct Share {
     extranonce2: Extranonce,
     nonce: u32,
+}
+
+impl Work<Share> for Job {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of(&self.work)
+    }
+
+    fn parent(&self) -> Option<u64> {
+        None
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        old.work != self.work
+    }
+
+    fn serves(&self, _: &Share) -> bool {
+        true
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+}
+
+impl Fingerprinted for Share {
+    fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        (self.extranonce2.as_bytes(), self.nonce).hash(&mut hasher);
+        Fingerprint { share: hasher.finish(), nonce: None }
+    }
 }
 
 /// Difficulty d is the target 2²⁵⁶ / d.
@@ -137,18 +171,8 @@ impl Dialect for MyCoin {
         hash.at_or_below(target)
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let mut hasher = DefaultHasher::new();
-        (share.extranonce2.as_bytes(), share.nonce).hash(&mut hasher);
-        Fingerprint { share: hasher.finish(), nonce: None }
-    }
-
     fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
         Some(job.target)
-    }
-
-    fn header(&self, _: &Job, _: &Extranonce, _: &Share) -> Option<Vec<u8>> {
-        None
     }
 
     fn rig_difficulty(&self, _: &Job, target: &Target) -> Difficulty {
@@ -219,18 +243,6 @@ impl Dialect for MyCoin {
             }
             _ => common_calls::common(method, params),
         }
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        WorkKey::of(&job.work)
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        old.work != new.work
     }
 
     fn pool_target(&self, _: &Job, announced: &Announced) -> Wanted {

@@ -3,7 +3,7 @@
 //! Input: which call, then the parameters.
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Announced, PoolEvent};
+use orepass_stratum::dialect::{Announced, PoolEvent, Work};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
@@ -56,9 +56,9 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
     let message = Message::parse(&line).expect("a line of our own");
     let event = dialect.parse_event("mining.notify", message.params.expect("parameters"));
     let Ok(PoolEvent::Notify(again)) = event else { panic!("{event:?}") };
-    assert_eq!(dialect.job_id(&again), id.to_string());
-    assert!(dialect.same_work(job, &again) && dialect.same_work(&again, job));
-    assert_eq!(dialect.checkable(&again), dialect.checkable(job));
+    assert_eq!(again.id(), id.to_string());
+    assert!(again.key() == job.key());
+    assert_eq!(again.is_complete(), job.is_complete());
     assert_eq!(D::content(&again), D::content(job));
     priced(dialect, job, &Announced::default());
 }

@@ -8,8 +8,8 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, Split, SubmitHead, Subscribed, Telling, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, NoRoom, OpenJobs, Pace, PoolEvent, Refusal, Split,
+    SubmitHead, Subscribed, Telling, Wanted,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -57,6 +57,10 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
 
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        Hstratum::header(job, extranonce1, share)
     }
 }
 
@@ -142,24 +146,12 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.parse_share(job, extranonce2_size, params)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        self.inner.checkable(job)
-    }
-
     fn meets(&self, hash: &PowHash, target: &Target) -> bool {
         self.inner.meets(hash, target)
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        self.inner.fingerprint(share)
-    }
-
     fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
         self.inner.block_target(job, announced, known)
-    }
-
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        self.inner.header(job, extranonce1, share)
     }
 
     fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
@@ -202,32 +194,12 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.parse_event(method, params)
     }
 
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        self.inner.job_id(job)
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        self.inner.work_key(job)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        self.inner.block_key(job)
-    }
-
     fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         self.inner.diagnose_form(job, size, params)
     }
 
     fn habits(&self) -> Habits {
         self.inner.habits()
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        self.inner.supersedes(old, new)
-    }
-
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        self.inner.serves(job, share)
     }
 
     fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {

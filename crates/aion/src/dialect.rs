@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
-    WorkKey,
+    Announced, Checked, Diagnosis, Dialect, NoRoom, OpenJobs, Pace, PoolEvent, Refusal,
+    ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -154,11 +153,6 @@ impl Dialect for Aion {
         hash.below(target)
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let whole = share.fingerprint();
-        Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
-    }
-
     /// The notify's target, where that is the network's. One that is also announced is the shares'
     /// own, as a proxy tells it, and beside a mere difficulty it may be.
     fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
@@ -168,13 +162,6 @@ impl Dialect for Aion {
             None => announced.difficulty.is_none(),
         };
         is_networks.then_some(job.target)
-    }
-
-    /// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed
-    /// before it.
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        let nonce = share.nonce(extranonce1.as_bytes()).ok()?;
-        Some([job.header_hash, nonce].concat())
     }
 
     /// Always on the kernel's scale: rigs are told targets, so the number is for people, and on
@@ -223,19 +210,6 @@ impl Dialect for Aion {
 
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         parse_event(method, params)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    /// A notify does not say which block it builds on; the flag is all there is.
-    fn supersedes(&self, _old: &Job, new: &Job) -> bool {
-        new.clean
     }
 
     /// A target that a server announces beside its notifies is the shares'. Where it announces a

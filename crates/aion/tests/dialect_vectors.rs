@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, text, vector, vectors};
 use orepass_aion::equihash::Scratch;
+use orepass_aion::share;
 use orepass_aion::{Aion, DifficultyScale, Options};
 use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarget};
 use orepass_stratum::error::Reject;
@@ -25,7 +26,7 @@ fn check(row: &Value, told: usize, submit: &Value, easiest: &Target) -> Result<C
     let share = Params::read(&raw(submit))
         .and_then(|params| dialect().parse_share(&job, 32 - told, &params))?;
     let extranonce1: Extranonce = text(row, "nonce")[..2 * told].parse().unwrap();
-    let header = dialect().header(&job, &extranonce1, &share).unwrap();
+    let header = share::header(&job, extranonce1.as_bytes(), &share).unwrap();
     assert_eq!(
         const_hex::encode(header),
         format!("{}{}", text(row, "header_hash"), text(row, "nonce"))

@@ -11,9 +11,7 @@ use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
-use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, ShareTarget, Telling, Wanted,
-};
+use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, Refusal, ShareTarget, Telling, Wanted, Work};
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
@@ -110,13 +108,13 @@ fn notifies_of_every_server() {
             let target = format!("{prefix}{}", real.target);
             let job = notify(&json!(["000120c9", clean, target, header])).unwrap();
             assert_eq!((&*job.id, job.clean, job.target), ("000120c9", expected, real.target));
-            assert!(dialect().same_work(&job, &real));
-            assert_eq!(dialect().supersedes(&real, &job), expected);
+            assert_eq!(job.key(), real.key());
+            assert_eq!(job.supersedes(&real), expected);
         }
     }
     let easiest = notify(&json!(["1", true, zeros, header.to_uppercase()])).unwrap();
     assert_eq!((easiest.target, easiest.header_hash), (Target::MAX, real.header_hash));
-    assert!(!dialect().same_work(&real, &notify(&json!(["1", true, zeros, zeros])).unwrap()));
+    assert_ne!(real.key(), notify(&json!(["1", true, zeros, zeros])).unwrap().key());
 }
 
 #[test]
@@ -250,8 +248,8 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
         let share = parse(params).unwrap();
         let sent = written(|out| dialect().put_submit(9, "w", &job, &[], &share, out));
         assert_eq!(sent["params"][2], told, "{time}");
-        let one = dialect().fingerprint(&share);
-        assert_eq!(one, dialect().fingerprint(&parse(good()).unwrap()));
+        let one = share.fingerprint();
+        assert_eq!(one, parse(good()).unwrap().fingerprint());
     }
 }
 
@@ -391,7 +389,7 @@ fn refusals_of_both_families() {
 #[test]
 fn solutions_of_one_nonce_are_different_shares() {
     let (one, mut other) = (parse(good()).unwrap(), parse(good()).unwrap());
-    let print = |share: &Share| dialect().fingerprint(share);
+    let print = |share: &Share| share.fingerprint();
     assert_eq!(print(&one), print(&other));
     other.time += 1;
     assert_eq!(print(&one), print(&other), "the time is not hashed");

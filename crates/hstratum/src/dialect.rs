@@ -1,13 +1,12 @@
 //! [`Hstratum`]: the crate's parts behind the proxy's trait.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, NoRoom, OpenJobs, PoolEvent, Refusal, ShareTarget,
+    Split, SubmitHead, Subscribed, Wanted, Work,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -143,10 +142,6 @@ impl Dialect for Hstratum {
         Share::parse(job, extranonce2_size, params)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        job.checkable().is_ok()
-    }
-
     fn check(
         &self,
         job: &Job,
@@ -157,7 +152,7 @@ impl Dialect for Hstratum {
         _scratch: &mut (),
     ) -> Result<Checked, Reject> {
         share::check_time(job, share, job_age)?;
-        if !self.checkable(job) {
+        if !job.is_complete() {
             share::check_size(job, extranonce1.as_bytes(), share)?;
             return Ok(Checked::Unchecked);
         }
@@ -175,16 +170,8 @@ impl Dialect for Hstratum {
         hash.at_or_below(target)
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        Fingerprint { share: share.fingerprint(), nonce: None }
-    }
-
     fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
         job.block_target()
-    }
-
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        share::header(job, extranonce1.as_bytes(), share)
     }
 
     fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
@@ -240,29 +227,6 @@ impl Dialect for Hstratum {
 
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         parse_event(method, params)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        job.id()
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        new.supersedes(old)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.prev_block().hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    /// A later notify of the same work has a later time, and servers refuse times before it.
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        u64::from(share.time) >= job.time()
     }
 
     /// Servers of the hstratum family also take a share that is a block but misses the share

@@ -1,8 +1,8 @@
 //! What a coin's stratum variant must say.
 
 mod types;
+mod work;
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -17,9 +17,10 @@ use crate::rpc::{self, Id, Params, PoolError};
 use crate::target::{Difficulty, PowHash, Target};
 
 pub use types::{
-    Announced, Checked, Diagnosis, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, NoRoom, OpenJobs, Pace, PoolEvent, Refusal, ShareTarget, Split,
+    SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
 };
+pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
 /// socket, no clock, no state; an implementor holds nothing but its options.
@@ -53,10 +54,10 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// difficulties.
     const SCALES: [&'static str; 2] = ["usual", "other"];
 
-    /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
-    type Job: Send + Sync + fmt::Debug + 'static;
+    /// A pool's job, parsed.
+    type Job: Work<Self::Share>;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
-    type Share: Send + fmt::Debug + 'static;
+    type Share: Fingerprinted;
     /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.
     type Scratch: Default + Send;
 
@@ -135,11 +136,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
 
     // --- proof of work ---
 
-    /// Whether [`check`](Self::check) can compute hashes for this job already.
-    fn checkable(&self, _job: &Self::Job) -> bool {
-        true
-    }
-
     /// Checks a share, cheap things first: form, time window (from the job's time to the job's
     /// time + `job_age` + 7,000 s), then its hash against `easiest`, and only then proofs that
     /// cost more. `extranonce1` is the rig's own: the pool's and the prefix.
@@ -161,9 +157,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// others.
     fn meets(&self, hash: &PowHash, target: &Target) -> bool;
 
-    /// What makes a share the same as another of its job and extranonce1.
-    fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
-
     /// The target that makes a share a block, given what the pool announced on this connection and
     /// what is `known` of its habits; `None` where that cannot be told.
     fn block_target(&self, job: &Self::Job, announced: &Announced, known: Habits)
@@ -179,14 +172,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     ) -> Option<bool> {
         self.block_target(job, announced, known).map(|target| self.meets(hash, &target))
     }
-
-    /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
-    fn header(
-        &self,
-        job: &Self::Job,
-        extranonce1: &Extranonce,
-        share: &Self::Share,
-    ) -> Option<Vec<u8>>;
 
     /// The difficulty that a target means on the scale that this route's rigs are told.
     fn rig_difficulty(&self, job: &Self::Job, target: &Target) -> Difficulty;
@@ -257,33 +242,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         method: &str,
         params: &RawValue,
     ) -> Result<PoolEvent<Self::Job>, ParseError>;
-
-    /// The pool's id for a job.
-    fn job_id<'a>(&self, job: &'a Self::Job) -> &'a str;
-
-    /// What stands for all that is hashed of a job: the same for two jobs exactly when they are the
-    /// same to hash, whatever their ids.
-    fn work_key(&self, job: &Self::Job) -> WorkKey;
-
-    /// Whether two jobs are the same to hash: a pool that repeats itself.
-    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool {
-        self.work_key(one) == self.work_key(other)
-    }
-
-    /// Whether `new` makes shares of `old` worthless: a new epoch.
-    fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
-
-    /// What stands for the block that a job builds on, to see which of several pools is behind;
-    /// `None` where jobs do not tell it.
-    fn block_key(&self, _job: &Self::Job) -> Option<u64> {
-        None
-    }
-
-    /// Whether the pool would take this share under this job's id: the job is the
-    /// [same work](Self::same_work) as the share's own, told again later.
-    fn serves(&self, _job: &Self::Job, _share: &Self::Share) -> bool {
-        true
-    }
 
     /// The pool's share target for a job, given what it announced on this connection.
     fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;

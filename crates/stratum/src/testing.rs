@@ -18,8 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::common_calls;
 use crate::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, Fingerprinted, NoRoom, OpenJobs, Pace,
+    PoolEvent, ShareTarget, Split, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
@@ -76,6 +76,46 @@ pub struct TestShare {
     pub extranonce2: Extranonce,
     /// What the rig says it found.
     pub hash: PowHash,
+}
+
+impl Work<TestShare> for TestJob {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of((&self.previous, &self.work))
+    }
+
+    fn parent(&self) -> Option<u64> {
+        Some(hash_of(&self.previous))
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        self.clean || old.previous != self.previous
+    }
+
+    fn serves(&self, share: &TestShare) -> bool {
+        !self.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
+    }
+
+    fn is_complete(&self) -> bool {
+        !self.work.starts_with("ask")
+    }
+}
+
+impl Fingerprinted for TestShare {
+    fn fingerprint(&self) -> Fingerprint {
+        let extranonce2 = self.extranonce2.as_bytes();
+        let several = extranonce2.first() == Some(&0x5e);
+        Fingerprint { share: hash_of(self), nonce: several.then(|| hash_of(extranonce2)) }
+    }
+}
+
+fn hash_of(part: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    part.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The scale of the test coin.
@@ -168,10 +208,6 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
-    fn checkable(&self, job: &TestJob) -> bool {
-        !job.work.starts_with("ask")
-    }
-
     fn check(
         &self,
         job: &TestJob,
@@ -190,7 +226,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         if hash[0] == 0xee || unbound {
             return Err(Reject::invalid("bad proof"));
         }
-        if !self.checkable(job) {
+        if !job.is_complete() {
             return Ok(Checked::Unchecked);
         }
         if !self.meets(&share.hash, easiest) {
@@ -203,26 +239,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         hash.at_or_below(target)
     }
 
-    fn fingerprint(&self, share: &TestShare) -> Fingerprint {
-        let hash_of = |part: &dyn Fn(&mut DefaultHasher)| {
-            let mut hasher = DefaultHasher::new();
-            part(&mut hasher);
-            hasher.finish()
-        };
-        let extranonce2 = share.extranonce2.as_bytes();
-        let several = extranonce2.first() == Some(&0x5e);
-        Fingerprint {
-            share: hash_of(&|hasher| share.hash(hasher)),
-            nonce: several.then(|| hash_of(&|hasher| extranonce2.hash(hasher))),
-        }
-    }
-
     fn block_target(&self, _: &TestJob, _: &Announced, _: Habits) -> Option<Target> {
         Some(Target::new(U256::MAX >> 32))
-    }
-
-    fn header(&self, _: &TestJob, _: &Extranonce, _: &TestShare) -> Option<Vec<u8>> {
-        None
     }
 
     fn rig_difficulty(&self, _: &TestJob, target: &Target) -> Difficulty {
@@ -316,28 +334,6 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             },
             _ => return common_calls::common(method, params),
         })
-    }
-
-    fn job_id<'a>(&self, job: &'a TestJob) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &TestJob) -> WorkKey {
-        WorkKey::of((&job.previous, &job.work))
-    }
-
-    fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
-        new.clean || old.previous != new.previous
-    }
-
-    fn block_key(&self, job: &TestJob) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.previous.hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    fn serves(&self, job: &TestJob, share: &TestShare) -> bool {
-        !job.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
     }
 
     fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Announced, Checked, PoolEvent};
+use orepass_stratum::dialect::{Announced, Checked, PoolEvent, Work};
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
@@ -217,7 +217,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let target = dialect.pool_target(&job, &announced).surely(known);
     let share = share(&dialect, &job, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
-    if !dialect.checkable(&job) {
+    if !job.is_complete() {
         return Err(uncheckable());
     }
 
@@ -235,7 +235,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
         difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
         meets_target,
         block: dialect.is_block(&job, &announced, known, &hash),
-        header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
+        header: D::header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
         true => VerifyAnswer { ok: true, ..VerifyAnswer::default() },
@@ -285,7 +285,7 @@ fn share<D: FromConfig>(
 ) -> Result<D::Share, Reject> {
     let params = Params::read(request.submit)?;
     let head = dialect.submit_head(&params)?;
-    if head.job != dialect.job_id(job) {
+    if head.job != job.id() {
         return Err(Reject::unknown_job(&head.job));
     }
     let with = |size| dialect.parse_share(job, size, &params);

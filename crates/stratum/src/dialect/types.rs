@@ -1,7 +1,6 @@
 //! What a dialect is given and what it gives back.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -55,31 +54,6 @@ pub enum Checked {
     Proven(PowHash),
     /// As far as it could be checked; its hash needs data that the pool has not given.
     Unchecked,
-}
-
-/// What stands for all that is hashed of a job: a hash of it (the same for different jobs by one
-/// chance in 2⁶⁴).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WorkKey(u64);
-
-impl WorkKey {
-    /// The key of what is hashed.
-    #[must_use]
-    pub fn of(work: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        work.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
-/// What makes a share the same as another: hashes of its parts, equal only for equal parts (but
-/// for one chance in 2⁶⁴).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// Of all parts.
-    pub share: u64,
-    /// Of the nonce alone, where one nonce may have several solutions of which pools count one.
-    pub nonce: Option<u64>,
 }
 
 /// A guess at what is wrong with a rig.

@@ -11,7 +11,7 @@ use super::in_flight::Pending;
 use super::work::{Told, replaced};
 use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Diagnosis, Dialect, Wanted};
+use crate::dialect::{Diagnosis, Dialect, Fingerprinted, Wanted};
 use crate::error::Reject;
 use crate::filters::Filters;
 use crate::habits::{Answer, Habit, Habits, Probe};
@@ -124,7 +124,7 @@ impl<D: Dialect> Downstream<D> {
         let told = self.bench.told(found);
         let Read { share, is_odd } = told.read(params, self.odd_size(told)).map_err(blame)?;
         let frames = Arc::clone(&told.frames);
-        let fingerprint = frames.dialect.fingerprint(&share);
+        let fingerprint = share.fingerprint();
         let filters = self.bench.filters(told);
         let seen = filters.and_then(|filters| filters.look_up(frames.work, fingerprint));
         let late_block = (frames.work, fingerprint.share);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 
 use super::*;
-use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
+use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted, Work};
 use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
@@ -116,7 +116,7 @@ impl Story {
         self.view.work = Some(Arc::new(JobFrames {
             id: self.ids.next(),
             serial,
-            work: space.number(dialect.work_key(&job)),
+            work: space.number(job.key()),
             epoch,
             generation: self.view.generation,
             wanted,
