@@ -15,7 +15,7 @@ use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
 use orepass_stratum::channel::{ChannelView, Ground};
 
-use orepass_stratum::dialect::{Dialect, Split, Wanted, Work};
+use orepass_stratum::dialect::{Split, Wanted, Work};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::{Epoch, Frames, Generation, JobFrames, JobId, JobIds, Serial};

@@ -111,7 +111,7 @@ proptest! {
         if size < 24 {
             let mut back = back.unwrap();
             prop_assert_eq!(&back.extranonce2()[1..], share.extranonce2());
-            back = orepass_hstratum::share::Share::new(share.extranonce2(), back.time, back.nonce).unwrap();
+            back = share::Share::new(share.extranonce2(), back.time, back.nonce).unwrap();
             prop_assert_eq!(back.fingerprint(), share.fingerprint());
         }
     }

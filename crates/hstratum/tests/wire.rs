@@ -9,7 +9,9 @@ use std::time::Duration;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
-use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, Fingerprinted, Refusal, ShareTarget, Work};
+use orepass_stratum::dialect::{
+    Announced, Diagnosis, Dialect, Fingerprinted, Refusal, ShareTarget, Work,
+};
 use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
-use orepass_stratum::dialect::{Dialect, Work};
+use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Habit, Habits};
 use tokio::net::TcpListener;
@@ -45,7 +45,7 @@ pub trait FromConfig: Dialect {
     /// Everything that is wrong with the values.
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError>;
 
-    /// Why shares of a job that is not [complete](Work::is_complete) cannot be judged, and what
+    /// Why shares of a job that is not [complete](orepass_stratum::dialect::Work::is_complete) cannot be judged, and what
     /// `orepass verify` must be given beside it.
     fn uncheckable(&self, _job: &Self::Job) -> String {
         "shares of this job cannot be checked".into()
@@ -91,7 +91,7 @@ pub fn configured<D: FromConfig>(
     });
     match D::from_config(route, pool) {
         Ok(dialect) => {
-            let habits = habits.or(dialect.habits());
+            let habits = habits.or(dialect.rules().habits);
             errors.or(Configured { dialect, habits })
         }
         Err(values) => Err(errors.and(values)),

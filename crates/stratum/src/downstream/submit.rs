@@ -11,7 +11,7 @@ use super::in_flight::Pending;
 use super::work::{Told, replaced};
 use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Diagnosis, Dialect, Fingerprinted, Wanted};
+use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, Wanted};
 use crate::error::Reject;
 use crate::filters::Filters;
 use crate::habits::{Answer, Habit, Habits, Probe};
@@ -115,7 +115,8 @@ impl<D: Dialect> Downstream<D> {
         let params = params.ok_or_else(|| Reject::invalid("submit without parameters"))?;
         let params = &Params::read(params)?;
         let head = self.dialect.submit_head(params)?;
-        let worker = self.login.worker_of_share(&head.worker, D::CHECKS_WORKERS);
+        let checks = self.dialect.rules().checks_workers;
+        let worker = self.login.worker_of_share(&head.worker, checks);
         let worker = Arc::clone(worker.ok_or_else(|| Reject::unauthorized(&head.worker))?);
         let blame = |refused: Refused| Refused { worker: Some(Arc::clone(&worker)), ..refused };
 
@@ -124,7 +125,9 @@ impl<D: Dialect> Downstream<D> {
         let told = self.bench.told(found);
         let Read { share, is_odd } = told.read(params, self.odd_size(told)).map_err(blame)?;
         let frames = Arc::clone(&told.frames);
-        let fingerprint = share.fingerprint();
+        let Fingerprint { share: whole, nonce } = share.fingerprint();
+        let nonce = nonce.filter(|_| !frames.dialect.rules().second_solutions);
+        let fingerprint = Fingerprint { share: whole, nonce };
         let filters = self.bench.filters(told);
         let seen = filters.and_then(|filters| filters.look_up(frames.work, fingerprint));
         let late_block = (frames.work, fingerprint.share);
@@ -277,7 +280,7 @@ impl<D: Dialect> Downstream<D> {
         let known = sitting.map_or_else(Habits::default, |sitting| sitting.seat.habits.known());
         let frames = &told.frames;
         let target = target(&frames.wanted, known).harder(target(&self.bench.in_force, known));
-        weight.hash.is_none_or(|hash| frames.dialect.meets(&hash, &target))
+        weight.hash.is_none_or(|hash| frames.dialect.rules().good.meets(&hash, &target))
     }
 
     /// What the pool would show by taking a share that it perhaps wants, or by refusing it.
