@@ -10,12 +10,12 @@ use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
     Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, Fingerprinted,
-    NoRoom, OpenJobs, PoolEvent, Rules, ShareTarget, Split, SubmitHead, Subscribed, Wanted, Work,
-    WorkKey,
+    NoRoom, OpenJobs, PoolEvent, Price, Rules, ShareTarget, Split, Splits, SubmitHead, Subscribed,
+    Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted};
 use orepass_stratum::serde_json::value::RawValue;
@@ -137,8 +137,8 @@ impl Dialect for MyCoin {
         rpc::put_result(out, id, result);
     }
 
-    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+    fn put_target(&self, _: &Job, target: &Target, out: &mut BytesMut) {
+        let difficulty = scale().difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -167,6 +167,38 @@ impl Dialect for MyCoin {
         Ok(Share { extranonce2: own, nonce })
     }
 
+    // --- the work ---
+
+    fn scale(&self, _: &Job) -> Scale {
+        scale()
+    }
+
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        let target = match announced.difficulty {
+            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
+            Some(ShareTarget::Target(target)) => target,
+            None => scale().target(Difficulty::ONE),
+        };
+        Price { wanted: Wanted::sure(target), block: Some(job.target) }
+    }
+
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix = prefix_bytes.unwrap_or(1);
+        let (extranonce1, extranonce2) =
+            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
+        let remedy = "set a smaller prefix_bytes";
+        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
+        let own = extranonce2.checked_sub(prefix).filter(|left| *left > 0).ok_or(no_room);
+        Splits::sure(own.map(|rig_extranonce2| Split {
+            extranonce1: given.extranonce1.clone(),
+            prefix_bytes: prefix,
+            rig_extranonce2,
+            needs: None,
+            probe: None,
+            remark: None,
+        }))
+    }
+
     // --- proof of work ---
 
     fn check(
@@ -185,18 +217,6 @@ impl Dialect for MyCoin {
         Ok(Checked::Proven(hash))
     }
 
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        Some(job.target)
-    }
-
-    fn rig_difficulty(&self, _: &Job, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _: &Job, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
-    }
-
     // --- towards the pool ---
 
     fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
@@ -212,30 +232,6 @@ impl Dialect for MyCoin {
             extranonce1: extranonce1.ok_or_else(wrong)?,
             announced_size: rpc::whole(size).and_then(|size| size.try_into().ok()),
             session: rpc::string(session).map(Into::into),
-        })
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        _known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix = prefix_bytes.unwrap_or(1);
-        let (extranonce1, extranonce2) =
-            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
-        let remedy = "set a smaller prefix_bytes";
-        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes: prefix,
-            rig_extranonce2: extranonce2
-                .checked_sub(prefix)
-                .filter(|left| *left > 0)
-                .ok_or(no_room)?,
-            wide: false,
-            probe: None,
-            remark: None,
         })
     }
 
@@ -257,14 +253,6 @@ impl Dialect for MyCoin {
             }
             _ => common_calls::common(method, params),
         }
-    }
-
-    fn pool_target(&self, _: &Job, announced: &Announced) -> Wanted {
-        Wanted::sure(match announced.difficulty {
-            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
-            Some(ShareTarget::Target(target)) => target,
-            None => scale().target(Difficulty::ONE),
-        })
     }
 
     fn put_submit(

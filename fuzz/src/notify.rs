@@ -65,8 +65,8 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
 
 /// A job's target and what rigs are told of it mean about the same.
 fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
-    let target = dialect.pool_target(job, announced).surely(Habits::default());
-    let difficulty = dialect.rig_difficulty(job, &target).get();
+    let target = dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default());
+    let difficulty = dialect.scale(job).difficulty_lossy(target).get();
     assert!(difficulty.is_finite() && difficulty > 0.0, "{difficulty}");
     let mut line = BytesMut::new();
     dialect.put_target(job, &target, &mut line);
@@ -77,7 +77,7 @@ fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
         Ok(PoolEvent::Target(told)) => Announced { difficulty: None, target: Some(told) },
         other => panic!("{other:?} for {target}"),
     };
-    let heard = dialect.pool_target(job, &announced).surely(Habits::default());
+    let heard = dialect.price(job, &announced, Habits::default()).wanted.surely(Habits::default());
     let ratio = heard.hashes_lossy() / target.hashes_lossy();
     // Tiny targets have few digits, and compact ones have 23 bits.
     assert!((0.99..1.01).contains(&ratio) || target.value().bit_len() < 32, "{target} {heard}");

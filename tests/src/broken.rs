@@ -8,15 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, NoRoom, PoolEvent, Refusal, Rules, Split, SubmitHead,
-    Subscribed, Wanted,
+    Announced, Checked, Diagnosis, Dialect, PoolEvent, Price, Refusal, Rules, Splits, SubmitHead,
+    Subscribed,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, Params, PoolError};
-use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::target::{Scale, Target};
 use serde_json::value::RawValue;
 
 type Job = <Hstratum as Dialect>::Job;
@@ -144,18 +144,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.parse_share(job, extranonce2_size, params)
     }
 
-    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        self.inner.block_target(job, announced, known)
-    }
-
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.inner.rig_difficulty(job, target)
-    }
-
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.inner.rig_target(job, difficulty)
-    }
-
     fn diagnose(
         &self,
         job: &Job,
@@ -167,6 +155,18 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
     }
 
+    fn scale(&self, job: &Job) -> Scale {
+        self.inner.scale(job)
+    }
+
+    fn price(&self, job: &Job, announced: &Announced, known: Habits) -> Price {
+        self.inner.price(job, announced, known)
+    }
+
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        self.inner.splits(given, prefix_bytes)
+    }
+
     fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
         self.inner.put_subscribe(id, agent, former, out);
     }
@@ -175,25 +175,12 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.parse_subscribed(result)
     }
 
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        self.inner.split(given, prefix_bytes, known)
-    }
-
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         self.inner.parse_event(method, params)
     }
 
     fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         self.inner.diagnose_form(job, size, params)
-    }
-
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        self.inner.pool_target(job, announced)
     }
 
     fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {

@@ -82,7 +82,7 @@ impl Seated {
             rig_extranonce2: 32 - extranonce1.len(),
             extranonce1,
             prefix_bytes: 0,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         };

@@ -309,25 +309,24 @@ fn the_pools_target_is_what_it_announced_last() {
     let job = notify(&real()).unwrap();
     let target = |byte| Target::from_be_bytes([byte; 32]);
     let difficulty = |value| Some(ShareTarget::Difficulty(Difficulty::new(value).unwrap()));
+    let price = |announced, known| dialect().price(&job, &announced, known);
     let of = |target, difficulty| {
-        dialect().pool_target(&job, &Announced { target, difficulty }).surely(Habits::default())
+        price(Announced { target, difficulty }, Habits::default()).wanted.surely(Habits::default())
     };
     assert_eq!(of(None, None), job.target);
     assert_eq!(of(Some(target(9)), difficulty(512.0)), target(9));
     // Beside a difficulty alone it depends on the pool.
     let judged = |difficulty, answer| {
         let known = Habits::default().with(Habit::NotifyTarget, answer);
-        dialect().pool_target(&job, &Announced { target: None, difficulty }).surely(known)
+        price(Announced { target: None, difficulty }, known).wanted.surely(known)
     };
     let network = |difficulty| judged(difficulty, Some(Answer::Usual));
     assert_eq!(network(Some(ShareTarget::Target(target(7)))), target(7));
     assert_eq!(network(difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
     assert_eq!(network(difficulty(0.01)), Target::MAX);
     assert_eq!(judged(difficulty(512.0), Some(Answer::Other)), job.target);
-    let wanted = dialect().pool_target(
-        &job,
-        &Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) },
-    );
+    let seven = Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
+    let wanted = price(seven, Habits::default()).wanted;
     let unknown = Habits::default();
     assert_eq!(wanted.surely(unknown), target(7).harder(job.target));
     assert_eq!(wanted.perhaps(unknown), target(7).easier(job.target));
@@ -335,9 +334,7 @@ fn the_pools_target_is_what_it_announced_last() {
     for (option, surely) in [(NotifyTarget::Network, target(7)), (NotifyTarget::Share, job.target)]
     {
         let told = Aion::new(Options::default().with_notify_target(option));
-        let announced =
-            Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
-        assert_eq!(told.pool_target(&job, &announced), Wanted::sure(surely));
+        assert_eq!(told.price(&job, &seven, Habits::default()).wanted, Wanted::sure(surely));
     }
 }
 
@@ -348,7 +345,8 @@ fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
     let is_block = |announced, known: Option<Answer>, hash| {
         let known = Habits::default().with(Habit::NotifyTarget, known);
-        dialect().is_block(&job, &announced, known, hash)
+        let block = dialect().price(&job, &announced, known).block;
+        block.map(|block| dialect().rules().good.meets(hash, &block))
     };
     let nothing = Announced::default();
     assert_eq!(is_block(nothing, None, &block), Some(true));

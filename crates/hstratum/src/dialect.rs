@@ -5,16 +5,16 @@ use std::time::Duration;
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, NoRoom,
-    OpenJobs, PoolEvent, Refusal, Rules, ShareTarget, Split, SubmitHead, Subscribed, Wanted, Work,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs,
+    PoolEvent, Price, Refusal, Rules, ShareTarget, Splits, SubmitHead, Subscribed, Wanted, Work,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::{Firmware, Hello};
-use orepass_stratum::habits::{Answer, Habit, Habits};
+use orepass_stratum::habits::{Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
-use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::target::{Difficulty, Scale, Target};
 use serde_json::value::RawValue;
 
 use crate::event::parse_event;
@@ -60,6 +60,31 @@ impl Hstratum {
     #[must_use]
     pub fn rig_scale(&self, job: &Job) -> DifficultyScale {
         self.options.rig_difficulty_scale.unwrap_or_else(|| self.pool_scale(job))
+    }
+
+    /// Servers of the hstratum family also take a share that is a block but misses the share
+    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
+    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
+    /// so the pool has to show which one it means.
+    fn wanted(&self, job: &Job, announced: &Announced) -> Wanted {
+        let difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
+                return Wanted::sure(target);
+            }
+            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
+            (None, None) => Difficulty::ONE,
+        };
+        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
+            (DifficultyScale::Hstratum, Some(block)) => {
+                scale.scale().target(difficulty).easier(block)
+            }
+            _ => scale.scale().target(difficulty),
+        };
+        if self.options.difficulty_scale.is_none() && job.tells_mask() {
+            let [usual, other] = SCALES.map(of);
+            return Wanted::either(Habit::DifficultyScale, usual, other);
+        }
+        Wanted::sure(of(self.pool_scale(job)))
     }
 }
 
@@ -119,7 +144,7 @@ impl Dialect for Hstratum {
     }
 
     fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+        let difficulty = self.scale(job).difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -181,16 +206,16 @@ impl Dialect for Hstratum {
         Ok(Checked::Proven(hash))
     }
 
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        job.block_target()
+    fn scale(&self, job: &Job) -> Scale {
+        self.rig_scale(job).scale()
     }
 
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.rig_scale(job).difficulty_lossy(*target)
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        Price { wanted: self.wanted(job, announced), block: job.block_target() }
     }
 
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.rig_scale(job).target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        split::splits(given, self.options.split, prefix_bytes)
     }
 
     fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
@@ -227,40 +252,8 @@ impl Dialect for Hstratum {
         parse_subscribed(result)
     }
 
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        split::split(given, self.options.split, prefix_bytes, known)
-    }
-
     fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
         parse_event(method, params)
-    }
-
-    /// Servers of the hstratum family also take a share that is a block but misses the share
-    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
-    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
-    /// so the pool has to show which one it means.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        let difficulty = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
-                return Wanted::sure(target);
-            }
-            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
-            (None, None) => Difficulty::ONE,
-        };
-        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
-            (DifficultyScale::Hstratum, Some(block)) => scale.target(difficulty).easier(block),
-            _ => scale.target(difficulty),
-        };
-        if self.options.difficulty_scale.is_none() && job.tells_mask() {
-            let [usual, other] = SCALES.map(of);
-            return Wanted::either(Habit::DifficultyScale, usual, other);
-        }
-        Wanted::sure(of(self.pool_scale(job)))
     }
 
     fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {

@@ -124,14 +124,14 @@ proptest! {
         for result in [result, pairs] {
             if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
                 for known in [None, Some(Answer::Usual), Some(Answer::Other)] {
-                    let Ok(split) = dialect.split(&given, prefix, known) else { continue };
+                    let Ok(split) = dialect.splits(&given, prefix).choose(known) else { continue };
                     prop_assert_eq!(&split.extranonce1, &given.extranonce1);
                     prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
                     let upstream = split.prefix_bytes + split.rig_extranonce2;
                     prop_assert!(split.extranonce1.len() + upstream <= 32, "{:?}", split);
                     // Without a size it is the usual one.
                     let size = given.announced_size.unwrap_or(USUAL_EXTRANONCE2);
-                    prop_assert!(split.wide || upstream <= size, "{:?}", split);
+                    prop_assert!(split.needs == Some(Answer::Other) || upstream <= size, "{:?}", split);
                 }
             }
         }

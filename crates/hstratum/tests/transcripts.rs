@@ -68,7 +68,10 @@ fn replay(name: &str) -> Seen {
                 if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
                     continue;
                 }
-                let target = dialect.pool_target(job, &announced).surely(Habits::default());
+                let target = dialect
+                    .price(job, &announced, Habits::default())
+                    .wanted
+                    .surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
                 let checked = Params::read(&raw(&params))
                     .and_then(|params| dialect.parse_share(job, 4, &params))

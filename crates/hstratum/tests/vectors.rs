@@ -116,10 +116,11 @@ fn difficulties_of_every_scale() {
         let number = row["difficulty"].as_f64().unwrap();
         let difficulty = Difficulty::new(number).unwrap();
         let times_256 = Difficulty::new(number * 256.0).unwrap();
-        let target = |scale: DifficultyScale, difficulty| scale.target(difficulty).to_string();
+        let target =
+            |name: DifficultyScale, difficulty| name.scale().target(difficulty).to_string();
         let bitcoin = target(DifficultyScale::Bitcoin, difficulty);
         assert_eq!(bitcoin, text(row, "target_diff1_00000000ffff0000"));
-        let hstratum = DifficultyScale::Hstratum.target(difficulty);
+        let hstratum = DifficultyScale::Hstratum.scale().target(difficulty);
         assert_eq!(hstratum.to_string(), text(row, "handystratum_target"));
         assert_eq!(format!("{:08x}", hstratum.to_compact_lossy()), text(row, "handystratum_bits"));
         // HandyMiner multiplies by 256 before it calculates as hstratum does.
@@ -173,8 +174,9 @@ fn shares_of_the_seed_generation() {
         let pow_hash = pow::seed_hash(&prehead, &nonce);
         assert_eq!(*pow_hash.as_be_bytes(), hash(row, "powHash"));
         assert_eq!(check(), Ok(Checked::Proven(pow_hash)));
+        let price = dialect().price(&job, &Announced::default(), Habits::default());
         assert_eq!(
-            dialect().is_block(&job, &Announced::default(), Habits::default(), &pow_hash),
+            price.block.map(|block| dialect().rules().good.meets(&pow_hash, &block)),
             Some(true),
             "each was one, on regtest"
         );
@@ -185,7 +187,7 @@ fn shares_of_the_seed_generation() {
 #[test]
 fn a_changed_digit_is_refused() {
     let row = &vectors("stratum")[0];
-    let target = DifficultyScale::Bitcoin.target(Difficulty::ONE);
+    let target = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
     let check = |params: &Value, row: &Value| {
         let (job, extranonce1, share) = told(params, row);
         dialect().check(&job, &extranonce1, &share, &target, Duration::ZERO, &mut ())
@@ -229,6 +231,6 @@ fn the_real_share_is_worth_what_is_recorded() {
     let row = &vectors("stratum")[0];
     let (job, extranonce1, share) = told(&row["notify_params"], row);
     let hash = share::hash(&job, extranonce1.as_bytes(), &share).unwrap();
-    let worth = DifficultyScale::Bitcoin.difficulty_lossy(hash.as_target()).get();
+    let worth = DifficultyScale::Bitcoin.scale().difficulty_lossy(hash.as_target()).get();
     assert!((worth - row["share_difficulty_btc_scale"].as_f64().unwrap()).abs() < 1e-4, "{worth}");
 }

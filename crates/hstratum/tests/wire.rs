@@ -340,6 +340,10 @@ fn times_are_bounded_by_the_job_alone() {
     assert!(!notify(&later).unwrap().serves(&share));
 }
 
+fn wanted(dialect: &Hstratum, job: &Job, announced: &Announced) -> Target {
+    dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default())
+}
+
 #[test]
 fn the_pools_target_depends_on_scale_and_generation() {
     let (deployed, masked, seed) =
@@ -349,36 +353,16 @@ fn the_pools_target_depends_on_scale_and_generation() {
     let none = Announced::default();
     let regtest = Target::from_compact(0x207f_ffff).unwrap();
     let target = |bits| Target::from_compact(bits).unwrap();
-    assert_eq!(
-        dialect().pool_target(&deployed, &none).surely(Habits::default()),
-        target(0x1d00_ffff)
-    );
-    assert_eq!(
-        dialect().pool_target(&masked, &none).surely(Habits::default()),
-        target(0x1d00_ffff)
-    );
-    assert_eq!(
-        hstratum.pool_target(&deployed, &none).surely(Habits::default()),
-        target(0x1e00_ffff)
-    );
-    assert_eq!(
-        hstratum.pool_target(&masked, &none).surely(Habits::default()),
-        target(0x1e00_ffff),
-        "blocks are not known"
-    );
-    assert_eq!(
-        dialect().pool_target(&seed, &none).surely(Habits::default()),
-        regtest,
-        "easier blocks count as shares"
-    );
+    assert_eq!(wanted(&dialect(), &deployed, &none), target(0x1d00_ffff));
+    assert_eq!(wanted(&dialect(), &masked, &none), target(0x1d00_ffff));
+    assert_eq!(wanted(&hstratum, &deployed, &none), target(0x1e00_ffff));
+    assert_eq!(wanted(&hstratum, &masked, &none), target(0x1e00_ffff), "blocks are not known");
+    assert_eq!(wanted(&dialect(), &seed, &none), regtest, "easier blocks count as shares");
     let three = ShareTarget::Difficulty(Difficulty::new(3.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(three) };
-    assert_eq!(
-        hstratum.pool_target(&deployed, &announced).surely(Habits::default()),
-        target(0x1d55_5555)
-    );
+    assert_eq!(wanted(&hstratum, &deployed, &announced), target(0x1d55_5555));
     let announced = Announced { target: Some(Target::ZERO), ..announced };
-    assert_eq!(hstratum.pool_target(&seed, &announced).surely(Habits::default()), Target::ZERO);
+    assert_eq!(wanted(&hstratum, &seed, &announced), Target::ZERO);
 }
 
 #[test]
@@ -389,8 +373,8 @@ fn difficulties_are_told_on_the_rigs_scale() {
         let mut out = bytes::BytesMut::new();
         let target = Target::from_compact(bits).unwrap();
         dialect.put_target(&job, &target, &mut out);
-        let difficulty = dialect.rig_difficulty(&job, &target);
-        assert_eq!(dialect.rig_target(&job, difficulty), target);
+        let difficulty = dialect.scale(&job).difficulty_lossy(target);
+        assert_eq!(dialect.scale(&job).target(difficulty), target);
         let line = String::from_utf8(out.to_vec()).unwrap();
         let params = line.split("\"params\":").nth(1).unwrap();
         params.trim_end_matches("}\n").to_owned()
@@ -449,7 +433,7 @@ fn mistakes_are_named() {
     assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::ReversedTime));
     let longer = rig.join(&[0x2f]).unwrap();
     assert_eq!(diagnose(&longer, &good, &target), Some(Diagnosis::TruncatesExtranonce1));
-    let harder = DifficultyScale::Bitcoin.target(Difficulty::new(200.0).unwrap());
+    let harder = DifficultyScale::Bitcoin.scale().target(Difficulty::new(200.0).unwrap());
     assert_eq!(diagnose(&rig, &good, &harder), Some(Diagnosis::OtherDifficultyScale));
     let mut other = good;
     other.nonce = Nonce::Deployed(1);

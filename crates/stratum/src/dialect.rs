@@ -1,6 +1,7 @@
 //! What a coin's stratum variant must say.
 
 mod rules;
+mod split;
 mod types;
 mod work;
 
@@ -12,14 +13,15 @@ use serde_json::value::RawValue;
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::firmware::{Firmware, Hello};
-use crate::habits::{Answer, Habits};
+use crate::habits::Habits;
 use crate::job::JobId;
 use crate::rpc::{self, Id, Params, PoolError};
-use crate::target::{Difficulty, PowHash, Target};
+use crate::target::{Difficulty, Scale, Target};
 
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
+pub use split::{NoRoom, Split, Splits};
 pub use types::{
-    Announced, Checked, Diagnosis, NoRoom, PoolEvent, Refusal, ShareTarget, Split, SubmitHead,
+    Announced, Checked, Diagnosis, PoolEvent, Price, Refusal, ShareTarget, SubmitHead,
     SubscribeVerdict, Subscribed, Wanted,
 };
 pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
@@ -118,6 +120,19 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         params: &Params<'_>,
     ) -> Result<Self::Share, Reject>;
 
+    // --- the work ---
+
+    /// The scale on which rigs are told the difficulties of a job.
+    fn scale(&self, job: &Self::Job) -> Scale;
+
+    /// The targets of a job, by what the pool announced on this connection and what is `known` of its
+    /// habits.
+    fn price(&self, job: &Self::Job, announced: &Announced, known: Habits) -> Price;
+
+    /// The ways to divide what the pool gave: how many bytes tell rigs apart, and how many are left to
+    /// each rig.
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits;
+
     // --- proof of work ---
 
     /// Checks a share, cheap things first: form, time window (from the job's time to the job's
@@ -136,29 +151,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         job_age: Duration,
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject>;
-
-    /// The target that makes a share a block, given what the pool announced on this connection and
-    /// what is `known` of its habits; `None` where that cannot be told.
-    fn block_target(&self, job: &Self::Job, announced: &Announced, known: Habits)
-    -> Option<Target>;
-
-    /// Whether a share of this hash is a block; `None` where that cannot be told.
-    fn is_block(
-        &self,
-        job: &Self::Job,
-        announced: &Announced,
-        known: Habits,
-        hash: &PowHash,
-    ) -> Option<bool> {
-        self.block_target(job, announced, known)
-            .map(|target| self.rules().good.meets(hash, &target))
-    }
-
-    /// The difficulty that a target means on the scale that this route's rigs are told.
-    fn rig_difficulty(&self, job: &Self::Job, target: &Target) -> Difficulty;
-
-    /// The target of a difficulty on the scale that this route's rigs are told.
-    fn rig_target(&self, job: &Self::Job, difficulty: Difficulty) -> Target;
 
     /// What a submit that cannot be read says about its rig: an extranonce2 of a length of its
     /// own, or the form of another coin.
@@ -202,18 +194,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         false
     }
 
-    /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
-    /// rig. `known` is what the pool has shown of this [habit](crate::habits::Habit::Split).
-    ///
-    /// # Errors
-    /// [`NoRoom`] with the numbers.
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom>;
-
     /// Reads a call from the pool.
     ///
     /// # Errors
@@ -223,9 +203,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         method: &str,
         params: &RawValue,
     ) -> Result<PoolEvent<Self::Job>, ParseError>;
-
-    /// The pool's share target for a job, given what it announced on this connection.
-    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;
 
     /// A question that the pool must be asked about a job; `false` when there is none.
     fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {

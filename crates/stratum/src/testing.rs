@@ -19,8 +19,8 @@ use serde_json::value::RawValue;
 use crate::common_calls;
 use crate::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    Fingerprinted, NoRoom, OpenJobs, Pace, PoolEvent, Rules, ShareTarget, Split, SubmitHead,
-    Subscribed, Wanted, Work, WorkKey,
+    Fingerprinted, NoRoom, OpenJobs, Pace, PoolEvent, Price, Rules, ShareTarget, Split, Splits,
+    SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
@@ -182,8 +182,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         rpc::put_result(out, id, result);
     }
 
-    fn put_target(&self, job: &TestJob, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+    fn put_target(&self, _: &TestJob, target: &Target, out: &mut BytesMut) {
+        let difficulty = scale().difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -251,16 +251,45 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Ok(Checked::Proven(share.hash))
     }
 
-    fn block_target(&self, _: &TestJob, _: &Announced, _: Habits) -> Option<Target> {
-        Some(Target::new(U256::MAX >> 32))
+    fn scale(&self, _: &TestJob) -> Scale {
+        scale()
     }
 
-    fn rig_difficulty(&self, _: &TestJob, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
+    fn price(&self, _: &TestJob, announced: &Announced, _: Habits) -> Price {
+        let block = Some(Target::new(U256::MAX >> 32));
+        let target = match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
+            (None, None) => scale().target(Difficulty::ONE),
+        };
+        if !self.asks_scale {
+            return Price { wanted: Wanted::sure(target), block };
+        }
+        let easier = Target::new(target.value().saturating_shl(8));
+        Price { wanted: Wanted::either(Habit::DifficultyScale, target, easier), block }
     }
 
-    fn rig_target(&self, _: &TestJob, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix_bytes = prefix_bytes.unwrap_or(1);
+        let extranonce2 = given.announced_size.unwrap_or(4);
+        let extranonce1 = given.extranonce1.len();
+        if prefix_bytes >= extranonce2 {
+            let remedy = "set a smaller `prefix_bytes`";
+            let prefix = prefix_bytes;
+            return Splits::sure(Err(NoRoom { extranonce1, extranonce2, prefix, remedy }));
+        }
+        let split = |rig_extranonce2, probe| {
+            let extranonce1 = given.extranonce1.clone();
+            let (needs, remark) = (None, None);
+            Ok(Split { extranonce1, prefix_bytes, rig_extranonce2, needs, probe, remark })
+        };
+        let probe = self.asks_split.then_some(extranonce2);
+        let (narrow, wide) = (split(extranonce2 - prefix_bytes, probe), split(extranonce2, probe));
+        match (self.wide, self.asks_split) {
+            (true, _) => Splits::either(narrow, wide, Answer::Other),
+            (false, true) => Splits::either(narrow, wide, Answer::Usual),
+            (false, false) => Splits::sure(narrow),
+        }
     }
 
     fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
@@ -287,31 +316,6 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
 
     fn resumes(&self, asked: &str, _: &Subscribed) -> bool {
         asked.starts_with("kept")
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix_bytes = prefix_bytes.unwrap_or(1);
-        let extranonce2 = given.announced_size.unwrap_or(4);
-        let extranonce1 = given.extranonce1.len();
-        if prefix_bytes >= extranonce2 {
-            let remedy = "set a smaller `prefix_bytes`";
-            return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
-        }
-        let may_fall_back = self.wide && known != Some(Answer::Usual);
-        let wide = may_fall_back || self.asks_split && known == Some(Answer::Other);
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes,
-            rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
-            wide: may_fall_back,
-            probe: (self.asks_split && known.is_none()).then_some(extranonce2),
-            remark: None,
-        })
     }
 
     fn parse_event(
@@ -346,19 +350,6 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             },
             _ => return common_calls::common(method, params),
         })
-    }
-
-    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {
-        let target = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
-            (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
-            (None, None) => scale().target(Difficulty::ONE),
-        };
-        if !self.asks_scale {
-            return Wanted::sure(target);
-        }
-        let easier = Target::new(target.value().saturating_shl(8));
-        Wanted::either(Habit::DifficultyScale, target, easier)
     }
 
     fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {

@@ -214,7 +214,8 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;
     let announced = announced(&dialect, request)?;
     let known = dialect.rules().habits.or(Habits::USUAL);
-    let target = dialect.pool_target(&job, &announced).surely(known);
+    let price = dialect.price(&job, &announced, known);
+    let target = price.wanted.surely(known);
     let share = share(&dialect, &job, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
     if !job.is_complete() {
@@ -229,12 +230,13 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let Checked::Proven(hash) = checked else {
         return Err(uncheckable());
     };
-    let meets_target = dialect.rules().good.meets(&hash, &target);
+    let meets = |target: Target| dialect.rules().good.meets(&hash, &target);
+    let meets_target = meets(target);
     let proof = Proof {
         hash: hash.to_string(),
-        difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
+        difficulty: dialect.scale(&job).difficulty_lossy(hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &announced, known, &hash),
+        block: price.block.map(meets),
         header: D::header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {

@@ -106,54 +106,6 @@ pub struct Subscribed {
     pub session: Option<Box<str>>,
 }
 
-/// How a channel's extranonce space is divided.
-///
-/// A rig is told `extranonce1 ‖ prefix`; the extranonce2 sent upstream is
-/// `prefix ‖ the rig's extranonce2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// The pool's part.
-    pub extranonce1: Extranonce,
-    /// How many bytes tell rigs apart; 0 means one rig for the whole connection.
-    pub prefix_bytes: usize,
-    /// How many bytes are the rig's own.
-    pub rig_extranonce2: usize,
-    /// Whether the upstream extranonce2 is longer than stricter pools take, so that a refusal of
-    /// its form shows the pool's [habit](Habit::Split).
-    pub wide: bool,
-    /// The length of the rig's extranonce2, longer than the rig is told, with which the pool may be
-    /// asked whether it takes the wide split.
-    pub probe: Option<usize>,
-    /// What the operator should know about this split, said once.
-    pub remark: Option<Cow<'static, str>>,
-}
-
-impl Split {
-    /// Whether the other one gives each rig the same part of the same extranonce.
-    #[must_use]
-    pub fn divides_as(&self, other: &Self) -> bool {
-        let parts = |split: &Self| (split.prefix_bytes, split.rig_extranonce2);
-        self.extranonce1 == other.extranonce1 && parts(self) == parts(other)
-    }
-}
-
-/// A pool's extranonce that cannot be divided as configured.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the pool leaves no room to split: extranonce1 of {extranonce1} bytes, extranonce2 of \
-     {extranonce2} bytes, a prefix of {prefix} wanted ({remedy})"
-)]
-pub struct NoRoom {
-    /// Bytes of the pool's extranonce1.
-    pub extranonce1: usize,
-    /// Bytes that the pool leaves to its miner.
-    pub extranonce2: usize,
-    /// Bytes that were to be split off.
-    pub prefix: usize,
-    /// What the operator can do.
-    pub remedy: &'static str,
-}
-
 /// A call from the pool.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -202,6 +154,15 @@ pub struct Announced {
     pub target: Option<Target>,
     /// By `mining.set_difficulty`.
     pub difficulty: Option<ShareTarget>,
+}
+
+/// The targets of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// The pool's share target.
+    pub wanted: Wanted,
+    /// What makes a share a block, where that can be told.
+    pub block: Option<Target>,
 }
 
 /// The target that shares must meet, as far as it is known: where it depends on a habit of the

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 
 use super::*;
-use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted, Work};
+use crate::dialect::{Announced, Price, ShareTarget, Subscribed, Wanted, Work};
 use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
@@ -92,7 +92,7 @@ impl Story {
         let given = Subscribed { extranonce1, announced_size, session: None };
         let known = self.habits.known().get(Habit::Split);
         self.view.ground = Some(crate::channel::Ground {
-            split: Arc::new(self.dialect.split(&given, Some(1), known).unwrap()),
+            split: Arc::new(self.dialect.splits(&given, Some(1)).choose(known).unwrap()),
             space: Space::new(1, 250),
             ids: Arc::clone(&self.ids),
             habits: self.habits.clone(),
@@ -110,7 +110,7 @@ impl Story {
             TestJob { id: work.into(), previous: previous.into(), work: work.into(), clean: false };
         let announced = ShareTarget::Difficulty(Difficulty::new(difficulty).unwrap());
         let announced = Announced { difficulty: Some(announced), ..Announced::default() };
-        let wanted = dialect.pool_target(&job, &announced);
+        let Price { wanted, block } = dialect.price(&job, &announced, Habits::default());
         self.view.wanted = wanted;
         let space = &self.view.ground.as_ref().unwrap().space;
         self.view.work = Some(Arc::new(JobFrames {
@@ -120,7 +120,7 @@ impl Story {
             epoch,
             generation: self.view.generation,
             wanted,
-            block: dialect.block_target(&job, &Announced::default(), Habits::default()),
+            block,
             arrived: self.now,
             frames: Frames::default(),
             job: Arc::new(job),

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::dialect::{Announced, Dialect, Wanted, Work};
+use crate::dialect::{Announced, Dialect, Price, Wanted, Work};
 use crate::habits::Habits;
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
@@ -167,10 +167,16 @@ impl<D: Dialect> Jobs<D> {
 
     /// Takes in an announced target, which is in force `at_once` or from the next notify on;
     /// `true` when the one in force changed by it.
-    pub(super) fn announce(&mut self, dialect: &D, announced: &Announced, at_once: bool) -> bool {
+    pub(super) fn announce(
+        &mut self,
+        dialect: &D,
+        announced: &Announced,
+        habits: Habits,
+        at_once: bool,
+    ) -> bool {
         let Some(known) = self.works.back() else { return false };
         let job = known.names.back().unwrap_or(&known.frames.job);
-        self.announced = dialect.pool_target(job, announced);
+        self.announced = dialect.price(job, announced, habits).wanted;
         at_once && self.enforce()
     }
 
@@ -226,8 +232,8 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn readopt(&mut self, work: KnownWork<D>, place: &TellingPlace<'_>) {
         let KnownWork { frames, names, .. } = work;
         let JobFrames { dialect, job, wanted, block, arrived, .. } = &*frames;
-        let terms = (*wanted, *block);
-        self.adopt(dialect, Arc::clone(job), terms, place, *arrived);
+        let price = Price { wanted: *wanted, block: *block };
+        self.adopt(dialect, Arc::clone(job), price, place, *arrived);
         if let Some(known) = self.works.back_mut() {
             known.names = names;
         }
@@ -242,8 +248,8 @@ impl<D: Dialect> Jobs<D> {
         place: &TellingPlace<'_>,
         now: Instant,
     ) -> Taken<D> {
-        let wanted = dialect.pool_target(&job, announced);
-        (self.in_force, self.announced) = (wanted, wanted);
+        let price = dialect.price(&job, announced, place.known);
+        (self.in_force, self.announced) = (price.wanted, price.wanted);
         self.take_id_away(&job);
         let epoch = self.epoch;
         if let Some(known) = self.repeated(dialect, &job) {
@@ -257,8 +263,7 @@ impl<D: Dialect> Jobs<D> {
                 self.epoch.0 += 1;
             }
         }
-        let terms = (wanted, dialect.block_target(&job, announced, place.known));
-        self.adopt(dialect, Arc::clone(&job), terms, place, now);
+        self.adopt(dialect, Arc::clone(&job), price, place, now);
         Taken { is_new: true, told: job }
     }
 
@@ -289,7 +294,7 @@ impl<D: Dialect> Jobs<D> {
         &mut self,
         dialect: &Arc<D>,
         job: Arc<D::Job>,
-        (wanted, block): (Wanted, Option<Target>),
+        Price { wanted, block }: Price,
         place: &TellingPlace<'_>,
         arrived: Instant,
     ) {

@@ -34,7 +34,7 @@ impl<D: Dialect> Bench<D> {
         let known = known.unwrap_or_default();
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
-        let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
+        let own = level.target(pool, |d| dialect.scale(&frames.job).target(d));
         let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
         (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }

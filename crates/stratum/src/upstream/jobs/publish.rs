@@ -107,9 +107,9 @@ impl<D: Dialect> Jobs<D> {
         setup: &Setup<D>,
         out: &mut UpstreamOut<T>,
     ) {
-        let known = setup.known().get(Habit::DifficultyFrom);
-        let at_once = behind_notify || known == Some(Answer::Other);
-        if self.announce(&setup.dialect, &connection.announced, at_once) {
+        let known = setup.known();
+        let at_once = behind_notify || known.get(Habit::DifficultyFrom) == Some(Answer::Other);
+        if self.announce(&setup.dialect, &connection.announced, known, at_once) {
             self.target_changed(setup, out);
         }
     }
