@@ -13,6 +13,7 @@ use orepass_stratum::job::JobIds;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::space::Wish;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -54,8 +55,8 @@ impl Recorded {
     pub fn check(&self) -> impl FnMut() -> bool {
         let dialect = Aion::new(Options::default());
         let raw = |value: &Value| RawValue::from_string(value.to_string()).expect("JSON");
-        let Ok(PoolEvent::Notify(job)) =
-            dialect.parse_event("mining.notify", &raw(&self.notify["params"]))
+        let Ok(PoolEvent::Job(Ok(job))) =
+            testing::hear(&dialect, "mining.notify", &raw(&self.notify["params"]))
         else {
             panic!("no job")
         };

@@ -8,16 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, PoolEvent, Refusal, Rules, Split,
-    SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, PoolAnswer, PoolCall, PoolEvent,
+    PoolQuestion, Rules, Split, SubmitHead, Subscribed, Wanted, WorkKey,
 };
-use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, Params, PoolError};
+use orepass_stratum::rpc::{Id, Params, RpcCall, RpcReply};
 use orepass_stratum::target::{Difficulty, Target};
-use serde_json::value::RawValue;
 
 type Job = <Hstratum as Dialect>::Job;
 type Share = <Hstratum as Dialect>::Share;
@@ -67,6 +66,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     type Job = Job;
     type Share = Share;
+    type Terms = <Hstratum as Dialect>::Terms;
     type Scratch = <Hstratum as Dialect>::Scratch;
 
     fn rules(&self) -> Rules {
@@ -99,18 +99,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject> {
         self.inner.check(job, &self.wrong(extranonce1), share, easiest, job_age, scratch)
-    }
-
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        self.inner.put_submit(id, worker, job, &self.wrong_prefix(prefix), share, out);
     }
 
     // Everything else is Handshake's own.
@@ -175,14 +163,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
     }
 
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        self.inner.put_subscribe(id, agent, former, out);
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        self.inner.parse_subscribed(result)
-    }
-
     fn split(
         &self,
         given: &Subscribed,
@@ -190,10 +170,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         known: Option<Answer>,
     ) -> Result<Split, NoRoom> {
         self.inner.split(given, prefix_bytes, known)
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        self.inner.parse_event(method, params)
     }
 
     fn job_id<'a>(&self, job: &'a Job) -> &'a str {
@@ -224,15 +200,26 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.pool_target(job, announced)
     }
 
-    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
-        self.inner.put_question(id, job, out)
+    fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {
+        self.inner.hear_pool(call, terms)
     }
 
-    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
-        self.inner.learn(job, answer)
+    fn hear_answer(
+        &self,
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        terms: &mut Self::Terms,
+    ) -> PoolAnswer {
+        self.inner.hear_answer(to, answer, terms)
     }
 
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        self.inner.classify_refusal(error)
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let prefix = &self.wrong_prefix(prefix);
+                self.inner.tell_pool(PoolCall::Submit { id, worker, job, prefix, share }, out);
+            }
+            call => self.inner.tell_pool(call, out),
+        }
     }
 }

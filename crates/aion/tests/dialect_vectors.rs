@@ -16,6 +16,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::testing;
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
 
@@ -142,7 +143,7 @@ fn difficulties_of_pools_and_rigs() {
         let expected = row["target"].as_str();
         let expected = expected.map_or(Target::MAX, |target| Target::from_hex(target).unwrap());
         let params = raw(json!([row["difficulty"]]));
-        let event = dialect().parse_event("mining.set_difficulty", &params).unwrap();
+        let event = testing::hear(&dialect(), "mining.set_difficulty", &params).unwrap();
         let PoolEvent::Difficulty(difficulty) = event else { panic!("{event:?}") };
         let announced = Announced { target: None, difficulty: Some(difficulty) };
         assert_eq!(dialect().pool_target(&job, &announced).surely(Habits::default()), expected);

@@ -9,13 +9,13 @@ use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
-use crate::common_calls;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
+use crate::sv1;
 use crate::target::Difficulty;
 use crate::vardiff::Vardiff;
 
@@ -318,7 +318,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
         // In an array or alone.
         let suggested = params
-            .and_then(|params| rpc::number(common_calls::first(params).unwrap_or(params)))
+            .and_then(|params| rpc::number(sv1::first(params).unwrap_or(params)))
             .and_then(Difficulty::new);
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));

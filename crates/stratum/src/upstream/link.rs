@@ -6,19 +6,16 @@ use super::brake::Brake;
 use super::names::{Names, Suspects};
 use super::out::UpstreamOut;
 use super::pace::Pacer;
-use super::requests::Requests;
+use super::requests::{Request, Requests};
 use super::setup::Setup;
 use super::silence::Silence;
 use super::{BAD_LINES, OVERLONG_PARDON};
-use crate::dialect::{Announced, Dialect};
+use crate::dialect::{Announced, Dialect, PoolCall};
 use crate::error::ParseError;
 use crate::extranonce::Extranonce;
 use crate::habits::Probe;
 use crate::job::Generation;
 use crate::strikes::Strikes;
-
-/// The call whose error is of most interest: what the pool takes for a job.
-const NOTIFY: &str = "mining.notify";
 
 /// Whether there is a connection, and how far its login has come. What belongs to a connection is in
 /// here, so that the next one starts with nothing of it.
@@ -68,6 +65,8 @@ pub(super) struct Connection<D: Dialect, T> {
     pub(super) silence: Silence,
     /// The generation that the former connection ended with.
     pub(super) former: Generation,
+    /// What the pool grants.
+    pub(super) terms: D::Terms,
     /// What the pool announced about share targets.
     pub(super) announced: Announced,
     /// The pool's `mining.set_extranonce`, which applies with its next job.
@@ -203,6 +202,7 @@ impl<D: Dialect, T> Connection<D, T> {
             brake: Brake::new(setup.config.max_shares_per_second, brake_rests_until),
             silence: Silence::new(gap),
             former,
+            terms: D::Terms::default(),
             announced: Announced::default(),
             next_extranonce: None,
             divides_anew: false,
@@ -212,6 +212,25 @@ impl<D: Dialect, T> Connection<D, T> {
             bad_lines: Strikes::new(&BAD_LINES),
             overlong: None,
         }
+    }
+
+    /// Says what is wished for, and asks for an extranonce.
+    pub(super) fn subscribe(
+        &mut self,
+        former: Option<&str>,
+        setup: &Setup<D>,
+        out: &mut UpstreamOut<T>,
+        now: Instant,
+    ) {
+        let Setup { dialect, config, .. } = setup;
+        let id = self.requests.next_id();
+        if out.write(|out| dialect.tell_pool(PoolCall::Configure { id }, out)) {
+            self.requests.push(Request::Configure, out, now);
+        }
+        let id = self.requests.push(Request::Subscribe, out, now);
+        let server = config.server.as_ref().map(|(host, port)| (&**host, *port));
+        let call = PoolCall::Subscribe { id, agent: &config.agent, former, server };
+        out.write(|out| dialect.tell_pool(call, out));
     }
 
     fn end(self, reached: Reached, out: &mut UpstreamOut<T>) -> (Past, Interrupted<D, T>) {
@@ -228,9 +247,9 @@ impl<D: Dialect, T> Connection<D, T> {
         (past, Interrupted { written: requests, queued: pacer, name })
     }
 
-    /// A call of the pool made no sense.
-    pub(super) fn note_unusable(&mut self, method: &str, error: &ParseError) {
-        if method == NOTIFY || self.unusable.is_none() {
+    /// A call of the pool made no sense; what it takes for a job is of most interest.
+    pub(super) fn note_unusable(&mut self, is_job: bool, error: &ParseError) {
+        if is_job || self.unusable.is_none() {
             self.unusable = Some(error.clone());
         }
     }
