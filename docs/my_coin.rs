@@ -234,7 +234,9 @@ impl Dialect for MyCoin {
         (): &mut (),
     ) -> PoolAnswer {
         match to {
-            PoolQuestion::Subscribe { .. } => sv1::subscribed(answer, subscribed),
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| subscribed(result).map(Some))
+            }
             to => sv1::hear_answer(to, answer),
         }
     }

@@ -268,7 +268,9 @@ impl Dialect for Aion {
         (): &mut (),
     ) -> PoolAnswer {
         match to {
-            PoolQuestion::Subscribe { .. } => sv1::subscribed(answer, parse_subscribed),
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
+            }
             to => sv1::hear_answer(to, answer),
         }
     }

@@ -293,7 +293,9 @@ impl Dialect for Hstratum {
         (): &mut (),
     ) -> PoolAnswer {
         match to {
-            PoolQuestion::Subscribe { .. } => sv1::subscribed(answer, parse_subscribed),
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
+            }
             PoolQuestion::Job(Job::Seed(job)) => sv1::learnt(answer, |answer| job.learn(answer)),
             PoolQuestion::Share => sv1::verdict(answer, refusal),
             to => sv1::hear_answer(to, answer),

@@ -366,16 +366,20 @@ fn job(params: &RawValue) -> Result<TestJob, ParseError> {
     })
 }
 
-/// Reads `[session, extranonce1, size]`.
-fn subscribed(result: &RawValue) -> Result<Subscribed, ParseError> {
+/// Reads `[session, extranonce1, size]`, or `[session, null]` where the extranonce comes later.
+fn subscribed(result: &RawValue) -> Result<Option<Subscribed>, ParseError> {
     let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
     let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
-    let extranonce1 = elements.get(1).and_then(|text| rpc::string(text)).ok_or_else(wrong)?;
-    Ok(Subscribed {
+    let extranonce1 = elements.get(1).ok_or_else(wrong)?;
+    if extranonce1.get() == "null" {
+        return Ok(None);
+    }
+    let extranonce1 = rpc::string(extranonce1).ok_or_else(wrong)?;
+    Ok(Some(Subscribed {
         extranonce1: extranonce1.parse().map_err(|_| wrong())?,
         announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
         session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
-    })
+    }))
 }
 
 /// What a dialect takes a call of a pool for.
@@ -411,10 +415,10 @@ pub fn answer<D: Dialect>(
 /// What is wrong with it.
 ///
 /// # Panics
-/// Where the dialect takes it for no answer to a subscribe.
+/// Where the dialect takes it for no answer to a subscribe, or for one that gives nothing yet.
 pub fn given<D: Dialect>(dialect: &D, result: &RawValue) -> Result<Subscribed, ParseError> {
     match answer(dialect, PoolQuestion::Subscribe { former: None }, result) {
-        PoolAnswer::Subscribed { given, .. } => Ok(given),
+        PoolAnswer::Subscribed { given: Some(given), .. } => Ok(given),
         PoolAnswer::Unusable(error) => Err(error),
         other => panic!("{other:?}"),
     }

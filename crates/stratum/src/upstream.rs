@@ -230,6 +230,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.expire_requests(now)?;
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         if self.out.timers.is_due(UpstreamTimer::Job, now) {
+            if !connection.is_grounded {
+                return Err(DownReason::NoExtranonce);
+            }
             let unusable = connection.unusable.take();
             return Err(DownReason::NoJob { unusable, dialect: D::NAME });
         }

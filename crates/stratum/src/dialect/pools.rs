@@ -164,8 +164,8 @@ impl<J> Copy for PoolQuestion<'_, J> {}
 pub enum PoolAnswer {
     /// Here is an extranonce.
     Subscribed {
-        /// What the pool gives.
-        given: Subscribed,
+        /// What the pool gives; none where that comes by a call of its own.
+        given: Option<Subscribed>,
         /// It has resumed the session that it was asked for, so that it still knows the jobs and shares
         /// of the lost connection. It only counts where the pool gave the same id and the same
         /// extranonce1 again. That alone proves nothing where servers count their sessions, since a

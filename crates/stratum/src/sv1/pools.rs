@@ -54,7 +54,7 @@ pub fn hear_pool<J>(call: RpcCall<'_>) -> PoolEvent<J> {
 pub fn hear_answer<J>(to: PoolQuestion<'_, J>, answer: &RpcReply<'_>) -> PoolAnswer {
     match to {
         PoolQuestion::Subscribe { .. } => {
-            subscribed(answer, |result| read_subscribed(result, MAX_EXTRANONCE))
+            subscribed(answer, |result| read_subscribed(result, MAX_EXTRANONCE).map(Some))
         }
         // An answer that says nothing at all is taken for a welcome: shares will show.
         PoolQuestion::Login if answer.result.is_none() && answer.error.is_none() => PoolAnswer::Yes,
@@ -66,10 +66,10 @@ pub fn hear_answer<J>(to: PoolQuestion<'_, J>, answer: &RpcReply<'_>) -> PoolAns
     }
 }
 
-/// The answer to a subscribe, whose result is read by `read`.
+/// The answer to a subscribe, whose result is read by `read`; `None` where it gives no extranonce.
 pub fn subscribed(
     answer: &RpcReply<'_>,
-    read: impl FnOnce(&RawValue) -> Result<Subscribed, ParseError>,
+    read: impl FnOnce(&RawValue) -> Result<Option<Subscribed>, ParseError>,
 ) -> PoolAnswer {
     let nothing = || PoolError { code: None, message: "no result".into() };
     match (answer.result, answer.error.and_then(PoolError::parse)) {

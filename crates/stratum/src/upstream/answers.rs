@@ -176,10 +176,19 @@ impl<D: Dialect, T> Upstream<D, T> {
                 return Err(DownReason::SubscribeRefused(error));
             }
         };
-        let resumed = resumed && self.footing.is_former(&given);
-        self.settle(given, now)?;
-        self.jobs.resume(resumed);
-        let early = self.link.subscribed();
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let is_given = given.is_some() || connection.next_extranonce.is_some();
+        match given {
+            Some(given) => {
+                // What came before the answer is older than it.
+                connection.next_extranonce = None;
+                let resumed = resumed && self.footing.is_former(&given);
+                self.settle(given, now)?;
+                self.jobs.resume(resumed);
+            }
+            None => self.take_first_ground(now)?,
+        }
+        self.link.subscribed();
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         let id = connection.requests.push(Request::Authorize, &mut self.out, now);
         let UpstreamConfig { user, password, .. } = &self.setup.config;
@@ -192,7 +201,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             let call = PoolCall::Suggest { id, difficulty };
             self.out.write(|out| dialect.tell_pool(call, out));
         }
-        early.map_or(Ok(()), |job| self.take_job(job, now))
+        if is_given { self.grounded(now) } else { Ok(()) }
     }
 
     fn authorize_answered(&mut self, answer: PoolAnswer, now: Instant) -> Result<(), DownReason> {
@@ -206,15 +215,18 @@ impl<D: Dialect, T> Upstream<D, T> {
         Err(DownReason::AuthorizeRefused { user: user.clone(), reason })
     }
 
-    fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
-        if !matches!(self.link, LinkPhase::Authorizing(_)) {
+    /// The pool has authorized us; it takes shares as soon as it has given an extranonce.
+    pub(super) fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
+        let LinkPhase::Authorizing(connection) = &mut self.link else { return Ok(()) };
+        connection.is_authorized = true;
+        if !connection.is_grounded {
+            self.out.timers.set(UpstreamTimer::Job, Some(now + JOB_WITHIN));
             return Ok(());
         }
         self.footing.go_live()?;
-        self.link.authorized();
-        if !self.jobs.has_told() {
-            self.out.timers.set(UpstreamTimer::Job, Some(now + JOB_WITHIN));
-        }
+        self.link.go_live();
+        let waits = !self.jobs.has_told();
+        self.out.timers.set(UpstreamTimer::Job, waits.then(|| now + JOB_WITHIN));
         self.look_at_flow(now);
         self.out.notice(Notice::Live);
         self.out.event(UpstreamEvent::View);

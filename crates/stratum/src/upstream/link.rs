@@ -21,10 +21,9 @@ use crate::strikes::Strikes;
 /// here, so that the next one starts with nothing of it.
 pub(super) enum LinkPhase<D: Dialect, T> {
     Offline(Past),
-    /// The subscribe has no answer. The newest notify that came before it is of a generation that is
-    /// not known yet.
-    Subscribing(Box<Connection<D, T>>, Option<D::Job>),
-    /// The authorize has none.
+    /// The subscribe has no answer.
+    Subscribing(Box<Connection<D, T>>),
+    /// The authorize has none, or the pool has given no extranonce.
     Authorizing(Box<Connection<D, T>>),
     /// The pool takes shares.
     Live(Box<Connection<D, T>>),
@@ -71,6 +70,12 @@ pub(super) struct Connection<D: Dialect, T> {
     pub(super) announced: Announced,
     /// The pool's `mining.set_extranonce`, which applies with its next job.
     pub(super) next_extranonce: Option<(Extranonce, Option<usize>)>,
+    /// The pool has given an extranonce.
+    pub(super) is_grounded: bool,
+    /// The newest notify that came before it: of a generation that is not known yet.
+    pub(super) early: Option<D::Job>,
+    /// The pool has authorized us.
+    pub(super) is_authorized: bool,
     /// The ground is to be divided anew with the next work that the pool has not told before.
     pub(super) divides_anew: bool,
     /// The authorize whose answer has not come in time, and was gone without.
@@ -98,7 +103,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn begin(&mut self, generation: Generation, setup: &Setup<D>) {
         if let Self::Offline(past) = self {
             let connection = Connection::after(std::mem::take(past), generation, setup);
-            *self = Self::Subscribing(Box::new(connection), None);
+            *self = Self::Subscribing(Box::new(connection));
         }
     }
 
@@ -113,7 +118,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
                 *self = Self::Offline(past);
                 None
             }
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => {
                 let (past, interrupted) = connection.end(reached, out);
@@ -128,7 +133,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     }
 
     pub(super) const fn is_subscribing(&self) -> bool {
-        matches!(self, Self::Subscribing(..))
+        matches!(self, Self::Subscribing(_))
     }
 
     pub(super) const fn is_live(&self) -> bool {
@@ -138,7 +143,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn connection(&self) -> Option<&Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => Some(connection),
         }
@@ -147,7 +152,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn connection_mut(&mut self) -> Option<&mut Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => Some(connection),
         }
@@ -166,24 +171,16 @@ impl<D: Dialect, T> LinkPhase<D, T> {
         }
     }
 
-    /// The subscribe has its answer; gives the notify that came before it.
-    pub(super) fn subscribed(&mut self) -> Option<D::Job> {
-        match std::mem::replace(self, Self::Offline(Past::default())) {
-            Self::Subscribing(mut connection, early) => {
-                // What came before the answer is older than it.
-                connection.next_extranonce = None;
-                *self = Self::Authorizing(connection);
-                early
-            }
-            other => {
-                *self = other;
-                None
-            }
-        }
+    /// The subscribe has its answer.
+    pub(super) fn subscribed(&mut self) {
+        *self = match std::mem::replace(self, Self::Offline(Past::default())) {
+            Self::Subscribing(connection) => Self::Authorizing(connection),
+            other => other,
+        };
     }
 
-    /// The pool has authorized us.
-    pub(super) fn authorized(&mut self) {
+    /// The pool has authorized us and given an extranonce.
+    pub(super) fn go_live(&mut self) {
         *self = match std::mem::replace(self, Self::Offline(Past::default())) {
             Self::Authorizing(connection) => Self::Live(connection),
             other => other,
@@ -205,6 +202,9 @@ impl<D: Dialect, T> Connection<D, T> {
             terms: D::Terms::default(),
             announced: Announced::default(),
             next_extranonce: None,
+            is_grounded: false,
+            early: None,
+            is_authorized: false,
             divides_anew: false,
             late_authorize: None,
             unusable: None,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::link::LinkPhase;
 use super::out::UpstreamTimer;
 use super::{DownReason, Notice, Upstream, UpstreamEvent};
 use crate::dialect::{CourtesyReply, Dialect, PoolEvent, Subscribed};
@@ -62,10 +61,10 @@ impl<D: Dialect, T> Upstream<D, T> {
             PoolEvent::Job(Err(error)) => self.note_unusable(true, method, error),
             PoolEvent::Job(Ok(job)) => {
                 connection.silence.notified(now);
-                match &mut self.link {
-                    LinkPhase::Subscribing(_, early) => *early = Some(job),
-                    _ => return self.take_job(job, now),
+                if connection.is_grounded {
+                    return self.take_job(job, now);
                 }
+                connection.early = Some(job);
             }
             PoolEvent::Difficulty(target) => {
                 connection.announced.difficulty = Some(target);
@@ -82,6 +81,10 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             PoolEvent::Extranonce { extranonce1, size } => {
                 connection.next_extranonce = Some((extranonce1, size));
+                if !connection.is_grounded && !self.link.is_subscribing() {
+                    self.take_first_ground(now)?;
+                    return self.grounded(now);
+                }
             }
             PoolEvent::Reconnect { host, port, wait } => {
                 self.out.event(UpstreamEvent::Reconnect { host, port, wait });
@@ -108,6 +111,25 @@ impl<D: Dialect, T> Upstream<D, T> {
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         self.jobs.take_up(job, &self.footing, connection, &self.setup, &mut self.out, now);
         Ok(())
+    }
+
+    /// Takes the extranonce that the pool has given by a call of its own, since it gave none at the
+    /// subscribe.
+    pub(super) fn take_first_ground(&mut self, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let given = connection.next_extranonce.take();
+        given.map_or(Ok(()), |(extranonce1, announced_size)| {
+            self.settle(Subscribed { extranonce1, announced_size, session: None }, now)
+        })
+    }
+
+    /// The extranonce is there: the job that came before it can be taken, and shares too.
+    pub(super) fn grounded(&mut self, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        connection.is_grounded = true;
+        let (early, is_authorized) = (connection.early.take(), connection.is_authorized);
+        early.map_or(Ok(()), |job| self.take_job(job, now))?;
+        if is_authorized { self.go_live(now) } else { Ok(()) }
     }
 
     /// Publishes a job that waits for its target.
