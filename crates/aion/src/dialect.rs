@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
     Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
@@ -16,7 +17,6 @@ use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use serde_json::value::RawValue;
 
-use crate::equihash::Scratch;
 use crate::event::parse_event;
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};

@@ -102,8 +102,8 @@ impl Pools {
         let newest = self.blocks.newest();
         let at_newest = || self.pools.iter().filter(|other| other.block == newest);
         let leads = |other: &Member| other.is_up() || other.was_behind() && steps > 1;
-        let led = at_newest().any(leads)
-            || at_newest().filter(|other| other.links.serve()).count() > 1;
+        let led =
+            at_newest().any(leads) || at_newest().filter(|other| other.links.serve()).count() > 1;
         newer.next().filter(|_| led).map(|block| block.since)
     }
 }
