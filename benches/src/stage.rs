@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};

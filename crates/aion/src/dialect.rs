@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
     NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Rules, ShareTarget,
@@ -17,7 +18,6 @@ use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
-use crate::equihash::Scratch;
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;

@@ -7,8 +7,8 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, vector, written};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{Dialect, PoolCall, SubscribeVerdict};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;

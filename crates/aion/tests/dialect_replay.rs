@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 use dialect_support::{dialect, file, text};
 use orepass_aion::Aion;
-use orepass_aion::equihash::Scratch;
+use orepass_equihash::Scratch;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::space::Wish;

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::channel::{ChannelView, Ground};
 
 use orepass_stratum::dialect::{Dialect, Split, Wanted};

@@ -8,8 +8,8 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, text, vector, vectors};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, DifficultyScale, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarget};
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;

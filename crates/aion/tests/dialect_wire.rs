@@ -7,10 +7,10 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Diagnosis, Dialect, OpenJobs, Pace, PoolCall, Refusal, ShareTarget, Telling, Wanted,
 };
