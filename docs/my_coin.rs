@@ -9,8 +9,8 @@ use std::time::Duration;
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
-    Announced, Checked, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, ShareTarget, Split,
-    SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, NoRoom,
+    OpenJobs, PoolEvent, Rules, ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -71,6 +71,23 @@ impl Dialect for MyCoin {
     type Share = Share;
     type Scratch = ();
 
+    fn rules(&self) -> Rules {
+        Rules {
+            open: OpenJobs { count: self.open_jobs, linger: None },
+            pace: None,
+            good: Comparison::AtOrBelow,
+            clean: CleanJobs::ByEpoch,
+            target_in_notify: false,
+            target_behind_notify: None,
+            hello: ExtranonceTime::InSubscribed,
+            checks_workers: true,
+            second_solutions: false,
+            habits: Habits::default(),
+            scale_names: ["usual", "other"],
+            unexplained_refusal: None,
+        }
+    }
+
     // --- towards rigs ---
 
     fn put_subscribed(
@@ -127,14 +144,10 @@ impl Dialect for MyCoin {
         (): &mut (),
     ) -> Result<Checked, Reject> {
         let hash = hash(job, extranonce1, share);
-        if !self.meets(&hash, easiest) {
+        if !self.rules().good.meets(&hash, easiest) {
             return Err(Reject::low_difficulty(format!("{hash} is above the target {easiest}")));
         }
         Ok(Checked::Proven(hash))
-    }
-
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        hash.at_or_below(target)
     }
 
     fn fingerprint(&self, share: &Share) -> Fingerprint {
@@ -254,9 +267,5 @@ impl Dialect for MyCoin {
         let (own, nonce) = (&share.extranonce2, share.nonce);
         let params = format_args!("[{worker},{job},\"{prefix}{own}\",\"{nonce:08x}\"]");
         rpc::put_request(out, id, "mining.submit", params);
-    }
-
-    fn open_jobs(&self) -> OpenJobs {
-        OpenJobs { count: self.open_jobs, linger: None }
     }
 }

@@ -106,7 +106,7 @@ fn mining<D: Coin>(dialect: &Arc<D>, notify: &str, now: Instant) -> (Upstream<D,
     let line = format!("{{\"id\":null,\"method\":\"mining.notify\",\"params\":{notify}}}");
     pool.handle_line(line.as_bytes(), now);
     let mut now = now;
-    if D::TARGET_FOLLOWS_NOTIFY.is_some() {
+    if dialect.rules().target_behind_notify.is_some() {
         now = pool.poll_timeout().expect("the wait for a target");
         pool.handle_timeout(now);
     }

@@ -48,7 +48,7 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
     let mut good = 0;
     if let Ok(Checked::Proven(hash)) = check(&Target::MAX) {
         good = 1;
-        assert!(dialect.meets(&hash, &Target::MAX));
+        assert!(dialect.rules().good.meets(&hash, &Target::MAX));
         assert_eq!(check(&hash.as_target()).is_ok(), D::HASH_MEETS_ITSELF);
         assert!(dialect.header(&job, &extranonce1, &share).is_some());
     }

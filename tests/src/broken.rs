@@ -8,15 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, Split, SubmitHead, Subscribed, Telling, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, PoolEvent, Refusal, Rules, Split,
+    SubmitHead, Subscribed, Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, Params, PoolError};
-use orepass_stratum::target::{Difficulty, PowHash, Target};
+use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
 type Job = <Hstratum as Dialect>::Job;
@@ -62,14 +62,16 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
 
 impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
     const NAME: &'static str = Hstratum::NAME;
-    const NOTIFY_HAS_TARGET: bool = Hstratum::NOTIFY_HAS_TARGET;
     const ERROR_DATA: &'static str = Hstratum::ERROR_DATA;
     const JOB_QUERY: Option<&'static str> = Hstratum::JOB_QUERY;
-    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = Hstratum::TARGET_FOLLOWS_NOTIFY;
 
     type Job = Job;
     type Share = Share;
     type Scratch = <Hstratum as Dialect>::Scratch;
+
+    fn rules(&self) -> Rules {
+        self.inner.rules()
+    }
 
     fn put_subscribed(
         &self,
@@ -121,10 +123,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.put_job(id, job, target, clean, out);
     }
 
-    fn clean(&self, telling: &Telling) -> bool {
-        self.inner.clean(telling)
-    }
-
     fn put_job_answer(&self, id: &Id, job: &Job, out: &mut BytesMut) -> bool {
         self.inner.put_job_answer(id, job, out)
     }
@@ -144,10 +142,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     fn checkable(&self, job: &Job) -> bool {
         self.inner.checkable(job)
-    }
-
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        self.inner.meets(hash, target)
     }
 
     fn fingerprint(&self, share: &Share) -> Fingerprint {
@@ -218,10 +212,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose_form(job, size, params)
     }
 
-    fn habits(&self) -> Habits {
-        self.inner.habits()
-    }
-
     fn supersedes(&self, old: &Job, new: &Job) -> bool {
         self.inner.supersedes(old, new)
     }
@@ -244,13 +234,5 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     fn classify_refusal(&self, error: &PoolError) -> Refusal {
         self.inner.classify_refusal(error)
-    }
-
-    fn open_jobs(&self) -> OpenJobs {
-        self.inner.open_jobs()
-    }
-
-    fn pace(&self) -> Option<Pace> {
-        self.inner.pace()
     }
 }

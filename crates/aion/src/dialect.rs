@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    Refusal, ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted,
-    WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
+    NoRoom, OpenJobs, Pace, PoolEvent, Refusal, Rules, ShareTarget, Split, SubmitHead,
+    SubscribeVerdict, Subscribed, Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
-use orepass_stratum::target::{Difficulty, PowHash, Target};
+use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
 use crate::equihash::Scratch;
@@ -59,16 +59,43 @@ impl Aion {
 
 impl Dialect for Aion {
     const NAME: &'static str = "aion";
-    const NOTIFY_HAS_TARGET: bool = true;
-    // No known server looks at it.
-    const CHECKS_WORKERS: bool = false;
     const ERROR_DATA: &'static str = "null";
-    // Servers write the two lines together.
-    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = Some(Duration::from_millis(5));
 
     type Job = Job;
     type Share = Share;
     type Scratch = Scratch;
+
+    fn rules(&self) -> Rules {
+        let Options { open_jobs, open_for, soft_jobs, second_solutions, .. } = self.options;
+        let jobs = SOFT_JOBS.min(open_jobs as u64);
+        Rules {
+            open: OpenJobs {
+                count: open_jobs.max(1),
+                linger: Some(open_for.unwrap_or(Duration::MAX)),
+            },
+            // The node-based servers drop a connection of which more than 10,240 bytes arrive at once,
+            // and a submit has about 3,050.
+            pace: Some(Pace { bytes: 9_600, submits: 3 }),
+            // As the kernel, the reference miner and Miningcore's forks compare. The node-based servers
+            // would also take a hash that equals the target.
+            good: Comparison::Below,
+            clean: if soft_jobs {
+                CleanJobs::Soft { within: SOFT_FOR, jobs }
+            } else {
+                CleanJobs::Always
+            },
+            target_in_notify: true,
+            // Servers write the two lines together.
+            target_behind_notify: Some(Duration::from_millis(5)),
+            hello: ExtranonceTime::InSubscribed,
+            // No known server looks at them.
+            checks_workers: false,
+            second_solutions,
+            habits: self.options.habits(),
+            scale_names: ["usual", "other"],
+            unexplained_refusal: None,
+        }
+    }
 
     /// The size of extranonce2 is not told: it is what extranonce1 leaves of 32 bytes.
     fn put_subscribed(
@@ -105,16 +132,6 @@ impl Dialect for Aion {
         rpc::put_notification(out, "mining.set_extranonce", format_args!("[\"{extranonce1}\"]"));
     }
 
-    /// As [`soft_jobs`](Options::soft_jobs) says.
-    fn clean(&self, telling: &Telling) -> bool {
-        !self.options.soft_jobs
-            || telling.first
-            || telling.new_epoch
-            || telling.new_target
-            || telling.clean_job_age > SOFT_FOR
-            || telling.clean_job_behind + 1 >= SOFT_JOBS.min(self.options.open_jobs as u64)
-    }
-
     fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
         share::submit_head(params)
     }
@@ -148,12 +165,6 @@ impl Dialect for Aion {
         Ok(Checked::Proven(hash))
     }
 
-    /// Strictly below, as the kernel, the reference miner and Miningcore's forks compare. The
-    /// node-based servers would also take a hash that equals the target.
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        hash.below(target)
-    }
-
     fn fingerprint(&self, share: &Share) -> Fingerprint {
         let whole = share.fingerprint();
         Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
@@ -162,7 +173,7 @@ impl Dialect for Aion {
     /// The notify's target, where that is the network's. One that is also announced is the shares'
     /// own, as a proxy tells it, and beside a mere difficulty it may be.
     fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        let is_networks = match self.habits().or(known).get(Habit::NotifyTarget) {
+        let is_networks = match self.rules().habits.or(known).get(Habit::NotifyTarget) {
             Some(answer) => answer == Answer::Usual,
             None if announced.target.is_some() => announced.target != Some(job.target),
             None => announced.difficulty.is_none(),
@@ -257,14 +268,6 @@ impl Dialect for Aion {
         }
     }
 
-    fn habits(&self) -> Habits {
-        let answer = self.options.notify_target.map(|target| match target {
-            NotifyTarget::Network => Answer::Usual,
-            NotifyTarget::Share => Answer::Other,
-        });
-        Habits::default().with(Habit::NotifyTarget, answer)
-    }
-
     fn put_submit(
         &self,
         id: u64,
@@ -282,16 +285,5 @@ impl Dialect for Aion {
     /// the node-based servers 20 for hashes above the target.
     fn classify_refusal(&self, error: &PoolError) -> Refusal {
         Refusal::common(error)
-    }
-
-    fn open_jobs(&self) -> OpenJobs {
-        let Options { open_jobs, open_for, .. } = self.options;
-        OpenJobs { count: open_jobs.max(1), linger: Some(open_for.unwrap_or(Duration::MAX)) }
-    }
-
-    /// The node-based servers drop a connection of which more than 10,240 bytes arrive at once,
-    /// and a submit has about 3,050.
-    fn pace(&self) -> Option<Pace> {
-        Some(Pace { bytes: 9_600, submits: 3 })
     }
 }

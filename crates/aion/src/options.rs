@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
+use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::rpc::Quoted;
 use thiserror::Error;
 
@@ -75,6 +76,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What they say of the pool's habits.
+    #[must_use]
+    pub fn habits(&self) -> Habits {
+        let answer = self.notify_target.map(|target| match target {
+            NotifyTarget::Network => Answer::Usual,
+            NotifyTarget::Share => Answer::Other,
+        });
+        Habits::default().with(Habit::NotifyTarget, answer)
+    }
+
     /// With rigs of unknown protocol versions refused, or served.
     #[must_use]
     pub const fn with_strict_version(mut self, strict: bool) -> Self {

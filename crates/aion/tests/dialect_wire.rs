@@ -85,8 +85,8 @@ fn a_job_is_told_as_clean_where_a_rig_must_not_miss_it() {
         clean_job_age: Duration::from_secs(60),
         clean_job_behind: 2,
     };
-    assert!(hard.clean(&calm));
-    assert!(!dialect().clean(&calm));
+    assert!(hard.rules().clean.is_clean(&calm));
+    assert!(!dialect().rules().clean.is_clean(&calm));
     for telling in [
         Telling { first: true, ..calm },
         Telling { new_epoch: true, ..calm },
@@ -94,7 +94,10 @@ fn a_job_is_told_as_clean_where_a_rig_must_not_miss_it() {
         Telling { clean_job_age: Duration::from_millis(60_001), ..calm },
         Telling { clean_job_behind: 3, ..calm },
     ] {
-        assert!(dialect().clean(&telling) && hard.clean(&telling), "{telling:?}");
+        assert!(
+            dialect().rules().clean.is_clean(&telling) && hard.rules().clean.is_clean(&telling),
+            "{telling:?}"
+        );
     }
 }
 
@@ -171,11 +174,11 @@ fn what_the_pool_is_told() {
 
     let worker = format!("0x{}.{}", "a0".repeat(32), "x".repeat(16));
     let sent = line(|out| dialect().put_submit(99_999, &worker, &job, &[1, 2], &share, out));
-    assert_eq!(dialect().pace(), Some(Pace { bytes: 9_600, submits: 3 }));
+    assert_eq!(dialect().rules().pace, Some(Pace { bytes: 9_600, submits: 3 }));
     assert!(3 * sent.len() <= 9_600, "{}", sent.len());
-    assert_eq!(dialect().open_jobs(), OpenJobs { count: 8, linger: Some(Duration::MAX) });
+    assert_eq!(dialect().rules().open, OpenJobs { count: 8, linger: Some(Duration::MAX) });
     let short = Aion::new(Options::default().with_open_for(Duration::ZERO));
-    assert_eq!(short.open_jobs(), OpenJobs { count: 8, linger: Some(Duration::ZERO) });
+    assert_eq!(short.rules().open, OpenJobs { count: 8, linger: Some(Duration::ZERO) });
 }
 
 #[test]

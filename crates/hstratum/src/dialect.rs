@@ -6,8 +6,9 @@ use std::time::Duration;
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
+    NoRoom, OpenJobs, PoolEvent, Refusal, Rules, ShareTarget, Split, SubmitHead, Subscribed,
+    Wanted, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -15,12 +16,12 @@ use orepass_stratum::firmware::{Firmware, Hello};
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
-use orepass_stratum::target::{Difficulty, PowHash, Target};
+use orepass_stratum::target::{Difficulty, Target};
 use serde_json::value::RawValue;
 
 use crate::event::parse_event;
 use crate::job::{Job, seed_list};
-use crate::options::{Options, SplitMode};
+use crate::options::Options;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::parse_subscribed;
@@ -69,15 +70,30 @@ impl Dialect for Hstratum {
     const ERROR_DATA: &'static str = "false";
     const JOB_QUERY: Option<&'static str> = Some("mining.get_transactions");
     const LOGIN_CALLS: &'static [&'static str] = firmware::LOGIN_CALLS;
-    const SCALES: [&'static str; 2] = ["bitcoin", "hstratum"];
-    const UNEXPLAINED_REFUSAL: Option<&'static str> = Some(
-        "a HandyStratum server takes an account only after it was added there, by a miner's \
-         `mining.add_user` or in its users file",
-    );
 
     type Job = Job;
     type Share = Share;
     type Scratch = ();
+
+    fn rules(&self) -> Rules {
+        Rules {
+            open: OpenJobs { count: self.options.open_jobs, linger: None },
+            pace: None,
+            good: Comparison::AtOrBelow,
+            clean: CleanJobs::ByEpoch,
+            target_in_notify: false,
+            target_behind_notify: None,
+            hello: ExtranonceTime::InSubscribed,
+            checks_workers: true,
+            second_solutions: false,
+            habits: self.options.habits(),
+            scale_names: ["bitcoin", "hstratum"],
+            unexplained_refusal: Some(
+                "a HandyStratum server takes an account only after it was added there, by a miner's \
+                 `mining.add_user` or in its users file",
+            ),
+        }
+    }
 
     /// The session's id is extranonce1, as with every server known; some ASIC firmware is said to
     /// need it so.
@@ -169,10 +185,6 @@ impl Dialect for Hstratum {
             )));
         }
         Ok(Checked::Proven(hash))
-    }
-
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        hash.at_or_below(target)
     }
 
     fn fingerprint(&self, share: &Share) -> Fingerprint {
@@ -288,18 +300,6 @@ impl Dialect for Hstratum {
         Wanted::sure(of(self.pool_scale(job)))
     }
 
-    fn habits(&self) -> Habits {
-        let place = |scale| SCALES.iter().position(|known| *known == scale);
-        let answer = |place: usize| [Answer::Usual, Answer::Other][place];
-        let scale = self.options.difficulty_scale.and_then(place).map(answer);
-        let split = match self.options.split {
-            SplitMode::Auto => None,
-            SplitMode::Narrow => Some(Answer::Usual),
-            SplitMode::Wide => Some(Answer::Other),
-        };
-        Habits::default().with(Habit::DifficultyScale, scale).with(Habit::Split, split)
-    }
-
     fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
         let asks = matches!(job, Job::Seed(job) if job.needs_transactions());
         if asks {
@@ -336,9 +336,5 @@ impl Dialect for Hstratum {
             (Some(0), "not up to date") => Refusal::Stale,
             _ => Refusal::common(error),
         }
-    }
-
-    fn open_jobs(&self) -> OpenJobs {
-        OpenJobs { count: self.options.open_jobs, linger: None }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use orepass_stratum::habits::{Answer, Habit, Habits};
 use thiserror::Error;
 
 use crate::scale::DifficultyScale;
@@ -48,6 +49,22 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What they say of the pool's habits.
+    #[must_use]
+    pub fn habits(&self) -> Habits {
+        let scale = self.difficulty_scale.and_then(|scale| match scale {
+            DifficultyScale::Bitcoin => Some(Answer::Usual),
+            DifficultyScale::Hstratum => Some(Answer::Other),
+            DifficultyScale::Powlimit => None,
+        });
+        let split = match self.split {
+            SplitMode::Auto => None,
+            SplitMode::Narrow => Some(Answer::Usual),
+            SplitMode::Wide => Some(Answer::Other),
+        };
+        Habits::default().with(Habit::DifficultyScale, scale).with(Habit::Split, split)
+    }
+
     /// With another way to divide the extranonce.
     #[must_use]
     pub const fn with_split(mut self, split: SplitMode) -> Self {

@@ -169,7 +169,7 @@ async fn try_out<D: FromConfig>(
                 difficulty: difficulty(&target),
                 doubt: work.wanted.doubt(known).map(|(habit, _)| (habit, easier)),
                 configured,
-                scales: D::SCALES,
+                scales: work.dialect.rules().scale_names,
             })
         }
         _ => Err(sent_away.map_or(ProbeError::Ended(end), ProbeError::SentAway)),

@@ -81,7 +81,7 @@ pub fn configured<D: FromConfig>(
     });
     match D::from_config(route, pool) {
         Ok(dialect) => {
-            let habits = habits.or(dialect.habits());
+            let habits = habits.or(dialect.rules().habits);
             errors.or(Configured { dialect, habits })
         }
         Err(values) => Err(errors.and(values)),

@@ -1,5 +1,6 @@
 //! What a coin's stratum variant must say.
 
+mod rules;
 mod types;
 
 use std::fmt;
@@ -16,9 +17,10 @@ use crate::job::JobId;
 use crate::rpc::{self, Id, Params, PoolError};
 use crate::target::{Difficulty, PowHash, Target};
 
+pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
 pub use types::{
-    Announced, Checked, Diagnosis, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent, Refusal,
-    ShareTarget, Split, SubmitHead, SubscribeVerdict, Subscribed, Telling, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Fingerprint, NoRoom, PoolEvent, Refusal, ShareTarget, Split,
+    SubmitHead, SubscribeVerdict, Subscribed, Wanted, WorkKey,
 };
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
@@ -30,8 +32,6 @@ pub use types::{
 pub trait Dialect: Send + Sync + Sized + 'static {
     /// The key in a config file and the label in metrics.
     const NAME: &'static str;
-    /// Whether a notify carries the share target, so that its frame differs by level.
-    const NOTIFY_HAS_TARGET: bool = false;
     /// The third element of an error array, as JSON text.
     const ERROR_DATA: &'static str = "null";
     /// A method by which rigs ask about a job they were told; its first parameter is the job id.
@@ -39,26 +39,15 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// Calls by which some firmware gives itself away before it subscribes; at most eight. They are
     /// answered as unknown ones are.
     const LOGIN_CALLS: &'static [&'static str] = &[];
-    /// Whether pools look at the worker that a submit names. Where they do not, neither does the
-    /// proxy, as long as some worker has authorized.
-    const CHECKS_WORKERS: bool = true;
-    /// Where pools announce the target *after* the notify it belongs to: how long to wait for it
-    /// before the job goes out. It applies on connections that have announced a target before or
-    /// wait for their first.
-    const TARGET_FOLLOWS_NOTIFY: Option<Duration> = None;
-
-    /// What it may mean that a pool refuses an account without a reason, and what helps.
-    const UNEXPLAINED_REFUSAL: Option<&'static str> = None;
-    /// The words for the usual and the other [scale](crate::habits::Habit::DifficultyScale) of
-    /// difficulties.
-    const SCALES: [&'static str; 2] = ["usual", "other"];
-
     /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
     type Job: Send + Sync + fmt::Debug + 'static;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
     type Share: Send + fmt::Debug + 'static;
     /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.
     type Scratch: Default + Send;
+
+    /// What of it are plain numbers and words, by its options.
+    fn rules(&self) -> Rules;
 
     // --- towards rigs ---
 
@@ -102,11 +91,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
             "mining.set_extranonce",
             format_args!("[\"{extranonce1}\",{extranonce2_size}]"),
         );
-    }
-
-    /// Whether a rig must drop what it does when it is told a job.
-    fn clean(&self, telling: &Telling) -> bool {
-        telling.first || telling.new_epoch
     }
 
     /// Answers [`JOB_QUERY`](Self::JOB_QUERY) about a job; `false` when it is not known (the rig
@@ -157,10 +141,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject>;
 
-    /// Whether a hash is good enough: at or below the target for some coins, strictly below for
-    /// others.
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool;
-
     /// What makes a share the same as another of its job and extranonce1.
     fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
 
@@ -177,7 +157,8 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         known: Habits,
         hash: &PowHash,
     ) -> Option<bool> {
-        self.block_target(job, announced, known).map(|target| self.meets(hash, &target))
+        self.block_target(job, announced, known)
+            .map(|target| self.rules().good.meets(hash, &target))
     }
 
     /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
@@ -288,11 +269,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// The pool's share target for a job, given what it announced on this connection.
     fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;
 
-    /// What the operator says of the pool's habits in the dialect's own options.
-    fn habits(&self) -> Habits {
-        Habits::default()
-    }
-
     /// A question that the pool must be asked about a job; `false` when there is none.
     fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {
         false
@@ -332,13 +308,5 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// What a pool means by an error that it answers a submit with.
     fn classify_refusal(&self, error: &PoolError) -> Refusal {
         Refusal::common(error)
-    }
-
-    /// Which jobs of the present epoch the pool still takes shares for.
-    fn open_jobs(&self) -> OpenJobs;
-
-    /// How much may be written to the pool before it answers; `None` for no limit.
-    fn pace(&self) -> Option<Pace> {
-        None
     }
 }

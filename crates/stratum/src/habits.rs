@@ -76,7 +76,7 @@ impl Habit {
     }
 
     /// The word for an answer in configs, files and the log. What a scale is called is the
-    /// dialect's to say: [`Dialect::SCALES`](crate::dialect::Dialect::SCALES).
+    /// dialect's to say: [`Rules::scale_names`](crate::dialect::Rules::scale_names).
     #[must_use]
     pub const fn word(self, answer: Answer) -> &'static str {
         let [usual, other] = match self {
@@ -93,7 +93,7 @@ impl Habit {
     }
 
     /// The [word](Self::word) for an answer, with what the dialect calls its
-    /// [scales](crate::dialect::Dialect::SCALES).
+    /// [scales](crate::dialect::Rules::scale_names).
     #[must_use]
     pub const fn word_among(self, answer: Answer, scales: [&'static str; 2]) -> &'static str {
         match (self, answer) {

@@ -159,7 +159,7 @@ impl<D: Dialect> JobFrames<D> {
     #[must_use]
     pub fn frame(&self, target: Target, clean: bool) -> Bytes {
         // Without the target in it, one frame serves every level.
-        let target = if D::NOTIFY_HAS_TARGET { target } else { Target::MAX };
+        let target = if self.dialect.rules().target_in_notify { target } else { Target::MAX };
         for slot in self.frames.slots() {
             let frame = slot.get_or_init(|| Frame {
                 target,

@@ -18,8 +18,9 @@ use serde_json::value::RawValue;
 
 use crate::common_calls;
 use crate::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, OpenJobs, Pace, PoolEvent,
-    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
+    NoRoom, OpenJobs, Pace, PoolEvent, Rules, ShareTarget, Split, SubmitHead, Subscribed, Wanted,
+    WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
@@ -108,11 +109,26 @@ fn texts<const N: usize>(elements: &[&RawValue], count: usize) -> Option<[String
 
 impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     const NAME: &'static str = "test";
-    const TARGET_FOLLOWS_NOTIFY: Option<Duration> =
-        if TARGET_FOLLOWS { Some(Duration::from_millis(50)) } else { None };
     type Job = TestJob;
     type Share = TestShare;
     type Scratch = ();
+
+    fn rules(&self) -> Rules {
+        Rules {
+            open: OpenJobs { count: 4, linger: self.linger },
+            pace: self.pace,
+            good: Comparison::AtOrBelow,
+            clean: CleanJobs::ByEpoch,
+            target_in_notify: false,
+            target_behind_notify: TARGET_FOLLOWS.then_some(Duration::from_millis(50)),
+            hello: ExtranonceTime::InSubscribed,
+            checks_workers: true,
+            second_solutions: false,
+            habits: Habits::default(),
+            scale_names: ["usual", "other"],
+            unexplained_refusal: None,
+        }
+    }
 
     fn put_subscribed(
         &self,
@@ -193,14 +209,10 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         if !self.checkable(job) {
             return Ok(Checked::Unchecked);
         }
-        if !self.meets(&share.hash, easiest) {
+        if !self.rules().good.meets(&share.hash, easiest) {
             return Err(Reject::low_difficulty(format!("high-hash {}", share.hash)));
         }
         Ok(Checked::Proven(share.hash))
-    }
-
-    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
-        hash.at_or_below(target)
     }
 
     fn fingerprint(&self, share: &TestShare) -> Fingerprint {
@@ -379,13 +391,5 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         let TestShare { extranonce2, hash } = share;
         let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
         rpc::put_request(out, id, "mining.submit", params);
-    }
-
-    fn open_jobs(&self) -> OpenJobs {
-        OpenJobs { count: 4, linger: self.linger }
-    }
-
-    fn pace(&self) -> Option<Pace> {
-        self.pace
     }
 }

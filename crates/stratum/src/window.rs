@@ -23,7 +23,7 @@ pub(crate) struct WorkStanding {
 
 impl JobWindow {
     pub(crate) fn of<D: Dialect>(dialect: &D) -> Self {
-        Self(dialect.open_jobs())
+        Self(dialect.rules().open)
     }
 
     /// Whether shares of a work are still taken.

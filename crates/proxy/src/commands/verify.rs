@@ -213,7 +213,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let extranonce1: Extranonce =
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;
     let announced = announced(&dialect, request)?;
-    let known = dialect.habits().or(Habits::USUAL);
+    let known = dialect.rules().habits.or(Habits::USUAL);
     let target = dialect.pool_target(&job, &announced).surely(known);
     let share = share(&dialect, &job, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
@@ -229,7 +229,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let Checked::Proven(hash) = checked else {
         return Err(uncheckable());
     };
-    let meets_target = dialect.meets(&hash, &target);
+    let meets_target = dialect.rules().good.meets(&hash, &target);
     let proof = Proof {
         hash: hash.to_string(),
         difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),

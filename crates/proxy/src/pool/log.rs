@@ -85,7 +85,7 @@ impl ChannelLog {
             pool: route.pool(pool).name.to_string(),
             channel,
             address: None,
-            scales: D::SCALES,
+            scales: route.dialects[pool].rules().scale_names,
             said: Arc::clone(&route.said[pool]),
         }
     }

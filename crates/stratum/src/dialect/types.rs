@@ -32,22 +32,6 @@ pub enum SubscribeVerdict {
     Refuse(String),
 }
 
-/// The circumstances under which a rig is told a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Telling {
-    /// The rig has no job yet, or none that it may go on with.
-    pub first: bool,
-    /// The job belongs to a later epoch than the rig's present one.
-    pub new_epoch: bool,
-    /// The rig's target changes with this job.
-    pub new_target: bool,
-    /// How long ago the rig was told the job that it must be at: the last clean one, since some
-    /// miners pass over all others.
-    pub clean_job_age: Duration,
-    /// How many works newer than that one this is.
-    pub clean_job_behind: u64,
-}
-
 /// A share that passed its check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
@@ -354,23 +338,4 @@ impl Refusal {
             Self::Other
         }
     }
-}
-
-/// Which jobs a pool still takes shares for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenJobs {
-    /// So many of the latest of an epoch.
-    pub count: usize,
-    /// How long those of a former epoch stay open all the same, since such pools look at the job
-    /// id alone; not at all when absent.
-    pub linger: Option<Duration>,
-}
-
-/// How much may be written to a pool before it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// Bytes over all unanswered lines.
-    pub bytes: usize,
-    /// Unanswered submits.
-    pub submits: usize,
 }

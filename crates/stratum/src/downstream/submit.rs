@@ -115,7 +115,8 @@ impl<D: Dialect> Downstream<D> {
         let params = params.ok_or_else(|| Reject::invalid("submit without parameters"))?;
         let params = &Params::read(params)?;
         let head = self.dialect.submit_head(params)?;
-        let worker = self.login.worker_of_share(&head.worker, D::CHECKS_WORKERS);
+        let checks = self.dialect.rules().checks_workers;
+        let worker = self.login.worker_of_share(&head.worker, checks);
         let worker = Arc::clone(worker.ok_or_else(|| Reject::unauthorized(&head.worker))?);
         let blame = |refused: Refused| Refused { worker: Some(Arc::clone(&worker)), ..refused };
 
@@ -277,7 +278,7 @@ impl<D: Dialect> Downstream<D> {
         let known = sitting.map_or_else(Habits::default, |sitting| sitting.seat.habits.known());
         let frames = &told.frames;
         let target = target(&frames.wanted, known).harder(target(&self.bench.in_force, known));
-        weight.hash.is_none_or(|hash| frames.dialect.meets(&hash, &target))
+        weight.hash.is_none_or(|hash| frames.dialect.rules().good.meets(&hash, &target))
     }
 
     /// What the pool would show by taking a share that it perhaps wants, or by refusing it.

@@ -177,7 +177,13 @@ impl<D: Dialect, T> Upstream<D, T> {
             Err(error) if !says_nothing => {
                 let UpstreamConfig { user, password, .. } = &self.setup.config;
                 let mut reason = without_password(error.to_string(), password);
-                if let Some(hint) = D::UNEXPLAINED_REFUSAL.filter(|_| error.is_unexplained()) {
+                if let Some(hint) = self
+                    .setup
+                    .dialect
+                    .rules()
+                    .unexplained_refusal
+                    .filter(|_| error.is_unexplained())
+                {
                     reason = format!("{reason}; {hint}");
                 }
                 Err(DownReason::AuthorizeRefused { user: user.clone(), reason })
@@ -287,7 +293,8 @@ impl<D: Dialect, T> Upstream<D, T> {
         reason: &str,
     ) {
         let wanted = self.jobs.announced().perhaps(self.setup.known());
-        let missed = hash.is_some_and(|hash| !self.setup.dialect.meets(&hash, &wanted));
+        let missed =
+            hash.is_some_and(|hash| !self.setup.dialect.rules().good.meets(&hash, &wanted));
         let learnt = match (refusal, probe.habit()) {
             // It missed what was announced meanwhile, its job is over, or its worker is nobody there.
             (Refusal::LowDifficulty, _) if missed => None,

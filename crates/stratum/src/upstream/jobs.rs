@@ -279,7 +279,7 @@ impl<D: Dialect> Jobs<D> {
         let latest = self.works.back()?;
         let both_open = || {
             latest.announced
-                && dialect.open_jobs().linger.is_none()
+                && dialect.rules().open.linger.is_none()
                 && !dialect.supersedes(&latest.frames.job, job)
         };
         if known + 1 == self.works.len() || both_open() { self.works.get_mut(known) } else { None }

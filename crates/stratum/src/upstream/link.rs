@@ -198,7 +198,7 @@ impl<D: Dialect, T> Connection<D, T> {
         let Past { reached: _, last_id, gap, rtt, suspects, brake_rests_until } = past;
         Self {
             requests: Requests::after(last_id),
-            pacer: Pacer::new(setup.dialect.pace(), rtt),
+            pacer: Pacer::new(setup.dialect.rules().pace, rtt),
             names: Names::new(suspects),
             brake: Brake::new(setup.config.max_shares_per_second, brake_rests_until),
             silence: Silence::new(gap),

@@ -55,7 +55,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 if self.jobs.is_pending() {
                     self.publish(now);
                 } else {
-                    let behind = D::TARGET_FOLLOWS_NOTIFY.is_some();
+                    let behind = self.setup.dialect.rules().target_behind_notify.is_some();
                     self.jobs.target_announced(behind, connection, &self.setup, &mut self.out);
                 }
             }

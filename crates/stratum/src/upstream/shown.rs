@@ -58,7 +58,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             self.link.connection().map_or((MAX_QUEUED - 1, MAX_REQUESTS - 1), |there| {
                 (there.pacer.room(), there.requests.room())
             });
-        to_write + if self.setup.dialect.pace().is_some() { 0 } else { to_wait }
+        to_write + if self.setup.dialect.rules().pace.is_some() { 0 } else { to_wait }
     }
 
     /// How many shares are written, queued or held and have no verdict yet.

@@ -112,7 +112,8 @@ impl<D: Dialect, T> Connection<D, T> {
             return Written::TooLong(queued);
         }
         let (in_force, announced) = (jobs.in_force(), jobs.announced());
-        let misses = |hash| !frames.dialect.meets(hash, &announced.surely(setup.known()));
+        let misses =
+            |hash| !frames.dialect.rules().good.meets(hash, &announced.surely(setup.known()));
         let misses_announced = in_force != announced && hash.as_ref().is_some_and(misses);
         let forgone = self.brake.forgone(queued.submission.hashes);
         let work = ForWork::of(frames);
@@ -175,7 +176,7 @@ impl<D: Dialect> Bar<'_, D> {
             Some(_) => wanted(Wanted::perhaps).harder(jobs.announced().perhaps(known)),
             None => wanted(Wanted::surely),
         };
-        if submission.hash.is_some_and(|hash| !frames.dialect.meets(&hash, &wanted)) {
+        if submission.hash.is_some_and(|hash| !frames.dialect.rules().good.meets(&hash, &wanted)) {
             return Err(ShareOutcome::below_pool_target("the pool's target became harder"));
         }
         jobs.serving(frames, share).cloned().ok_or_else(replaced)

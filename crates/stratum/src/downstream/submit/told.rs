@@ -69,7 +69,7 @@ impl<D: Dialect> Told<D> {
             }
         })?;
         let Checked::Proven(hash) = checked else { return Ok(Weight::default()) };
-        let is_block = block.is_some_and(|block| dialect.meets(&hash, &block));
+        let is_block = block.is_some_and(|block| dialect.rules().good.meets(&hash, &block));
         Ok(Weight { hash: Some(hash), is_block })
     }
 

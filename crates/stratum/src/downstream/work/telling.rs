@@ -166,7 +166,7 @@ impl<D: Dialect> Bench<D> {
         if telling.new_target {
             out.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
         }
-        let clean = dialect.clean(&telling);
+        let clean = dialect.rules().clean.is_clean(&telling);
         if clean {
             self.last_clean = Some((now, frames.serial));
         }

@@ -28,7 +28,8 @@ impl<D: Dialect> Jobs<D> {
         now: Instant,
     ) {
         let has_target = connection.announced.target.is_some();
-        let wait = D::TARGET_FOLLOWS_NOTIFY.map(|usual| self.target_wait(usual, has_target));
+        let wait = setup.dialect.rules().target_behind_notify;
+        let wait = wait.map(|usual| self.target_wait(usual, has_target));
         self.pending = Some(Arc::new(job));
         match wait.filter(|wait| !wait.is_zero()) {
             Some(wait) => out.timers.set(UpstreamTimer::Target, Some(now + wait)),
