@@ -106,7 +106,7 @@ impl Seated {
                 dialect: Arc::clone(&dialect),
             })),
             ground: Some(ground),
-            wanted,
+            wanted: Arc::new(wanted),
             floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());

@@ -111,7 +111,7 @@ impl Story {
         let announced = ShareTarget::Difficulty(Difficulty::new(difficulty).unwrap());
         let announced = Announced { difficulty: Some(announced), ..Announced::default() };
         let wanted = dialect.pool_target(&job, &announced);
-        self.view.wanted = wanted;
+        self.view.wanted = Arc::new(wanted);
         let space = &self.view.ground.as_ref().unwrap().space;
         self.view.work = Some(Arc::new(JobFrames {
             id: self.ids.next(),
