@@ -193,17 +193,15 @@ impl Pools {
     }
 
     /// The pools that should have at least one connection: all that are better than the active
-    /// rank, the active rank, and the next one as a warm standby.
+    /// rank, the active rank, and as a warm standby the next one; also those after it, up to the
+    /// first that is not known to be of no use.
     #[must_use]
     pub fn warm(&self) -> Vec<PoolIndex> {
         let active = self.course.rank().unwrap_or(usize::MAX);
-        let standby = (0..self.pools.len()).map(|pool| self.rank(pool));
-        let standby = standby.filter(|&rank| rank > active).min();
-        let wanted = |pool: &PoolIndex| {
-            let rank = self.rank(*pool);
-            rank <= active || Some(rank) == standby
-        };
-        (0..self.pools.len()).filter(wanted).collect()
+        let after = (0..self.pools.len()).filter(|&pool| self.rank(pool) > active);
+        let promising = after.filter(|&pool| self.pools[pool].is_promising());
+        let last = promising.map(|pool| self.rank(pool)).min().unwrap_or(usize::MAX);
+        (0..self.pools.len()).filter(|&pool| self.rank(pool) <= last).collect()
     }
 
     /// Draws the consequences of what is known.

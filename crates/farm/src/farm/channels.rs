@@ -143,7 +143,7 @@ impl OpenChannel {
         self.serves |= serves;
         News {
             concerns_rigs: moved && self.ground.is_some() || shown.live && was_lost,
-            room: moved || new_work || turned,
+            room: (moved || new_work || turned) && !self.is_full(),
             serves,
         }
     }
@@ -202,6 +202,11 @@ impl OpenChannel {
     pub(super) fn seat(&self, wish: &Wish<'_>) -> Result<Seat, NoLease> {
         let ground = self.ground.as_ref().ok_or(NoLease::Resting)?;
         ground.seat(wish, self.generation, self.work)
+    }
+
+    /// Whether no lease of it is free, nor will be with newer work.
+    pub(super) fn is_full(&self) -> bool {
+        self.capacity().is_some_and(|capacity| self.lent() >= capacity)
     }
 
     /// How many rigs it holds, once that is known.

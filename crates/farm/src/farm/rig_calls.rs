@@ -157,7 +157,7 @@ impl Farm {
         self.assignment.leave(id.0, rig.work.get(), now);
         if let Some(channel) = rig.channel().and_then(|channel| self.channels.get_mut(channel)) {
             channel.rigs.remove(&id);
-            self.room = true;
+            self.room |= !channel.is_full();
         }
         self.unsettled.remove(&id);
         self.rest(id);

@@ -44,11 +44,10 @@ impl Blocks {
         self.told.back().map(|block| block.key)
     }
 
-    /// Since when there is a newer block than this one, which was known once; none where it is the
-    /// newest. The first newer one counts: where blocks come fast, the newest is always new.
-    fn overtaken(&self, key: u64) -> Option<Instant> {
+    /// The blocks that are newer than this one, which was known once; the oldest of them first.
+    fn newer_than(&self, key: u64) -> impl ExactSizeIterator<Item = &Block> {
         let at = self.told.iter().position(|block| block.key == key);
-        self.told.get(at.map_or(0, |at| at + 1)).map(|block| block.since)
+        self.told.range(at.map_or(0, |at| at + 1)..)
     }
 }
 
@@ -91,14 +90,20 @@ impl Pools {
     }
 
     /// Since when a pool that is up has told a newer block than this one, or two have that are
-    /// connected: of those that are left alone, one may be wrong by itself.
+    /// connected: of those that are left alone, one may be wrong by itself, unless it is left alone
+    /// for having been behind, and has gone on to the next block and the one after that.
+    ///
+    /// The first newer block counts: where blocks come fast, the newest is always new.
     fn behind_since(&self, pool: PoolIndex) -> Option<Instant> {
         let Member { block, is_placed, .. } = self.pools.get(pool)?;
         let own = block.filter(|&block| *is_placed || self.blocks.knows(block))?;
+        let mut newer = self.blocks.newer_than(own);
+        let steps = newer.len();
         let newest = self.blocks.newest();
         let at_newest = || self.pools.iter().filter(|other| other.block == newest);
-        let led = at_newest().any(Member::is_up)
+        let leads = |other: &Member| other.is_up() || other.was_behind() && steps > 1;
+        let led = at_newest().any(leads)
             || at_newest().filter(|other| other.links.serve()).count() > 1;
-        self.blocks.overtaken(own).filter(|_| led)
+        newer.next().filter(|_| led).map(|block| block.since)
     }
 }

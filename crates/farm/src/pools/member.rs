@@ -133,6 +133,11 @@ impl Member {
         matches!(self.health, Health::Up { .. })
     }
 
+    /// Whether nothing says that it is of no use.
+    pub(super) const fn is_promising(&self) -> bool {
+        !matches!(self.health, Health::Down(_) | Health::Benched { .. })
+    }
+
     /// Whether rigs can mine there, or probably will again in a moment.
     pub(super) const fn serves(&self) -> bool {
         matches!(self.health, Health::Up { .. } | Health::Lost { .. })
@@ -153,6 +158,11 @@ impl Member {
     /// Whether it refused shares, is left alone for that, and could be mined at.
     pub(super) fn refused(&self) -> bool {
         matches!(self.health, Health::Benched { cause: Cause::Rejects, .. }) && self.links.serve()
+    }
+
+    /// Whether it was behind, is left alone for that, and could be mined at.
+    pub(super) fn was_behind(&self) -> bool {
+        matches!(self.health, Health::Benched { cause: Cause::Lag, .. }) && self.links.serve()
     }
 
     /// When it may be trusted with rigs again that have left it.

@@ -74,6 +74,35 @@ fn two_pools_that_are_left_alone_and_agree_lead() {
 }
 
 #[test]
+fn a_pool_that_was_behind_leads_again_once_it_has_gone_on_twice() {
+    let mut night = Night::calm();
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 1, night.now);
+    night.pools.block(0, 2, night.now);
+    night.events();
+    assert_eq!(night.sleep(60), [down(1, Cause::Lag)]);
+    night.pools.block(1, 2, night.now);
+    night.pools.block(1, 3, night.now);
+    assert_eq!(night.sleep(90), [], "one block may be an old one that nobody had told");
+    night.pools.block(1, 4, night.now);
+    assert_eq!(bare(night.sleep(1))[0], down(0, Cause::Lag), "it is no straggler any more");
+}
+
+#[test]
+fn a_pool_that_was_left_for_refusals_leads_nobody() {
+    let mut night = Night::calm();
+    night.pools.block(0, 1, night.now);
+    night.pools.block(1, 1, night.now);
+    night.events();
+    let left = bare(night.judges(1, JUDGED_SHARES, &refused("no")));
+    assert_eq!(left, [down(1, Cause::Rejects)]);
+    for block in 2..6 {
+        night.pools.block(1, block, night.now);
+    }
+    assert_eq!(night.sleep(200), []);
+}
+
+#[test]
 fn a_pool_stays_behind_however_fast_the_blocks_come() {
     let mut night = Night::new(PoolsConfig::in_order(2));
     night.up(0);

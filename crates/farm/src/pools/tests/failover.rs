@@ -20,6 +20,22 @@ fn the_next_pool_takes_over_and_the_first_comes_back_in_two_steps() {
     assert_eq!(night.pools.shares(), [1.0, 0.0]);
 }
 
+#[test]
+fn a_standby_that_is_of_no_use_is_none() {
+    let mut night = Night::new(PoolsConfig::in_order(4));
+    night.up(0);
+    night.up(1);
+    assert_eq!(night.pools.warm(), [0, 1]);
+    night.down(1);
+    assert_eq!(night.pools.warm(), [0, 1, 2], "it is still tried, and so is the next one");
+    night.down(2);
+    assert_eq!(night.pools.warm(), [0, 1, 2, 3]);
+    night.down(3);
+    assert_eq!(night.pools.warm(), [0, 1, 2, 3]);
+    night.up(1);
+    assert_eq!(night.pools.warm(), [0, 1]);
+}
+
 /// How long the first pool has to be healthy after a failure, in seconds.
 fn wait_after_failure(night: &mut Night) -> u64 {
     night.down(0);
