@@ -8,6 +8,8 @@
 //! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
 //! hashes, of which a pool counts the first.
 
+mod sessions;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ use crate::job::JobId;
 use crate::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
+
+pub use sessions::{seated_rig, written};
 
 /// Some instant to count from.
 #[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
