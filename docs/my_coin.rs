@@ -7,18 +7,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
-use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
     Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, Fingerprinted,
-    NoRoom, OpenJobs, PoolEvent, Price, Rules, ShareTarget, Split, Splits, SubmitHead, Subscribed,
-    Wanted, Work, WorkKey,
+    NoRoom, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget,
+    Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted};
+use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::serde_json::value::RawValue;
+use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
 
 /// The stratum of my coin.
@@ -104,6 +104,7 @@ impl Dialect for MyCoin {
 
     type Job = Job;
     type Share = Share;
+    type Terms = ();
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -219,54 +220,57 @@ impl Dialect for MyCoin {
 
     // --- towards the pool ---
 
-    fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.subscribe", format_args!("[{}]", Quoted(agent)));
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        let wrong = || ParseError::field("subscribe result", "[id, hex, size]", result.get());
-        let (fields, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
-        let &[session, extranonce1, size] = &fields[..] else { return Err(wrong()) };
-        let extranonce1 = rpc::string(extranonce1).and_then(|text| text.parse().ok());
-        Ok(Subscribed {
-            extranonce1: extranonce1.ok_or_else(wrong)?,
-            announced_size: rpc::whole(size).and_then(|size| size.try_into().ok()),
-            session: rpc::string(session).map(Into::into),
-        })
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        let wrong = |expected| ParseError::field("params", expected, params.get());
-        match method {
-            "mining.notify" => {
-                let [work, id, target] =
-                    strings(Params::read(params).map_err(|_| wrong("an array"))?.elements())
-                        .ok_or_else(|| wrong("[work, job id, target]"))?;
-                let target = Target::from_hex(&target).map_err(|_| wrong("a target in hex"))?;
-                Ok(PoolEvent::Notify(Job { id, work, target }))
-            }
-            "mining.set_difficulty" => {
-                let number =
-                    common_calls::first(params).and_then(rpc::number).and_then(Difficulty::new);
-                let difficulty = number.ok_or_else(|| wrong("a number above zero"))?;
-                Ok(PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty)))
-            }
-            _ => common_calls::common(method, params),
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        match call.method {
+            sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
+            _ => sv1::hear_pool(call),
         }
     }
 
-    fn put_submit(
+    fn hear_answer(
         &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
-        let (own, nonce) = (&share.extranonce2, share.nonce);
-        let params = format_args!("[{worker},{job},\"{prefix}{own}\",\"{nonce:08x}\"]");
-        rpc::put_request(out, id, "mining.submit", params);
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| subscribed(result).map(Some))
+            }
+            to => sv1::hear_answer(to, answer),
+        }
     }
+
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
+                let (own, nonce) = (&share.extranonce2, share.nonce);
+                let params = format_args!("[{worker},{job},\"{prefix}{own}\",\"{nonce:08x}\"]");
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
+    }
+}
+
+fn job(params: &RawValue) -> Result<Job, ParseError> {
+    let wrong = |expected| ParseError::field("params", expected, params.get());
+    let params = Params::read(params).map_err(|_| wrong("an array"))?;
+    let [work, id, target] =
+        strings(params.elements()).ok_or_else(|| wrong("[work, job id, target]"))?;
+    let target = Target::from_hex(&target).map_err(|_| wrong("a target in hex"))?;
+    Ok(Job { id, work, target })
+}
+
+fn subscribed(result: &RawValue) -> Result<Subscribed, ParseError> {
+    let wrong = || ParseError::field("subscribe result", "[id, hex, size]", result.get());
+    let (fields, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
+    let &[session, extranonce1, size] = &fields[..] else { return Err(wrong()) };
+    let extranonce1 = rpc::string(extranonce1).and_then(|text| text.parse().ok());
+    Ok(Subscribed {
+        extranonce1: extranonce1.ok_or_else(wrong)?,
+        announced_size: rpc::whole(size).and_then(|size| size.try_into().ok()),
+        session: rpc::string(session).map(Into::into),
+    })
 }

@@ -7,6 +7,7 @@ use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::Verify;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobId;
+use orepass_stratum::testing;
 use serde_json::value::RawValue;
 
 /// A coin that is fuzzed: its jobs, what its pools and rigs say, and what is in its types.
@@ -47,8 +48,8 @@ pub trait Coin: Dialect + Default {
 #[must_use]
 pub fn job<D: Coin>(notify: &str) -> D::Job {
     let params = RawValue::from_string(notify.into()).expect("JSON");
-    match D::default().parse_event("mining.notify", &params) {
-        Ok(PoolEvent::Notify(job)) => job,
+    match testing::hear(&D::default(), "mining.notify", &params) {
+        Ok(PoolEvent::Job(Ok(job))) => job,
         other => panic!("{other:?}"),
     }
 }

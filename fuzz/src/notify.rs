@@ -8,6 +8,7 @@ use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing;
 use serde_json::value::RawValue;
 
 use crate::coin::{Coin, job};
@@ -32,8 +33,8 @@ pub fn notify<D: Coin>(data: &[u8]) -> usize {
     let method = METHODS[usize::from(*method) % METHODS.len()];
     let dialect = D::default();
     let mut announced = Announced::default();
-    match dialect.parse_event(method, &params) {
-        Ok(PoolEvent::Notify(job)) => {
+    match testing::hear(&dialect, method, &params) {
+        Ok(PoolEvent::Job(Ok(job))) => {
             told(&dialect, &job);
             return 1;
         }
@@ -54,8 +55,8 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
     let mut line = BytesMut::new();
     dialect.put_job(id, job, &Target::MAX, true, &mut line);
     let message = Message::parse(&line).expect("a line of our own");
-    let event = dialect.parse_event("mining.notify", message.params.expect("parameters"));
-    let Ok(PoolEvent::Notify(again)) = event else { panic!("{event:?}") };
+    let event = testing::hear(dialect, "mining.notify", message.params.expect("parameters"));
+    let Ok(PoolEvent::Job(Ok(again))) = event else { panic!("{event:?}") };
     assert_eq!(again.id(), id.to_string());
     assert!(again.key() == job.key());
     assert_eq!(again.is_complete(), job.is_complete());
@@ -72,7 +73,7 @@ fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
     dialect.put_target(job, &target, &mut line);
     let message = Message::parse(&line).expect("a line of our own");
     let (method, params) = (message.method.expect("a call"), message.params.expect("parameters"));
-    let announced = match dialect.parse_event(&method, params) {
+    let announced = match testing::hear(dialect, &method, params) {
         Ok(PoolEvent::Difficulty(told)) => Announced { difficulty: Some(told), target: None },
         Ok(PoolEvent::Target(told)) => Announced { difficulty: None, target: Some(told) },
         other => panic!("{other:?} for {target}"),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Checked, Work};
+use orepass_stratum::dialect::{Checked, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::target::Target;
@@ -56,7 +56,10 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
 
     let (_, prefix) = D::EXTRANONCE1.split_at(D::EXTRANONCE1.len() - 1);
     let mut line = BytesMut::new();
-    dialect.put_submit(3, "account.\"farm\"", &job, prefix, &share, &mut line);
+    dialect.tell_pool(
+        PoolCall::Submit { id: 3, worker: "account.\"farm\"", job: &job, prefix, share: &share },
+        &mut line,
+    );
     let message = Message::parse(&line).expect("a line of our own");
     let params = &Params::read(message.params.expect("parameters")).expect("an array");
     let head = dialect.submit_head(params).expect("a worker and a job");

@@ -8,16 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, PoolEvent, Price, Refusal, Rules, Splits, SubmitHead,
-    Subscribed,
+    Announced, Checked, Diagnosis, Dialect, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Rules, Splits, SubmitHead, Subscribed,
 };
-use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, Params, PoolError};
+use orepass_stratum::rpc::{Id, Params, RpcCall, RpcReply};
 use orepass_stratum::target::{Scale, Target};
-use serde_json::value::RawValue;
 
 type Job = <Hstratum as Dialect>::Job;
 type Share = <Hstratum as Dialect>::Share;
@@ -58,10 +57,6 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
     }
-
-    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        Hstratum::header(job, extranonce1, share)
-    }
 }
 
 impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
@@ -71,6 +66,7 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     type Job = Job;
     type Share = Share;
+    type Terms = <Hstratum as Dialect>::Terms;
     type Scratch = <Hstratum as Dialect>::Scratch;
 
     fn rules(&self) -> Rules {
@@ -103,18 +99,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject> {
         self.inner.check(job, &self.wrong(extranonce1), share, easiest, job_age, scratch)
-    }
-
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        self.inner.put_submit(id, worker, job, &self.wrong_prefix(prefix), share, out);
     }
 
     // Everything else is Handshake's own.
@@ -155,6 +139,10 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
     }
 
+    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
+        self.inner.diagnose_form(job, size, params)
+    }
+
     fn scale(&self, job: &Job) -> Scale {
         self.inner.scale(job)
     }
@@ -167,31 +155,26 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.splits(given, prefix_bytes)
     }
 
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        self.inner.put_subscribe(id, agent, former, out);
+    fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {
+        self.inner.hear_pool(call, terms)
     }
 
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        self.inner.parse_subscribed(result)
+    fn hear_answer(
+        &self,
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        terms: &mut Self::Terms,
+    ) -> PoolAnswer {
+        self.inner.hear_answer(to, answer, terms)
     }
 
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        self.inner.parse_event(method, params)
-    }
-
-    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        self.inner.diagnose_form(job, size, params)
-    }
-
-    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
-        self.inner.put_question(id, job, out)
-    }
-
-    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
-        self.inner.learn(job, answer)
-    }
-
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        self.inner.classify_refusal(error)
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let prefix = &self.wrong_prefix(prefix);
+                self.inner.tell_pool(PoolCall::Submit { id, worker, job, prefix, share }, out);
+            }
+            call => self.inner.tell_pool(call, out),
+        }
     }
 }

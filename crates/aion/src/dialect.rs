@@ -3,27 +3,27 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs, Pace,
-    PoolEvent, Price, Refusal, Rules, ShareTarget, Splits, SubmitHead, SubscribeVerdict,
-    Subscribed, Wanted,
+    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget, Splits, SubmitHead,
+    SubscribeVerdict, Subscribed, Wanted,
 };
-use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
+use orepass_stratum::rpc::{self, Id, Params, Quoted, RpcCall, RpcReply};
+use orepass_stratum::sv1;
 use orepass_stratum::target::{Scale, Target};
 use serde_json::value::RawValue;
 
-use crate::equihash::Scratch;
-use crate::event::parse_event;
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::{judge_subscribe, parse_subscribed};
-use crate::{diagnose, split};
+use crate::{diagnose, event, split};
 
 /// A rig that ignores jobs which are not clean must not be left on its old one for longer.
 const SOFT_FOR: Duration = Duration::from_secs(60);
@@ -93,6 +93,7 @@ impl Dialect for Aion {
 
     type Job = Job;
     type Share = Share;
+    type Terms = ();
     type Scratch = Scratch;
 
     fn rules(&self) -> Rules {
@@ -227,36 +228,39 @@ impl Dialect for Aion {
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
     }
 
-    /// No server resumes a session.
-    fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
-        let (agent, version) = (Quoted(agent), self.options.protocol_version);
-        rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{version}]"));
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        parse_subscribed(result)
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, params)
-    }
-
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        let params = share::submit(worker, job, prefix, share, self.options.solution_prefix);
-        rpc::put_request(out, id, "mining.submit", params);
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        event::hear(call)
     }
 
     /// Words tell more than codes here: Miningcore's forks use −1 for stale and duplicate shares,
     /// the node-based servers 20 for hashes above the target.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        Refusal::common(error)
+    fn hear_answer(
+        &self,
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
+            }
+            to => sv1::hear_answer(to, answer),
+        }
+    }
+
+    /// No server resumes a session, so none is named.
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Subscribe { id, agent, .. } => {
+                let (agent, version) = (Quoted(agent), self.options.protocol_version);
+                rpc::put_request(out, id, sv1::SUBSCRIBE, format_args!("[{agent},{version}]"));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let with_size = self.options.solution_prefix;
+                let params = share::submit(worker, job, prefix, share, with_size);
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
     }
 }

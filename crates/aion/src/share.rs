@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{Fingerprint, Fingerprinted, SubmitHead};
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
@@ -11,15 +12,14 @@ use orepass_stratum::target::{PowHash, Target};
 pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
 
-use crate::equihash::{AION, Scratch};
 use crate::field::{Field, decode};
 use crate::job::Job;
 use crate::pow;
 
 /// The bytes of a nonce: extranonce1 and extranonce2 together.
 pub const NONCE_SIZE: usize = 32;
-/// The bytes of a solution: 512 indices of 22 bits.
-pub const SOLUTION_SIZE: usize = 1408;
+/// The bytes of a solution, 1408: 512 indices of 22 bits.
+pub const SOLUTION_SIZE: usize = pow::EQUIHASH.params().solution_len();
 /// What most miners and servers put before a solution: its length as a compact size, in hex. It
 /// is not hashed.
 pub const SOLUTION_PREFIX: &str = "fd8005";
@@ -141,7 +141,8 @@ pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
 /// known server.
 ///
 /// ```
-/// use orepass_aion::{equihash::Scratch, job::Job, share::{self, Judged, Share}};
+/// use orepass_aion::{job::Job, share::{self, Judged, Share}};
+/// use orepass_equihash::Scratch;
 /// use orepass_stratum::error::Reject;
 ///
 /// fn judge(job: &Job, share: &Share, scratch: &mut Scratch) -> Result<Judged, Reject> {
@@ -166,7 +167,8 @@ pub fn judge(
         let block = if below_jobs { None } else { Some(false) };
         return Ok(Judged { hash, meets_target, block });
     }
-    AION.verify(&job.header_hash, &nonce, &share.solution, scratch)
+    pow::EQUIHASH
+        .verify(&job.header_hash, &nonce, &share.solution, scratch)
         .map_err(|error| Reject::invalid(format!("invalid solution: {error}")))?;
     Ok(Judged { hash, meets_target, block: Some(below_jobs) })
 }

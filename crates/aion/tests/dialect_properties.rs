@@ -7,15 +7,15 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, vector, written};
-use orepass_aion::equihash::Scratch;
-use orepass_aion::share;
-use orepass_aion::{Aion, Options};
-use orepass_stratum::dialect::{Dialect, SubscribeVerdict, Work};
+use orepass_aion::{Aion, Options, share};
+use orepass_equihash::Scratch;
+use orepass_stratum::dialect::{Dialect, PoolCall, SubscribeVerdict, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -87,8 +87,8 @@ proptest! {
         for method in ["mining.set_difficulty", "mining.set_target", "mining.set_extranonce",
             "client.reconnect", "client.show_message", &method]
         {
-            let _ = dialect.parse_event(method, &raw_params);
-            let _ = dialect.parse_event(method, &submit);
+            let _ = testing::hear(&dialect, method, &raw_params);
+            let _ = testing::hear(&dialect, method, &submit);
         }
         let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
         let Ok(job) = notify(&params) else { return Ok(()) };
@@ -144,7 +144,7 @@ proptest! {
         let share = Params::read(&raw(submit)).and_then(|params| dialect().parse_share(&job, own.len(), &params)).unwrap();
         prop_assert_eq!(share.time, time);
         let pool = Aion::new(Options::default().with_solution_prefix(solution_prefix));
-        let line = written(|out| pool.put_submit(7, &worker, &job, &prefix, &share, out));
+        let line = written(|out| pool.tell_pool(PoolCall::Submit { id: 7, worker: &worker, job: &job, prefix: &prefix, share: &share }, out));
         prop_assert_eq!(&line["id"], 7);
         let params = &line["params"];
         prop_assert_eq!(params[4].as_str().unwrap().len(), if solution_prefix { 2822 } else { 2816 });
@@ -168,7 +168,7 @@ proptest! {
                 SubscribeVerdict::ServeAndLog(line) => prop_assert!(line.len() <= 1024),
                 other => prop_assert!(false, "refused, and no operator asked for that: {:?}", other),
             }
-            if let Ok(given) = dialect.parse_subscribed(&result) {
+            if let Ok(given) = testing::given(&dialect, &result) {
                 for known in [None, Some(Answer::Usual)] {
                     let Ok(split) = dialect.splits(&given, prefix).choose(known) else { continue };
                     prop_assert_eq!(&split.extranonce1, &given.extranonce1);

@@ -8,16 +8,17 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, text, vector, vectors};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share;
 use orepass_aion::{Aion, DifficultyScale, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarget};
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::testing;
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
 
@@ -143,7 +144,7 @@ fn difficulties_of_pools_and_rigs() {
         let expected = row["target"].as_str();
         let expected = expected.map_or(Target::MAX, |target| Target::from_hex(target).unwrap());
         let params = raw(json!([row["difficulty"]]));
-        let event = dialect().parse_event("mining.set_difficulty", &params).unwrap();
+        let event = testing::hear(&dialect(), "mining.set_difficulty", &params).unwrap();
         let PoolEvent::Difficulty(difficulty) = event else { panic!("{event:?}") };
         let announced = Announced { target: None, difficulty: Some(difficulty) };
         assert_eq!(wanted(&dialect(), &job, &announced), expected);

@@ -7,20 +7,21 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, Refusal, ShareTarget, Telling,
-    Wanted, Work,
+    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, PoolCall, Refusal, ShareTarget,
+    Telling, Wanted, Work,
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params, PoolError};
+use orepass_stratum::rpc::{self, Id, Params};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
+use orepass_stratum::testing;
 use serde_json::{Value, json};
 
 const BLOCK: &str = "mainnet_block_700023";
@@ -151,11 +152,21 @@ fn a_bad_notify_names_its_field() {
 
 #[test]
 fn what_the_pool_is_told() {
-    let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
+    let asked = written(|out| {
+        dialect().tell_pool(
+            PoolCall::Subscribe { id: 1, agent: "orepass/0.1", former: Some("5e55"), server: None },
+            out,
+        );
+    });
     let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
     assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
     let silent = Options::default().with_protocol_version(ProtocolVersion::NULL);
-    let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
+    let asked = written(|out| {
+        Aion::new(silent).tell_pool(
+            PoolCall::Subscribe { id: 1, agent: "orepass/0.1", former: None, server: None },
+            out,
+        );
+    });
     assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
     let mut params = good();
@@ -166,15 +177,40 @@ fn what_the_pool_is_told() {
     expected[0] = "0xa0.\"rig\"".into();
     expected[3] = format!("2f01{}", good()[3].as_str().unwrap()).into();
     let sent = written(|out| {
-        dialect().put_submit(9, "0xa0.\"rig\"", &job, &[0x2f, 1], &share, out);
+        dialect().tell_pool(
+            PoolCall::Submit {
+                id: 9,
+                worker: "0xa0.\"rig\"",
+                job: &job,
+                prefix: &[0x2f, 1],
+                share: &share,
+            },
+            out,
+        );
     });
     assert_eq!(sent, json!({"id": 9, "method": "mining.submit", "params": expected}));
     let bare = Aion::new(Options::default().with_solution_prefix(false));
-    let sent = written(|out| bare.put_submit(9, "w", &job, &[], &share, out));
+    let sent = written(|out| {
+        bare.tell_pool(
+            PoolCall::Submit { id: 9, worker: "w", job: &job, prefix: &[], share: &share },
+            out,
+        );
+    });
     assert_eq!(sent["params"][4], vector(BLOCK)["solution"]);
 
     let worker = format!("0x{}.{}", "a0".repeat(32), "x".repeat(16));
-    let sent = line(|out| dialect().put_submit(99_999, &worker, &job, &[1, 2], &share, out));
+    let sent = line(|out| {
+        dialect().tell_pool(
+            PoolCall::Submit {
+                id: 99_999,
+                worker: &worker,
+                job: &job,
+                prefix: &[1, 2],
+                share: &share,
+            },
+            out,
+        );
+    });
     assert_eq!(dialect().rules().pace, Some(Pace { bytes: 9_600, submits: 3 }));
     assert!(3 * sent.len() <= 9_600, "{}", sent.len());
     assert_eq!(dialect().rules().open, OpenJobs { count: 8, linger: Some(Duration::MAX) });
@@ -252,7 +288,12 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
         let mut params = good();
         params[2] = time.clone();
         let share = parse(params).unwrap();
-        let sent = written(|out| dialect().put_submit(9, "w", &job, &[], &share, out));
+        let sent = written(|out| {
+            dialect().tell_pool(
+                PoolCall::Submit { id: 9, worker: "w", job: &job, prefix: &[], share: &share },
+                out,
+            );
+        });
         assert_eq!(sent["params"][2], told, "{time}");
         let one = share.fingerprint();
         assert_eq!(one, parse(good()).unwrap().fingerprint());
@@ -385,8 +426,7 @@ fn refusals_of_both_families() {
         ("\"nope\"", Refusal::Other),
     ];
     for (error, expected) in cases {
-        let error = PoolError::parse(&raw(error)).unwrap();
-        assert_eq!(dialect().classify_refusal(&error), expected, "{error}");
+        assert_eq!(testing::refusal(&dialect(), &raw(error)), expected, "{error}");
     }
 }
 

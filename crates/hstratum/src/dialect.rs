@@ -6,24 +6,24 @@ use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs,
-    PoolEvent, Price, Refusal, Rules, ShareTarget, Splits, SubmitHead, Subscribed, Wanted, Work,
+    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Refusal, Rules, ShareTarget, Splits,
+    SubmitHead, Subscribed, Wanted, Work,
 };
-use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::{Firmware, Hello};
 use orepass_stratum::habits::{Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted};
+use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted, RpcCall, RpcReply};
+use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, Scale, Target};
-use serde_json::value::RawValue;
 
-use crate::event::parse_event;
 use crate::job::{Job, seed_list};
 use crate::options::Options;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::parse_subscribed;
-use crate::{diagnose, firmware, split};
+use crate::{diagnose, event, firmware, split};
 
 /// What a pool may mean by a difficulty, the usual first.
 const SCALES: [DifficultyScale; 2] = [DifficultyScale::Bitcoin, DifficultyScale::Hstratum];
@@ -96,6 +96,7 @@ impl Dialect for Hstratum {
 
     type Job = Job;
     type Share = Share;
+    type Terms = ();
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -234,63 +235,51 @@ impl Dialect for Hstratum {
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target, scale)
     }
 
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        event::hear(call)
+    }
+
     /// Servers take the id of a former session and give out the next of a counter all the same,
     /// which begins anew with the server; the session id is the extranonce1. That they give the
-    /// same again is chance and proves no resumed session, so [`resumes`](Dialect::resumes) stays
-    /// false: former jobs are open once they are told again.
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        let agent = Quoted(agent);
-        match former.map(Quoted) {
-            Some(former) => {
-                rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{former}]"));
-            }
-            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
-        }
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        parse_subscribed(result)
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, params)
-    }
-
-    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
-        let asks = matches!(job, Job::Seed(job) if job.needs_transactions());
-        if asks {
-            let job = Quoted(job.id());
-            rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
-        }
-        asks
-    }
-
-    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
-        match job {
-            Job::Deployed(_) => Ok(()),
-            Job::Seed(job) => job.learn(answer),
-        }
-    }
-
-    fn put_submit(
+    /// same again is chance and proves no resumed session: former jobs are open once they are told
+    /// again.
+    fn hear_answer(
         &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        rpc::put_request(out, id, "mining.submit", share::submit(worker, job, prefix, share));
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
+            }
+            PoolQuestion::Job(Job::Seed(job)) => sv1::learnt(answer, |answer| job.learn(answer)),
+            PoolQuestion::Share => sv1::verdict(answer, refusal),
+            to => sv1::hear_answer(to, answer),
+        }
     }
 
-    /// hstratum and its successors use code 0 both for a field's form and for work that is out of
-    /// date; their words tell which.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        match (error.code, &*error.message) {
-            (Some(0), "invalid params") => Refusal::Form,
-            (Some(0), "not up to date") => Refusal::Stale,
-            _ => Refusal::common(error),
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Ask { id, job } if matches!(job, Job::Seed(job) if job.needs_transactions()) =>
+            {
+                let job = Quoted(job.id());
+                rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                rpc::put_request(out, id, sv1::SUBMIT, share::submit(worker, job, prefix, share));
+            }
+            call => sv1::tell_pool(call, out),
         }
+    }
+}
+
+/// hstratum and its successors use code 0 both for a field's form and for work that is out of
+/// date; their words tell which.
+fn refusal(error: &PoolError) -> Refusal {
+    match (error.code, &*error.message) {
+        (Some(0), "invalid params") => Refusal::Form,
+        (Some(0), "not up to date") => Refusal::Stale,
+        _ => Refusal::common(error),
     }
 }

@@ -7,12 +7,13 @@ mod support;
 use std::time::Duration;
 
 use orepass_hstratum::share;
-use orepass_stratum::dialect::{Dialect, Fingerprinted, Work};
+use orepass_stratum::dialect::{Dialect, Fingerprinted, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors};
@@ -83,12 +84,12 @@ proptest! {
         for method in ["mining.set_difficulty", "mining.set_target", "mining.set_extranonce",
             "client.reconnect", "client.show_message", &method]
         {
-            let _ = dialect.parse_event(method, &raw(&params));
-            let _ = dialect.parse_event(method, &submit);
+            let _ = testing::hear(&dialect, method, &raw(&params));
+            let _ = testing::hear(&dialect, method, &submit);
         }
         let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
         let Ok(job) = notify(&params) else { return Ok(()) };
-        let _ = dialect.learn(&job, &raw(answer));
+        let _ = testing::learn(&dialect, &job, &raw(answer));
         let mut out = bytes::BytesMut::new();
         dialect.put_job(orepass_stratum::job::JobId::new(1), &job, &Target::MAX, true, &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
@@ -105,7 +106,7 @@ proptest! {
         }
         let _ = share::header(&job, extranonce1.as_bytes(), &share);
         out.clear();
-        dialect.put_submit(1, "w", &job, &[0x2f], &share, &mut out);
+        dialect.tell_pool(PoolCall::Submit { id: 1, worker: "w", job: &job, prefix: &[0x2f], share: &share }, &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
         let back = Params::read(&raw(&line["params"])).and_then(|params| dialect.parse_share(&again, size + 1, &params));
         if size < 24 {
@@ -122,7 +123,7 @@ proptest! {
         let dialect = dialect();
         let pairs = json!([[["mining.notify", "a"]], result, 24]);
         for result in [result, pairs] {
-            if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
+            if let Ok(given) = testing::given(&dialect, &raw(result)) {
                 for known in [None, Some(Answer::Usual), Some(Answer::Other)] {
                     let Ok(split) = dialect.splits(&given, prefix).choose(known) else { continue };
                     prop_assert_eq!(&split.extranonce1, &given.extranonce1);

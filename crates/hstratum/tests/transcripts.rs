@@ -11,7 +11,8 @@ use std::time::Duration;
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed, Work};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::{Params, PoolError};
+use orepass_stratum::rpc::Params;
+use orepass_stratum::testing;
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 use support::{file, raw};
@@ -44,8 +45,8 @@ fn replay(name: &str) -> Seen {
             continue;
         }
         if let Some(method) = message["method"].as_str() {
-            match dialect.parse_event(method, &raw(&message["params"])).unwrap() {
-                PoolEvent::Notify(job) => drop(jobs.insert(job.id().to_owned(), job)),
+            match testing::hear(&dialect, method, &raw(&message["params"])).unwrap() {
+                PoolEvent::Job(Ok(job)) => drop(jobs.insert(job.id().to_owned(), job)),
                 PoolEvent::Difficulty(difficulty) => announced.difficulty = Some(difficulty),
                 other => panic!("{other:?}"),
             }
@@ -56,15 +57,14 @@ fn replay(name: &str) -> Seen {
         let job = job.and_then(|job| jobs.get(job));
         match (&*method, job) {
             ("mining.subscribe", _) => {
-                given = Some(dialect.parse_subscribed(&raw(&message["result"])).unwrap());
+                given = Some(testing::given(&dialect, &raw(&message["result"])).unwrap());
             }
             ("mining.get_transactions", Some(job)) => {
-                dialect.learn(job, &raw(&message["result"])).unwrap();
+                testing::learn(&dialect, job, &raw(&message["result"])).unwrap();
             }
             ("mining.submit", Some(job)) => {
-                let refusal = PoolError::parse(&raw(&message["error"]))
-                    .filter(|_| !message["error"].is_null())
-                    .map(|error| dialect.classify_refusal(&error));
+                let error = &message["error"];
+                let refusal = (!error.is_null()).then(|| testing::refusal(&dialect, &raw(error)));
                 if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
                     continue;
                 }

@@ -16,6 +16,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::testing;
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
 use support::{dialect, hash, hex, notify, raw, text, vectors};
@@ -149,7 +150,7 @@ fn shares_of_the_seed_generation() {
         if seed.needs_transactions() {
             assert!(!job.is_complete());
             assert_eq!(check(), Ok(Checked::Unchecked));
-            dialect().learn(&job, &raw(&row["transactions"])).unwrap();
+            testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
         }
         assert!(job.is_complete(), "{name}");
 

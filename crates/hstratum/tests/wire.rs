@@ -10,14 +10,15 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, Fingerprinted, Refusal, ShareTarget, Work,
+    Announced, Diagnosis, Dialect, Fingerprinted, PoolCall, Refusal, ShareTarget, Work,
 };
 use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, Params, PoolError};
+use orepass_stratum::rpc::{Id, Params};
 use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::testing;
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors, written};
 
@@ -202,9 +203,24 @@ fn subscribed_rigs_get_extranonce1_as_their_id() {
 
 #[test]
 fn requests_to_the_pool() {
-    let line = written(|out| dialect().put_subscribe(1, "orepass/0.1", None, out));
+    let line = written(|out| {
+        dialect().tell_pool(
+            PoolCall::Subscribe { id: 1, agent: "orepass/0.1", former: None, server: None },
+            out,
+        );
+    });
     assert_eq!(line["params"], json!(["orepass/0.1"]));
-    let line = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("02c05bfd"), out));
+    let line = written(|out| {
+        dialect().tell_pool(
+            PoolCall::Subscribe {
+                id: 1,
+                agent: "orepass/0.1",
+                former: Some("02c05bfd"),
+                server: None,
+            },
+            out,
+        );
+    });
     assert_eq!(line["params"], json!(["orepass/0.1", "02c05bfd"]));
 
     let job = notify(&real()).unwrap();
@@ -224,7 +240,16 @@ fn requests_to_the_pool() {
             .and_then(|params| dialect().parse_share(&job, 3, &params))
             .unwrap();
         let line = written(|out| {
-            dialect().put_submit(9, "acct.\"rig\"", &job, &[0x2f], &share, out);
+            dialect().tell_pool(
+                PoolCall::Submit {
+                    id: 9,
+                    worker: "acct.\"rig\"",
+                    job: &job,
+                    prefix: &[0x2f],
+                    share: &share,
+                },
+                out,
+            );
         });
         let mut expected = json!(["acct.\"rig\"", "gTvmBBIuLW", "2f00ab01", "5e49aa25", nonce]);
         expected.as_array_mut().unwrap().extend(mask.map(Value::from));
@@ -406,7 +431,7 @@ fn fingerprints_tell_shares_apart() {
 
 #[test]
 fn refusals_of_the_hstratum_family() {
-    let read = |text: &str| dialect().classify_refusal(&PoolError::parse(&raw(text)).unwrap());
+    let read = |text: &str| testing::refusal(&dialect(), &raw(text));
     assert_eq!(read("[0,\"invalid params\",false]"), Refusal::Form);
     assert_eq!(read("[0,\"not up to date\",false]"), Refusal::Stale);
     assert_eq!(read("[23,\"high-hash\",false]"), Refusal::LowDifficulty);

@@ -1,28 +1,31 @@
 //! What a coin's stratum variant must say.
 
+mod pools;
 mod rules;
 mod split;
 mod types;
 mod work;
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use serde_json::value::RawValue;
 
-use crate::error::{ParseError, Reject};
+use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::firmware::{Firmware, Hello};
 use crate::habits::Habits;
 use crate::job::JobId;
-use crate::rpc::{self, Id, Params, PoolError};
-use crate::target::{Difficulty, Scale, Target};
+use crate::rpc::{self, Id, Params, RpcCall, RpcReply};
+use crate::target::{Scale, Target};
 
+pub use pools::{CourtesyReply, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
 pub use split::{NoRoom, Split, Splits};
 pub use types::{
-    Announced, Checked, Diagnosis, PoolEvent, Price, Refusal, ShareTarget, SubmitHead,
-    SubscribeVerdict, Subscribed, Wanted,
+    Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, SubmitHead, SubscribeVerdict,
+    Subscribed, Wanted,
 };
 pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
@@ -42,10 +45,14 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// Calls by which some firmware gives itself away before it subscribes; at most eight. They are
     /// answered as unknown ones are.
     const LOGIN_CALLS: &'static [&'static str] = &[];
+
     /// A pool's job, parsed.
     type Job: Work<Self::Share>;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
     type Share: Fingerprinted;
+    /// What a pool grants a connection (a version mask); `()` where nothing. A job is told with those
+    /// that stood when it came.
+    type Terms: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static;
     /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.
     type Scratch: Default + Send;
 
@@ -177,71 +184,17 @@ pub trait Dialect: Send + Sync + Sized + 'static {
 
     // --- towards the pool ---
 
-    /// Asks the pool for an extranonce; `former` is the session to resume, if any.
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut);
+    /// What a call of the pool means. What it grants with it goes into the connection's `terms`.
+    fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Self::Job>;
 
-    /// Reads the result of [`put_subscribe`](Self::put_subscribe).
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field.
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError>;
-
-    /// Whether the pool has resumed the session that it was `asked` for, so that it still knows the
-    /// jobs and shares of the lost connection. It is only looked at where the pool gave the same
-    /// id and the same extranonce1 again. That alone proves nothing where servers count their
-    /// sessions, since a server that restarts counts from the start.
-    fn resumes(&self, _asked: &str, _given: &Subscribed) -> bool {
-        false
-    }
-
-    /// Reads a call from the pool.
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field; the line is then skipped.
-    fn parse_event(
+    /// What an answer of the pool means, which is read by what it answers.
+    fn hear_answer(
         &self,
-        method: &str,
-        params: &RawValue,
-    ) -> Result<PoolEvent<Self::Job>, ParseError>;
+        to: PoolQuestion<'_, Self::Job>,
+        answer: &RpcReply<'_>,
+        terms: &mut Self::Terms,
+    ) -> PoolAnswer;
 
-    /// A question that the pool must be asked about a job; `false` when there is none.
-    fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {
-        false
-    }
-
-    /// Reads the answer to [`put_question`](Self::put_question) into the job.
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field.
-    fn learn(&self, _job: &Self::Job, _answer: &RawValue) -> Result<(), ParseError> {
-        Ok(())
-    }
-
-    /// Asks the pool for a difficulty, on its own scale. Pools that do not know the call may answer
-    /// as they like.
-    fn put_suggest_difficulty(&self, id: u64, difficulty: Difficulty, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.suggest_difficulty", format_args!("[{difficulty}]"));
-    }
-
-    /// Submits a share. Its extranonce2 upstream is `prefix` and then the rig's.
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Self::Job,
-        prefix: &[u8],
-        share: &Self::Share,
-        out: &mut BytesMut,
-    );
-
-    /// Asks a pool that has been silent for long something harmless that every server answers, be
-    /// it with an error: only that there is an answer counts.
-    fn put_probe(&self, id: u64, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.extranonce.subscribe", format_args!("[]"));
-    }
-
-    /// What a pool means by an error that it answers a submit with.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        Refusal::common(error)
-    }
+    /// Says something to the pool, or nothing where the dialect has no words for it.
+    fn tell_pool(&self, call: PoolCall<'_, Self::Job, Self::Share>, out: &mut BytesMut);
 }

@@ -44,7 +44,6 @@
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
 pub mod channel;
-pub mod common_calls;
 pub mod conduct;
 pub mod dialect;
 pub mod downstream;
@@ -65,6 +64,7 @@ pub mod secret;
 pub mod seen;
 pub mod space;
 pub mod strikes;
+pub mod sv1;
 pub mod target;
 mod timer;
 pub mod transmit;

@@ -8,6 +8,8 @@
 //! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
 //! hashes, of which a pool counts the first.
 
+mod sessions;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -16,18 +18,20 @@ use bytes::BytesMut;
 use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
-use crate::common_calls;
 use crate::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    Fingerprinted, NoRoom, OpenJobs, Pace, PoolEvent, Price, Rules, ShareTarget, Split, Splits,
-    SubmitHead, Subscribed, Wanted, Work, WorkKey,
+    Fingerprinted, NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Refusal, Rules, ShareTarget, Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Hex, Id, Params, Quoted};
+use crate::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
+use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
+
+pub use sessions::{seated_rig, written};
 
 /// Some instant to count from.
 #[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
@@ -151,6 +155,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     const NAME: &'static str = "test";
     type Job = TestJob;
     type Share = TestShare;
+    type Terms = ();
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -292,91 +297,155 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        let agent = Quoted(agent);
-        match former {
-            Some(former) => {
-                let params = format_args!("[{agent},{}]", Quoted(former));
-                rpc::put_request(out, id, "mining.subscribe", params);
-            }
-            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<TestJob> {
+        match call.method {
+            sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
+            _ => sv1::hear_pool(call),
         }
     }
 
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
-        let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
-        let extranonce1 = elements.get(1).and_then(|text| rpc::string(text)).ok_or_else(wrong)?;
-        Ok(Subscribed {
-            extranonce1: extranonce1.parse().map_err(|_| wrong())?,
-            announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
-            session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
-        })
-    }
-
-    fn resumes(&self, asked: &str, _: &Subscribed) -> bool {
-        asked.starts_with("kept")
-    }
-
-    fn parse_event(
+    fn hear_answer(
         &self,
-        method: &str,
-        params: &RawValue,
-    ) -> Result<PoolEvent<TestJob>, ParseError> {
-        let wrong = || ParseError::field("params", "the test coin's", params.get());
-        let (elements, count) = rpc::array::<4>(params).ok_or_else(wrong)?;
-        let text = |at: usize| elements.get(at).and_then(|e| rpc::string(e)).ok_or_else(wrong);
-        Ok(match method {
-            "mining.notify" if count != 4 => {
-                return Err(ParseError::arity("mining.notify", "4", count));
-            }
-            "mining.notify" => PoolEvent::Notify(TestJob {
-                id: text(0)?.into_owned(),
-                previous: text(1)?.into_owned(),
-                work: text(2)?.into_owned(),
-                clean: elements[3].get() == "true",
-            }),
-            "mining.set_difficulty" => {
-                let difficulty = elements.first().and_then(|d| rpc::number(d));
-                let difficulty = difficulty.and_then(Difficulty::new).ok_or_else(wrong)?;
-                PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty))
-            }
-            "mining.set_target" => {
-                PoolEvent::Target(Target::from_hex(&text(0)?).map_err(|_| wrong())?)
-            }
-            "mining.set_extranonce" => PoolEvent::Extranonce {
-                extranonce1: text(0)?.parse().map_err(|_| wrong())?,
-                size: None,
+        to: PoolQuestion<'_, TestJob>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { former } => match sv1::subscribed(answer, subscribed) {
+                PoolAnswer::Subscribed { given, .. } => {
+                    let resumed = former.is_some_and(|former| former.starts_with("kept"));
+                    PoolAnswer::Subscribed { given, resumed }
+                }
+                other => other,
             },
-            _ => return common_calls::common(method, params),
-        })
-    }
-
-    fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {
-        if !job.work.starts_with("ask") {
-            return false;
+            PoolQuestion::Job(_) => sv1::learnt(answer, |answer| {
+                let error = || ParseError::field("answer", "a string", answer.get());
+                rpc::string(answer).map(|_| ()).ok_or_else(error)
+            }),
+            to => sv1::hear_answer(to, answer),
         }
-        rpc::put_request(out, id, "test.ask", format_args!("[{}]", Quoted(&job.id)));
-        true
     }
 
-    fn learn(&self, _: &TestJob, answer: &RawValue) -> Result<(), ParseError> {
-        let text = rpc::string(answer);
-        text.map(|_| ()).ok_or_else(|| ParseError::field("answer", "a string", answer.get()))
+    fn tell_pool(&self, call: PoolCall<'_, TestJob, TestShare>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Ask { id, job } if job.work.starts_with("ask") => {
+                rpc::put_request(out, id, "test.ask", format_args!("[{}]", Quoted(&job.id)));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
+                let TestShare { extranonce2, hash } = share;
+                let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
     }
+}
 
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &TestJob,
-        prefix: &[u8],
-        share: &TestShare,
-        out: &mut BytesMut,
-    ) {
-        let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
-        let TestShare { extranonce2, hash } = share;
-        let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
-        rpc::put_request(out, id, "mining.submit", params);
+fn job(params: &RawValue) -> Result<TestJob, ParseError> {
+    let wrong = || ParseError::field("params", "the test coin's", params.get());
+    let (elements, count) = rpc::array::<4>(params).ok_or_else(wrong)?;
+    let text = |at: usize| elements.get(at).and_then(|e| rpc::string(e)).ok_or_else(wrong);
+    if count != 4 {
+        return Err(ParseError::arity(sv1::NOTIFY, "4", count));
     }
+    Ok(TestJob {
+        id: text(0)?.into_owned(),
+        previous: text(1)?.into_owned(),
+        work: text(2)?.into_owned(),
+        clean: elements[3].get() == "true",
+    })
+}
+
+/// Reads `[session, extranonce1, size]`, or `[session, null]` where the extranonce comes later.
+fn subscribed(result: &RawValue) -> Result<Option<Subscribed>, ParseError> {
+    let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
+    let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
+    let extranonce1 = elements.get(1).ok_or_else(wrong)?;
+    if extranonce1.get() == "null" {
+        return Ok(None);
+    }
+    let extranonce1 = rpc::string(extranonce1).ok_or_else(wrong)?;
+    Ok(Some(Subscribed {
+        extranonce1: extranonce1.parse().map_err(|_| wrong())?,
+        announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
+        session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
+    }))
+}
+
+/// What a dialect takes a call of a pool for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn hear<D: Dialect>(
+    dialect: &D,
+    method: &str,
+    params: &RawValue,
+) -> Result<PoolEvent<D::Job>, ParseError> {
+    let call = RpcCall { method, params: Some(params) };
+    match dialect.hear_pool(call, &mut D::Terms::default()) {
+        PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
+        event => Ok(event),
+    }
+}
+
+/// What a dialect takes a result for that answers a question.
+#[must_use]
+pub fn answer<D: Dialect>(
+    dialect: &D,
+    to: PoolQuestion<'_, D::Job>,
+    result: &RawValue,
+) -> PoolAnswer {
+    let reply = RpcReply { result: Some(result), error: None, line: result.get().as_bytes() };
+    dialect.hear_answer(to, &reply, &mut D::Terms::default())
+}
+
+/// What a pool gives with this result of a subscribe.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect takes it for no answer to a subscribe, or for one that gives nothing yet.
+pub fn given<D: Dialect>(dialect: &D, result: &RawValue) -> Result<Subscribed, ParseError> {
+    match answer(dialect, PoolQuestion::Subscribe { former: None }, result) {
+        PoolAnswer::Subscribed { given: Some(given), .. } => Ok(given),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Takes what a pool answers about a job.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect asks nothing.
+pub fn learn<D: Dialect>(dialect: &D, job: &D::Job, result: &RawValue) -> Result<(), ParseError> {
+    match answer(dialect, PoolQuestion::Job(job), result) {
+        PoolAnswer::Yes | PoolAnswer::Nothing => Ok(()),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How a dialect takes an error that a pool answers a share with.
+///
+/// # Panics
+/// Where the dialect takes it for none.
+#[must_use]
+pub fn refusal<D: Dialect>(dialect: &D, error: &RawValue) -> Refusal {
+    let reply = RpcReply { result: None, error: Some(error), line: b"{}" };
+    match dialect.hear_answer(PoolQuestion::Share, &reply, &mut D::Terms::default()) {
+        PoolAnswer::No(refusal, _) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the pool must be asked about a job, and what it is asked.
+pub fn ask<D: Dialect>(dialect: &D, id: u64, job: &D::Job, out: &mut BytesMut) -> bool {
+    let before = out.len();
+    dialect.tell_pool(PoolCall::Ask { id, job }, out);
+    out.len() > before
 }

@@ -9,11 +9,12 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Announced, Checked, PoolEvent, Work};
+use orepass_stratum::dialect::{Announced, Checked, PoolAnswer, PoolEvent, PoolQuestion, Work};
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Params;
+use orepass_stratum::rpc::{Params, RpcCall, RpcReply};
+use orepass_stratum::sv1;
 use orepass_stratum::target::{PowHash, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -247,14 +248,23 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
 }
 
 fn job<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<D::Job, Reject> {
-    let event = dialect.parse_event("mining.notify", request.notify);
-    let PoolEvent::Notify(job) = event.map_err(|error| in_field("notify", error))? else {
+    let PoolEvent::Job(job) = hear(dialect, sv1::NOTIFY, request.notify) else {
         return Err(Reject::invalid("notify: not a job"));
     };
+    let job = job.map_err(|error| in_field("notify", error))?;
     if let Some(transactions) = request.transactions {
-        dialect.learn(&job, transactions).map_err(|error| in_field("transactions", error))?;
+        let answer = RpcReply { result: Some(transactions), error: None, line: &[] };
+        let learnt =
+            dialect.hear_answer(PoolQuestion::Job(&job), &answer, &mut D::Terms::default());
+        if let PoolAnswer::Unusable(error) = learnt {
+            return Err(in_field("transactions", error));
+        }
     }
     Ok(job)
+}
+
+fn hear<D: FromConfig>(dialect: &D, method: &str, params: &RawValue) -> PoolEvent<D::Job> {
+    dialect.hear_pool(RpcCall { method, params: Some(params) }, &mut D::Terms::default())
 }
 
 /// What the pool had set, read as a live session reads it.
@@ -263,14 +273,17 @@ fn announced<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<
         let unreadable = |error: String| Reject::invalid(error);
         let params = RawValue::from_string(format!("[{value}]"));
         let params = params.map_err(|error| unreadable(error.to_string()))?;
-        dialect.parse_event(method, &params).map_err(|error| unreadable(error.to_string()))
+        match hear(dialect, method, &params) {
+            PoolEvent::Unusable(error) => Err(unreadable(error.to_string())),
+            event => Ok(event),
+        }
     };
     let event = match (request.target, request.difficulty) {
         (Some(_), Some(_)) => {
             return Err(Reject::invalid("give the difficulty or the target, not both"));
         }
-        (Some(target), None) => set("mining.set_target", target)?,
-        (None, Some(difficulty)) => set("mining.set_difficulty", difficulty)?,
+        (Some(target), None) => set(sv1::SET_TARGET, target)?,
+        (None, Some(difficulty)) => set(sv1::SET_DIFFICULTY, difficulty)?,
         (None, None) => return Ok(Announced::default()),
     };
     match event {

@@ -1,7 +1,6 @@
 //! What a dialect is given and what it gives back.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use thiserror::Error;
 
@@ -104,38 +103,6 @@ pub struct Subscribed {
     pub announced_size: Option<usize>,
     /// The session's id, by which it may be resumed.
     pub session: Option<Box<str>>,
-}
-
-/// A call from the pool.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PoolEvent<J> {
-    /// A job.
-    Notify(J),
-    /// `mining.set_difficulty`: a number, or a target with some servers.
-    Difficulty(ShareTarget),
-    /// `mining.set_target`.
-    Target(Target),
-    /// `mining.set_extranonce`.
-    Extranonce {
-        /// The new extranonce1.
-        extranonce1: Extranonce,
-        /// The new announced size, where one is given.
-        size: Option<usize>,
-    },
-    /// `client.reconnect`.
-    Reconnect {
-        /// Where to; the same host when absent.
-        host: Option<String>,
-        /// Where to; the same port when absent.
-        port: Option<u16>,
-        /// How long to wait before; 10 minutes at most.
-        wait: Duration,
-    },
-    /// `client.show_message`, shortened.
-    Message(String),
-    /// Some other call, which is ignored.
-    Unknown,
 }
 
 /// A share target in one of the two ways to say it.

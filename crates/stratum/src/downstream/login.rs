@@ -9,13 +9,13 @@ use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
-use crate::common_calls;
 use crate::dialect::{Dialect, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::{self, Id, Quoted};
 use crate::secret::Secret;
+use crate::sv1;
 use crate::target::Difficulty;
 use crate::vardiff::Vardiff;
 
@@ -30,7 +30,7 @@ const MAX_EXTENSIONS: usize = 16;
 pub(super) struct Login {
     session: Box<str>,
     step: LoginStep,
-    pub(super) agent: Option<Box<str>>,
+    pub(super) agent: Option<Arc<str>>,
     /// Which of the dialect's login calls it made before it subscribed.
     pub(super) calls: u8,
     /// At most [`MAX_WORKERS`].
@@ -56,8 +56,8 @@ enum LoginStep {
 
 /// A worker that authorized on this connection.
 struct AuthorizedWorker {
-    /// What it said, and what its submits name.
-    given: Box<str>,
+    /// What it said, and what its submits name, where that is not its name.
+    given: Option<Box<str>>,
     /// Its name: without the suffix that wishes for a difficulty.
     name: Arc<str>,
     password: Option<Secret>,
@@ -156,7 +156,9 @@ impl Login {
 
     /// The authorized worker that a submit names, with or without its suffix.
     pub(super) fn worker(&self, given: &str) -> Option<&Arc<str>> {
-        let is_it = |worker: &&AuthorizedWorker| *worker.given == *given || *worker.name == *given;
+        let is_it = |worker: &&AuthorizedWorker| {
+            worker.given.as_deref() == Some(given) || *worker.name == *given
+        };
         Some(&self.workers.iter().find(is_it)?.name)
     }
 
@@ -264,7 +266,7 @@ impl<D: Dialect> Downstream<D> {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
             let options = LoginOptions::parse(&name, password.as_deref().unwrap_or_default());
             let worker = AuthorizedWorker {
-                given: (&*name).into(),
+                given: (options.worker != name).then(|| (&*name).into()),
                 name: options.worker.into(),
                 password: password.as_ref().map(|password| Secret::new(&**password)),
             };
@@ -318,7 +320,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
         // In an array or alone.
         let suggested = params
-            .and_then(|params| rpc::number(common_calls::first(params).unwrap_or(params)))
+            .and_then(|params| rpc::number(sv1::first(params).unwrap_or(params)))
             .and_then(Difficulty::new);
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));

@@ -12,8 +12,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
-
 use super::*;
 use crate::dialect::{Announced, Price, ShareTarget, Subscribed, Wanted, Work};
 use crate::firmware::Merit;
@@ -21,7 +19,7 @@ use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{Space, Wish};
 use crate::target::{Difficulty, Target};
-use crate::testing::{TestCoin, TestJob, scale, start};
+use crate::testing::{TestCoin, TestJob, scale, start, written};
 use crate::verdict::Verdict;
 
 /// A rig's session and a hand-made channel.
@@ -111,7 +109,7 @@ impl Story {
         let announced = ShareTarget::Difficulty(Difficulty::new(difficulty).unwrap());
         let announced = Announced { difficulty: Some(announced), ..Announced::default() };
         let Price { wanted, block } = dialect.price(&job, &announced, Habits::default());
-        self.view.wanted = wanted;
+        self.view.wanted = Arc::new(wanted);
         let space = &self.view.ground.as_ref().unwrap().space;
         self.view.work = Some(Arc::new(JobFrames {
             id: self.ids.next(),
@@ -159,9 +157,7 @@ impl Story {
     }
 
     fn hears(&mut self) -> String {
-        let out = self.rig.transmit();
-        let bytes = out.copy_to_bytes(out.remaining());
-        String::from_utf8(bytes.to_vec()).unwrap()
+        written(self.rig.transmit())
     }
 
     fn events(&mut self) -> Vec<Event> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Jobs, Taken};
-use crate::dialect::{Dialect, Subscribed, Work};
+use crate::dialect::{Dialect, PoolCall, Subscribed, Work};
 use crate::habits::{Answer, Habit};
 use crate::upstream::footing::Footing;
 use crate::upstream::link::Connection;
@@ -142,9 +142,8 @@ fn ask_about<D: Dialect, T>(
     if !requests.has_room(false) {
         return;
     }
-    let mut asked = false;
-    out.write(|out| asked = dialect.put_question(requests.next_id(), name, out));
-    if asked {
+    let call = PoolCall::Ask { id: requests.next_id(), job: name };
+    if out.write(|out| dialect.tell_pool(call, out)) {
         requests.push(Request::Question(told), out, now);
     }
 }
