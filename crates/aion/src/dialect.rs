@@ -22,8 +22,9 @@ use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
-use crate::subscribe::{judge_subscribe, parse_subscribed};
-use crate::{diagnose, event, split};
+use crate::wire::subscribe::{judge_subscribe, parse_subscribed};
+use crate::wire::{event, submit};
+use crate::{diagnose, split};
 
 /// A rig that ignores jobs which are not clean must not be left on its old one for longer.
 const SOFT_FOR: Duration = Duration::from_secs(60);
@@ -164,7 +165,7 @@ impl Dialect for Aion {
     }
 
     fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        share::submit_head(params)
+        submit::submit_head(params)
     }
 
     fn parse_share(
@@ -257,7 +258,7 @@ impl Dialect for Aion {
             }
             PoolCall::Submit { id, worker, job, prefix, share } => {
                 let with_size = self.options.solution_prefix;
-                let params = share::submit(worker, job, prefix, share, with_size);
+                let params = submit::submit(worker, job, prefix, share, with_size);
                 rpc::put_request(out, id, sv1::SUBMIT, params);
             }
             call => sv1::tell_pool(call, out),

@@ -18,12 +18,13 @@ use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted, RpcCall, RpcRepl
 use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, Scale, Target};
 
-use crate::job::{Job, seed_list};
+use crate::job::Job;
 use crate::options::Options;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
-use crate::subscribe::parse_subscribed;
-use crate::{diagnose, event, firmware, split};
+use crate::wire::subscribe::parse_subscribed;
+use crate::wire::{event, list, submit};
+use crate::{diagnose, firmware, split};
 
 /// What a pool may mean by a difficulty, the usual first.
 const SCALES: [DifficultyScale; 2] = [DifficultyScale::Bitcoin, DifficultyScale::Hstratum];
@@ -165,13 +166,13 @@ impl Dialect for Hstratum {
             Job::Seed(job) => job.transactions(),
         };
         if let Some(transactions) = known {
-            rpc::put_result(out, id, seed_list(transactions));
+            rpc::put_result(out, id, list(transactions));
         }
         known.is_some()
     }
 
     fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        share::submit_head(params)
+        submit::submit_head(params)
     }
 
     fn parse_share(
@@ -267,7 +268,7 @@ impl Dialect for Hstratum {
                 rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
             }
             PoolCall::Submit { id, worker, job, prefix, share } => {
-                rpc::put_request(out, id, sv1::SUBMIT, share::submit(worker, job, prefix, share));
+                rpc::put_request(out, id, sv1::SUBMIT, submit::submit(worker, job, prefix, share));
             }
             call => sv1::tell_pool(call, out),
         }

@@ -49,6 +49,7 @@ pub mod dialect;
 pub mod downstream;
 pub mod error;
 pub mod extranonce;
+pub mod field;
 pub mod filters;
 pub mod firmware;
 pub mod flood;
