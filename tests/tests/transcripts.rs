@@ -13,6 +13,7 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::channel::Submission;
+use orepass_stratum::dialect::Work;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::testing::written;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use orepass_equihash::Scratch;
-use orepass_stratum::dialect::{Fingerprint, SubmitHead};
+use orepass_stratum::dialect::{Fingerprint, Fingerprinted, SubmitHead};
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Hex, Params, Quoted};
@@ -92,11 +92,12 @@ impl Share {
             ))),
         }
     }
+}
 
-    /// What tells it from other shares of its job and extranonce1. A nonce has two solutions on
-    /// average; each is a proof of its own, but servers tell shares apart by their nonces.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
+impl Fingerprinted for Share {
+    /// A nonce has two solutions on average; each is a proof of its own, but servers tell shares
+    /// apart by their nonces.
+    fn fingerprint(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.extranonce2.as_bytes().hash(&mut hasher);
         let nonce = hasher.finish();
@@ -170,6 +171,14 @@ pub fn judge(
         .verify(&job.header_hash, &nonce, &share.solution, scratch)
         .map_err(|error| Reject::invalid(format!("invalid solution: {error}")))?;
     Ok(Judged { hash, meets_target, block: Some(below_jobs) })
+}
+
+/// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed before it.
+/// `None` when the nonce is not 32 bytes long.
+#[must_use]
+pub fn header(job: &Job, extranonce1: &[u8], share: &Share) -> Option<Vec<u8>> {
+    let nonce = share.nonce(extranonce1).ok()?;
+    Some([job.header_hash, nonce].concat())
 }
 
 /// The hash that is compared with targets. It says nothing about whether the solution is one.

@@ -14,7 +14,7 @@ use orepass_aion::{Aion, Options};
 use orepass_equihash::Scratch;
 use orepass_stratum::channel::{ChannelView, Ground};
 
-use orepass_stratum::dialect::{Dialect, Split, Wanted};
+use orepass_stratum::dialect::{Split, Wanted, Work};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::{Epoch, Frames, Generation, JobFrames, JobId, JobIds, Serial};
@@ -77,7 +77,7 @@ impl Seated {
             rig_extranonce2: 32 - extranonce1.len(),
             extranonce1,
             prefix_bytes: 0,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         };
@@ -90,7 +90,7 @@ impl Seated {
             work: Some(Arc::new(JobFrames {
                 id: JobId::new(0),
                 serial: Serial(1),
-                work: ground.space.number(dialect.work_key(&job)),
+                work: ground.space.number(job.key()),
                 epoch: Epoch(0),
                 generation: Generation(1),
                 wanted,

@@ -332,7 +332,7 @@ impl Asked {
         nonces: Arc<SeatNonces>,
         easiest: Target,
     ) -> Arc<Self> {
-        let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
+        let difficulty = frames.dialect.scale(&frames.job).difficulty_lossy(easiest);
         Arc::new(Self { nonces, easiest, difficulty })
     }
 }
@@ -347,7 +347,7 @@ impl<D: Dialect> Told<D> {
     ) -> bool {
         Arc::ptr_eq(&self.asked.nonces, nonces)
             && self.asked.easiest == easiest
-            && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)
+            && self.asked.difficulty == other.dialect.scale(&other.job).difficulty_lossy(easiest)
     }
 
     /// Which work it is, by its content.
