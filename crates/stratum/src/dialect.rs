@@ -45,6 +45,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// Calls by which some firmware gives itself away before it subscribes; at most eight. They are
     /// answered as unknown ones are.
     const LOGIN_CALLS: &'static [&'static str] = &[];
+
     /// A pool's job, parsed.
     type Job: Work<Self::Share>;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
