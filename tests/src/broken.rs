@@ -57,6 +57,10 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
     }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        Hstratum::header(job, extranonce1, share)
+    }
 }
 
 impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
@@ -139,10 +143,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
     }
 
-    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        self.inner.diagnose_form(job, size, params)
-    }
-
     fn scale(&self, job: &Job) -> Scale {
         self.inner.scale(job)
     }
@@ -153,6 +153,10 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
         self.inner.splits(given, prefix_bytes)
+    }
+
+    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
+        self.inner.diagnose_form(job, size, params)
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {
