@@ -39,7 +39,7 @@ impl DeployedJob {
     /// pool sent one: common firmware reads the first nine and is known to work with both forms.
     #[must_use]
     pub fn notify<'a>(&'a self, id: &'a str) -> impl fmt::Display + 'a {
-        let parts = &self.parts;
+        let parts = self.parts();
         fmt::from_fn(move |f| {
             write!(f, "[{}", Quoted(id))?;
             let roots = [

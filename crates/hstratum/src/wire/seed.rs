@@ -67,7 +67,7 @@ impl SeedJob {
     /// Displays as the parameters of a notify under another id, as many as the pool sent.
     #[must_use]
     pub fn notify<'a>(&'a self, id: &'a str, clean: bool) -> impl fmt::Display + 'a {
-        let parts = &self.parts;
+        let parts = self.parts();
         fmt::from_fn(move |f| {
             write!(f, "[{},\"{}\"", Quoted(id), Hex(&parts.prev_block))?;
             write!(f, ",\"{}\",\"{}\"", Hex(&parts.coinbase1), Hex(&parts.coinbase2))?;

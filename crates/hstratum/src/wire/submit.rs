@@ -60,7 +60,9 @@ impl Share {
         };
         let (padded, size) = read_extranonce2(extranonce2, extranonce2_size)?;
         let time = read_time(Field::new("ntime", time))?;
-        Ok(Self { mask, ..Self::of(padded, size, time, nonce) })
+        let mut share = Self::of(padded, size, time, nonce);
+        share.mask = mask;
+        Ok(share)
     }
 }
 
