@@ -59,6 +59,7 @@ pub mod job;
 pub mod ladder;
 pub mod line;
 pub mod margin;
+pub mod named;
 pub mod rig_silence;
 pub mod rpc;
 pub mod secret;
