@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use orepass_stratum::dialect::{Fingerprint, SubmitHead};
+use orepass_stratum::dialect::Fingerprint;
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Hex, Params, Quoted};
@@ -38,7 +38,7 @@ pub struct Share {
 
 impl Share {
     /// Reads the parameters of a `mining.submit`: `[worker, job id, ntime, extranonce2,
-    /// solution]`. The first two are read by [`submit_head`].
+    /// solution]`. The first two are not looked at.
     ///
     /// The time has 16 hex digits, most significant first; but since nobody looks at it, any value
     /// is let pass. The solution has 2816, or 2822 of which the first six are
@@ -117,20 +117,6 @@ impl fmt::Debug for Share {
     }
 }
 
-/// Reads the worker and the job id of a `mining.submit`.
-///
-/// # Errors
-/// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-    let &[worker, job, ..] = params.elements() else {
-        return Err(arity(params.count()));
-    };
-    Ok(SubmitHead {
-        worker: Field::new("worker", worker).text()?,
-        job: Field::new("job id", job).text()?,
-    })
-}
-
 /// Computes a share's hash and compares it: it must be strictly below `target`, and the solution
 /// must be one. `extranonce1` is the one that the miner was told.
 ///
@@ -197,7 +183,7 @@ pub fn submit<'a>(
     })
 }
 
-fn arity(found: usize) -> Reject {
+pub(crate) fn arity(found: usize) -> Reject {
     Reject::invalid(format!(
         "mining.submit has {found} parameters, expected worker, job id, ntime, extranonce2, \
          solution"

@@ -98,6 +98,7 @@ impl Seated {
                 work: ground.space.number(dialect.work_key(&job)),
                 epoch: Epoch(0),
                 generation: Generation(1),
+                terms: (),
                 wanted,
                 block: None,
                 arrived: now,

@@ -3,7 +3,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use orepass_stratum::dialect::SubmitHead;
 use orepass_stratum::error::Reject;
 use orepass_stratum::rpc::{self, Hex, Params};
 use orepass_stratum::target::{PowHash, Target};
@@ -54,8 +53,7 @@ impl Share {
     }
 
     /// Reads the parameters of a `mining.submit` for a job: `[worker, job id, extranonce2, time,
-    /// nonce]`. Some firmware sends a mask as the sixth. The first two are read by
-    /// [`submit_head`].
+    /// nonce]`. Some firmware sends a mask as the sixth. The first two are not looked at.
     ///
     /// Hex may be in either case. The time may lack leading zeros, or have up to 16 digits with
     /// them, as jobs' times may. The nonce of a deployed job may have 16 digits of which the first
@@ -120,20 +118,6 @@ impl Share {
         (&extranonce2[..len], self.time, self.nonce).hash(&mut hasher);
         hasher.finish()
     }
-}
-
-/// Reads the worker and the job id of a `mining.submit`.
-///
-/// # Errors
-/// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-    let &[worker, job, ..] = params.elements() else {
-        return Err(arity(params.count()));
-    };
-    Ok(SubmitHead {
-        worker: Field::new("worker", worker).text()?,
-        job: Field::new("job id", job).text()?,
-    })
 }
 
 /// Computes a share's hash and compares it: it must be at or below `target`. `extranonce1` is the
@@ -250,7 +234,7 @@ pub fn check_time(job: &Job, share: &Share, job_age: Duration) -> Result<(), Rej
 /// The parameters of a submit, the sixth of them ignored by servers.
 const MAX_FIELDS: usize = 6;
 
-fn arity(found: usize) -> Reject {
+pub(crate) fn arity(found: usize) -> Reject {
     Reject::invalid(format!(
         "mining.submit has {found} parameters, expected worker, job id, extranonce2, ntime, nonce"
     ))

@@ -11,7 +11,8 @@ use std::time::Duration;
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::{Params, PoolError};
+use orepass_stratum::rpc::PoolError;
+use orepass_stratum::testing::{check, read_share};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 use support::{file, raw};
@@ -70,11 +71,9 @@ fn replay(name: &str) -> Seen {
                 }
                 let target = dialect.pool_target(job, &announced).surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
-                let checked = Params::read(&raw(&params))
-                    .and_then(|params| dialect.parse_share(job, 4, &params))
-                    .and_then(|share| {
-                        dialect.check(job, extranonce1, &share, &target, Duration::ZERO, &mut ())
-                    });
+                let checked = read_share(&dialect, job, 4, &raw(&params)).and_then(|share| {
+                    check(&dialect, job, extranonce1, &share, &target, Duration::ZERO, &mut ())
+                });
                 let verdict = checked.as_ref().map_err(|reject| reject.verdict);
                 match refusal {
                     None => {

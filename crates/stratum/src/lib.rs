@@ -65,6 +65,7 @@ pub mod secret;
 pub mod seen;
 pub mod space;
 pub mod strikes;
+pub mod sv1;
 pub mod target;
 mod timer;
 pub mod transmit;

@@ -51,6 +51,15 @@ fn borrowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de
     Ok(Option::<CowText<'_>>::deserialize(deserializer)?.map(|CowText(text)| text))
 }
 
+/// A call's envelope, borrowed from the reader's buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct RpcCall<'a> {
+    /// What is called.
+    pub method: &'a str,
+    /// The parameters' JSON text, which may be an array or an object.
+    pub params: Option<&'a RawValue>,
+}
+
 impl<'a> Message<'a> {
     /// What a pool's answer says: taken, or refused and why. `line` is the whole of it.
     ///

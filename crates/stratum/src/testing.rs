@@ -8,6 +8,8 @@
 //! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
 //! hashes, of which a pool counts the first.
 
+mod calls;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -18,16 +20,19 @@ use serde_json::value::RawValue;
 
 use crate::common_calls;
 use crate::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    NoRoom, OpenJobs, Pace, PoolEvent, Rules, ShareTarget, Split, SubmitHead, Subscribed, Wanted,
-    WorkKey,
+    Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
+    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, Pace, PoolEvent, RigCall, RigSay,
+    RigSpace, Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Hex, Id, Params, Quoted};
+use crate::rpc::{self, Hex, Params, Quoted, RpcCall};
+use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
+
+pub use calls::{PlainRig, check, diagnose, form, heard_submit, read_share};
 
 /// Some instant to count from.
 #[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
@@ -107,10 +112,16 @@ fn texts<const N: usize>(elements: &[&RawValue], count: usize) -> Option<[String
     Some(out)
 }
 
+fn arity() -> Reject {
+    Reject::invalid("submit takes 4 strings")
+}
+
 impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     const NAME: &'static str = "test";
     type Job = TestJob;
     type Share = TestShare;
+    type Terms = ();
+    type Rig = ();
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -130,58 +141,42 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        session: &str,
-        extranonce1: &Extranonce,
-        extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2_size}]");
-        rpc::put_result(out, id, result);
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, (): &mut ()) -> RigCall<'a> {
+        match call.method {
+            sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, |_| arity())),
+            _ => sv1::hear_rig(call),
+        }
     }
 
-    fn put_target(&self, job: &TestJob, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
-        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+    fn tell_rig(&self, say: RigSay<'_, TestJob, ()>, (): &(), out: &mut BytesMut) {
+        match say {
+            RigSay::Subscribed { id, session, given: RigSpace { extranonce1, extranonce2 } } => {
+                let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2}]");
+                rpc::put_result(out, id, result);
+            }
+            say => sv1::tell_rig(say, out),
+        }
     }
 
-    fn put_job(&self, id: JobId, job: &TestJob, _: &Target, clean: bool, out: &mut BytesMut) {
-        let (previous, work) = (Quoted(&job.previous), Quoted(&job.work));
+    fn notify(&self, id: JobId, job: &TestJob, _: &Target, form: NotifyForm, out: &mut BytesMut) {
+        let (previous, work, clean) = (Quoted(&job.previous), Quoted(&job.work), form.clean);
         let params = format_args!("[\"{id}\",{previous},{work},{clean}]");
-        rpc::put_notification(out, "mining.notify", params);
+        rpc::put_notification(out, sv1::NOTIFY, params);
     }
 
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        let text = |at: usize| rpc::string(params.elements().get(at)?);
-        let texts = text(0).zip(text(1));
-        let (worker, job) = texts.ok_or_else(|| Reject::invalid("submit of no strings"))?;
-        Ok(SubmitHead { worker, job })
-    }
-
-    fn parse_share(
+    fn read_share(
         &self,
-        _: &TestJob,
-        extranonce2_size: usize,
-        params: &Params<'_>,
+        told: &BasisOf<'_, Self>,
+        fields: &Params<'_>,
     ) -> Result<TestShare, Reject> {
-        let [_, _, extranonce2, hash] = texts(params.elements(), params.count())
-            .ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
-        let text = extranonce2;
+        let [_, _, text, hash] = texts(fields.elements(), fields.count()).ok_or_else(arity)?;
         let extranonce2: Extranonce =
             text.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
-        if extranonce2.len() != extranonce2_size {
-            return Err(Reject::wrong_size(extranonce2.len(), extranonce2_size, &text));
+        if extranonce2.len() != told.extranonce2 {
+            return Err(Reject::wrong_size(extranonce2.len(), told.extranonce2, &text));
         }
         let hash = Target::from_hex(&hash).map_err(|_| Reject::invalid("hash is not hex"))?;
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
-    }
-
-    fn diagnose_form(&self, _: &TestJob, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        let [_, _, extranonce2, _] = texts(params.elements(), params.count())?;
-        let found = extranonce2.parse::<Extranonce>().ok()?.len();
-        (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
     fn checkable(&self, job: &TestJob) -> bool {
@@ -190,13 +185,13 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
 
     fn check(
         &self,
-        job: &TestJob,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &TestShare,
         easiest: &Target,
         _: Duration,
         (): &mut (),
     ) -> Result<Checked, Reject> {
+        let Basis { job, extranonce1, .. } = *told;
         let bound = || {
             let whole = extranonce1.join(share.extranonce2.as_bytes()).ok()?;
             Some(bound_to(&whole, &job.work))
@@ -243,6 +238,17 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
 
     fn rig_target(&self, _: &TestJob, difficulty: Difficulty) -> Target {
         scale().target(difficulty)
+    }
+
+    fn why(
+        &self,
+        told: &BasisOf<'_, Self>,
+        failed: FailedShare<'_, TestShare>,
+    ) -> Option<Diagnosis> {
+        let FailedShare::Form(fields) = failed else { return None };
+        let [_, _, extranonce2, _] = texts(fields.elements(), fields.count())?;
+        let found = extranonce2.parse::<Extranonce>().ok()?.len();
+        (found != told.extranonce2).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
     fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {

@@ -119,6 +119,7 @@ impl Story {
             work: space.number(dialect.work_key(&job)),
             epoch,
             generation: self.view.generation,
+            terms: (),
             wanted,
             block: dialect.block_target(&job, &Announced::default(), Habits::default()),
             arrived: self.now,
