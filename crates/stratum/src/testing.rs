@@ -21,11 +21,12 @@ use serde_json::value::RawValue;
 use crate::common_calls;
 use crate::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, Pace, PoolEvent, RigCall, RigSay,
-    RigSpace, Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
+    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, Pace, PoolEvent, RigCall, RigNeeds,
+    RigSay, RigSpace, Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
+use crate::firmware::Firmware;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
 use crate::rpc::{self, Hex, Params, Quoted, RpcCall};
@@ -60,6 +61,8 @@ pub struct Coin<const TARGET_FOLLOWS: bool> {
     pub asks_split: bool,
     /// The pool may mean 256 times easier targets by its difficulties.
     pub asks_scale: bool,
+    /// Rigs are told their extranonce when they have authorized.
+    pub late_extranonce: bool,
 }
 
 /// A job of the test coin.
@@ -82,6 +85,24 @@ pub struct TestShare {
     pub extranonce2: Extranonce,
     /// What the rig says it found.
     pub hash: PowHash,
+}
+
+/// What a rig of the test coin has negotiated: the bits that it may roll, as far as the pool's terms
+/// are a mask of them. It is told its jobs by `test.notify` then, and its submit has a fifth part, the
+/// bits that it rolled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TestRig {
+    rolls: u32,
+}
+
+impl RigNeeds for TestRig {
+    fn flavour(&self) -> u8 {
+        u8::from(self.rolls > 0)
+    }
+
+    fn firmware(&self) -> Firmware {
+        Firmware::default()
+    }
 }
 
 /// The scale of the test coin.
@@ -120,8 +141,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     const NAME: &'static str = "test";
     type Job = TestJob;
     type Share = TestShare;
-    type Terms = ();
-    type Rig = ();
+    type Terms = u32;
+    type Rig = TestRig;
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -132,7 +153,11 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             clean: CleanJobs::ByEpoch,
             target_in_notify: false,
             target_behind_notify: TARGET_FOLLOWS.then_some(Duration::from_millis(50)),
-            hello: ExtranonceTime::InSubscribed,
+            hello: if self.late_extranonce {
+                ExtranonceTime::AfterAuthorize
+            } else {
+                ExtranonceTime::InSubscribed
+            },
             checks_workers: true,
             second_solutions: false,
             habits: Habits::default(),
@@ -141,15 +166,26 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn hear_rig<'a>(&self, call: RpcCall<'a>, (): &mut ()) -> RigCall<'a> {
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut TestRig) -> RigCall<'a> {
         match call.method {
+            "test.configure" => {
+                let bits = call.params.and_then(common_calls::first).and_then(rpc::whole);
+                rig.rolls = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
+                RigCall::Configure
+            }
             sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, |_| arity())),
             _ => sv1::hear_rig(call),
         }
     }
 
-    fn tell_rig(&self, say: RigSay<'_, TestJob, ()>, (): &(), out: &mut BytesMut) {
+    fn tell_rig(&self, say: RigSay<'_, TestJob, u32>, rig: &TestRig, out: &mut BytesMut) {
         match say {
+            RigSay::Configured { id, .. } if rig.rolls > 0 => {
+                rpc::put_result(out, id, format_args!("{{\"rolls\":{}}}", rig.rolls));
+            }
+            RigSay::Terms(mask) if rig.rolls > 0 => {
+                rpc::put_notification(out, "test.set_mask", format_args!("[{}]", rig.rolls & mask));
+            }
             RigSay::Subscribed { id, session, given: RigSpace { extranonce1, extranonce2 } } => {
                 let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2}]");
                 rpc::put_result(out, id, result);
@@ -161,7 +197,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     fn notify(&self, id: JobId, job: &TestJob, _: &Target, form: NotifyForm, out: &mut BytesMut) {
         let (previous, work, clean) = (Quoted(&job.previous), Quoted(&job.work), form.clean);
         let params = format_args!("[\"{id}\",{previous},{work},{clean}]");
-        rpc::put_notification(out, sv1::NOTIFY, params);
+        let method = if form.flavour == 0 { sv1::NOTIFY } else { "test.notify" };
+        rpc::put_notification(out, method, params);
     }
 
     fn read_share(
@@ -169,7 +206,16 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         told: &BasisOf<'_, Self>,
         fields: &Params<'_>,
     ) -> Result<TestShare, Reject> {
-        let [_, _, text, hash] = texts(fields.elements(), fields.count()).ok_or_else(arity)?;
+        let (elements, rolls) = (fields.elements(), told.rig.rolls > 0);
+        let [_, _, text, hash] =
+            texts(elements, fields.count().saturating_sub(rolls.into())).ok_or_else(arity)?;
+        if rolls {
+            let bits = elements.get(4).and_then(|bits| rpc::whole(bits)).ok_or_else(arity)?;
+            let mask = told.rig.rolls & told.terms;
+            if bits & !u64::from(mask) != 0 {
+                return Err(Reject::invalid(format!("bits {bits} are not of the mask {mask}")));
+            }
+        }
         let extranonce2: Extranonce =
             text.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
         if extranonce2.len() != told.extranonce2 {

@@ -9,7 +9,7 @@ use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, RigNeeds, RigSay, RigSpace, SubscribeVerdict};
+use crate::dialect::{Dialect, ExtranonceTime, RigNeeds, RigSay, RigSpace, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
@@ -223,6 +223,7 @@ impl<D: Dialect> Downstream<D> {
             // Its extranonce is still its own.
             self.misdeeds.noted().flood.nuisance(now);
             self.answer_subscribe(&id);
+            self.say_extranonce();
             return self.bench.tell_again(
                 &self.login,
                 &self.config,
@@ -256,6 +257,7 @@ impl<D: Dialect> Downstream<D> {
             self.misdeeds.noted().flood.nuisance(now);
             return self.refuse(id, &Reject::invalid(reason));
         };
+        let is_first = self.login.workers.is_empty();
         if self.login.worker(name).is_none() {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
             let options = LoginOptions::parse(name, password.unwrap_or_default());
@@ -288,6 +290,9 @@ impl<D: Dialect> Downstream<D> {
             self.out.event(Event::Authorized(known));
         }
         self.say(RigSay::Granted(id));
+        if is_first {
+            self.say_extranonce();
+        }
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
@@ -328,6 +333,7 @@ impl<D: Dialect> Downstream<D> {
             self.bench.sit(seat, extranonce1, now);
             self.login.await_step(&self.config, &mut self.out, now);
             self.answer_subscribe(&id);
+            self.say_extranonce();
             self.out.event(Event::Subscribed);
             return;
         }
@@ -345,6 +351,20 @@ impl<D: Dialect> Downstream<D> {
         let Some((extranonce1, extranonce2)) = self.bench.told_extranonce() else { return };
         let given = RigSpace { extranonce1, extranonce2 };
         let say = RigSay::Subscribed { id, session: &self.login.session, given };
+        self.out.say(&*self.dialect, &self.login.rig, say);
+    }
+
+    /// Tells the rig its extranonce, where that is due by a call of its own: when it has both
+    /// subscribed and authorized.
+    fn say_extranonce(&mut self) {
+        let is_due = self.dialect.rules().hello == ExtranonceTime::AfterAuthorize
+            && self.login.is_subscribed()
+            && self.login.first_worker().is_some();
+        let Some((extranonce1, extranonce2)) = self.bench.told_extranonce().filter(|_| is_due)
+        else {
+            return;
+        };
+        let say = RigSay::Extranonce(RigSpace { extranonce1, extranonce2 });
         self.out.say(&*self.dialect, &self.login.rig, say);
     }
 }

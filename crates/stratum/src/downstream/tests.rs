@@ -3,10 +3,12 @@
 mod blocks;
 mod comeback;
 mod conduct;
+mod late_extranonce;
 mod login;
 mod odd;
 mod probes;
 mod targets;
+mod terms;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 
 use super::*;
-use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
+use crate::dialect::{Announced, NotifyForm, ShareTarget, Subscribed, Wanted};
 use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
@@ -119,7 +121,7 @@ impl Story {
             work: space.number(dialect.work_key(&job)),
             epoch,
             generation: self.view.generation,
-            terms: (),
+            terms: 0,
             wanted,
             block: dialect.block_target(&job, &Announced::default(), Habits::default()),
             arrived: self.now,
