@@ -7,17 +7,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
-use orepass_stratum::common_calls;
 use orepass_stratum::dialect::{
     Announced, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, PoolEvent, RigCall, RigSay, RigSpace,
-    Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
+    FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, PoolAnswer, PoolCall,
+    PoolEvent, PoolQuestion, Price, RigCall, RigSay, RigSpace, Rules, ShareTarget, Split, Splits,
+    Subscribed, Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Hex, Params, Quoted, RpcCall};
+use orepass_stratum::rpc::{self, Hex, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::serde_json::value::RawValue;
 use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
@@ -42,6 +42,40 @@ pub struct Job {
 pub struct Share {
     extranonce2: Extranonce,
     nonce: u32,
+}
+
+impl Work<Share> for Job {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of(&self.work)
+    }
+
+    fn parent(&self) -> Option<u64> {
+        None
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        old.work != self.work
+    }
+
+    fn serves(&self, _: &Share) -> bool {
+        true
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+}
+
+impl Fingerprinted for Share {
+    fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        (self.extranonce2.as_bytes(), self.nonce).hash(&mut hasher);
+        Fingerprint { share: hasher.finish(), nonce: None }
+    }
 }
 
 /// Difficulty d is the target 2²⁵⁶ / d.
@@ -133,6 +167,38 @@ impl Dialect for MyCoin {
         Ok(Share { extranonce2: own, nonce })
     }
 
+    // --- the work ---
+
+    fn scale(&self, _: &Job) -> Scale {
+        scale()
+    }
+
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        let target = match announced.difficulty {
+            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
+            Some(ShareTarget::Target(target)) => target,
+            None => scale().target(Difficulty::ONE),
+        };
+        Price { wanted: Wanted::sure(target), block: Some(job.target) }
+    }
+
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix = prefix_bytes.unwrap_or(1);
+        let (extranonce1, extranonce2) =
+            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
+        let remedy = "set a smaller prefix_bytes";
+        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
+        let own = extranonce2.checked_sub(prefix).filter(|left| *left > 0).ok_or(no_room);
+        Splits::sure(own.map(|rig_extranonce2| Split {
+            extranonce1: given.extranonce1.clone(),
+            prefix_bytes: prefix,
+            rig_extranonce2,
+            needs: None,
+            probe: None,
+            remark: None,
+        }))
+    }
+
     // --- proof of work ---
 
     fn check(
@@ -150,126 +216,63 @@ impl Dialect for MyCoin {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let mut hasher = DefaultHasher::new();
-        (share.extranonce2.as_bytes(), share.nonce).hash(&mut hasher);
-        Fingerprint { share: hasher.finish(), nonce: None }
-    }
-
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        Some(job.target)
-    }
-
-    fn header(&self, _: &Job, _: &Extranonce, _: &Share) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn rig_difficulty(&self, _: &Job, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _: &Job, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
-    }
-
     fn why(&self, _: &BasisOf<'_, Self>, _: FailedShare<'_, Share>) -> Option<Diagnosis> {
         None
     }
 
     // --- towards the pool ---
 
-    fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.subscribe", format_args!("[{}]", Quoted(agent)));
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        let wrong = || ParseError::field("subscribe result", "[id, hex, size]", result.get());
-        let (fields, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
-        let &[session, extranonce1, size] = &fields[..] else { return Err(wrong()) };
-        let extranonce1 = rpc::string(extranonce1).and_then(|text| text.parse().ok());
-        Ok(Subscribed {
-            extranonce1: extranonce1.ok_or_else(wrong)?,
-            announced_size: rpc::whole(size).and_then(|size| size.try_into().ok()),
-            session: rpc::string(session).map(Into::into),
-        })
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        _known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix = prefix_bytes.unwrap_or(1);
-        let (extranonce1, extranonce2) =
-            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
-        let remedy = "set a smaller prefix_bytes";
-        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes: prefix,
-            rig_extranonce2: extranonce2
-                .checked_sub(prefix)
-                .filter(|left| *left > 0)
-                .ok_or(no_room)?,
-            wide: false,
-            probe: None,
-            remark: None,
-        })
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        let wrong = |expected| ParseError::field("params", expected, params.get());
-        match method {
-            "mining.notify" => {
-                let [work, id, target] =
-                    strings(Params::read(params).map_err(|_| wrong("an array"))?.elements())
-                        .ok_or_else(|| wrong("[work, job id, target]"))?;
-                let target = Target::from_hex(&target).map_err(|_| wrong("a target in hex"))?;
-                Ok(PoolEvent::Notify(Job { id, work, target }))
-            }
-            "mining.set_difficulty" => {
-                let number =
-                    common_calls::first(params).and_then(rpc::number).and_then(Difficulty::new);
-                let difficulty = number.ok_or_else(|| wrong("a number above zero"))?;
-                Ok(PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty)))
-            }
-            _ => common_calls::common(method, params),
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        match call.method {
+            sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
+            _ => sv1::hear_pool(call),
         }
     }
 
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        WorkKey::of(&job.work)
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        old.work != new.work
-    }
-
-    fn pool_target(&self, _: &Job, announced: &Announced) -> Wanted {
-        Wanted::sure(match announced.difficulty {
-            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
-            Some(ShareTarget::Target(target)) => target,
-            None => scale().target(Difficulty::ONE),
-        })
-    }
-
-    fn put_submit(
+    fn hear_answer(
         &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
-        let (own, nonce) = (&share.extranonce2, share.nonce);
-        let params = format_args!("[{worker},{job},\"{prefix}{own}\",\"{nonce:08x}\"]");
-        rpc::put_request(out, id, "mining.submit", params);
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| subscribed(result).map(Some))
+            }
+            to => sv1::hear_answer(to, answer),
+        }
     }
+
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
+                let (own, nonce) = (&share.extranonce2, share.nonce);
+                let params = format_args!("[{worker},{job},\"{prefix}{own}\",\"{nonce:08x}\"]");
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
+    }
+}
+
+fn job(params: &RawValue) -> Result<Job, ParseError> {
+    let wrong = |expected| ParseError::field("params", expected, params.get());
+    let params = Params::read(params).map_err(|_| wrong("an array"))?;
+    let [work, id, target] =
+        strings(params.elements()).ok_or_else(|| wrong("[work, job id, target]"))?;
+    let target = Target::from_hex(&target).map_err(|_| wrong("a target in hex"))?;
+    Ok(Job { id, work, target })
+}
+
+fn subscribed(result: &RawValue) -> Result<Subscribed, ParseError> {
+    let wrong = || ParseError::field("subscribe result", "[id, hex, size]", result.get());
+    let (fields, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
+    let &[session, extranonce1, size] = &fields[..] else { return Err(wrong()) };
+    let extranonce1 = rpc::string(extranonce1).and_then(|text| text.parse().ok());
+    Ok(Subscribed {
+        extranonce1: extranonce1.ok_or_else(wrong)?,
+        announced_size: rpc::whole(size).and_then(|size| size.try_into().ok()),
+        session: rpc::string(session).map(Into::into),
+    })
 }

@@ -20,7 +20,7 @@ use orepass_stratum::downstream::{Downstream, DownstreamConfig};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing::form;
+use orepass_stratum::testing::{self, form};
 use orepass_stratum::vardiff::VardiffConfig;
 
 const RIGS: usize = 10_000;
@@ -141,7 +141,7 @@ fn once(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let message = Message::parse(black_box(notify.as_bytes())).expect("a line");
                 let params = message.params.expect("parameters");
-                dialect.parse_event("mining.notify", params).expect("a job")
+                testing::hear(&dialect, "mining.notify", params).expect("a job")
             });
         });
         let (job, mut out) = (case.job(), BytesMut::new());

@@ -5,7 +5,9 @@ mod hstratum;
 
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::Verify;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobId;
+use orepass_stratum::testing;
 use serde_json::value::RawValue;
 
 /// A coin that is fuzzed: its jobs, what its pools and rigs say, and what is in its types.
@@ -29,6 +31,9 @@ pub trait Coin: Dialect + Default {
     /// What of a job a rig must be told, beside what is hashed.
     fn content(job: &Self::Job) -> String;
 
+    /// The header of a share that was proven.
+    fn header(job: &Self::Job, extranonce1: &Extranonce, share: &Self::Share) -> Option<Vec<u8>>;
+
     /// The rig's part of the extranonce.
     fn extranonce2(share: &Self::Share) -> &[u8];
 
@@ -43,8 +48,8 @@ pub trait Coin: Dialect + Default {
 #[must_use]
 pub fn job<D: Coin>(notify: &str) -> D::Job {
     let params = RawValue::from_string(notify.into()).expect("JSON");
-    match D::default().parse_event("mining.notify", &params) {
-        Ok(PoolEvent::Notify(job)) => job,
+    match testing::hear(&D::default(), "mining.notify", &params) {
+        Ok(PoolEvent::Job(Ok(job))) => job,
         other => panic!("{other:?}"),
     }
 }

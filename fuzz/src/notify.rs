@@ -3,12 +3,12 @@
 //! Input: which call, then the parameters.
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Announced, PoolEvent, RigSay};
+use orepass_stratum::dialect::{Announced, PoolEvent, RigSay, Work};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing::form;
+use orepass_stratum::testing::{self, form};
 use serde_json::value::RawValue;
 
 use crate::coin::{Coin, job};
@@ -33,8 +33,8 @@ pub fn notify<D: Coin>(data: &[u8]) -> usize {
     let method = METHODS[usize::from(*method) % METHODS.len()];
     let dialect = D::default();
     let mut announced = Announced::default();
-    match dialect.parse_event(method, &params) {
-        Ok(PoolEvent::Notify(job)) => {
+    match testing::hear(&dialect, method, &params) {
+        Ok(PoolEvent::Job(Ok(job))) => {
             told(&dialect, &job);
             return 1;
         }
@@ -55,31 +55,31 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
     let mut line = BytesMut::new();
     dialect.notify(id, job, &Target::MAX, form(true), &mut line);
     let message = Message::parse(&line).expect("a line of our own");
-    let event = dialect.parse_event("mining.notify", message.params.expect("parameters"));
-    let Ok(PoolEvent::Notify(again)) = event else { panic!("{event:?}") };
-    assert_eq!(dialect.job_id(&again), id.to_string());
-    assert!(dialect.same_work(job, &again) && dialect.same_work(&again, job));
-    assert_eq!(dialect.checkable(&again), dialect.checkable(job));
+    let event = testing::hear(dialect, "mining.notify", message.params.expect("parameters"));
+    let Ok(PoolEvent::Job(Ok(again))) = event else { panic!("{event:?}") };
+    assert_eq!(again.id(), id.to_string());
+    assert!(again.key() == job.key());
+    assert_eq!(again.is_complete(), job.is_complete());
     assert_eq!(D::content(&again), D::content(job));
     priced(dialect, job, &Announced::default());
 }
 
 /// A job's target and what rigs are told of it mean about the same.
 fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
-    let target = dialect.pool_target(job, announced).surely(Habits::default());
-    let difficulty = dialect.rig_difficulty(job, &target);
+    let target = dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default());
+    let difficulty = dialect.scale(job).difficulty_lossy(target);
     assert!(difficulty.get().is_finite() && difficulty.get() > 0.0, "{difficulty}");
     let mut line = BytesMut::new();
     let say = RigSay::Target { target: &target, difficulty };
     dialect.tell_rig(say, &D::Rig::default(), &mut line);
     let message = Message::parse(&line).expect("a line of our own");
     let (method, params) = (message.method.expect("a call"), message.params.expect("parameters"));
-    let announced = match dialect.parse_event(&method, params) {
+    let announced = match testing::hear(dialect, &method, params) {
         Ok(PoolEvent::Difficulty(told)) => Announced { difficulty: Some(told), target: None },
         Ok(PoolEvent::Target(told)) => Announced { difficulty: None, target: Some(told) },
         other => panic!("{other:?} for {target}"),
     };
-    let heard = dialect.pool_target(job, &announced).surely(Habits::default());
+    let heard = dialect.price(job, &announced, Habits::default()).wanted.surely(Habits::default());
     let ratio = heard.hashes_lossy() / target.hashes_lossy();
     // Tiny targets have few digits, and compact ones have 23 bits.
     assert!((0.99..1.01).contains(&ratio) || target.value().bit_len() < 32, "{target} {heard}");

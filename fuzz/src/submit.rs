@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::Checked;
+use orepass_stratum::dialect::{Checked, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
@@ -49,17 +49,20 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
         good = 1;
         assert!(dialect.rules().good.meets(&hash, &Target::MAX));
         assert_eq!(checked(&hash.as_target()).is_ok(), D::HASH_MEETS_ITSELF);
-        assert!(dialect.header(&job, &extranonce1, &share).is_some());
+        assert!(D::header(&job, &extranonce1, &share).is_some());
     }
     let _ = diagnose(&dialect, &job, &extranonce1, 4, &share, &Target::ZERO);
 
     let (_, prefix) = D::EXTRANONCE1.split_at(D::EXTRANONCE1.len() - 1);
     let mut line = BytesMut::new();
-    dialect.put_submit(3, "account.\"farm\"", &job, prefix, &share, &mut line);
+    dialect.tell_pool(
+        PoolCall::Submit { id: 3, worker: "account.\"farm\"", job: &job, prefix, share: &share },
+        &mut line,
+    );
     let message = Message::parse(&line).expect("a line of our own");
     let params = message.params.expect("parameters");
     let head = heard_submit(&dialect, params).expect("a worker and a job");
-    assert_eq!((&*head.worker, &*head.job.text), ("account.\"farm\"", dialect.job_id(&job)));
+    assert_eq!((&*head.worker, &*head.job.text), ("account.\"farm\"", job.id()));
     if size + prefix.len() <= D::MAX_EXTRANONCE2 {
         let again = read_share(&dialect, &job, size + prefix.len(), params).expect("a share");
         assert_eq!(&D::extranonce2(&again)[prefix.len()..], D::extranonce2(&share));

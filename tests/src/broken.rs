@@ -8,17 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Basis, BasisOf, Checked, Diagnosis, Dialect, FailedShare, Fingerprint, NoRoom,
-    NotifyForm, PoolEvent, Refusal, RigCall, RigSay, RigSpace, Rules, Split, Subscribed, Wanted,
-    WorkKey,
+    Announced, Basis, BasisOf, Checked, Diagnosis, Dialect, FailedShare, NotifyForm, PoolAnswer,
+    PoolCall, PoolEvent, PoolQuestion, Price, RigCall, RigSay, RigSpace, Rules, Splits, Subscribed,
 };
-use orepass_stratum::error::{ParseError, Reject};
+use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Params, PoolError, RpcCall};
-use orepass_stratum::target::{Difficulty, Target};
-use serde_json::value::RawValue;
+use orepass_stratum::rpc::{Params, RpcCall, RpcReply};
+use orepass_stratum::target::{Scale, Target};
 
 type Job = <Hstratum as Dialect>::Job;
 type Share = <Hstratum as Dialect>::Share;
@@ -59,6 +57,10 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
     }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        Hstratum::header(job, extranonce1, share)
+    }
 }
 
 impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
@@ -75,11 +77,13 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
     }
 
     fn tell_rig(&self, say: RigSay<'_, Job, Self::Terms>, rig: &Self::Rig, out: &mut BytesMut) {
-        let wrong;
-        let mut misled = |given: RigSpace<'_>| {
-            wrong = self.wrong(given.extranonce1);
-            RigSpace { extranonce1: &wrong, ..given }
+        let wrong = match say {
+            RigSay::Subscribed { given, .. } | RigSay::Extranonce(given) => {
+                self.wrong(given.extranonce1)
+            }
+            say => return self.inner.tell_rig(say, rig, out),
         };
+        let misled = |given| RigSpace { extranonce1: &wrong, ..given };
         let say = match say {
             RigSay::Subscribed { id, session, given } => {
                 RigSay::Subscribed { id, session, given: misled(given) }
@@ -103,18 +107,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.check(&told, share, easiest, job_age, scratch)
     }
 
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        self.inner.put_submit(id, worker, job, &self.wrong_prefix(prefix), share, out);
-    }
-
     // Everything else is Handshake's own.
 
     fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut Self::Rig) -> RigCall<'a> {
@@ -129,88 +121,42 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.read_share(told, fields)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        self.inner.checkable(job)
-    }
-
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        self.inner.fingerprint(share)
-    }
-
-    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        self.inner.block_target(job, announced, known)
-    }
-
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        self.inner.header(job, extranonce1, share)
-    }
-
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.inner.rig_difficulty(job, target)
-    }
-
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.inner.rig_target(job, difficulty)
-    }
-
     fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
         self.inner.why(told, failed)
     }
 
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        self.inner.put_subscribe(id, agent, former, out);
+    fn scale(&self, job: &Job) -> Scale {
+        self.inner.scale(job)
     }
 
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        self.inner.parse_subscribed(result)
+    fn price(&self, job: &Job, announced: &Announced, known: Habits) -> Price {
+        self.inner.price(job, announced, known)
     }
 
-    fn split(
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        self.inner.splits(given, prefix_bytes)
+    }
+
+    fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {
+        self.inner.hear_pool(call, terms)
+    }
+
+    fn hear_answer(
         &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        self.inner.split(given, prefix_bytes, known)
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        terms: &mut Self::Terms,
+    ) -> PoolAnswer {
+        self.inner.hear_answer(to, answer, terms)
     }
 
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        self.inner.parse_event(method, params)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        self.inner.job_id(job)
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        self.inner.work_key(job)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        self.inner.block_key(job)
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        self.inner.supersedes(old, new)
-    }
-
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        self.inner.serves(job, share)
-    }
-
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        self.inner.pool_target(job, announced)
-    }
-
-    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
-        self.inner.put_question(id, job, out)
-    }
-
-    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
-        self.inner.learn(job, answer)
-    }
-
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        self.inner.classify_refusal(error)
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let prefix = &self.wrong_prefix(prefix);
+                self.inner.tell_pool(PoolCall::Submit { id, worker, job, prefix, share }, out);
+            }
+            call => self.inner.tell_pool(call, out),
+        }
     }
 }

@@ -3,28 +3,25 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, Pace, PoolEvent, Refusal, RigCall,
-    RigSay, RigSpace, Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
+    FailedShare, NotifyForm, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    RigCall, RigSay, RigSpace, Rules, ShareTarget, Splits, Subscribed, Wanted,
 };
-use orepass_stratum::error::{ParseError, Reject};
-use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::error::Reject;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Params, PoolError, Quoted, RpcCall};
+use orepass_stratum::rpc::{self, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Target};
-use serde_json::value::RawValue;
+use orepass_stratum::target::{Scale, Target};
 
-use crate::equihash::Scratch;
-use crate::event::parse_event;
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::{judge_subscribe, parse_subscribed};
-use crate::{diagnose, split};
+use crate::{diagnose, event, split};
 
 /// A rig that ignores jobs which are not clean must not be left on its old one for longer.
 const SOFT_FOR: Duration = Duration::from_secs(60);
@@ -55,6 +52,36 @@ impl Aion {
     #[must_use]
     pub fn pool_scale(&self) -> DifficultyScale {
         self.options.difficulty_scale.unwrap_or_default()
+    }
+
+    /// A target that a server announces beside its notifies is the shares'. Where it announces a
+    /// difficulty alone, Miningcore's forks judge by that, and aion_pool by the notify's target; where
+    /// it announces nothing, all judge by the notify's.
+    fn wanted(&self, job: &Job, announced: &Announced) -> Wanted {
+        let by_difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) => return Wanted::sure(target),
+            (None, None) => return Wanted::sure(job.target),
+            (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => {
+                self.pool_scale().scale().target(difficulty)
+            }
+        };
+        match self.options.notify_target {
+            Some(NotifyTarget::Network) => Wanted::sure(by_difficulty),
+            Some(NotifyTarget::Share) => Wanted::sure(job.target),
+            None => Wanted::either(Habit::NotifyTarget, by_difficulty, job.target),
+        }
+    }
+
+    /// The notify's target, where that is the network's. One that is also announced is the shares'
+    /// own, as a proxy tells it, and beside a mere difficulty it may be.
+    fn networks_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
+        let is_networks = match self.rules().habits.or(known).get(Habit::NotifyTarget) {
+            Some(answer) => answer == Answer::Usual,
+            None if announced.target.is_some() => announced.target != Some(job.target),
+            None => announced.difficulty.is_none(),
+        };
+        is_networks.then_some(job.target)
     }
 }
 
@@ -162,37 +189,21 @@ impl Dialect for Aion {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let whole = share.fingerprint();
-        Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
+    /// Always the kernel's: rigs are told targets, so the number is for people, and on this scale it
+    /// is the work of a share in hashes.
+    fn scale(&self, _job: &Job) -> Scale {
+        DifficultyScale::Kernel.scale()
     }
 
-    /// The notify's target, where that is the network's. One that is also announced is the shares'
-    /// own, as a proxy tells it, and beside a mere difficulty it may be.
-    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        let is_networks = match self.rules().habits.or(known).get(Habit::NotifyTarget) {
-            Some(answer) => answer == Answer::Usual,
-            None if announced.target.is_some() => announced.target != Some(job.target),
-            None => announced.difficulty.is_none(),
-        };
-        is_networks.then_some(job.target)
+    fn price(&self, job: &Job, announced: &Announced, known: Habits) -> Price {
+        Price {
+            wanted: self.wanted(job, announced),
+            block: self.networks_target(job, announced, known),
+        }
     }
 
-    /// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed
-    /// before it.
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        let nonce = share.nonce(extranonce1.as_bytes()).ok()?;
-        Some([job.header_hash, nonce].concat())
-    }
-
-    /// Always on the kernel's scale: rigs are told targets, so the number is for people, and on
-    /// this scale it is the work of a share in hashes.
-    fn rig_difficulty(&self, _job: &Job, target: &Target) -> Difficulty {
-        DifficultyScale::Kernel.difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _job: &Job, difficulty: Difficulty) -> Target {
-        DifficultyScale::Kernel.target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        Splits::sure(split::split(given, prefix_bytes))
     }
 
     fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
@@ -205,77 +216,39 @@ impl Dialect for Aion {
         }
     }
 
-    /// No server resumes a session.
-    fn put_subscribe(&self, id: u64, agent: &str, _former: Option<&str>, out: &mut BytesMut) {
-        let (agent, version) = (Quoted(agent), self.options.protocol_version);
-        rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{version}]"));
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        parse_subscribed(result)
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        _known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        split::split(given, prefix_bytes)
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, params)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    /// A notify does not say which block it builds on; the flag is all there is.
-    fn supersedes(&self, _old: &Job, new: &Job) -> bool {
-        new.clean
-    }
-
-    /// A target that a server announces beside its notifies is the shares'. Where it announces a
-    /// difficulty alone, Miningcore's forks judge by that, and aion_pool by the notify's target; where
-    /// it announces nothing, all judge by the notify's.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        let by_difficulty = match (announced.target, announced.difficulty) {
-            (Some(target), _) => return Wanted::sure(target),
-            (None, None) => return Wanted::sure(job.target),
-            (None, Some(ShareTarget::Target(target))) => target,
-            (None, Some(ShareTarget::Difficulty(difficulty))) => {
-                self.pool_scale().target(difficulty)
-            }
-        };
-        match self.options.notify_target {
-            Some(NotifyTarget::Network) => Wanted::sure(by_difficulty),
-            Some(NotifyTarget::Share) => Wanted::sure(job.target),
-            None => Wanted::either(Habit::NotifyTarget, by_difficulty, job.target),
-        }
-    }
-
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        let params = share::submit(worker, job, prefix, share, self.options.solution_prefix);
-        rpc::put_request(out, id, "mining.submit", params);
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        event::hear(call)
     }
 
     /// Words tell more than codes here: Miningcore's forks use −1 for stale and duplicate shares,
     /// the node-based servers 20 for hashes above the target.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        Refusal::common(error)
+    fn hear_answer(
+        &self,
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
+            }
+            to => sv1::hear_answer(to, answer),
+        }
+    }
+
+    /// No server resumes a session, so none is named.
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Subscribe { id, agent, .. } => {
+                let (agent, version) = (Quoted(agent), self.options.protocol_version);
+                rpc::put_request(out, id, sv1::SUBSCRIBE, format_args!("[{agent},{version}]"));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let with_size = self.options.solution_prefix;
+                let params = share::submit(worker, job, prefix, share, with_size);
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Calls from a pool.
 
-use orepass_stratum::common_calls::{self, first};
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
 use orepass_stratum::error::ParseError;
-use orepass_stratum::rpc;
+use orepass_stratum::rpc::{self, RpcCall};
+use orepass_stratum::sv1;
 use orepass_stratum::target::Difficulty;
 use serde_json::value::RawValue;
 
@@ -15,35 +15,45 @@ use crate::subscribe::parse_extranonce1;
 /// servers with it.
 ///
 /// ```
-/// use orepass_aion::event::parse_event;
+/// use orepass_aion::event::hear;
 /// use orepass_stratum::dialect::PoolEvent;
+/// use orepass_stratum::rpc::RpcCall;
 /// use serde_json::value::RawValue;
 ///
 /// let params = RawValue::from_string(format!("[\"0020{}\"]", "0".repeat(60)))?;
-/// let PoolEvent::Target(target) = parse_event("mining.set_target", &params)? else { panic!() };
+/// let call = RpcCall { method: "mining.set_target", params: Some(&params) };
+/// let PoolEvent::Target(target) = hear(call) else { panic!() };
 /// assert_eq!(target.hashes_lossy().round(), 2048.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// # Errors
-/// A [`ParseError`] that names the field and its value.
-pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    match method.strip_prefix("mining.").unwrap_or(method) {
-        "notify" => Job::parse(params).map(PoolEvent::Notify),
-        "set_target" => Ok(PoolEvent::Target(Field::new("target", first_of(params)).target()?)),
+#[must_use]
+pub fn hear(call: RpcCall<'_>) -> PoolEvent<Job> {
+    let params = call.params_or_null();
+    let heard = match call.method.strip_prefix("mining.").unwrap_or(call.method) {
+        "notify" => return PoolEvent::Job(Job::parse(params)),
+        "set_target" => target(params),
         "set_difficulty" => difficulty(params),
-        "set_extranonce" => {
-            let extranonce1 = parse_extranonce1(first_of(params))?;
-            Ok(PoolEvent::Extranonce { extranonce1, size: None })
-        }
-        _ => common_calls::common(method, params),
-    }
+        "set_extranonce" => extranonce(params),
+        _ => return sv1::hear_pool(call),
+    };
+    heard.unwrap_or_else(PoolEvent::Unusable)
+}
+
+/// Zeros are the easiest target, which overflowed.
+fn target(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+    let field = Field::new("target", sv1::first(params).unwrap_or(params));
+    Ok(PoolEvent::Target(field.target()?))
+}
+
+fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
+    let extranonce1 = parse_extranonce1(sv1::first(params).unwrap_or(params))?;
+    Ok(PoolEvent::Extranonce { extranonce1, size: None })
 }
 
 /// A number is a difficulty. The node-based servers send a target instead, 64 hex digits in a
 /// string, which may happen to read as a number too.
 fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let value = first_of(params);
+    let value = sv1::first(params).unwrap_or(params);
     let field = Field::new("difficulty", value);
     if let Ok(target) = field.target() {
         return Ok(PoolEvent::Difficulty(ShareTarget::Target(target)));
@@ -53,17 +63,16 @@ fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
     difficulty.map(ShareTarget::Difficulty).map(PoolEvent::Difficulty).ok_or_else(error)
 }
 
-/// The first element, or what stands in the array's place, for an error to show.
-fn first_of(params: &RawValue) -> &RawValue {
-    first(params).unwrap_or(params)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(method: &str, params: &str) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, &RawValue::from_string(params.to_owned()).unwrap())
+        let params = RawValue::from_string(params.to_owned()).unwrap();
+        match hear(RpcCall { method, params: Some(&params) }) {
+            PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
+            event => Ok(event),
+        }
     }
 
     #[test]
@@ -132,7 +141,7 @@ mod tests {
             );
         }
         assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
-        assert_eq!(event("client.get_version", "[]"), "Unknown");
+        assert_eq!(event("client.get_version", "[]"), "WantsVersion");
         for (method, params, expected) in [
             ("mining.set_target", "[1]", "target is 1, expected a string"),
             ("mining.set_target", "[\"00ff\"]", "target is \"00ff\", expected 64 hex digits"),

@@ -7,16 +7,16 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, vector, written};
-use orepass_aion::equihash::Scratch;
-use orepass_aion::{Aion, Options};
-use orepass_stratum::dialect::{Dialect, RigCall, SubscribeVerdict};
+use orepass_aion::{Aion, Options, share};
+use orepass_equihash::Scratch;
+use orepass_stratum::dialect::{Dialect, PoolCall, RigCall, SubscribeVerdict, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::RpcCall;
 use orepass_stratum::sv1;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing::{check, diagnose, form, heard_submit, read_share};
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -88,8 +88,8 @@ proptest! {
         for method in ["mining.set_difficulty", "mining.set_target", "mining.set_extranonce",
             "client.reconnect", "client.show_message", &method]
         {
-            let _ = dialect.parse_event(method, &raw_params);
-            let _ = dialect.parse_event(method, &submit);
+            let _ = testing::hear(&dialect, method, &raw_params);
+            let _ = testing::hear(&dialect, method, &submit);
         }
         let _ = heard_submit(&dialect, &submit);
         let Ok(job) = notify(&params) else { return Ok(()) };
@@ -105,7 +105,7 @@ proptest! {
                 let _ = diagnose(&dialect, &job, &extranonce1, pool_part, &share, &target);
             }
         }
-        let _ = dialect.header(&job, &extranonce1, &share);
+        let _ = share::header(&job, extranonce1.as_bytes(), &share);
     }
 
     #[test]
@@ -122,7 +122,7 @@ proptest! {
         prop_assert_eq!((&*job.id, job.clean, job.header_hash), (&*id, clean, header_hash));
         let line = written(|out| dialect().notify(JobId::new(number), &job, &job.target, form(clean), out));
         let again = notify(&line["params"]).unwrap();
-        prop_assert!(dialect().same_work(&job, &again));
+        prop_assert_eq!(job.key(), again.key());
         prop_assert_eq!((again.target, again.clean), (job.target, clean));
         prop_assert_eq!(&*again.id, format!("{number:08x}"));
     }
@@ -145,7 +145,7 @@ proptest! {
         let share = read_share(&dialect(), &job, own.len(), &raw(submit)).unwrap();
         prop_assert_eq!(share.time, time);
         let pool = Aion::new(Options::default().with_solution_prefix(solution_prefix));
-        let line = written(|out| pool.put_submit(7, &worker, &job, &prefix, &share, out));
+        let line = written(|out| pool.tell_pool(PoolCall::Submit { id: 7, worker: &worker, job: &job, prefix: &prefix, share: &share }, out));
         prop_assert_eq!(&line["id"], 7);
         let params = &line["params"];
         prop_assert_eq!(params[4].as_str().unwrap().len(), if solution_prefix { 2822 } else { 2816 });
@@ -173,9 +173,9 @@ proptest! {
                 SubscribeVerdict::ServeAndLog(line) => prop_assert!(line.len() <= 1024),
                 other => prop_assert!(false, "refused, and no operator asked for that: {:?}", other),
             }
-            if let Ok(given) = dialect.parse_subscribed(&result) {
+            if let Ok(given) = testing::given(&dialect, &result) {
                 for known in [None, Some(Answer::Usual)] {
-                    let Ok(split) = dialect.split(&given, prefix, known) else { continue };
+                    let Ok(split) = dialect.splits(&given, prefix).choose(known) else { continue };
                     prop_assert_eq!(&split.extranonce1, &given.extranonce1);
                     prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
                     let told = split.extranonce1.len() + split.prefix_bytes;

@@ -7,21 +7,21 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, OpenJobs, Pace, Refusal, RigSay, RigSpace, ShareTarget, Telling,
-    Wanted,
+    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, PoolCall, Refusal, RigSay,
+    RigSpace, ShareTarget, Telling, Wanted, Work,
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, PoolError};
+use orepass_stratum::rpc::Id;
 use orepass_stratum::target::{Difficulty, PowHash, Target};
-use orepass_stratum::testing::{check, diagnose, form, heard_submit, read_share};
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use serde_json::{Value, json};
 
 const BLOCK: &str = "mainnet_block_700023";
@@ -121,13 +121,13 @@ fn notifies_of_every_server() {
             let target = format!("{prefix}{}", real.target);
             let job = notify(&json!(["000120c9", clean, target, header])).unwrap();
             assert_eq!((&*job.id, job.clean, job.target), ("000120c9", expected, real.target));
-            assert!(dialect().same_work(&job, &real));
-            assert_eq!(dialect().supersedes(&real, &job), expected);
+            assert_eq!(job.key(), real.key());
+            assert_eq!(job.supersedes(&real), expected);
         }
     }
     let easiest = notify(&json!(["1", true, zeros, header.to_uppercase()])).unwrap();
     assert_eq!((easiest.target, easiest.header_hash), (Target::MAX, real.header_hash));
-    assert!(!dialect().same_work(&real, &notify(&json!(["1", true, zeros, zeros])).unwrap()));
+    assert_ne!(real.key(), notify(&json!(["1", true, zeros, zeros])).unwrap().key());
 }
 
 #[test]
@@ -158,11 +158,21 @@ fn a_bad_notify_names_its_field() {
 
 #[test]
 fn what_the_pool_is_told() {
-    let asked = written(|out| dialect().put_subscribe(1, "orepass/0.1", Some("5e55"), out));
+    let asked = written(|out| {
+        dialect().tell_pool(
+            PoolCall::Subscribe { id: 1, agent: "orepass/0.1", former: Some("5e55"), server: None },
+            out,
+        );
+    });
     let params = json!(["orepass/0.1", "AionStratum/1.0.0"]);
     assert_eq!(asked, json!({"id": 1, "method": "mining.subscribe", "params": params}));
     let silent = Options::default().with_protocol_version(ProtocolVersion::NULL);
-    let asked = written(|out| Aion::new(silent).put_subscribe(1, "orepass/0.1", None, out));
+    let asked = written(|out| {
+        Aion::new(silent).tell_pool(
+            PoolCall::Subscribe { id: 1, agent: "orepass/0.1", former: None, server: None },
+            out,
+        );
+    });
     assert_eq!(asked["params"], json!(["orepass/0.1", null]));
     let job = notify(&real()).unwrap();
     let mut params = good();
@@ -173,15 +183,40 @@ fn what_the_pool_is_told() {
     expected[0] = "0xa0.\"rig\"".into();
     expected[3] = format!("2f01{}", good()[3].as_str().unwrap()).into();
     let sent = written(|out| {
-        dialect().put_submit(9, "0xa0.\"rig\"", &job, &[0x2f, 1], &share, out);
+        dialect().tell_pool(
+            PoolCall::Submit {
+                id: 9,
+                worker: "0xa0.\"rig\"",
+                job: &job,
+                prefix: &[0x2f, 1],
+                share: &share,
+            },
+            out,
+        );
     });
     assert_eq!(sent, json!({"id": 9, "method": "mining.submit", "params": expected}));
     let bare = Aion::new(Options::default().with_solution_prefix(false));
-    let sent = written(|out| bare.put_submit(9, "w", &job, &[], &share, out));
+    let sent = written(|out| {
+        bare.tell_pool(
+            PoolCall::Submit { id: 9, worker: "w", job: &job, prefix: &[], share: &share },
+            out,
+        );
+    });
     assert_eq!(sent["params"][4], vector(BLOCK)["solution"]);
 
     let worker = format!("0x{}.{}", "a0".repeat(32), "x".repeat(16));
-    let sent = line(|out| dialect().put_submit(99_999, &worker, &job, &[1, 2], &share, out));
+    let sent = line(|out| {
+        dialect().tell_pool(
+            PoolCall::Submit {
+                id: 99_999,
+                worker: &worker,
+                job: &job,
+                prefix: &[1, 2],
+                share: &share,
+            },
+            out,
+        );
+    });
     assert_eq!(dialect().rules().pace, Some(Pace { bytes: 9_600, submits: 3 }));
     assert!(3 * sent.len() <= 9_600, "{}", sent.len());
     assert_eq!(dialect().rules().open, OpenJobs { count: 8, linger: Some(Duration::MAX) });
@@ -259,10 +294,15 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
         let mut params = good();
         params[2] = time.clone();
         let share = parse(params).unwrap();
-        let sent = written(|out| dialect().put_submit(9, "w", &job, &[], &share, out));
+        let sent = written(|out| {
+            dialect().tell_pool(
+                PoolCall::Submit { id: 9, worker: "w", job: &job, prefix: &[], share: &share },
+                out,
+            );
+        });
         assert_eq!(sent["params"][2], told, "{time}");
-        let one = dialect().fingerprint(&share);
-        assert_eq!(one, dialect().fingerprint(&parse(good()).unwrap()));
+        let one = share.fingerprint();
+        assert_eq!(one, parse(good()).unwrap().fingerprint());
     }
 }
 
@@ -314,25 +354,24 @@ fn the_pools_target_is_what_it_announced_last() {
     let job = notify(&real()).unwrap();
     let target = |byte| Target::from_be_bytes([byte; 32]);
     let difficulty = |value| Some(ShareTarget::Difficulty(Difficulty::new(value).unwrap()));
+    let price = |announced, known| dialect().price(&job, &announced, known);
     let of = |target, difficulty| {
-        dialect().pool_target(&job, &Announced { target, difficulty }).surely(Habits::default())
+        price(Announced { target, difficulty }, Habits::default()).wanted.surely(Habits::default())
     };
     assert_eq!(of(None, None), job.target);
     assert_eq!(of(Some(target(9)), difficulty(512.0)), target(9));
     // Beside a difficulty alone it depends on the pool.
     let judged = |difficulty, answer| {
         let known = Habits::default().with(Habit::NotifyTarget, answer);
-        dialect().pool_target(&job, &Announced { target: None, difficulty }).surely(known)
+        price(Announced { target: None, difficulty }, known).wanted.surely(known)
     };
     let network = |difficulty| judged(difficulty, Some(Answer::Usual));
     assert_eq!(network(Some(ShareTarget::Target(target(7)))), target(7));
     assert_eq!(network(difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
     assert_eq!(network(difficulty(0.01)), Target::MAX);
     assert_eq!(judged(difficulty(512.0), Some(Answer::Other)), job.target);
-    let wanted = dialect().pool_target(
-        &job,
-        &Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) },
-    );
+    let seven = Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
+    let wanted = price(seven, Habits::default()).wanted;
     let unknown = Habits::default();
     assert_eq!(wanted.surely(unknown), target(7).harder(job.target));
     assert_eq!(wanted.perhaps(unknown), target(7).easier(job.target));
@@ -340,9 +379,7 @@ fn the_pools_target_is_what_it_announced_last() {
     for (option, surely) in [(NotifyTarget::Network, target(7)), (NotifyTarget::Share, job.target)]
     {
         let told = Aion::new(Options::default().with_notify_target(option));
-        let announced =
-            Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
-        assert_eq!(told.pool_target(&job, &announced), Wanted::sure(surely));
+        assert_eq!(told.price(&job, &seven, Habits::default()).wanted, Wanted::sure(surely));
     }
 }
 
@@ -353,7 +390,8 @@ fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
     let is_block = |announced, known: Option<Answer>, hash| {
         let known = Habits::default().with(Habit::NotifyTarget, known);
-        dialect().is_block(&job, &announced, known, hash)
+        let block = dialect().price(&job, &announced, known).block;
+        block.map(|block| dialect().rules().good.meets(hash, &block))
     };
     let nothing = Announced::default();
     assert_eq!(is_block(nothing, None, &block), Some(true));
@@ -392,15 +430,14 @@ fn refusals_of_both_families() {
         ("\"nope\"", Refusal::Other),
     ];
     for (error, expected) in cases {
-        let error = PoolError::parse(&raw(error)).unwrap();
-        assert_eq!(dialect().classify_refusal(&error), expected, "{error}");
+        assert_eq!(testing::refusal(&dialect(), &raw(error)), expected, "{error}");
     }
 }
 
 #[test]
 fn solutions_of_one_nonce_are_different_shares() {
     let (one, mut other) = (parse(good()).unwrap(), parse(good()).unwrap());
-    let print = |share: &Share| dialect().fingerprint(share);
+    let print = |share: &Share| share.fingerprint();
     assert_eq!(print(&one), print(&other));
     other.time += 1;
     assert_eq!(print(&one), print(&other), "the time is not hashed");

@@ -1,33 +1,30 @@
 //! [`Hstratum`]: the crate's parts behind the proxy's trait.
 
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, PoolEvent, Refusal, RigCall, RigSay,
-    Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
+    FailedShare, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Refusal, RigCall, RigSay, Rules, ShareTarget, Splits, Subscribed, Wanted, Work,
 };
-use orepass_stratum::error::{ParseError, Reject};
-use orepass_stratum::extranonce::{Extranonce, MAX_EXTRANONCE};
-use orepass_stratum::habits::{Answer, Habit, Habits};
+use orepass_stratum::error::Reject;
+use orepass_stratum::extranonce::MAX_EXTRANONCE;
+use orepass_stratum::habits::{Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Params, PoolError, Quoted, RpcCall};
+use orepass_stratum::rpc::{self, Params, PoolError, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Target};
-use serde_json::value::RawValue;
+use orepass_stratum::target::{Difficulty, Scale, Target};
 
-use crate::event::parse_event;
 use crate::firmware::RigLogin;
 use crate::job::{Job, seed_list};
 use crate::options::Options;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
 use crate::subscribe::parse_subscribed;
-use crate::{diagnose, split};
+use crate::{diagnose, event, split};
 
 const GET_TRANSACTIONS: &str = "mining.get_transactions";
 /// The number of the question about a job's transactions, the only one that there is.
@@ -68,6 +65,31 @@ impl Hstratum {
     #[must_use]
     pub fn rig_scale(&self, job: &Job) -> DifficultyScale {
         self.options.rig_difficulty_scale.unwrap_or_else(|| self.pool_scale(job))
+    }
+
+    /// Servers of the hstratum family also take a share that is a block but misses the share
+    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
+    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
+    /// so the pool has to show which one it means.
+    fn wanted(&self, job: &Job, announced: &Announced) -> Wanted {
+        let difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
+                return Wanted::sure(target);
+            }
+            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
+            (None, None) => Difficulty::ONE,
+        };
+        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
+            (DifficultyScale::Hstratum, Some(block)) => {
+                scale.scale().target(difficulty).easier(block)
+            }
+            _ => scale.scale().target(difficulty),
+        };
+        if self.options.difficulty_scale.is_none() && job.tells_mask() {
+            let [usual, other] = SCALES.map(of);
+            return Wanted::either(Habit::DifficultyScale, usual, other);
+        }
+        Wanted::sure(of(self.pool_scale(job)))
     }
 }
 
@@ -147,10 +169,6 @@ impl Dialect for Hstratum {
         Share::parse(told.job, told.extranonce2, fields)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        job.checkable().is_ok()
-    }
-
     fn check(
         &self,
         told: &BasisOf<'_, Self>,
@@ -161,7 +179,7 @@ impl Dialect for Hstratum {
     ) -> Result<Checked, Reject> {
         let Basis { job, extranonce1, .. } = *told;
         share::check_time(job, share, job_age)?;
-        if !self.checkable(job) {
+        if !job.is_complete() {
             share::check_size(job, extranonce1.as_bytes(), share)?;
             return Ok(Checked::Unchecked);
         }
@@ -175,24 +193,16 @@ impl Dialect for Hstratum {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        Fingerprint { share: share.fingerprint(), nonce: None }
+    fn scale(&self, job: &Job) -> Scale {
+        self.rig_scale(job).scale()
     }
 
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        job.block_target()
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        Price { wanted: self.wanted(job, announced), block: job.block_target() }
     }
 
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        share::header(job, extranonce1.as_bytes(), share)
-    }
-
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.rig_scale(job).difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.rig_scale(job).target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        split::splits(given, self.options.split, prefix_bytes)
     }
 
     fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
@@ -206,118 +216,51 @@ impl Dialect for Hstratum {
         }
     }
 
+    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
+        event::hear(call)
+    }
+
     /// Servers take the id of a former session and give out the next of a counter all the same,
     /// which begins anew with the server; the session id is the extranonce1. That they give the
-    /// same again is chance and proves no resumed session, so [`resumes`](Dialect::resumes) stays
-    /// false: former jobs are open once they are told again.
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        let agent = Quoted(agent);
-        match former.map(Quoted) {
-            Some(former) => {
-                rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent},{former}]"));
-            }
-            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
-        }
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        parse_subscribed(result)
-    }
-
-    fn split(
+    /// same again is chance and proves no resumed session: former jobs are open once they are told
+    /// again.
+    fn hear_answer(
         &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        split::split(given, self.options.split, prefix_bytes, known)
-    }
-
-    fn parse_event(&self, method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, params)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        job.id()
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        new.supersedes(old)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.prev_block().hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    /// A later notify of the same work has a later time, and servers refuse times before it.
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        u64::from(share.time) >= job.time()
-    }
-
-    /// Servers of the hstratum family also take a share that is a block but misses the share
-    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
-    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
-    /// so the pool has to show which one it means.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        let difficulty = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
-                return Wanted::sure(target);
+        to: PoolQuestion<'_, Job>,
+        answer: &RpcReply<'_>,
+        (): &mut (),
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { .. } => {
+                sv1::subscribed(answer, |result| parse_subscribed(result).map(Some))
             }
-            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
-            (None, None) => Difficulty::ONE,
-        };
-        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
-            (DifficultyScale::Hstratum, Some(block)) => scale.target(difficulty).easier(block),
-            _ => scale.target(difficulty),
-        };
-        if self.options.difficulty_scale.is_none() && job.tells_mask() {
-            let [usual, other] = SCALES.map(of);
-            return Wanted::either(Habit::DifficultyScale, usual, other);
-        }
-        Wanted::sure(of(self.pool_scale(job)))
-    }
-
-    fn put_question(&self, id: u64, job: &Job, out: &mut BytesMut) -> bool {
-        let asks = matches!(job, Job::Seed(job) if job.needs_transactions());
-        if asks {
-            let job = Quoted(job.id());
-            rpc::put_request(out, id, GET_TRANSACTIONS, format_args!("[{job}]"));
-        }
-        asks
-    }
-
-    fn learn(&self, job: &Job, answer: &RawValue) -> Result<(), ParseError> {
-        match job {
-            Job::Deployed(_) => Ok(()),
-            Job::Seed(job) => job.learn(answer),
+            PoolQuestion::Job(Job::Seed(job)) => sv1::learnt(answer, |answer| job.learn(answer)),
+            PoolQuestion::Share => sv1::verdict(answer, refusal),
+            to => sv1::hear_answer(to, answer),
         }
     }
 
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Job,
-        prefix: &[u8],
-        share: &Share,
-        out: &mut BytesMut,
-    ) {
-        rpc::put_request(out, id, "mining.submit", share::submit(worker, job, prefix, share));
-    }
-
-    /// hstratum and its successors use code 0 both for a field's form and for work that is out of
-    /// date; their words tell which.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        match (error.code, &*error.message) {
-            (Some(0), "invalid params") => Refusal::Form,
-            (Some(0), "not up to date") => Refusal::Stale,
-            _ => Refusal::common(error),
+    fn tell_pool(&self, call: PoolCall<'_, Job, Share>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Ask { id, job } if matches!(job, Job::Seed(job) if job.needs_transactions()) =>
+            {
+                let job = Quoted(job.id());
+                rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                rpc::put_request(out, id, sv1::SUBMIT, share::submit(worker, job, prefix, share));
+            }
+            call => sv1::tell_pool(call, out),
         }
+    }
+}
+
+/// hstratum and its successors use code 0 both for a field's form and for work that is out of
+/// date; their words tell which.
+fn refusal(error: &PoolError) -> Refusal {
+    match (error.code, &*error.message) {
+        (Some(0), "invalid params") => Refusal::Form,
+        (Some(0), "not up to date") => Refusal::Stale,
+        _ => Refusal::common(error),
     }
 }

@@ -1,67 +1,41 @@
 //! Calls from a pool.
 
-use orepass_stratum::common_calls::{self, first};
-use orepass_stratum::dialect::{PoolEvent, ShareTarget};
-use orepass_stratum::error::ParseError;
-use orepass_stratum::rpc;
-use orepass_stratum::target::{Difficulty, Target};
-use serde_json::value::RawValue;
+use orepass_stratum::dialect::PoolEvent;
+use orepass_stratum::rpc::RpcCall;
+use orepass_stratum::sv1;
 
-use crate::field::Field;
+use crate::header::EXTRA_NONCE_SIZE;
 use crate::job::Job;
-use crate::subscribe::{parse_extranonce1, parse_size};
 
 /// Reads a call from a pool. No Handshake server is known to send `mining.set_target`,
 /// `mining.set_extranonce` or `client.reconnect`; they are read in their common form, so that
 /// one that does is not misunderstood.
-///
-/// # Errors
-/// A [`ParseError`] that names the field and its value.
-pub fn parse_event(method: &str, params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    match method {
-        "mining.notify" => Job::parse(params).map(PoolEvent::Notify),
-        "mining.set_difficulty" => difficulty(params),
-        "mining.set_target" => target(params),
-        "mining.set_extranonce" => extranonce(params),
-        _ => common_calls::common(method, params),
+#[must_use]
+pub fn hear(call: RpcCall<'_>) -> PoolEvent<Job> {
+    let params = call.params_or_null();
+    match call.method {
+        sv1::NOTIFY => PoolEvent::Job(Job::parse(params)),
+        sv1::SET_EXTRANONCE => {
+            sv1::set_extranonce(params, EXTRA_NONCE_SIZE).unwrap_or_else(PoolEvent::Unusable)
+        }
+        _ => sv1::hear_pool(call),
     }
-}
-
-/// A number in an array or alone, with or without quotes.
-fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let value = first(params).unwrap_or(params);
-    let difficulty = rpc::number(value).and_then(Difficulty::new);
-    let error = || Field::new("difficulty", value).wrong("a number above zero").into();
-    difficulty.map(ShareTarget::Difficulty).map(PoolEvent::Difficulty).ok_or_else(error)
-}
-
-fn target(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let value = first(params).unwrap_or(params);
-    let field = Field::new("target", value);
-    let target = Target::from_hex(&field.text()?).map_err(|_| field.wrong("64 hex digits"))?;
-    Ok(PoolEvent::Target(target))
-}
-
-fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
-    let expected = "[extranonce1, extranonce2_size]";
-    let wrong = || ParseError::field("params", expected, params.get());
-    let (fields, _) = rpc::array::<2>(params).ok_or_else(wrong)?;
-    let &[extranonce1, ref size @ ..] = &fields[..] else { return Err(wrong()) };
-    Ok(PoolEvent::Extranonce {
-        extranonce1: parse_extranonce1(extranonce1)?,
-        size: match size {
-            [size, ..] => parse_size(size)?,
-            [] => None,
-        },
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::dialect::ShareTarget;
+    use orepass_stratum::error::ParseError;
+    use serde_json::value::RawValue;
+
     use super::*;
 
     fn parse(method: &str, params: &str) -> Result<PoolEvent<Job>, ParseError> {
-        parse_event(method, &RawValue::from_string(params.to_owned()).unwrap())
+        let params = RawValue::from_string(params.to_owned()).unwrap();
+        match hear(RpcCall { method, params: Some(&params) }) {
+            PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
+            event => Ok(event),
+        }
     }
 
     #[test]
@@ -100,7 +74,7 @@ mod tests {
             );
         }
         assert_eq!(event("client.show_message", "[\"hello\"]"), "Message(\"hello\")");
-        assert_eq!(event("mining.ping", "[]"), "Unknown");
+        assert_eq!(event("mining.ping", "[]"), "Ping");
         let target = format!("[\"{}\"]", "0f".repeat(32));
         assert!(matches!(parse("mining.set_target", &target), Ok(PoolEvent::Target(_))));
         assert!(parse("mining.set_target", "[1]").is_err());

@@ -2,15 +2,10 @@
 
 use orepass_stratum::dialect::Subscribed;
 use orepass_stratum::error::ParseError;
-use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc;
+use orepass_stratum::sv1;
 use serde_json::value::RawValue;
 
-use crate::field::Field;
 use crate::header::EXTRA_NONCE_SIZE;
-
-/// The longest session id that is kept, in bytes.
-const MAX_SESSION: usize = 64;
 
 /// Reads the result of a `mining.subscribe`: `[[[method, session id], …], extranonce1, size]`.
 ///
@@ -30,57 +25,7 @@ const MAX_SESSION: usize = 64;
 /// # Errors
 /// A [`ParseError`] that names the field and its value.
 pub fn parse_subscribed(result: &RawValue) -> Result<Subscribed, ParseError> {
-    let expected = "[subscriptions, extranonce1, extranonce2_size]";
-    let (fields, _) = rpc::array::<3>(result)
-        .ok_or_else(|| ParseError::field("subscribe result", expected, result.get()))?;
-    let &[subscriptions, extranonce1, ref size @ ..] = &fields[..] else {
-        return Err(ParseError::field("subscribe result", expected, result.get()));
-    };
-    Ok(Subscribed {
-        extranonce1: parse_extranonce1(extranonce1)?,
-        announced_size: match size {
-            [size, ..] => parse_size(size)?,
-            [] => None,
-        },
-        session: session(subscriptions),
-    })
-}
-
-/// Reads an extranonce1, which must leave the header's field of 24 bytes whole.
-pub(crate) fn parse_extranonce1(value: &RawValue) -> Result<Extranonce, ParseError> {
-    let field = Field::new("extranonce1", value);
-    let parsed = field.text()?.parse().ok();
-    parsed
-        .filter(|extranonce1: &Extranonce| extranonce1.len() <= EXTRA_NONCE_SIZE)
-        .ok_or_else(|| field.wrong("up to 24 bytes of hex").into())
-}
-
-/// Reads an announced size in bytes; null is none.
-pub(crate) fn parse_size(value: &RawValue) -> Result<Option<usize>, ParseError> {
-    if value.get() == "null" {
-        return Ok(None);
-    }
-    let size = rpc::whole(value).and_then(|size| size.try_into().ok());
-    let error = || ParseError::field("extranonce2_size", "a number of bytes", value.get());
-    size.map(Some).ok_or_else(error)
-}
-
-/// The id that goes with `mining.notify`, or else the first.
-fn session(subscriptions: &RawValue) -> Option<Box<str>> {
-    const MAX_PAIRS: usize = 4;
-    let pair = |value| {
-        let (pair, _) = rpc::array::<2>(value)?;
-        let &[method, id] = &pair[..] else { return None };
-        let id = rpc::string(id).filter(|id| id.len() <= MAX_SESSION)?;
-        Some((rpc::string(method)?, id))
-    };
-    let (pairs, _) = rpc::array::<MAX_PAIRS>(subscriptions)?;
-    let nested = || pairs.iter().filter_map(|value| pair(value));
-    nested()
-        .find(|(method, _)| method == "mining.notify")
-        .or_else(|| nested().next())
-        .or_else(|| pair(subscriptions))
-        .map(|(_, id)| id.into())
+    sv1::read_subscribed(result, EXTRA_NONCE_SIZE)
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ mod support;
 
 use std::time::Duration;
 
-use orepass_stratum::dialect::Dialect;
+use orepass_hstratum::share;
+use orepass_stratum::dialect::{Dialect, Fingerprinted, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing::{check, diagnose, form, heard_submit, read_share};
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors};
@@ -82,17 +83,17 @@ proptest! {
         for method in ["mining.set_difficulty", "mining.set_target", "mining.set_extranonce",
             "client.reconnect", "client.show_message", &method]
         {
-            let _ = dialect.parse_event(method, &raw(&params));
-            let _ = dialect.parse_event(method, &submit);
+            let _ = testing::hear(&dialect, method, &raw(&params));
+            let _ = testing::hear(&dialect, method, &submit);
         }
         let _ = heard_submit(&dialect, &submit);
         let Ok(job) = notify(&params) else { return Ok(()) };
-        let _ = dialect.learn(&job, &raw(answer));
+        let _ = testing::learn(&dialect, &job, &raw(answer));
         let mut out = bytes::BytesMut::new();
         dialect.notify(orepass_stratum::job::JobId::new(1), &job, &Target::MAX, form(true), &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
         let again = notify(&line["params"]).unwrap();
-        prop_assert!(dialect.same_work(&job, &again), "{}", params);
+        prop_assert_eq!(job.key(), again.key(), "{}", params);
 
         let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
         let Ok(share) = read_share(&dialect, &job, size, &submit) else { return Ok(()) };
@@ -102,15 +103,15 @@ proptest! {
             let _ = check(&dialect, &job, &extranonce1, &share, &target, age, &mut ());
             let _ = diagnose(&dialect, &job, &extranonce1, 4, &share, &target);
         }
-        let _ = dialect.header(&job, &extranonce1, &share);
+        let _ = share::header(&job, extranonce1.as_bytes(), &share);
         out.clear();
-        dialect.put_submit(1, "w", &job, &[0x2f], &share, &mut out);
+        dialect.tell_pool(PoolCall::Submit { id: 1, worker: "w", job: &job, prefix: &[0x2f], share: &share }, &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
         let back = read_share(&dialect, &again, size + 1, &raw(&line["params"]));
         if size < 24 {
             let mut back = back.unwrap();
             prop_assert_eq!(&back.extranonce2()[1..], share.extranonce2());
-            back = orepass_hstratum::share::Share::new(share.extranonce2(), back.time, back.nonce).unwrap();
+            back = share::Share::new(share.extranonce2(), back.time, back.nonce).unwrap();
             prop_assert_eq!(back.fingerprint(), share.fingerprint());
         }
     }
@@ -121,16 +122,16 @@ proptest! {
         let dialect = dialect();
         let pairs = json!([[["mining.notify", "a"]], result, 24]);
         for result in [result, pairs] {
-            if let Ok(given) = dialect.parse_subscribed(&raw(result)) {
+            if let Ok(given) = testing::given(&dialect, &raw(result)) {
                 for known in [None, Some(Answer::Usual), Some(Answer::Other)] {
-                    let Ok(split) = dialect.split(&given, prefix, known) else { continue };
+                    let Ok(split) = dialect.splits(&given, prefix).choose(known) else { continue };
                     prop_assert_eq!(&split.extranonce1, &given.extranonce1);
                     prop_assert!(prefix.is_none_or(|prefix| prefix == split.prefix_bytes));
                     let upstream = split.prefix_bytes + split.rig_extranonce2;
                     prop_assert!(split.extranonce1.len() + upstream <= 32, "{:?}", split);
                     // Without a size it is the usual one.
                     let size = given.announced_size.unwrap_or(USUAL_EXTRANONCE2);
-                    prop_assert!(split.wide || upstream <= size, "{:?}", split);
+                    prop_assert!(split.needs == Some(Answer::Other) || upstream <= size, "{:?}", split);
                 }
             }
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use orepass_hstratum::job::{Job, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use orepass_hstratum::merkle;
-use orepass_hstratum::share::{Nonce, Share};
-use orepass_stratum::dialect::{Checked, Dialect, RigSay};
+use orepass_hstratum::share::{self, Nonce, Share};
+use orepass_stratum::dialect::{Checked, Dialect, PoolCall, RigSay, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::Id;
 use orepass_stratum::target::Target;
@@ -40,7 +40,12 @@ fn a_seed_share_has_a_long_nonce() {
     let nonce = "0A".repeat(32);
     let share = parse(json!(["r", "1", "11223300", "6b00b63e", nonce])).unwrap();
     assert_eq!(share.nonce, Nonce::Seed([10; 32]));
-    let line = written(|out| dialect().put_submit(1, "w", &job, &[], &share, out));
+    let line = written(|out| {
+        dialect().tell_pool(
+            PoolCall::Submit { id: 1, worker: "w", job: &job, prefix: &[], share: &share },
+            out,
+        );
+    });
     assert_eq!(line["params"][4], nonce.to_lowercase());
     assert!(parse(json!(["r", "1", "11223300", "6b00b63e", "01000000"])).is_err());
     let check = |one: &str| {
@@ -68,7 +73,7 @@ fn transactions_are_asked_for_learnt_and_passed_on() {
     let job = notify(&row["params"]).unwrap();
     let mut out = bytes::BytesMut::new();
     assert!(!answers(&job, &mut out) && out.is_empty());
-    let line = written(|out| assert!(dialect().put_question(5, &job, out)));
+    let line = written(|out| assert!(testing::ask(&dialect(), 5, &job, out)));
     let expected =
         json!({"id": 5, "method": "mining.get_transactions", "params": [row["params"][0]]});
     assert_eq!(line, expected);
@@ -77,23 +82,23 @@ fn transactions_are_asked_for_learnt_and_passed_on() {
     for wrong in
         [json!(null), json!([]), json!([one]), json!([one, one, one, one]), json!(["00", one])]
     {
-        let error = dialect().learn(&job, &raw(&wrong)).unwrap_err().to_string();
+        let error = testing::learn(&dialect(), &job, &raw(&wrong)).unwrap_err().to_string();
         assert!(error.starts_with("transactions is "), "{wrong}: {error}");
-        assert!(!dialect().checkable(&job));
+        assert!(!job.is_complete());
     }
     let many = json!(vec![one; 20_001]);
-    let error = dialect().learn(&job, &raw(many)).unwrap_err().to_string();
+    let error = testing::learn(&dialect(), &job, &raw(many)).unwrap_err().to_string();
     assert!(error.contains("20000"), "{error}");
 
-    dialect().learn(&job, &raw(&row["transactions"])).unwrap();
-    assert!(dialect().checkable(&job));
-    assert!(!dialect().put_question(6, &job, &mut out) && out.is_empty());
+    testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
+    assert!(job.is_complete());
+    assert!(!testing::ask(&dialect(), 6, &job, &mut out) && out.is_empty());
     let line = written(|out| assert!(answers(&job, out)));
     assert_eq!(line["result"], row["transactions"]);
 
     for (index, known) in [(0, true), (2, true)] {
         let alone = notify(&seed(index)).unwrap();
-        assert!(!dialect().put_question(1, &alone, &mut out), "nothing to ask");
+        assert!(!testing::ask(&dialect(), 1, &alone, &mut out), "nothing to ask");
         let line = written(|out| assert_eq!(answers(&alone, out), known));
         assert_eq!(line["result"], json!([]));
     }
@@ -117,11 +122,11 @@ fn thirteen_fields_prove_the_transactions() {
     let root = const_hex::encode(known.merkle_root().unwrap());
     assert_eq!(json!(root), row["merkleRoot"], "checkable without a question");
     let mut out = bytes::BytesMut::new();
-    assert!(!dialect().put_question(1, &job, &mut out));
+    assert!(!testing::ask(&dialect(), 1, &job, &mut out));
     assert!(!answers(&job, &mut out), "leaves are no txids");
     let swapped = json!([row["transactions"][1], row["transactions"][0]]);
-    assert!(dialect().learn(&job, &raw(swapped)).is_err());
-    dialect().learn(&job, &raw(&row["transactions"])).unwrap();
+    assert!(testing::learn(&dialect(), &job, &raw(swapped)).is_err());
+    testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
     assert!(answers(&job, &mut out));
 }
 
@@ -130,9 +135,9 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     let mut params = seed(0);
     params[2] = "01000000".into();
     let job = notify(&params).unwrap();
-    assert!(!dialect().checkable(&job));
+    assert!(!job.is_complete());
     let mut out = bytes::BytesMut::new();
-    assert!(!dialect().put_question(1, &job, &mut out), "it has no other transactions");
+    assert!(!testing::ask(&dialect(), 1, &job, &mut out), "it has no other transactions");
     let share = Share::new(&[0; 4], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
     let check = |share: &Share| {
         testing::check(
@@ -150,7 +155,7 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     assert!(check(&early).is_err(), "form and time are still looked at");
     let long = Share::new(&[0; 5], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
     assert!(check(&long).is_err());
-    assert_eq!(dialect().header(&job, &en1("00000000"), &share), None);
+    assert_eq!(share::header(&job, en1("00000000").as_bytes(), &share), None);
 }
 
 #[test]

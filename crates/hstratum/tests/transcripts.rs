@@ -9,10 +9,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
-use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
+use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed, Work};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::PoolError;
-use orepass_stratum::testing::{check, read_share};
+use orepass_stratum::testing::{self, check, read_share};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 use support::{file, raw};
@@ -45,8 +44,8 @@ fn replay(name: &str) -> Seen {
             continue;
         }
         if let Some(method) = message["method"].as_str() {
-            match dialect.parse_event(method, &raw(&message["params"])).unwrap() {
-                PoolEvent::Notify(job) => drop(jobs.insert(job.id().to_owned(), job)),
+            match testing::hear(&dialect, method, &raw(&message["params"])).unwrap() {
+                PoolEvent::Job(Ok(job)) => drop(jobs.insert(job.id().to_owned(), job)),
                 PoolEvent::Difficulty(difficulty) => announced.difficulty = Some(difficulty),
                 other => panic!("{other:?}"),
             }
@@ -57,19 +56,21 @@ fn replay(name: &str) -> Seen {
         let job = job.and_then(|job| jobs.get(job));
         match (&*method, job) {
             ("mining.subscribe", _) => {
-                given = Some(dialect.parse_subscribed(&raw(&message["result"])).unwrap());
+                given = Some(testing::given(&dialect, &raw(&message["result"])).unwrap());
             }
             ("mining.get_transactions", Some(job)) => {
-                dialect.learn(job, &raw(&message["result"])).unwrap();
+                testing::learn(&dialect, job, &raw(&message["result"])).unwrap();
             }
             ("mining.submit", Some(job)) => {
-                let refusal = PoolError::parse(&raw(&message["error"]))
-                    .filter(|_| !message["error"].is_null())
-                    .map(|error| dialect.classify_refusal(&error));
+                let error = &message["error"];
+                let refusal = (!error.is_null()).then(|| testing::refusal(&dialect, &raw(error)));
                 if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
                     continue;
                 }
-                let target = dialect.pool_target(job, &announced).surely(Habits::default());
+                let target = dialect
+                    .price(job, &announced, Habits::default())
+                    .wanted
+                    .surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
                 let checked = read_share(&dialect, job, 4, &raw(&params)).and_then(|share| {
                     check(&dialect, job, extranonce1, &share, &target, Duration::ZERO, &mut ())
@@ -77,7 +78,7 @@ fn replay(name: &str) -> Seen {
                 let verdict = checked.as_ref().map_err(|reject| reject.verdict);
                 match refusal {
                     None => {
-                        assert!(dialect.checkable(job) && checked.is_ok(), "{params}: {checked:?}");
+                        assert!(job.is_complete() && checked.is_ok(), "{params}: {checked:?}");
                         seen.accepted += 1;
                     }
                     Some(Refusal::LowDifficulty) => {

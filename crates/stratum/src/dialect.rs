@@ -1,31 +1,34 @@
 //! What a coin's stratum variant must say.
 
+mod pools;
 mod rigs;
 mod rules;
+mod split;
 mod types;
+mod work;
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use serde_json::value::RawValue;
 
-use crate::error::{ParseError, Reject};
-use crate::extranonce::Extranonce;
-use crate::habits::{Answer, Habits};
+use crate::error::Reject;
+use crate::habits::Habits;
 use crate::job::JobId;
-use crate::rpc::{self, Params, PoolError, RpcCall};
-use crate::target::{Difficulty, PowHash, Target};
+use crate::rpc::{Params, RpcCall, RpcReply};
+use crate::target::{Scale, Target};
 
+pub use pools::{CourtesyReply, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
 pub use rigs::{
     Basis, BasisOf, FailedShare, HeardSubmit, JobName, NotifyForm, RigCall, RigNeeds, RigSay,
     RigSpace, SubscribeVerdict,
 };
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
+pub use split::{NoRoom, Split, Splits};
 pub use types::{
-    Announced, Checked, Diagnosis, Fingerprint, NoRoom, PoolEvent, Refusal, ShareTarget, Split,
-    Subscribed, Symptom, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, Subscribed, Symptom, Wanted,
 };
+pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
 /// socket, no clock, no state; an implementor holds nothing but its options.
@@ -37,11 +40,12 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// The key in a config file and the label in metrics.
     const NAME: &'static str;
 
-    /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
-    type Job: Send + Sync + fmt::Debug + 'static;
+    /// A pool's job, parsed.
+    type Job: Work<Self::Share>;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
-    type Share: Send + fmt::Debug + 'static;
-    /// What a pool grants a channel, such as a mask of version bits; `()` where nothing.
+    type Share: Fingerprinted;
+    /// What a pool grants a connection (a version mask); `()` where nothing. A job is told with those
+    /// that stood when it came.
     type Terms: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static;
     /// What one rig has negotiated and shown of itself; `()` where nothing.
     type Rig: RigNeeds;
@@ -86,12 +90,20 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         fields: &Params<'_>,
     ) -> Result<Self::Share, Reject>;
 
-    // --- proof of work ---
+    // --- the work ---
 
-    /// Whether [`check`](Self::check) can compute hashes for this job already.
-    fn checkable(&self, _job: &Self::Job) -> bool {
-        true
-    }
+    /// The scale on which rigs are told the difficulties of a job.
+    fn scale(&self, job: &Self::Job) -> Scale;
+
+    /// The targets of a job, by what the pool announced on this connection and what is `known` of its
+    /// habits.
+    fn price(&self, job: &Self::Job, announced: &Announced, known: Habits) -> Price;
+
+    /// The ways to divide what the pool gave: how many bytes tell rigs apart, and how many are left to
+    /// each rig.
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits;
+
+    // --- proof of work ---
 
     /// Checks a share, cheap things first: form, time window (from the job's time to the job's
     /// time + `job_age` + 7,000 s), then its hash against `easiest`, and only then proofs that
@@ -109,40 +121,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject>;
 
-    /// What makes a share the same as another of its job and extranonce1.
-    fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
-
-    /// The target that makes a share a block, given what the pool announced on this connection and
-    /// what is `known` of its habits; `None` where that cannot be told.
-    fn block_target(&self, job: &Self::Job, announced: &Announced, known: Habits)
-    -> Option<Target>;
-
-    /// Whether a share of this hash is a block; `None` where that cannot be told.
-    fn is_block(
-        &self,
-        job: &Self::Job,
-        announced: &Announced,
-        known: Habits,
-        hash: &PowHash,
-    ) -> Option<bool> {
-        self.block_target(job, announced, known)
-            .map(|target| self.rules().good.meets(hash, &target))
-    }
-
-    /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
-    fn header(
-        &self,
-        job: &Self::Job,
-        extranonce1: &Extranonce,
-        share: &Self::Share,
-    ) -> Option<Vec<u8>>;
-
-    /// The difficulty that a target means on the scale that this route's rigs are told.
-    fn rig_difficulty(&self, job: &Self::Job, target: &Target) -> Difficulty;
-
-    /// The target of a difficulty on the scale that this route's rigs are told.
-    fn rig_target(&self, job: &Self::Job, difficulty: Difficulty) -> Target;
-
     /// What a rig may have done to send a share that is refused for its form or its proof.
     fn why(
         &self,
@@ -152,113 +130,17 @@ pub trait Dialect: Send + Sync + Sized + 'static {
 
     // --- towards the pool ---
 
-    /// Asks the pool for an extranonce; `former` is the session to resume, if any.
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut);
+    /// What a call of the pool means. What it grants with it goes into the connection's `terms`.
+    fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Self::Job>;
 
-    /// Reads the result of [`put_subscribe`](Self::put_subscribe).
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field.
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError>;
-
-    /// Whether the pool has resumed the session that it was `asked` for, so that it still knows the
-    /// jobs and shares of the lost connection. It is only looked at where the pool gave the same
-    /// id and the same extranonce1 again. That alone proves nothing where servers count their
-    /// sessions, since a server that restarts counts from the start.
-    fn resumes(&self, _asked: &str, _given: &Subscribed) -> bool {
-        false
-    }
-
-    /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
-    /// rig. `known` is what the pool has shown of this [habit](crate::habits::Habit::Split).
-    ///
-    /// # Errors
-    /// [`NoRoom`] with the numbers.
-    fn split(
+    /// What an answer of the pool means, which is read by what it answers.
+    fn hear_answer(
         &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom>;
+        to: PoolQuestion<'_, Self::Job>,
+        answer: &RpcReply<'_>,
+        terms: &mut Self::Terms,
+    ) -> PoolAnswer;
 
-    /// Reads a call from the pool.
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field; the line is then skipped.
-    fn parse_event(
-        &self,
-        method: &str,
-        params: &RawValue,
-    ) -> Result<PoolEvent<Self::Job>, ParseError>;
-
-    /// The pool's id for a job.
-    fn job_id<'a>(&self, job: &'a Self::Job) -> &'a str;
-
-    /// What stands for all that is hashed of a job: the same for two jobs exactly when they are the
-    /// same to hash, whatever their ids.
-    fn work_key(&self, job: &Self::Job) -> WorkKey;
-
-    /// Whether two jobs are the same to hash: a pool that repeats itself.
-    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool {
-        self.work_key(one) == self.work_key(other)
-    }
-
-    /// Whether `new` makes shares of `old` worthless: a new epoch.
-    fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
-
-    /// What stands for the block that a job builds on, to see which of several pools is behind;
-    /// `None` where jobs do not tell it.
-    fn block_key(&self, _job: &Self::Job) -> Option<u64> {
-        None
-    }
-
-    /// Whether the pool would take this share under this job's id: the job is the
-    /// [same work](Self::same_work) as the share's own, told again later.
-    fn serves(&self, _job: &Self::Job, _share: &Self::Share) -> bool {
-        true
-    }
-
-    /// The pool's share target for a job, given what it announced on this connection.
-    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;
-
-    /// A question that the pool must be asked about a job; `false` when there is none.
-    fn put_question(&self, _id: u64, _job: &Self::Job, _out: &mut BytesMut) -> bool {
-        false
-    }
-
-    /// Reads the answer to [`put_question`](Self::put_question) into the job.
-    ///
-    /// # Errors
-    /// A [`ParseError`] naming the field.
-    fn learn(&self, _job: &Self::Job, _answer: &RawValue) -> Result<(), ParseError> {
-        Ok(())
-    }
-
-    /// Asks the pool for a difficulty, on its own scale. Pools that do not know the call may answer
-    /// as they like.
-    fn put_suggest_difficulty(&self, id: u64, difficulty: Difficulty, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.suggest_difficulty", format_args!("[{difficulty}]"));
-    }
-
-    /// Submits a share. Its extranonce2 upstream is `prefix` and then the rig's.
-    fn put_submit(
-        &self,
-        id: u64,
-        worker: &str,
-        job: &Self::Job,
-        prefix: &[u8],
-        share: &Self::Share,
-        out: &mut BytesMut,
-    );
-
-    /// Asks a pool that has been silent for long something harmless that every server answers, be
-    /// it with an error: only that there is an answer counts.
-    fn put_probe(&self, id: u64, out: &mut BytesMut) {
-        rpc::put_request(out, id, "mining.extranonce.subscribe", format_args!("[]"));
-    }
-
-    /// What a pool means by an error that it answers a submit with.
-    fn classify_refusal(&self, error: &PoolError) -> Refusal {
-        Refusal::common(error)
-    }
+    /// Says something to the pool, or nothing where the dialect has no words for it.
+    fn tell_pool(&self, call: PoolCall<'_, Self::Job, Self::Share>, out: &mut BytesMut);
 }

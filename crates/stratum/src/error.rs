@@ -197,7 +197,7 @@ pub enum ParseError {
         /// The field's name.
         field: &'static str,
         /// What the dialect wants, in words.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What came, shortened.
         value: Box<str>,
     },
@@ -206,8 +206,8 @@ pub enum ParseError {
 impl ParseError {
     /// A field error that carries the offending text, shortened to 64 characters.
     #[must_use]
-    pub fn field(field: &'static str, expected: &'static str, value: &str) -> Self {
-        Self::Field { field, expected, value: shown(value).into() }
+    pub fn field(field: &'static str, expected: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        Self::Field { field, expected: expected.into(), value: shown(value).into() }
     }
 
     /// An arity error.

@@ -44,7 +44,6 @@
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
 pub mod channel;
-pub mod common_calls;
 pub mod conduct;
 pub mod dialect;
 pub mod downstream;

@@ -51,30 +51,7 @@ fn borrowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de
     Ok(Option::<CowText<'_>>::deserialize(deserializer)?.map(|CowText(text)| text))
 }
 
-/// A call's envelope, borrowed from the reader's buffer.
-#[derive(Debug, Clone, Copy)]
-pub struct RpcCall<'a> {
-    /// What is called.
-    pub method: &'a str,
-    /// The parameters' JSON text, which may be an array or an object.
-    pub params: Option<&'a RawValue>,
-}
-
 impl<'a> Message<'a> {
-    /// What a pool's answer says: taken, or refused and why. `line` is the whole of it.
-    ///
-    /// # Errors
-    /// The refusal; also where the result is neither `true` nor an error.
-    pub fn outcome(&self, line: &[u8]) -> Result<(), PoolError> {
-        if let Some(error) = self.error.and_then(PoolError::parse) {
-            return Err(error);
-        }
-        match self.result.map(RawValue::get) {
-            Some("true" | "\"true\"") => Ok(()),
-            _ => Err(PoolError::beside(line)),
-        }
-    }
-
     /// Reads one line.
     ///
     /// # Errors
@@ -87,11 +64,45 @@ impl<'a> Message<'a> {
         serde_json::from_slice(line)
     }
 
+    /// What it answers, where it is an answer; `line` is the whole of it.
+    #[must_use]
+    pub const fn reply(&self, line: &'a [u8]) -> RpcReply<'a> {
+        RpcReply { result: self.result, error: self.error, line }
+    }
+
     /// The id as a number, where it is one of our own. Some servers give it back as a string.
     #[must_use]
     pub fn own_id(&self) -> Option<u64> {
         whole(self.id?)
     }
+}
+
+/// A call without its id: a method, and its parameters of whatever form.
+#[derive(Debug, Clone, Copy)]
+pub struct RpcCall<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The parameters' JSON text; `None` for `null` or none.
+    pub params: Option<&'a RawValue>,
+}
+
+impl<'a> RpcCall<'a> {
+    /// The parameters, `null` where there are none.
+    #[must_use]
+    pub fn params_or_null(&self) -> &'a RawValue {
+        self.params.unwrap_or(RawValue::NULL)
+    }
+}
+
+/// An answer without its id.
+#[derive(Debug, Clone, Copy)]
+pub struct RpcReply<'a> {
+    /// The result's JSON text; `None` for `null`.
+    pub result: Option<&'a RawValue>,
+    /// The error's JSON text; `None` for `null`.
+    pub error: Option<&'a RawValue>,
+    /// The whole line.
+    pub line: &'a [u8],
 }
 
 /// An id to be echoed: its JSON text, as it came.
@@ -143,6 +154,8 @@ impl fmt::Display for Id {
 mod tests {
     use bytes::BytesMut;
     use proptest::prelude::*;
+
+    use crate::dialect::{PoolAnswer, Refusal};
 
     use super::*;
 
@@ -230,7 +243,8 @@ mod tests {
                     prop_assert_eq!(elements.len(), count.min(2));
                     prop_assert!(elements.iter().all(|element| text.contains(element.get())));
                 }
-                let taken = message.outcome(&line).is_ok();
+                let verdict = crate::sv1::verdict(&message.reply(&line), Refusal::common);
+                let taken = matches!(verdict, PoolAnswer::Yes);
                 prop_assert!(!taken || text.contains("true"), "only true is yes: {}", text);
             }
         }

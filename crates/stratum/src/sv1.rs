@@ -1,31 +1,37 @@
-//! What dialects of stratum's first version share: functions that a dialect calls with what it does
-//! not say in its own way, and the names of the calls, which are spelt here alone.
+//! What the stratum dialects with JSON lines share, after the first of them: how their calls are
+//! named, and how the usual ones are spelt.
 //!
-//! A dialect's last match arm is one of them, so that nothing can be lost by forgetting it.
+//! A library, not a form that a dialect inherits: a [`Dialect`](crate::dialect::Dialect) matches what
+//! it says or hears in its own way, and calls these with the rest.
 
+mod pools;
 mod rigs;
 
+pub use pools::{
+    extranonce1, first, hear_answer, hear_pool, learnt, read_subscribed, set_difficulty,
+    set_extranonce, set_target, size, subscribed, tell_pool, verdict,
+};
 pub use rigs::{agent, hear_rig, query, submit, tell_rig};
 
-/// A rig, or we, want an extranonce.
+/// Rigs ask for an extranonce; `[agent]` or `[agent, session]`.
 pub const SUBSCRIBE: &str = "mining.subscribe";
-/// A rig, or we, say who works.
+/// Who works; `[user, password]`.
 pub const AUTHORIZE: &str = "mining.authorize";
 /// A share.
 pub const SUBMIT: &str = "mining.submit";
-/// A wish for extensions.
-pub const CONFIGURE: &str = "mining.configure";
-/// A wish for a difficulty.
-pub const SUGGEST_DIFFICULTY: &str = "mining.suggest_difficulty";
-/// A wish to be told another extranonce where that is needed.
-pub const EXTRANONCE_SUBSCRIBE: &str = "mining.extranonce.subscribe";
-/// A wish for any answer.
-pub const PING: &str = "mining.ping";
 /// A job.
 pub const NOTIFY: &str = "mining.notify";
-/// The difficulty of the jobs that follow.
+/// Shares' target as a difficulty; `[difficulty]`.
 pub const SET_DIFFICULTY: &str = "mining.set_difficulty";
-/// The target of the jobs that follow.
+/// Shares' target; `[64 hex digits]`.
 pub const SET_TARGET: &str = "mining.set_target";
-/// The extranonce of the jobs that follow.
+/// Another extranonce1 from the next job on; `[extranonce1, extranonce2_size]`.
 pub const SET_EXTRANONCE: &str = "mining.set_extranonce";
+/// A rig can be told another extranonce1.
+pub const EXTRANONCE_SUBSCRIBE: &str = "mining.extranonce.subscribe";
+/// A wish for extensions; `[names, their options]`.
+pub const CONFIGURE: &str = "mining.configure";
+/// A wish for a difficulty; `[difficulty]`.
+pub const SUGGEST_DIFFICULTY: &str = "mining.suggest_difficulty";
+/// Is anybody there?
+pub const PING: &str = "mining.ping";

@@ -9,6 +9,7 @@
 //! hashes, of which a pool counts the first.
 
 mod calls;
+mod sessions;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,22 +19,23 @@ use bytes::BytesMut;
 use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
-use crate::common_calls;
 use crate::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, NoRoom, NotifyForm, OpenJobs, Pace, PoolEvent, RigCall, RigNeeds,
-    RigSay, RigSpace, Rules, ShareTarget, Split, Subscribed, Wanted, WorkKey,
+    FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, Pace, PoolAnswer,
+    PoolCall, PoolEvent, PoolQuestion, Price, Refusal, RigCall, RigNeeds, RigSay, RigSpace, Rules,
+    ShareTarget, Split, Splits, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::firmware::Firmware;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Hex, Params, Quoted, RpcCall};
+use crate::rpc::{self, Hex, Params, Quoted, RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
 
 pub use calls::{PlainRig, check, diagnose, form, heard_submit, read_share};
+pub use sessions::{seated_rig, written};
 
 /// Some instant to count from.
 #[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
@@ -105,6 +107,46 @@ impl RigNeeds for TestRig {
     }
 }
 
+impl Work<TestShare> for TestJob {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of((&self.previous, &self.work))
+    }
+
+    fn parent(&self) -> Option<u64> {
+        Some(hash_of(&self.previous))
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        self.clean || old.previous != self.previous
+    }
+
+    fn serves(&self, share: &TestShare) -> bool {
+        !self.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
+    }
+
+    fn is_complete(&self) -> bool {
+        !self.work.starts_with("ask")
+    }
+}
+
+impl Fingerprinted for TestShare {
+    fn fingerprint(&self) -> Fingerprint {
+        let extranonce2 = self.extranonce2.as_bytes();
+        let several = extranonce2.first() == Some(&0x5e);
+        Fingerprint { share: hash_of(self), nonce: several.then(|| hash_of(extranonce2)) }
+    }
+}
+
+fn hash_of(part: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    part.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The scale of the test coin.
 #[must_use]
 pub fn scale() -> Scale {
@@ -169,7 +211,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut TestRig) -> RigCall<'a> {
         match call.method {
             "test.configure" => {
-                let bits = call.params.and_then(common_calls::first).and_then(rpc::whole);
+                let bits = call.params.and_then(sv1::first).and_then(rpc::whole);
                 rig.rolls = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
                 RigCall::Configure
             }
@@ -225,8 +267,15 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
     }
 
-    fn checkable(&self, job: &TestJob) -> bool {
-        !job.work.starts_with("ask")
+    fn why(
+        &self,
+        told: &BasisOf<'_, Self>,
+        failed: FailedShare<'_, TestShare>,
+    ) -> Option<Diagnosis> {
+        let FailedShare::Form(fields) = failed else { return None };
+        let [_, _, extranonce2, _] = texts(fields.elements(), fields.count())?;
+        let found = extranonce2.parse::<Extranonce>().ok()?.len();
+        (found != told.extranonce2).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
     fn check(
@@ -247,7 +296,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         if hash[0] == 0xee || unbound {
             return Err(Reject::invalid("bad proof"));
         }
-        if !self.checkable(job) {
+        if !job.is_complete() {
             return Ok(Checked::Unchecked);
         }
         if !self.rules().good.meets(&share.hash, easiest) {
@@ -256,192 +305,196 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Ok(Checked::Proven(share.hash))
     }
 
-    fn fingerprint(&self, share: &TestShare) -> Fingerprint {
-        let hash_of = |part: &dyn Fn(&mut DefaultHasher)| {
-            let mut hasher = DefaultHasher::new();
-            part(&mut hasher);
-            hasher.finish()
-        };
-        let extranonce2 = share.extranonce2.as_bytes();
-        let several = extranonce2.first() == Some(&0x5e);
-        Fingerprint {
-            share: hash_of(&|hasher| share.hash(hasher)),
-            nonce: several.then(|| hash_of(&|hasher| extranonce2.hash(hasher))),
-        }
+    fn scale(&self, _: &TestJob) -> Scale {
+        scale()
     }
 
-    fn block_target(&self, _: &TestJob, _: &Announced, _: Habits) -> Option<Target> {
-        Some(Target::new(U256::MAX >> 32))
-    }
-
-    fn header(&self, _: &TestJob, _: &Extranonce, _: &TestShare) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn rig_difficulty(&self, _: &TestJob, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _: &TestJob, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
-    }
-
-    fn why(
-        &self,
-        told: &BasisOf<'_, Self>,
-        failed: FailedShare<'_, TestShare>,
-    ) -> Option<Diagnosis> {
-        let FailedShare::Form(fields) = failed else { return None };
-        let [_, _, extranonce2, _] = texts(fields.elements(), fields.count())?;
-        let found = extranonce2.parse::<Extranonce>().ok()?.len();
-        (found != told.extranonce2).then_some(Diagnosis::IgnoresExtranonce2Size)
-    }
-
-    fn put_subscribe(&self, id: u64, agent: &str, former: Option<&str>, out: &mut BytesMut) {
-        let agent = Quoted(agent);
-        match former {
-            Some(former) => {
-                let params = format_args!("[{agent},{}]", Quoted(former));
-                rpc::put_request(out, id, "mining.subscribe", params);
-            }
-            None => rpc::put_request(out, id, "mining.subscribe", format_args!("[{agent}]")),
-        }
-    }
-
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Subscribed, ParseError> {
-        let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
-        let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
-        let extranonce1 = elements.get(1).and_then(|text| rpc::string(text)).ok_or_else(wrong)?;
-        Ok(Subscribed {
-            extranonce1: extranonce1.parse().map_err(|_| wrong())?,
-            announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
-            session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
-        })
-    }
-
-    fn resumes(&self, asked: &str, _: &Subscribed) -> bool {
-        asked.starts_with("kept")
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix_bytes = prefix_bytes.unwrap_or(1);
-        let extranonce2 = given.announced_size.unwrap_or(4);
-        let extranonce1 = given.extranonce1.len();
-        if prefix_bytes >= extranonce2 {
-            let remedy = "set a smaller `prefix_bytes`";
-            return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
-        }
-        let may_fall_back = self.wide && known != Some(Answer::Usual);
-        let wide = may_fall_back || self.asks_split && known == Some(Answer::Other);
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes,
-            rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
-            wide: may_fall_back,
-            probe: (self.asks_split && known.is_none()).then_some(extranonce2),
-            remark: None,
-        })
-    }
-
-    fn parse_event(
-        &self,
-        method: &str,
-        params: &RawValue,
-    ) -> Result<PoolEvent<TestJob>, ParseError> {
-        let wrong = || ParseError::field("params", "the test coin's", params.get());
-        let (elements, count) = rpc::array::<4>(params).ok_or_else(wrong)?;
-        let text = |at: usize| elements.get(at).and_then(|e| rpc::string(e)).ok_or_else(wrong);
-        Ok(match method {
-            "mining.notify" if count != 4 => {
-                return Err(ParseError::arity("mining.notify", "4", count));
-            }
-            "mining.notify" => PoolEvent::Notify(TestJob {
-                id: text(0)?.into_owned(),
-                previous: text(1)?.into_owned(),
-                work: text(2)?.into_owned(),
-                clean: elements[3].get() == "true",
-            }),
-            "mining.set_difficulty" => {
-                let difficulty = elements.first().and_then(|d| rpc::number(d));
-                let difficulty = difficulty.and_then(Difficulty::new).ok_or_else(wrong)?;
-                PoolEvent::Difficulty(ShareTarget::Difficulty(difficulty))
-            }
-            "mining.set_target" => {
-                PoolEvent::Target(Target::from_hex(&text(0)?).map_err(|_| wrong())?)
-            }
-            "mining.set_extranonce" => PoolEvent::Extranonce {
-                extranonce1: text(0)?.parse().map_err(|_| wrong())?,
-                size: None,
-            },
-            _ => return common_calls::common(method, params),
-        })
-    }
-
-    fn job_id<'a>(&self, job: &'a TestJob) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &TestJob) -> WorkKey {
-        WorkKey::of((&job.previous, &job.work))
-    }
-
-    fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
-        new.clean || old.previous != new.previous
-    }
-
-    fn block_key(&self, job: &TestJob) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.previous.hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    fn serves(&self, job: &TestJob, share: &TestShare) -> bool {
-        !job.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
-    }
-
-    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {
+    fn price(&self, _: &TestJob, announced: &Announced, _: Habits) -> Price {
+        let block = Some(Target::new(U256::MAX >> 32));
         let target = match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
             (None, None) => scale().target(Difficulty::ONE),
         };
         if !self.asks_scale {
-            return Wanted::sure(target);
+            return Price { wanted: Wanted::sure(target), block };
         }
         let easier = Target::new(target.value().saturating_shl(8));
-        Wanted::either(Habit::DifficultyScale, target, easier)
+        Price { wanted: Wanted::either(Habit::DifficultyScale, target, easier), block }
     }
 
-    fn put_question(&self, id: u64, job: &TestJob, out: &mut BytesMut) -> bool {
-        if !job.work.starts_with("ask") {
-            return false;
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix_bytes = prefix_bytes.unwrap_or(1);
+        let extranonce2 = given.announced_size.unwrap_or(4);
+        let extranonce1 = given.extranonce1.len();
+        if prefix_bytes >= extranonce2 {
+            let remedy = "set a smaller `prefix_bytes`";
+            let prefix = prefix_bytes;
+            return Splits::sure(Err(NoRoom { extranonce1, extranonce2, prefix, remedy }));
         }
-        rpc::put_request(out, id, "test.ask", format_args!("[{}]", Quoted(&job.id)));
-        true
+        let split = |rig_extranonce2, probe| {
+            let extranonce1 = given.extranonce1.clone();
+            let (needs, remark) = (None, None);
+            Ok(Split { extranonce1, prefix_bytes, rig_extranonce2, needs, probe, remark })
+        };
+        let probe = self.asks_split.then_some(extranonce2);
+        let (narrow, wide) = (split(extranonce2 - prefix_bytes, probe), split(extranonce2, probe));
+        match (self.wide, self.asks_split) {
+            (true, _) => Splits::either(narrow, wide, Answer::Other),
+            (false, true) => Splits::either(narrow, wide, Answer::Usual),
+            (false, false) => Splits::sure(narrow),
+        }
     }
 
-    fn learn(&self, _: &TestJob, answer: &RawValue) -> Result<(), ParseError> {
-        let text = rpc::string(answer);
-        text.map(|_| ()).ok_or_else(|| ParseError::field("answer", "a string", answer.get()))
+    fn hear_pool(&self, call: RpcCall<'_>, _: &mut u32) -> PoolEvent<TestJob> {
+        match call.method {
+            sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
+            _ => sv1::hear_pool(call),
+        }
     }
 
-    fn put_submit(
+    fn hear_answer(
         &self,
-        id: u64,
-        worker: &str,
-        job: &TestJob,
-        prefix: &[u8],
-        share: &TestShare,
-        out: &mut BytesMut,
-    ) {
-        let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
-        let TestShare { extranonce2, hash } = share;
-        let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
-        rpc::put_request(out, id, "mining.submit", params);
+        to: PoolQuestion<'_, TestJob>,
+        answer: &RpcReply<'_>,
+        _: &mut u32,
+    ) -> PoolAnswer {
+        match to {
+            PoolQuestion::Subscribe { former } => match sv1::subscribed(answer, subscribed) {
+                PoolAnswer::Subscribed { given, .. } => {
+                    let resumed = former.is_some_and(|former| former.starts_with("kept"));
+                    PoolAnswer::Subscribed { given, resumed }
+                }
+                other => other,
+            },
+            PoolQuestion::Job(_) => sv1::learnt(answer, |answer| {
+                let error = || ParseError::field("answer", "a string", answer.get());
+                rpc::string(answer).map(|_| ()).ok_or_else(error)
+            }),
+            to => sv1::hear_answer(to, answer),
+        }
     }
+
+    fn tell_pool(&self, call: PoolCall<'_, TestJob, TestShare>, out: &mut BytesMut) {
+        match call {
+            PoolCall::Ask { id, job } if job.work.starts_with("ask") => {
+                rpc::put_request(out, id, "test.ask", format_args!("[{}]", Quoted(&job.id)));
+            }
+            PoolCall::Submit { id, worker, job, prefix, share } => {
+                let (worker, job, prefix) = (Quoted(worker), Quoted(&job.id), Hex(prefix));
+                let TestShare { extranonce2, hash } = share;
+                let params = format_args!("[{worker},{job},\"{prefix}{extranonce2}\",\"{hash}\"]");
+                rpc::put_request(out, id, sv1::SUBMIT, params);
+            }
+            call => sv1::tell_pool(call, out),
+        }
+    }
+}
+
+fn job(params: &RawValue) -> Result<TestJob, ParseError> {
+    let wrong = || ParseError::field("params", "the test coin's", params.get());
+    let (elements, count) = rpc::array::<4>(params).ok_or_else(wrong)?;
+    let text = |at: usize| elements.get(at).and_then(|e| rpc::string(e)).ok_or_else(wrong);
+    if count != 4 {
+        return Err(ParseError::arity(sv1::NOTIFY, "4", count));
+    }
+    Ok(TestJob {
+        id: text(0)?.into_owned(),
+        previous: text(1)?.into_owned(),
+        work: text(2)?.into_owned(),
+        clean: elements[3].get() == "true",
+    })
+}
+
+/// Reads `[session, extranonce1, size]`, or `[session, null]` where the extranonce comes later.
+fn subscribed(result: &RawValue) -> Result<Option<Subscribed>, ParseError> {
+    let wrong = || ParseError::field("subscribe result", "[session, hex, size]", result.get());
+    let (elements, _) = rpc::array::<3>(result).ok_or_else(wrong)?;
+    let extranonce1 = elements.get(1).ok_or_else(wrong)?;
+    if extranonce1.get() == "null" {
+        return Ok(None);
+    }
+    let extranonce1 = rpc::string(extranonce1).ok_or_else(wrong)?;
+    Ok(Some(Subscribed {
+        extranonce1: extranonce1.parse().map_err(|_| wrong())?,
+        announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
+        session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
+    }))
+}
+
+/// What a dialect takes a call of a pool for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn hear<D: Dialect>(
+    dialect: &D,
+    method: &str,
+    params: &RawValue,
+) -> Result<PoolEvent<D::Job>, ParseError> {
+    let call = RpcCall { method, params: Some(params) };
+    match dialect.hear_pool(call, &mut D::Terms::default()) {
+        PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
+        event => Ok(event),
+    }
+}
+
+/// What a dialect takes a result for that answers a question.
+#[must_use]
+pub fn answer<D: Dialect>(
+    dialect: &D,
+    to: PoolQuestion<'_, D::Job>,
+    result: &RawValue,
+) -> PoolAnswer {
+    let reply = RpcReply { result: Some(result), error: None, line: result.get().as_bytes() };
+    dialect.hear_answer(to, &reply, &mut D::Terms::default())
+}
+
+/// What a pool gives with this result of a subscribe.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect takes it for no answer to a subscribe, or for one that gives nothing yet.
+pub fn given<D: Dialect>(dialect: &D, result: &RawValue) -> Result<Subscribed, ParseError> {
+    match answer(dialect, PoolQuestion::Subscribe { former: None }, result) {
+        PoolAnswer::Subscribed { given: Some(given), .. } => Ok(given),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Takes what a pool answers about a job.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect asks nothing.
+pub fn learn<D: Dialect>(dialect: &D, job: &D::Job, result: &RawValue) -> Result<(), ParseError> {
+    match answer(dialect, PoolQuestion::Job(job), result) {
+        PoolAnswer::Yes | PoolAnswer::Nothing => Ok(()),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How a dialect takes an error that a pool answers a share with.
+///
+/// # Panics
+/// Where the dialect takes it for none.
+#[must_use]
+pub fn refusal<D: Dialect>(dialect: &D, error: &RawValue) -> Refusal {
+    let reply = RpcReply { result: None, error: Some(error), line: b"{}" };
+    match dialect.hear_answer(PoolQuestion::Share, &reply, &mut D::Terms::default()) {
+        PoolAnswer::No(refusal, _) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the pool must be asked about a job, and what it is asked.
+pub fn ask<D: Dialect>(dialect: &D, id: u64, job: &D::Job, out: &mut BytesMut) -> bool {
+    let before = out.len();
+    dialect.tell_pool(PoolCall::Ask { id, job }, out);
+    out.len() > before
 }

@@ -52,7 +52,6 @@ use jobs::Jobs;
 use link::{Connection, Interrupted, LinkPhase, Past};
 pub use names::{MAX_NAMES, MAX_NAMES_PER_SECOND};
 use out::{UpstreamOut, UpstreamTimer};
-use requests::Request;
 use setup::Setup;
 use writing::Bar;
 
@@ -113,10 +112,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.followed = self.setup.known();
         self.link.begin(self.footing.generation(), &self.setup);
         let Some(connection) = self.link.connection_mut() else { return };
-        let id = connection.requests.push(Request::Subscribe, &mut self.out, now);
-        let former = self.footing.subscribed().and_then(|given| given.session.as_deref());
-        let Setup { dialect, config, .. } = &self.setup;
-        self.out.write(|out| dialect.put_subscribe(id, &config.agent, former, out));
+        connection.subscribe(self.footing.session(), &self.setup, &mut self.out, now);
     }
 
     /// The connection is lost, or is being given up. Every share that waits gets its verdict, or
@@ -234,6 +230,9 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.expire_requests(now)?;
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         if self.out.timers.is_due(UpstreamTimer::Job, now) {
+            if !connection.is_grounded {
+                return Err(DownReason::NoExtranonce);
+            }
             let unusable = connection.unusable.take();
             return Err(DownReason::NoJob { unusable, dialect: D::NAME });
         }
@@ -260,7 +259,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             generation,
             ground: self.footing.ground().cloned(),
             work: self.jobs.latest_of(generation),
-            wanted: self.jobs.in_force(),
+            wanted: Arc::new(self.jobs.in_force()),
             floor: self.link.connection().and_then(|connection| connection.brake.floor()),
         }
     }

@@ -8,8 +8,9 @@ use std::path::Path;
 use bytes::BytesMut;
 use orepass_aion::job::Job;
 use orepass_aion::{Aion, Options};
-use orepass_stratum::dialect::{Dialect, PoolEvent};
+use orepass_stratum::dialect::PoolEvent;
 use orepass_stratum::error::ParseError;
+use orepass_stratum::testing;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -43,8 +44,8 @@ pub(crate) fn dialect() -> Aion {
 }
 
 pub(crate) fn notify(params: &Value) -> Result<Job, ParseError> {
-    match dialect().parse_event("mining.notify", &raw(params))? {
-        PoolEvent::Notify(job) => Ok(job),
+    match testing::hear(&dialect(), "mining.notify", &raw(params))? {
+        PoolEvent::Job(Ok(job)) => Ok(job),
         other => panic!("{other:?}"),
     }
 }
@@ -74,10 +75,4 @@ pub(crate) fn line(put: impl FnOnce(&mut BytesMut)) -> String {
 /// What a `put_…` method writes, read back.
 pub(crate) fn written(put: impl FnOnce(&mut BytesMut)) -> Value {
     serde_json::from_str(&line(put)).unwrap()
-}
-
-/// Some instant to count from.
-#[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
-pub(crate) fn start() -> std::time::Instant {
-    std::time::Instant::now()
 }

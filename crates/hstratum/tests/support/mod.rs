@@ -8,8 +8,9 @@ use std::path::Path;
 use bytes::BytesMut;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::{Hstratum, Options};
-use orepass_stratum::dialect::{Dialect, PoolEvent};
+use orepass_stratum::dialect::PoolEvent;
 use orepass_stratum::error::ParseError;
+use orepass_stratum::testing;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -47,8 +48,8 @@ pub(crate) fn dialect() -> Hstratum {
 }
 
 pub(crate) fn notify(params: &Value) -> Result<Job, ParseError> {
-    match dialect().parse_event("mining.notify", &raw(params))? {
-        PoolEvent::Notify(job) => Ok(job),
+    match testing::hear(&dialect(), "mining.notify", &raw(params))? {
+        PoolEvent::Job(Ok(job)) => Ok(job),
         other => panic!("{other:?}"),
     }
 }

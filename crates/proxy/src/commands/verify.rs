@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orepass_stratum::dialect::{
-    Announced, Basis, BasisOf, Checked, HeardSubmit, PoolEvent, RigCall,
+    Announced, Basis, BasisOf, Checked, HeardSubmit, PoolAnswer, PoolEvent, PoolQuestion, RigCall,
+    Work,
 };
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::RpcCall;
+use orepass_stratum::rpc::{RpcCall, RpcReply};
 use orepass_stratum::sv1;
 use orepass_stratum::target::{PowHash, Target};
 use serde::{Deserialize, Serialize};
@@ -217,7 +218,8 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;
     let announced = announced(&dialect, request)?;
     let known = dialect.rules().habits.or(Habits::USUAL);
-    let target = dialect.pool_target(&job, &announced).surely(known);
+    let price = dialect.price(&job, &announced, known);
+    let target = price.wanted.surely(known);
     let (terms, rig) = (D::Terms::default(), D::Rig::default());
     // Of a rig that has negotiated nothing.
     let told = BasisOf::<D> {
@@ -230,7 +232,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     };
     let share = share(&dialect, &told, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
-    if !dialect.checkable(&job) {
+    if !job.is_complete() {
         return Err(uncheckable());
     }
 
@@ -241,13 +243,14 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let Checked::Proven(hash) = checked else {
         return Err(uncheckable());
     };
-    let meets_target = dialect.rules().good.meets(&hash, &target);
+    let meets = |target: Target| dialect.rules().good.meets(&hash, &target);
+    let meets_target = meets(target);
     let proof = Proof {
         hash: hash.to_string(),
-        difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
+        difficulty: dialect.scale(&job).difficulty_lossy(hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &announced, known, &hash),
-        header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
+        block: price.block.map(meets),
+        header: D::header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
         true => VerifyAnswer { ok: true, ..VerifyAnswer::default() },
@@ -257,14 +260,23 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
 }
 
 fn job<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<D::Job, Reject> {
-    let event = dialect.parse_event("mining.notify", request.notify);
-    let PoolEvent::Notify(job) = event.map_err(|error| in_field("notify", error))? else {
+    let PoolEvent::Job(job) = hear(dialect, sv1::NOTIFY, request.notify) else {
         return Err(Reject::invalid("notify: not a job"));
     };
+    let job = job.map_err(|error| in_field("notify", error))?;
     if let Some(transactions) = request.transactions {
-        dialect.learn(&job, transactions).map_err(|error| in_field("transactions", error))?;
+        let answer = RpcReply { result: Some(transactions), error: None, line: &[] };
+        let learnt =
+            dialect.hear_answer(PoolQuestion::Job(&job), &answer, &mut D::Terms::default());
+        if let PoolAnswer::Unusable(error) = learnt {
+            return Err(in_field("transactions", error));
+        }
     }
     Ok(job)
+}
+
+fn hear<D: FromConfig>(dialect: &D, method: &str, params: &RawValue) -> PoolEvent<D::Job> {
+    dialect.hear_pool(RpcCall { method, params: Some(params) }, &mut D::Terms::default())
 }
 
 /// What the pool had set, read as a live session reads it.
@@ -273,14 +285,17 @@ fn announced<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<
         let unreadable = |error: String| Reject::invalid(error);
         let params = RawValue::from_string(format!("[{value}]"));
         let params = params.map_err(|error| unreadable(error.to_string()))?;
-        dialect.parse_event(method, &params).map_err(|error| unreadable(error.to_string()))
+        match hear(dialect, method, &params) {
+            PoolEvent::Unusable(error) => Err(unreadable(error.to_string())),
+            event => Ok(event),
+        }
     };
     let event = match (request.target, request.difficulty) {
         (Some(_), Some(_)) => {
             return Err(Reject::invalid("give the difficulty or the target, not both"));
         }
-        (Some(target), None) => set("mining.set_target", target)?,
-        (None, Some(difficulty)) => set("mining.set_difficulty", difficulty)?,
+        (Some(target), None) => set(sv1::SET_TARGET, target)?,
+        (None, Some(difficulty)) => set(sv1::SET_DIFFICULTY, difficulty)?,
         (None, None) => return Ok(Announced::default()),
     };
     match event {
@@ -300,7 +315,7 @@ fn share<D: FromConfig>(
         return Err(Reject::invalid("rigs of this dialect submit by another call"));
     };
     let HeardSubmit { job, fields, .. } = submit?;
-    if job.text != dialect.job_id(told.job) {
+    if job.text != told.job.id() {
         return Err(Reject::unknown_job(&job.text));
     }
     dialect.read_share(told, &fields).or_else(|reject| match reject.wrong_size {

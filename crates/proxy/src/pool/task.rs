@@ -100,6 +100,7 @@ impl<D: Dialect> ChannelTask<D> {
         let (config, pool) = (&route.config, route.pool(channel.pool));
         let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
             .with_number(channel.id.0)
+            .with_server(self.address.url().host(), self.address.url().port())
             .with_prefix_bytes(if channel.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
             .with_resubmit(pool.resubmit)

@@ -29,7 +29,7 @@ pub(super) struct Login<R> {
     /// What it has negotiated and shown of itself, as its dialect notes it.
     pub(super) rig: R,
     step: LoginStep,
-    pub(super) agent: Option<Box<str>>,
+    pub(super) agent: Option<Arc<str>>,
     /// At most [`MAX_WORKERS`].
     workers: Vec<AuthorizedWorker>,
     /// Whether the driver knows the rig, so that it may be told work.
@@ -53,8 +53,8 @@ enum LoginStep {
 
 /// A worker that authorized on this connection.
 struct AuthorizedWorker {
-    /// What it said, and what its submits name.
-    given: Box<str>,
+    /// What it said, and what its submits name, where that is not its name.
+    given: Option<Box<str>>,
     /// Its name: without the suffix that wishes for a difficulty.
     name: Arc<str>,
     password: Option<Secret>,
@@ -145,7 +145,9 @@ impl<R: RigNeeds> Login<R> {
 
     /// The authorized worker that a submit names, with or without its suffix.
     pub(super) fn worker(&self, given: &str) -> Option<&Arc<str>> {
-        let is_it = |worker: &&AuthorizedWorker| *worker.given == *given || *worker.name == *given;
+        let is_it = |worker: &&AuthorizedWorker| {
+            worker.given.as_deref() == Some(given) || *worker.name == *given
+        };
         Some(&self.workers.iter().find(is_it)?.name)
     }
 
@@ -262,7 +264,7 @@ impl<D: Dialect> Downstream<D> {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
             let options = LoginOptions::parse(name, password.unwrap_or_default());
             let worker = AuthorizedWorker {
-                given: name.into(),
+                given: (options.worker != name).then(|| name.into()),
                 name: options.worker.into(),
                 password: password.map(Secret::new),
             };

@@ -39,8 +39,8 @@ impl<D: Dialect> Downstream<D> {
 
     /// The name that the rig's software gives itself.
     #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        self.login.agent.as_deref()
+    pub fn agent(&self) -> Option<&Arc<str>> {
+        self.login.agent.as_ref()
     }
 
     /// What its firmware needs, as far as its login has told.

@@ -36,7 +36,7 @@ pub(super) struct Bench<D: Dialect> {
     /// Where the rig sat before it moved.
     former: Option<Box<FormerPlace<D>>>,
     /// The pool's target in force that the channel has shown last.
-    pub(super) in_force: Wanted,
+    pub(super) in_force: Arc<Wanted>,
     /// The target that the channel wants rigs to meet at least; seldom any.
     floor: Option<Box<Target>>,
     /// When the rig was last told a clean job, and which work.
@@ -131,7 +131,7 @@ impl<D: Dialect> Bench<D> {
             seat: None,
             latest: None,
             former: None,
-            in_force: Wanted::sure(Target::MAX),
+            in_force: Arc::new(Wanted::sure(Target::MAX)),
             floor: None,
             last_clean: None,
             told: VecDeque::new(),
@@ -147,7 +147,7 @@ impl<D: Dialect> Bench<D> {
             // Without a ground there is nothing to sit on yet; the next view will have one.
             return view.ground.is_some();
         }
-        self.in_force = view.wanted;
+        self.in_force = Arc::clone(&view.wanted);
         match (&mut self.floor, view.floor) {
             (Some(floor), Some(shown)) => **floor = shown,
             (floor, shown) => *floor = shown.map(Box::new),

@@ -44,6 +44,12 @@ impl PoolError {
         Some(Self { code, message: shown(text.unwrap_or(ONLY_AN_ERROR)).into() })
     }
 
+    /// A refusal without a reason.
+    #[must_use]
+    pub fn unexplained() -> Self {
+        Self { code: None, message: NO_REASON.into() }
+    }
+
     /// Whether it says nothing but that there is an error.
     #[must_use]
     pub fn is_unexplained(&self) -> bool {
@@ -122,7 +128,9 @@ impl fmt::Display for PoolError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Refusal;
     use crate::rpc::Message;
+    use crate::sv1;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -180,7 +188,8 @@ mod tests {
         ];
         for (line, expected) in cases {
             let message = Message::parse(line.as_bytes()).unwrap();
-            let outcome = message.outcome(line.as_bytes()).map_err(|error| error.to_string());
+            let answer = sv1::verdict(&message.reply(line.as_bytes()), Refusal::common);
+            let outcome = answer.verdict().map_err(|(_, error)| error.to_string());
             assert_eq!(outcome, expected.map_err(str::to_owned), "{line}");
         }
     }

@@ -2,18 +2,19 @@
 
 use std::time::Instant;
 
-use super::link::LinkPhase;
+use super::link::{Connection, LinkPhase};
 use super::out::UpstreamTimer;
-use super::requests::{Open, Request, ShareTerms, put_authorize, without_password};
+use super::requests::{Open, Request, ShareTerms, without_password};
+use super::setup::Setup;
 use super::{
     AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent,
 };
 use crate::channel::ShareOutcome;
-use crate::dialect::{Dialect, Refusal};
+use crate::dialect::{Dialect, PoolAnswer, PoolCall, PoolQuestion, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::habits::{Answer, Habit, Probe};
-use crate::rpc::{Message, PoolError};
+use crate::rpc::{Message, PoolError, RpcReply};
 use crate::target::PowHash;
 use crate::verdict::Verdict;
 
@@ -36,10 +37,11 @@ impl<D: Dialect, T> Upstream<D, T> {
     ) -> Result<(), DownReason> {
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         let Some(id) = message.own_id() else { return Ok(()) };
-        let outcome = message.outcome(line);
+        let reply = message.reply(line);
         let Some(open) = connection.requests.take(id, &mut self.out) else {
             if connection.late_authorize.take_if(|late| *late == id).is_some() {
-                return self.authorize_answered(message, outcome, now);
+                let answer = self.hear(PoolQuestion::Login, &reply);
+                return self.authorize_answered(answer, now);
             }
             if connection.requests.was_expired(id) {
                 self.out.event(UpstreamEvent::LateVerdict);
@@ -47,14 +49,27 @@ impl<D: Dialect, T> Upstream<D, T> {
             return Ok(());
         };
         match open.request {
-            Request::Subscribe => return self.subscribe_answered(message, now),
-            Request::Authorize => return self.authorize_answered(message, outcome, now),
+            Request::Configure => {
+                self.hear(PoolQuestion::Configure, &reply);
+                return Ok(());
+            }
+            Request::Subscribe => {
+                let former = self.footing.session();
+                let Setup { dialect, .. } = &self.setup;
+                let question = PoolQuestion::Subscribe { former };
+                let answer = dialect.hear_answer(question, &reply, &mut connection.terms);
+                return self.subscribe_answered(answer, now);
+            }
+            Request::Authorize => {
+                let answer = self.hear(PoolQuestion::Login, &reply);
+                return self.authorize_answered(answer, now);
+            }
             Request::Question(job) => {
-                let Some(answer) = message.result else { return Ok(()) };
-                match self.setup.dialect.learn(&job, answer) {
+                match self.hear(PoolQuestion::Job(&job), &reply) {
                     // Rigs may wait for the same.
-                    Ok(()) => self.out.event(UpstreamEvent::View),
-                    Err(error) => self.out.notice(Notice::UnusableAnswer(error)),
+                    PoolAnswer::Yes => self.out.event(UpstreamEvent::View),
+                    PoolAnswer::Unusable(error) => self.out.notice(Notice::UnusableAnswer(error)),
+                    PoolAnswer::Subscribed { .. } | PoolAnswer::No(..) | PoolAnswer::Nothing => {}
                 }
                 return Ok(());
             }
@@ -64,24 +79,40 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             Request::Name(account) => {
                 connection.pacer.answered(id, None);
-                connection.names.name_answered(id, &account, outcome, &self.setup, &mut self.out);
+                let outcome = self.hear(PoolQuestion::Name, &reply).verdict();
+                if let Some(Connection { names, .. }) = self.link.connection_mut() {
+                    let outcome = outcome.map_err(|(_, error)| error);
+                    names.name_answered(id, &account, outcome, &self.setup, &mut self.out);
+                }
             }
             Request::Account => {
                 connection.pacer.answered(id, None);
-                connection.names.account_answered(id, outcome, &self.setup, &mut self.out)?;
+                let outcome = self.hear(PoolQuestion::Name, &reply).verdict();
+                if let Some(Connection { names, .. }) = self.link.connection_mut() {
+                    let outcome = outcome.map_err(|(_, error)| error);
+                    names.account_answered(id, outcome, &self.setup, &mut self.out)?;
+                }
             }
             Request::Share(ticket, terms) => {
                 connection.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 connection.pacer.answered(id, after);
+                let dialect = &self.setup.dialect;
+                let answer =
+                    dialect.hear_answer(PoolQuestion::Share, &reply, &mut connection.terms);
                 let Answered { outcome, weighs, down } =
-                    self.share_answered(outcome, terms, open.sent, now);
+                    self.share_answered(answer.verdict(), terms, open.sent, now);
                 self.out.event(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
                 down.map_or(Ok(()), Err)?;
             }
         }
         self.write_submissions(now);
         Ok(())
+    }
+
+    fn hear(&mut self, to: PoolQuestion<'_, D::Job>, reply: &RpcReply<'_>) -> PoolAnswer {
+        let Some(connection) = self.link.connection_mut() else { return PoolAnswer::Nothing };
+        self.setup.dialect.hear_answer(to, reply, &mut connection.terms)
     }
 
     /// Gives up the requests that have had their time.
@@ -106,7 +137,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                 self.go_live(now)
             }
             Request::Authorize => Err(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN)),
-            Request::Question(_) => Ok(()),
+            Request::Configure | Request::Question(_) => Ok(()),
             Request::Account => {
                 connection.pacer.answered(open.id, None);
                 Ok(())
@@ -135,72 +166,67 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
     }
 
-    fn subscribe_answered(
-        &mut self,
-        message: &Message<'_>,
-        now: Instant,
-    ) -> Result<(), DownReason> {
-        let given = match (message.result, message.error.and_then(PoolError::parse)) {
-            (_, Some(error)) => return Err(DownReason::SubscribeRefused(error)),
-            (None, None) => {
-                let nothing = PoolError { code: None, message: "no result".into() };
-                return Err(DownReason::SubscribeRefused(nothing));
+    fn subscribe_answered(&mut self, answer: PoolAnswer, now: Instant) -> Result<(), DownReason> {
+        let (given, resumed) = match answer {
+            PoolAnswer::Subscribed { given, resumed } => (given, resumed),
+            PoolAnswer::Unusable(error) => return Err(DownReason::SubscribeUnusable(error)),
+            answer => {
+                let error =
+                    answer.verdict().err().map_or_else(PoolError::unexplained, |(_, error)| error);
+                return Err(DownReason::SubscribeRefused(error));
             }
-            (Some(result), None) => self.setup.dialect.parse_subscribed(result),
         };
-        let given = given.map_err(DownReason::SubscribeUnusable)?;
-        let resumed = self.footing.resumes(&given, &*self.setup.dialect);
-        self.settle(given, now)?;
-        self.jobs.resume(resumed);
-        let early = self.link.subscribed();
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let is_given = given.is_some() || connection.next_extranonce.is_some();
+        match given {
+            Some(given) => {
+                // What came before the answer is older than it.
+                connection.next_extranonce = None;
+                let resumed = resumed && self.footing.is_former(&given);
+                self.settle(given, now)?;
+                self.jobs.resume(resumed);
+            }
+            None => self.take_first_ground(now)?,
+        }
+        self.link.subscribed();
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         let id = connection.requests.push(Request::Authorize, &mut self.out, now);
         let UpstreamConfig { user, password, .. } = &self.setup.config;
-        self.out.write(|out| put_authorize(id, user, password, out));
+        let dialect = &self.setup.dialect;
+        let call = PoolCall::Authorize { id, user, password };
+        self.out.write(|out| dialect.tell_pool(call, out));
         if let Some(difficulty) = self.setup.config.start_difficulty {
             // A courtesy: whatever the answer is, nothing waits for it.
             let id = connection.requests.skip_id();
-            self.out.write(|out| self.setup.dialect.put_suggest_difficulty(id, difficulty, out));
+            let call = PoolCall::Suggest { id, difficulty };
+            self.out.write(|out| dialect.tell_pool(call, out));
         }
-        early.map_or(Ok(()), |job| self.take_job(job, now))
+        if is_given { self.grounded(now) } else { Ok(()) }
     }
 
-    fn authorize_answered(
-        &mut self,
-        message: &Message<'_>,
-        outcome: Result<(), PoolError>,
-        now: Instant,
-    ) -> Result<(), DownReason> {
-        // An answer that says nothing at all is taken for a welcome: shares will show.
-        let says_nothing = message.result.is_none() && message.error.is_none();
-        match outcome {
-            Err(error) if !says_nothing => {
-                let UpstreamConfig { user, password, .. } = &self.setup.config;
-                let mut reason = without_password(error.to_string(), password);
-                if let Some(hint) = self
-                    .setup
-                    .dialect
-                    .rules()
-                    .unexplained_refusal
-                    .filter(|_| error.is_unexplained())
-                {
-                    reason = format!("{reason}; {hint}");
-                }
-                Err(DownReason::AuthorizeRefused { user: user.clone(), reason })
-            }
-            _ => self.go_live(now),
+    fn authorize_answered(&mut self, answer: PoolAnswer, now: Instant) -> Result<(), DownReason> {
+        let Err((_, error)) = answer.verdict() else { return self.go_live(now) };
+        let UpstreamConfig { user, password, .. } = &self.setup.config;
+        let mut reason = without_password(error.to_string(), password);
+        let hint = self.setup.dialect.rules().unexplained_refusal;
+        if let Some(hint) = hint.filter(|_| error.is_unexplained()) {
+            reason = format!("{reason}; {hint}");
         }
+        Err(DownReason::AuthorizeRefused { user: user.clone(), reason })
     }
 
-    fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
-        if !matches!(self.link, LinkPhase::Authorizing(_)) {
+    /// The pool has authorized us; it takes shares as soon as it has given an extranonce.
+    pub(super) fn go_live(&mut self, now: Instant) -> Result<(), DownReason> {
+        let LinkPhase::Authorizing(connection) = &mut self.link else { return Ok(()) };
+        connection.is_authorized = true;
+        if !connection.is_grounded {
+            self.out.timers.set(UpstreamTimer::Job, Some(now + JOB_WITHIN));
             return Ok(());
         }
         self.footing.go_live()?;
-        self.link.authorized();
-        if !self.jobs.has_told() {
-            self.out.timers.set(UpstreamTimer::Job, Some(now + JOB_WITHIN));
-        }
+        self.link.go_live();
+        let waits = !self.jobs.has_told();
+        self.out.timers.set(UpstreamTimer::Job, waits.then(|| now + JOB_WITHIN));
         self.look_at_flow(now);
         self.out.notice(Notice::Live);
         self.out.event(UpstreamEvent::View);
@@ -210,16 +236,12 @@ impl<D: Dialect, T> Upstream<D, T> {
     /// What the pool's answer to a share means for it, and for what is known of the pool.
     fn share_answered(
         &mut self,
-        outcome: Result<(), PoolError>,
+        verdict: Result<(), (Refusal, PoolError)>,
         terms: ShareTerms<D>,
         sent: Instant,
         now: Instant,
     ) -> Answered {
-        let error = match outcome {
-            Ok(()) => return self.share_taken(terms),
-            Err(error) => error,
-        };
-        let refusal = self.setup.dialect.classify_refusal(&error);
+        let Err((refusal, error)) = verdict else { return self.share_taken(terms) };
         if terms.is_again && refusal == Refusal::Duplicate {
             self.out.event(UpstreamEvent::ResentDuplicate);
             return self.share_taken(terms);

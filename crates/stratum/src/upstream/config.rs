@@ -21,6 +21,8 @@ pub struct UpstreamConfig {
     pub agent: String,
     /// The connection's number among those to its pool.
     pub number: u64,
+    /// The pool's host and port, which some dialects want to be told.
+    pub server: Option<(String, u16)>,
     /// How many bytes tell rigs apart; the dialect's own choice when absent.
     pub prefix_bytes: Option<usize>,
     /// The most rigs on this connection.
@@ -53,6 +55,7 @@ impl UpstreamConfig {
             password: password.into(),
             agent: agent.into(),
             number: 0,
+            server: None,
             prefix_bytes: None,
             max_rigs: Self::MAX_RIGS,
             resubmit: false,
@@ -65,6 +68,13 @@ impl UpstreamConfig {
     #[must_use]
     pub const fn with_number(mut self, number: u64) -> Self {
         self.number = number;
+        self
+    }
+
+    /// With the pool's own host and port.
+    #[must_use]
+    pub fn with_server(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.server = Some((host.into(), port));
         self
     }
 

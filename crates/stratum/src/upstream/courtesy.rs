@@ -1,10 +1,12 @@
-//! Answers to calls of a pool that are none of the dialect's.
+//! Answers to calls of a pool that are no news.
 
 use std::time::{Duration, Instant};
 
 use super::out::UpstreamOut;
-use crate::error::Reject;
-use crate::rpc::{self, Id, Message, Quoted};
+use serde_json::value::RawValue;
+
+use crate::dialect::{CourtesyReply, Dialect, PoolCall};
+use crate::rpc::Id;
 use crate::strikes::{Patience, Strikes};
 
 /// How many calls are answered: so many at a time, one more every second.
@@ -19,27 +21,20 @@ impl Courtesy {
         Self(Strikes::new(&ANSWERS))
     }
 
-    /// Answers a call that is none of the dialect's, if it wants an answer.
-    pub(super) fn answer<T>(
+    /// Answers what a pool has asked, if it wants an answer.
+    pub(super) fn answer<D: Dialect, T>(
         &mut self,
-        call: &Message<'_>,
-        method: &str,
-        agent: &str,
+        id: Option<&RawValue>,
+        reply: CourtesyReply<'_>,
+        dialect: &D,
         out: &mut UpstreamOut<T>,
         now: Instant,
     ) {
-        let Some(id) = call.id.and_then(|id| Id::new(Some(id))) else { return };
+        let Some(id) = id.and_then(|id| Id::new(Some(id))) else { return };
         if !self.0.is_patient(now) {
             return;
         }
         self.0.strike(now);
-        out.write(|out| match method {
-            "mining.ping" => rpc::put_result(out, &id, "\"pong\""),
-            "client.get_version" => rpc::put_result(out, &id, Quoted(agent)),
-            _ => {
-                let reason = format!("unknown method {}", crate::error::shown(method));
-                rpc::put_error(out, &id, &Reject::invalid(reason), "null");
-            }
-        });
+        out.write(|out| dialect.tell_pool(PoolCall::Reply { id: &id, reply }, out));
     }
 }

@@ -153,6 +153,9 @@ pub enum DownReason {
         /// The cap in bytes.
         cap: usize,
     },
+    /// The pool has let us in and given no extranonce.
+    #[error("the pool gave no extranonce within {JOB_WITHIN:?} of the login")]
+    NoExtranonce,
     /// The pool tells no job that can be mined.
     #[error("{}", no_job(unusable.as_ref(), dialect))]
     NoJob {

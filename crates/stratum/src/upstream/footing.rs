@@ -68,14 +68,17 @@ impl Footing {
         }
     }
 
-    /// Whether the pool goes on with the session that it was asked for.
-    pub(super) fn resumes<D: Dialect>(&self, given: &Subscribed, dialect: &D) -> bool {
+    /// The session that the pool may resume.
+    pub(super) fn session(&self) -> Option<&str> {
+        self.subscribed.as_ref()?.session.as_deref()
+    }
+
+    /// Whether the pool gave the session again that it was asked for.
+    pub(super) fn is_former(&self, given: &Subscribed) -> bool {
         let Some(former) = &self.subscribed else { return false };
-        former.session.as_deref().is_some_and(|asked| {
-            given.session.as_deref() == Some(asked)
-                && given.extranonce1 == former.extranonce1
-                && dialect.resumes(asked, given)
-        })
+        former.session.is_some()
+            && given.session == former.session
+            && given.extranonce1 == former.extranonce1
     }
 
     /// The pool takes shares.
@@ -109,7 +112,7 @@ impl Footing {
     ) -> Result<(), DownReason> {
         let Setup { dialect, config, .. } = setup;
         let known = setup.known().get(Habit::Split);
-        let split = dialect.split(&given, config.prefix_bytes, known);
+        let split = dialect.splits(&given, config.prefix_bytes).choose(known);
         self.subscribed = Some(given);
         let split = split.map_err(DownReason::NoRoom)?;
         let same = self.ground().is_some_and(|ground| ground.split.divides_as(&split));
@@ -169,7 +172,7 @@ impl Footing {
         setup: &Setup<D>,
         out: &mut UpstreamOut<T>,
     ) -> bool {
-        let wide = self.ground().is_some_and(|ground| ground.split.wide);
+        let wide = self.ground().is_some_and(|ground| ground.split.needs == Some(Answer::Other));
         if !wide || self.accepted > 0 {
             return false;
         }

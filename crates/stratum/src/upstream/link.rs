@@ -6,28 +6,24 @@ use super::brake::Brake;
 use super::names::{Names, Suspects};
 use super::out::UpstreamOut;
 use super::pace::Pacer;
-use super::requests::Requests;
+use super::requests::{Request, Requests};
 use super::setup::Setup;
 use super::silence::Silence;
 use super::{BAD_LINES, OVERLONG_PARDON};
-use crate::dialect::{Announced, Dialect};
+use crate::dialect::{Announced, Dialect, PoolCall};
 use crate::error::ParseError;
 use crate::extranonce::Extranonce;
 use crate::habits::Probe;
 use crate::job::Generation;
 use crate::strikes::Strikes;
 
-/// The call whose error is of most interest: what the pool takes for a job.
-const NOTIFY: &str = "mining.notify";
-
 /// Whether there is a connection, and how far its login has come. What belongs to a connection is in
 /// here, so that the next one starts with nothing of it.
 pub(super) enum LinkPhase<D: Dialect, T> {
     Offline(Past),
-    /// The subscribe has no answer. The newest notify that came before it is of a generation that is
-    /// not known yet.
-    Subscribing(Box<Connection<D, T>>, Option<D::Job>),
-    /// The authorize has none.
+    /// The subscribe has no answer.
+    Subscribing(Box<Connection<D, T>>),
+    /// The authorize has none, or the pool has given no extranonce.
     Authorizing(Box<Connection<D, T>>),
     /// The pool takes shares.
     Live(Box<Connection<D, T>>),
@@ -68,10 +64,18 @@ pub(super) struct Connection<D: Dialect, T> {
     pub(super) silence: Silence,
     /// The generation that the former connection ended with.
     pub(super) former: Generation,
+    /// What the pool grants.
+    pub(super) terms: D::Terms,
     /// What the pool announced about share targets.
     pub(super) announced: Announced,
     /// The pool's `mining.set_extranonce`, which applies with its next job.
     pub(super) next_extranonce: Option<(Extranonce, Option<usize>)>,
+    /// The pool has given an extranonce.
+    pub(super) is_grounded: bool,
+    /// The newest notify that came before it: of a generation that is not known yet.
+    pub(super) early: Option<D::Job>,
+    /// The pool has authorized us.
+    pub(super) is_authorized: bool,
     /// The ground is to be divided anew with the next work that the pool has not told before.
     pub(super) divides_anew: bool,
     /// The authorize whose answer has not come in time, and was gone without.
@@ -99,7 +103,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn begin(&mut self, generation: Generation, setup: &Setup<D>) {
         if let Self::Offline(past) = self {
             let connection = Connection::after(std::mem::take(past), generation, setup);
-            *self = Self::Subscribing(Box::new(connection), None);
+            *self = Self::Subscribing(Box::new(connection));
         }
     }
 
@@ -114,7 +118,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
                 *self = Self::Offline(past);
                 None
             }
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => {
                 let (past, interrupted) = connection.end(reached, out);
@@ -129,7 +133,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     }
 
     pub(super) const fn is_subscribing(&self) -> bool {
-        matches!(self, Self::Subscribing(..))
+        matches!(self, Self::Subscribing(_))
     }
 
     pub(super) const fn is_live(&self) -> bool {
@@ -139,7 +143,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn connection(&self) -> Option<&Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => Some(connection),
         }
@@ -148,7 +152,7 @@ impl<D: Dialect, T> LinkPhase<D, T> {
     pub(super) fn connection_mut(&mut self) -> Option<&mut Connection<D, T>> {
         match self {
             Self::Offline(_) => None,
-            Self::Subscribing(connection, _)
+            Self::Subscribing(connection)
             | Self::Authorizing(connection)
             | Self::Live(connection) => Some(connection),
         }
@@ -167,24 +171,16 @@ impl<D: Dialect, T> LinkPhase<D, T> {
         }
     }
 
-    /// The subscribe has its answer; gives the notify that came before it.
-    pub(super) fn subscribed(&mut self) -> Option<D::Job> {
-        match std::mem::replace(self, Self::Offline(Past::default())) {
-            Self::Subscribing(mut connection, early) => {
-                // What came before the answer is older than it.
-                connection.next_extranonce = None;
-                *self = Self::Authorizing(connection);
-                early
-            }
-            other => {
-                *self = other;
-                None
-            }
-        }
+    /// The subscribe has its answer.
+    pub(super) fn subscribed(&mut self) {
+        *self = match std::mem::replace(self, Self::Offline(Past::default())) {
+            Self::Subscribing(connection) => Self::Authorizing(connection),
+            other => other,
+        };
     }
 
-    /// The pool has authorized us.
-    pub(super) fn authorized(&mut self) {
+    /// The pool has authorized us and given an extranonce.
+    pub(super) fn go_live(&mut self) {
         *self = match std::mem::replace(self, Self::Offline(Past::default())) {
             Self::Authorizing(connection) => Self::Live(connection),
             other => other,
@@ -203,8 +199,12 @@ impl<D: Dialect, T> Connection<D, T> {
             brake: Brake::new(setup.config.max_shares_per_second, brake_rests_until),
             silence: Silence::new(gap),
             former,
+            terms: D::Terms::default(),
             announced: Announced::default(),
             next_extranonce: None,
+            is_grounded: false,
+            early: None,
+            is_authorized: false,
             divides_anew: false,
             late_authorize: None,
             unusable: None,
@@ -212,6 +212,25 @@ impl<D: Dialect, T> Connection<D, T> {
             bad_lines: Strikes::new(&BAD_LINES),
             overlong: None,
         }
+    }
+
+    /// Says what is wished for, and asks for an extranonce.
+    pub(super) fn subscribe(
+        &mut self,
+        former: Option<&str>,
+        setup: &Setup<D>,
+        out: &mut UpstreamOut<T>,
+        now: Instant,
+    ) {
+        let Setup { dialect, config, .. } = setup;
+        let id = self.requests.next_id();
+        if out.write(|out| dialect.tell_pool(PoolCall::Configure { id }, out)) {
+            self.requests.push(Request::Configure, out, now);
+        }
+        let id = self.requests.push(Request::Subscribe, out, now);
+        let server = config.server.as_ref().map(|(host, port)| (&**host, *port));
+        let call = PoolCall::Subscribe { id, agent: &config.agent, former, server };
+        out.write(|out| dialect.tell_pool(call, out));
     }
 
     fn end(self, reached: Reached, out: &mut UpstreamOut<T>) -> (Past, Interrupted<D, T>) {
@@ -228,9 +247,9 @@ impl<D: Dialect, T> Connection<D, T> {
         (past, Interrupted { written: requests, queued: pacer, name })
     }
 
-    /// A call of the pool made no sense.
-    pub(super) fn note_unusable(&mut self, method: &str, error: &ParseError) {
-        if method == NOTIFY || self.unusable.is_none() {
+    /// A call of the pool made no sense; what it takes for a job is of most interest.
+    pub(super) fn note_unusable(&mut self, is_job: bool, error: &ParseError) {
+        if is_job || self.unusable.is_none() {
             self.unusable = Some(error.clone());
         }
     }

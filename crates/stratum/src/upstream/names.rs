@@ -173,7 +173,7 @@ impl Names {
             }
             NameGate::Account => {
                 let account = (&*setup.config.user, &*setup.config.password);
-                pacer.authorize(account, Request::Account, requests, out, now)
+                pacer.authorize(account, Request::Account, &setup.dialect, requests, out, now)
             }
             NameGate::Answer(_) => {
                 if is_over {
@@ -250,7 +250,7 @@ impl Names {
         }
         let password = password.as_ref().map_or(&*setup.config.password, Secret::reveal);
         let request = Request::Name(Arc::clone(account));
-        let id = pacer.authorize((name, password), request, requests, out, now)?;
+        let id = pacer.authorize((name, password), request, &setup.dialect, requests, out, now)?;
         self.asked(name, now);
         Some(id)
     }

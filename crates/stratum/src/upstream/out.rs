@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 
 use super::{Notice, UpstreamEvent};
 use crate::channel::ShareOutcome;
@@ -62,9 +62,11 @@ impl<T> UpstreamOut<T> {
         Self { transmit: Transmit::new(), timers: TimerTable::new(), events: VecDeque::new() }
     }
 
-    /// Appends text for the pool.
-    pub(super) fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
+    /// Appends text for the pool; whether there was any.
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut BytesMut)) -> bool {
+        let before = self.transmit.remaining();
         self.transmit.write(write);
+        self.transmit.remaining() > before
     }
 
     pub(super) fn event(&mut self, event: UpstreamEvent<T>) {

@@ -7,9 +7,9 @@ use bytes::BytesMut;
 
 use super::held_shares::Attempt;
 use super::out::{UpstreamOut, UpstreamTimer};
-use super::requests::{Request, Requests, put_authorize};
+use super::requests::{Request, Requests};
 use crate::channel::Submission;
-use crate::dialect::{Dialect, Pace};
+use crate::dialect::{Dialect, Pace, PoolCall};
 
 /// The most shares that wait to be written; one more is refused as overflow. The last place is a
 /// block's.
@@ -142,12 +142,15 @@ impl<D: Dialect, T> Pacer<D, T> {
         &mut self,
         (user, password): (&str, &str),
         request: Request<D, T>,
+        dialect: &D,
         requests: &mut Requests<D, T>,
         out: &mut UpstreamOut<T>,
         now: Instant,
     ) -> Option<u64> {
-        let put = |line: &mut BytesMut| put_authorize(requests.next_id(), user, password, line);
-        if !self.write(requests.next_id(), false, put, out, now) {
+        let id = requests.next_id();
+        let call = PoolCall::Authorize { id, user, password };
+        let put = |line: &mut BytesMut| dialect.tell_pool(call, line);
+        if !self.write(id, false, put, out, now) {
             return None;
         }
         Some(requests.push(request, out, now))

@@ -1,13 +1,13 @@
 //! What the pool's calls mean: its jobs, and the terms and the ground on which they are worked at.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::link::LinkPhase;
 use super::out::UpstreamTimer;
 use super::{DownReason, Notice, Upstream, UpstreamEvent};
-use crate::dialect::{Dialect, PoolEvent, Subscribed};
-use crate::error::shown;
-use crate::rpc::{Message, PoolError};
+use crate::dialect::{CourtesyReply, Dialect, PoolEvent, Subscribed};
+use crate::error::{ParseError, Reject, shown};
+use crate::rpc::{Message, PoolError, RpcCall};
 
 impl<D: Dialect, T> Upstream<D, T> {
     pub(super) fn handle_call(
@@ -16,35 +16,55 @@ impl<D: Dialect, T> Upstream<D, T> {
         message: &Message<'_>,
         now: Instant,
     ) -> Result<(), DownReason> {
-        let empty = serde_json::value::RawValue::NULL;
-        match self.setup.dialect.parse_event(method, message.params.unwrap_or(empty)) {
-            Ok(PoolEvent::Unknown) => {
-                let agent = &self.setup.config.agent;
-                self.courtesy.answer(message, method, agent, &mut self.out, now);
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let dialect = Arc::clone(&self.setup.dialect);
+        let call = RpcCall { method, params: message.params };
+        let event = dialect.hear_pool(call, &mut connection.terms);
+        let reply = match event {
+            PoolEvent::Ping => CourtesyReply::Pong,
+            PoolEvent::WantsVersion => CourtesyReply::Version(&self.setup.config.agent),
+            PoolEvent::Unknown => {
+                let unknown = Reject::invalid(format!("unknown method {}", shown(method)));
+                let reply = CourtesyReply::Unknown(&unknown);
+                self.courtesy.answer(message.id, reply, &*dialect, &mut self.out, now);
+                return Ok(());
             }
-            Ok(event) => {
-                self.handle_event(event, now)?;
+            PoolEvent::Unusable(error) => {
+                self.note_unusable(false, method, error);
+                return Ok(());
+            }
+            event => {
+                self.handle_event(event, method, now)?;
                 self.look_at_flow(now);
+                return Ok(());
             }
-            Err(error) => {
-                if let Some(connection) = self.link.connection_mut() {
-                    connection.note_unusable(method, &error);
-                }
-                self.out.notice(Notice::Unusable { method: shown(method), error });
-            }
-        }
+        };
+        self.courtesy.answer(message.id, reply, &*dialect, &mut self.out, now);
         Ok(())
     }
 
-    fn handle_event(&mut self, event: PoolEvent<D::Job>, now: Instant) -> Result<(), DownReason> {
+    fn note_unusable(&mut self, is_job: bool, method: &str, error: ParseError) {
+        if let Some(connection) = self.link.connection_mut() {
+            connection.note_unusable(is_job, &error);
+        }
+        self.out.notice(Notice::Unusable { method: shown(method), error });
+    }
+
+    fn handle_event(
+        &mut self,
+        event: PoolEvent<D::Job>,
+        method: &str,
+        now: Instant,
+    ) -> Result<(), DownReason> {
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         match event {
-            PoolEvent::Notify(job) => {
+            PoolEvent::Job(Err(error)) => self.note_unusable(true, method, error),
+            PoolEvent::Job(Ok(job)) => {
                 connection.silence.notified(now);
-                match &mut self.link {
-                    LinkPhase::Subscribing(_, early) => *early = Some(job),
-                    _ => return self.take_job(job, now),
+                if connection.is_grounded {
+                    return self.take_job(job, now);
                 }
+                connection.early = Some(job);
             }
             PoolEvent::Difficulty(target) => {
                 connection.announced.difficulty = Some(target);
@@ -61,12 +81,20 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             PoolEvent::Extranonce { extranonce1, size } => {
                 connection.next_extranonce = Some((extranonce1, size));
+                if !connection.is_grounded && !self.link.is_subscribing() {
+                    self.take_first_ground(now)?;
+                    return self.grounded(now);
+                }
             }
             PoolEvent::Reconnect { host, port, wait } => {
                 self.out.event(UpstreamEvent::Reconnect { host, port, wait });
             }
             PoolEvent::Message(text) => self.out.notice(Notice::Message(text)),
-            PoolEvent::Unknown => {}
+            PoolEvent::Noted
+            | PoolEvent::Ping
+            | PoolEvent::WantsVersion
+            | PoolEvent::Unusable(_)
+            | PoolEvent::Unknown => {}
         }
         Ok(())
     }
@@ -76,13 +104,32 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.publish(now);
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         let given = self.footing.subscribed();
-        let given = self.jobs.divides_anew(&job, given, connection, &self.setup.dialect);
+        let given = self.jobs.divides_anew(&job, given, connection);
         if let Some(given) = given {
             self.settle(given, now)?;
         }
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         self.jobs.take_up(job, &self.footing, connection, &self.setup, &mut self.out, now);
         Ok(())
+    }
+
+    /// Takes the extranonce that the pool has given by a call of its own, since it gave none at the
+    /// subscribe.
+    pub(super) fn take_first_ground(&mut self, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        let given = connection.next_extranonce.take();
+        given.map_or(Ok(()), |(extranonce1, announced_size)| {
+            self.settle(Subscribed { extranonce1, announced_size, session: None }, now)
+        })
+    }
+
+    /// The extranonce is there: the job that came before it can be taken, and shares too.
+    pub(super) fn grounded(&mut self, now: Instant) -> Result<(), DownReason> {
+        let Some(connection) = self.link.connection_mut() else { return Ok(()) };
+        connection.is_grounded = true;
+        let (early, is_authorized) = (connection.early.take(), connection.is_authorized);
+        early.map_or(Ok(()), |job| self.take_job(job, now))?;
+        if is_authorized { self.go_live(now) } else { Ok(()) }
     }
 
     /// Publishes a job that waits for its target.

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-
 use super::out::{UpstreamOut, UpstreamTimer};
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
@@ -13,7 +11,6 @@ use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
 use crate::channel::{Account, Submission};
 use crate::dialect::Dialect;
 use crate::habits::Probe;
-use crate::rpc::{self, Quoted};
 use crate::target::PowHash;
 
 /// The most requests without an answer; shares past it wait in the queue. The last place is a
@@ -23,6 +20,7 @@ pub(super) const MAX_REQUESTS: usize = 1024;
 const MAX_EXPIRED: usize = 64;
 
 pub(super) enum Request<D: Dialect, T> {
+    Configure,
     Subscribe,
     Authorize,
     Question(Arc<D::Job>),
@@ -196,21 +194,17 @@ impl<D: Dialect, T> Open<D, T> {
             Request::Subscribe => SUBSCRIBE_WITHIN,
             Request::Authorize => AUTHORIZE_WITHIN,
             Request::Probe => PROBE_WITHIN,
-            Request::Question(_) | Request::Name(_) | Request::Account | Request::Share(..) => {
-                VERDICT_WITHIN
-            }
+            Request::Configure
+            | Request::Question(_)
+            | Request::Name(_)
+            | Request::Account
+            | Request::Share(..) => VERDICT_WITHIN,
         }
     }
 
     fn is_hurried(&self) -> bool {
         self.time() < VERDICT_WITHIN
     }
-}
-
-/// The login of a worker, the same on all pools.
-pub(super) fn put_authorize(id: u64, user: &str, password: &str, out: &mut BytesMut) {
-    let (user, password) = (Quoted(user), Quoted(password));
-    rpc::put_request(out, id, "mining.authorize", format_args!("[{user},{password}]"));
 }
 
 /// Some pools quote what they refuse. Passwords too short to be secret (`x`) stay, since they

@@ -38,7 +38,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             LinkPhase::Offline(past) => past.reached,
             LinkPhase::Live(_) if self.jobs.has_told() => Reached::Work,
             LinkPhase::Live(_) => Reached::Login,
-            LinkPhase::Subscribing(..) | LinkPhase::Authorizing(_) => Reached::Nothing,
+            LinkPhase::Subscribing(_) | LinkPhase::Authorizing(_) => Reached::Nothing,
         }
     }
 

@@ -6,7 +6,7 @@ use super::DownReason;
 use super::out::UpstreamOut;
 use super::requests::{Request, Requests};
 use super::setup::Setup;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, PoolCall};
 
 /// So many times its usual gap between notifies a pool may say nothing.
 const GAPS: u32 = 4;
@@ -72,7 +72,7 @@ impl Silence {
         }
         self.asked = true;
         let id = requests.push(Request::Probe, out, now);
-        out.write(|out| setup.dialect.put_probe(id, out));
+        out.write(|out| setup.dialect.tell_pool(PoolCall::Probe { id }, out));
     }
 
     /// The question has its answer, or needs none any more.

@@ -15,7 +15,7 @@ use super::requests::{Request, ShareTerms};
 use super::setup::Setup;
 use super::weight::ForWork;
 use crate::channel::{ShareOutcome, Submission};
-use crate::dialect::{Dialect, Wanted};
+use crate::dialect::{Dialect, PoolCall, Wanted};
 use crate::error::Reject;
 use crate::habits::Habits;
 use crate::job::Generation;
@@ -107,7 +107,8 @@ impl<D: Dialect, T> Connection<D, T> {
         };
         let user = named.as_ref().map_or(&*setup.config.user, |account| &*account.name);
         let id = self.requests.next_id();
-        let put = |line: &mut _| frames.dialect.put_submit(id, user, &job, prefix, share, line);
+        let call = PoolCall::Submit { id, worker: user, job: &*job, prefix, share };
+        let put = |line: &mut _| frames.dialect.tell_pool(call, line);
         if !self.pacer.write(id, true, put, out, now) {
             return Written::TooLong(queued);
         }

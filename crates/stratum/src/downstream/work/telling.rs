@@ -7,7 +7,7 @@ use bytes::Buf;
 
 use super::{Asked, Bench, Question, Sitting, Told};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, NotifyForm, RigNeeds, RigSay, Telling};
+use crate::dialect::{Dialect, NotifyForm, RigNeeds, RigSay, Telling, Work};
 use crate::downstream::login::Login;
 use crate::downstream::misdeeds::Misdeeds;
 use crate::downstream::out::{DownstreamOut, DownstreamTimer};
@@ -27,13 +27,13 @@ impl<D: Dialect> Bench<D> {
     /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
     fn aim(&self, frames: &JobFrames<D>, config: &DownstreamConfig) -> (Target, Option<f64>) {
         let dialect = &frames.dialect;
-        let as_pool = config.verify == Verify::Off || !dialect.checkable(&frames.job);
+        let as_pool = config.verify == Verify::Off || !frames.job.is_complete();
         let level = if as_pool { Level::TOP } else { self.vardiff.level() };
         let known = self.seat.as_ref().map(|sitting| sitting.seat.habits.known());
         let known = known.unwrap_or_default();
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
-        let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
+        let own = level.target(pool, |d| dialect.scale(&frames.job).target(d));
         let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
         (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }
@@ -167,7 +167,7 @@ impl<D: Dialect> Bench<D> {
         if telling.first || !present.is_some_and(knows_terms) {
             out.say(dialect, rig, RigSay::Terms(&frames.terms));
         }
-        let difficulty = dialect.rig_difficulty(&frames.job, &target);
+        let difficulty = dialect.scale(&frames.job).difficulty_lossy(target);
         if telling.new_target {
             out.say(dialect, rig, RigSay::Target { target: &target, difficulty });
         }
@@ -191,7 +191,7 @@ impl<D: Dialect> Bench<D> {
         if let Some(present) = self.told.back_mut().filter(|told| told.asked.easiest < target) {
             let nonces = Arc::clone(&present.asked.nonces);
             let JobFrames { dialect, job, .. } = &*present.frames;
-            let difficulty = dialect.rig_difficulty(job, &target);
+            let difficulty = dialect.scale(job).difficulty_lossy(target);
             present.asked = Arc::new(Asked { nonces, easiest: target, difficulty });
         }
         let nonces = &sitting.nonces;
@@ -267,7 +267,7 @@ impl<D: Dialect> Bench<D> {
         if out.transmit.remaining() > before {
             return;
         }
-        if !dialect.checkable(job) && self.questions.len() < MAX_QUESTIONS {
+        if !job.is_complete() && self.questions.len() < MAX_QUESTIONS {
             self.questions.push(question);
         } else {
             let reject = Reject::invalid("the pool has not told it");

@@ -82,6 +82,85 @@ fn a_job_and_a_target_before_the_subscribes_answer_are_kept() {
     assert_eq!(story.work().unwrap().generation, Generation(2));
 }
 
+/// The answer to a subscribe of a pool that gives its extranonce later.
+const LATER: &str = "[\"s1\",null]";
+
+#[test]
+fn an_extranonce_may_come_after_the_authorize() {
+    let mut story = Story::new();
+    story.connect();
+    let heard = story.answers(LATER);
+    assert!(heard.contains("mining.authorize"), "{heard}");
+    story.answers("true");
+    assert!(!story.pool.is_live(), "shares could not be made yet");
+    story.notify("j0", "p1", "w0");
+    story.notify("j1", "p1", "w1");
+    assert_eq!(story.told(), [""; 0]);
+    story.calls("mining.set_extranonce", "[\"aabbccdd\"]");
+    assert_eq!(story.told(), ["ground aabbccdd for 250", "view", "view", "Live", "view"]);
+    assert_eq!(story.work().unwrap().job.work, "w1");
+    assert!(story.submit(1).contains("\"j1\",\"2a000001\""));
+    story.told();
+
+    // The next one applies with the next job, as ever.
+    story.calls("mining.set_extranonce", "[\"11223344\"]");
+    assert_eq!(story.told(), [""; 0]);
+    story.notify("j2", "p1", "w2");
+    assert_eq!(story.told()[0], "ground 11223344 for 250");
+}
+
+#[test]
+fn an_extranonce_may_come_between_or_before_the_answers_of_the_login() {
+    for before in [false, true] {
+        let mut story = Story::new();
+        story.connect();
+        let subscribe = story.asked;
+        if before {
+            story.calls("mining.set_extranonce", "[\"aabbccdd\"]");
+            assert_eq!(story.told(), [""; 0], "the subscribe may give another");
+        }
+        story.result(subscribe, LATER);
+        if !before {
+            story.calls("mining.set_extranonce", "[\"aabbccdd\"]");
+        }
+        assert_eq!(story.told(), ["ground aabbccdd for 250", "view"]);
+        story.notify("j1", "p1", "w1");
+        assert_eq!(story.told(), ["view"]);
+        story.answers("true");
+        assert_eq!(story.told(), ["Live", "view"]);
+    }
+}
+
+#[test]
+fn an_extranonce_that_never_comes_is_waited_for_half_a_minute() {
+    let mut story = Story::new();
+    story.connect();
+    story.answers(LATER);
+    story.answers("true");
+    story.notify("j1", "p1", "w1");
+    story.later(JOB_WITHIN - millis(1));
+    assert_eq!(story.told(), [""; 0]);
+    story.later(millis(1));
+    assert_eq!(story.news(), ["down: the pool gave no extranonce within 30s of the login"]);
+}
+
+#[test]
+fn the_same_extranonce_may_come_later_again_on_the_next_connection() {
+    let mut story = Story::mining();
+    let before = story.work().unwrap();
+    story.lose();
+    story.connect();
+    story.answers(LATER);
+    story.answers("true");
+    assert!(!story.pool.view().live);
+    story.told();
+    story.calls("mining.set_extranonce", "[\"aabbccdd\"]");
+    assert_eq!(story.pool.view().generation, Generation(1), "the rigs stay");
+    assert!(story.pool.view().live);
+    story.notify("j1", "p1", "w1");
+    assert!(story.submit_for(3, &before, GOOD).contains("\"j1\""));
+}
+
 #[test]
 fn an_early_job_is_forgotten_with_its_connection() {
     let mut story = Story::new();
