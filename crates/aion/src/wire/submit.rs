@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use orepass_stratum::dialect::SubmitHead;
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::field::{Field, decode};
@@ -18,7 +17,7 @@ pub const SOLUTION_PREFIX: &str = "fd8005";
 
 impl Share {
     /// Reads the parameters of a `mining.submit`: `[worker, job id, ntime, extranonce2,
-    /// solution]`. The first two are read by [`submit_head`].
+    /// solution]`. The first two are not looked at.
     ///
     /// The time has 16 hex digits, most significant first; but since nobody looks at it, any value
     /// is let pass. The solution has 2816, or 2822 of which the first six are
@@ -52,20 +51,6 @@ impl Share {
     }
 }
 
-/// Reads the worker and the job id of a `mining.submit`.
-///
-/// # Errors
-/// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-    let &[worker, job, ..] = params.elements() else {
-        return Err(arity(params.count()));
-    };
-    Ok(SubmitHead {
-        worker: Field::new("worker", worker).text()?,
-        job: Field::new("job id", job).text()?,
-    })
-}
-
 /// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix` and then
 /// the share's own. Servers of the node's own family take the solution only `with_prefix`.
 pub fn submit<'a>(
@@ -84,7 +69,7 @@ pub fn submit<'a>(
     })
 }
 
-fn arity(found: usize) -> Reject {
+pub(crate) fn arity(found: usize) -> Reject {
     Reject::invalid(format!(
         "mining.submit has {found} parameters, expected worker, job id, ntime, extranonce2, \
          solution"

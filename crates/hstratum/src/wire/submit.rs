@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use orepass_stratum::dialect::{SubmitHead, Work};
+use orepass_stratum::dialect::Work;
 use orepass_stratum::error::Reject;
 use orepass_stratum::field::{Field, Wrong, decode};
 use orepass_stratum::rpc::{Hex, Params, Quoted};
@@ -14,8 +14,8 @@ use crate::share::{Nonce, Share};
 
 impl Share {
     /// Reads the parameters of a `mining.submit` for a job: `[worker, job id, extranonce2, time,
-    /// nonce]`. Some firmware sends a mask as the sixth. The first two are read by
-    /// [`submit_head`].
+    /// nonce]`. Some firmware sends a mask as the sixth. The first two are not
+    /// looked at.
     ///
     /// Hex may be in either case. The time may lack leading zeros, or have up to 16 digits with
     /// them, as jobs' times may. The nonce of a deployed job may have 16 digits of which the first
@@ -66,24 +66,10 @@ impl Share {
     }
 }
 
-/// Reads the worker and the job id of a `mining.submit`.
-///
-/// # Errors
-/// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-    let &[worker, job, ..] = params.elements() else {
-        return Err(arity(params.count()));
-    };
-    Ok(SubmitHead {
-        worker: Field::new("worker", worker).text()?,
-        job: Field::new("job id", job).text()?,
-    })
-}
-
 /// The parameters of a submit, the sixth of them ignored by servers.
 const MAX_FIELDS: usize = 6;
 
-fn arity(found: usize) -> Reject {
+pub(crate) fn arity(found: usize) -> Reject {
     Reject::invalid(format!(
         "mining.submit has {found} parameters, expected worker, job id, extranonce2, ntime, nonce"
     ))
