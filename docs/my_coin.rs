@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, NoRoom,
-    OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Rules, ShareTarget, Split, SubmitHead,
-    Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, Fingerprinted,
+    NoRoom, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget,
+    Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::serde_json::value::RawValue;
@@ -41,6 +41,40 @@ pub struct Job {
 pub struct Share {
     extranonce2: Extranonce,
     nonce: u32,
+}
+
+impl Work<Share> for Job {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of(&self.work)
+    }
+
+    fn parent(&self) -> Option<u64> {
+        None
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        old.work != self.work
+    }
+
+    fn serves(&self, _: &Share) -> bool {
+        true
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+}
+
+impl Fingerprinted for Share {
+    fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = DefaultHasher::new();
+        (self.extranonce2.as_bytes(), self.nonce).hash(&mut hasher);
+        Fingerprint { share: hasher.finish(), nonce: None }
+    }
 }
 
 /// Difficulty d is the target 2²⁵⁶ / d.
@@ -104,8 +138,8 @@ impl Dialect for MyCoin {
         rpc::put_result(out, id, result);
     }
 
-    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+    fn put_target(&self, _: &Job, target: &Target, out: &mut BytesMut) {
+        let difficulty = scale().difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -134,6 +168,38 @@ impl Dialect for MyCoin {
         Ok(Share { extranonce2: own, nonce })
     }
 
+    // --- the work ---
+
+    fn scale(&self, _: &Job) -> Scale {
+        scale()
+    }
+
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        let target = match announced.difficulty {
+            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
+            Some(ShareTarget::Target(target)) => target,
+            None => scale().target(Difficulty::ONE),
+        };
+        Price { wanted: Wanted::sure(target), block: Some(job.target) }
+    }
+
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix = prefix_bytes.unwrap_or(1);
+        let (extranonce1, extranonce2) =
+            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
+        let remedy = "set a smaller prefix_bytes";
+        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
+        let own = extranonce2.checked_sub(prefix).filter(|left| *left > 0).ok_or(no_room);
+        Splits::sure(own.map(|rig_extranonce2| Split {
+            extranonce1: given.extranonce1.clone(),
+            prefix_bytes: prefix,
+            rig_extranonce2,
+            needs: None,
+            probe: None,
+            remark: None,
+        }))
+    }
+
     // --- proof of work ---
 
     fn check(
@@ -152,73 +218,7 @@ impl Dialect for MyCoin {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let mut hasher = DefaultHasher::new();
-        (share.extranonce2.as_bytes(), share.nonce).hash(&mut hasher);
-        Fingerprint { share: hasher.finish(), nonce: None }
-    }
-
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        Some(job.target)
-    }
-
-    fn header(&self, _: &Job, _: &Extranonce, _: &Share) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn rig_difficulty(&self, _: &Job, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _: &Job, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
-    }
-
     // --- towards the pool ---
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        _known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix = prefix_bytes.unwrap_or(1);
-        let (extranonce1, extranonce2) =
-            (given.extranonce1.len(), given.announced_size.unwrap_or(4));
-        let remedy = "set a smaller prefix_bytes";
-        let no_room = NoRoom { extranonce1, extranonce2, prefix, remedy };
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes: prefix,
-            rig_extranonce2: extranonce2
-                .checked_sub(prefix)
-                .filter(|left| *left > 0)
-                .ok_or(no_room)?,
-            wide: false,
-            probe: None,
-            remark: None,
-        })
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        WorkKey::of(&job.work)
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        old.work != new.work
-    }
-
-    fn pool_target(&self, _: &Job, announced: &Announced) -> Wanted {
-        Wanted::sure(match announced.difficulty {
-            Some(ShareTarget::Difficulty(difficulty)) => scale().target(difficulty),
-            Some(ShareTarget::Target(target)) => target,
-            None => scale().target(Difficulty::ONE),
-        })
-    }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
         match call.method {

@@ -7,10 +7,13 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use orepass_aion::equihash::{AION, Equihash, EquihashError, Scratch, ZCASH};
-use orepass_aion::pow::share_hash;
-use orepass_aion::solver::Solver;
+use orepass_aion::pow::{EQUIHASH as AION, share_hash};
+use orepass_equihash::solver::Solver;
+use orepass_equihash::{Equihash, EquihashError, EquihashParams, Scratch};
 use serde_json::Value;
+
+/// What the `equihash` crate verifies too.
+const ZCASH: Equihash = Equihash::tagged(EquihashParams::of::<200, 9>(), *b"ZcashPoW");
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

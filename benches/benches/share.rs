@@ -53,7 +53,7 @@ fn hash(criterion: &mut Criterion) {
 /// [`Dialect::check`] of a good share.
 fn check(criterion: &mut Criterion) {
     let mut group = per_share(criterion, "check");
-    let difficulty_1 = DifficultyScale::Bitcoin.target(Difficulty::ONE);
+    let difficulty_1 = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
     let cases = [
         ("deployed", Case::deployed(), difficulty_1),
         ("seed, no transactions", Case::seed(0), Target::MAX),

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig};
 use orepass_stratum::job::JobIds;
-use orepass_stratum::space::Wish;
+use orepass_stratum::testing::{seated_rig, written};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 
@@ -72,9 +71,7 @@ impl Played {
 
     /// The id of the last line that the session wrote; everything it wrote is taken.
     pub fn last_id(&mut self) -> u64 {
-        let transmit = self.pool.transmit();
-        let written = transmit.copy_to_bytes(transmit.remaining());
-        let text = std::str::from_utf8(&written).expect("text");
+        let text = written(self.pool.transmit());
         let line: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
         line["id"].as_u64().expect("a number")
     }
@@ -82,14 +79,8 @@ impl Played {
     /// A rig that is logged in as `worker` and has the present job.
     #[must_use]
     pub fn rig(&self, worker: &str, config: &Arc<DownstreamConfig>) -> Downstream<Hstratum> {
-        let (dialect, config) = (Arc::clone(&self.dialect), Arc::clone(config));
-        let mut rig = Downstream::new(dialect, config, "00000001".into(), self.now);
-        let subscribe = json!({"id": 1, "method": "mining.subscribe", "params": ["rig/1"]});
-        rig.handle_line(subscribe.to_string().as_bytes(), self.now, &mut ());
         let view = self.pool.view();
-        rig.handle_seat(view.seat(&Wish::default()).expect("a free lease"), &view, self.now);
-        let authorize = json!({"id": 2, "method": "mining.authorize", "params": [worker, "x"]});
-        rig.handle_line(authorize.to_string().as_bytes(), self.now, &mut ());
+        let mut rig = seated_rig(&self.dialect, config, worker, &view, self.now, &mut ());
         while rig.poll_event().is_some() {}
         drain(rig.transmit());
         rig

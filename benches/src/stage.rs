@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::rpc::Params;
-use orepass_stratum::space::Wish;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, seated_rig};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -115,18 +114,11 @@ impl Stage {
         pool.handle_line(br#"{"id":2,"result":true,"error":null}"#, now);
         now = pool.poll_timeout().expect("the wait for a target");
         pool.handle_timeout(now);
-        let view = pool.view();
 
-        let config = DownstreamConfig::default().with_verify(verify);
-        let mut rig = Downstream::new(dialect, Arc::new(config), "00000001".into(), now);
+        let config = Arc::new(DownstreamConfig::default().with_verify(verify));
         let mut scratch = Scratch::default();
-        let subscribe = br#"{"id":1,"method":"mining.subscribe","params":["a",null]}"#;
-        rig.handle_line(subscribe, now, &mut scratch);
-        rig.handle_seat(view.seat(&Wish::default()).expect("an empty channel"), &view, now);
         let worker = recorded.submit["params"][0].as_str().expect("a worker");
-        let line =
-            format!("{{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"{worker}\"]}}");
-        rig.handle_line(line.as_bytes(), now, &mut scratch);
+        let mut rig = seated_rig(&dialect, &config, worker, &pool.view(), now, &mut scratch);
         drain(rig.transmit());
         drain(pool.transmit());
         while rig.poll_event().is_some() {}

@@ -5,6 +5,7 @@ mod hstratum;
 
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::Verify;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobId;
 use orepass_stratum::testing;
 use serde_json::value::RawValue;
@@ -29,6 +30,9 @@ pub trait Coin: Dialect + Default {
 
     /// What of a job a rig must be told, beside what is hashed.
     fn content(job: &Self::Job) -> String;
+
+    /// The header of a share that was proven.
+    fn header(job: &Self::Job, extranonce1: &Extranonce, share: &Self::Share) -> Option<Vec<u8>>;
 
     /// The rig's part of the extranonce.
     fn extranonce2(share: &Self::Share) -> &[u8];

@@ -3,7 +3,7 @@
 //! Input: which call, then the parameters.
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Announced, PoolEvent};
+use orepass_stratum::dialect::{Announced, PoolEvent, Work};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
@@ -57,17 +57,17 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
     let message = Message::parse(&line).expect("a line of our own");
     let event = testing::hear(dialect, "mining.notify", message.params.expect("parameters"));
     let Ok(PoolEvent::Job(Ok(again))) = event else { panic!("{event:?}") };
-    assert_eq!(dialect.job_id(&again), id.to_string());
-    assert!(dialect.same_work(job, &again) && dialect.same_work(&again, job));
-    assert_eq!(dialect.checkable(&again), dialect.checkable(job));
+    assert_eq!(again.id(), id.to_string());
+    assert!(again.key() == job.key());
+    assert_eq!(again.is_complete(), job.is_complete());
     assert_eq!(D::content(&again), D::content(job));
     priced(dialect, job, &Announced::default());
 }
 
 /// A job's target and what rigs are told of it mean about the same.
 fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
-    let target = dialect.pool_target(job, announced).surely(Habits::default());
-    let difficulty = dialect.rig_difficulty(job, &target).get();
+    let target = dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default());
+    let difficulty = dialect.scale(job).difficulty_lossy(target).get();
     assert!(difficulty.is_finite() && difficulty > 0.0, "{difficulty}");
     let mut line = BytesMut::new();
     dialect.put_target(job, &target, &mut line);
@@ -78,7 +78,7 @@ fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
         Ok(PoolEvent::Target(told)) => Announced { difficulty: None, target: Some(told) },
         other => panic!("{other:?} for {target}"),
     };
-    let heard = dialect.pool_target(job, &announced).surely(Habits::default());
+    let heard = dialect.price(job, &announced, Habits::default()).wanted.surely(Habits::default());
     let ratio = heard.hashes_lossy() / target.hashes_lossy();
     // Tiny targets have few digits, and compact ones have 23 bits.
     assert!((0.99..1.01).contains(&ratio) || target.value().bit_len() < 32, "{target} {heard}");

@@ -13,7 +13,7 @@ use orepass_stratum::downstream::{
 use orepass_stratum::error::Reject;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::rpc::Message;
-use orepass_stratum::space::Wish;
+use orepass_stratum::testing::seated_rig;
 
 use crate::coin::Coin;
 use crate::{is_call, mining, start, take, text};
@@ -68,19 +68,7 @@ impl<D: Coin> Story<D> {
         let mut scratch = D::Scratch::default();
         let (pool, now) = mining(&dialect, notify, start());
         let config = Arc::new(DownstreamConfig::default().with_verify(verify).with_reply(reply));
-        let mut rig = Downstream::new(dialect, config, "00000001".into(), now);
-        rig.handle_line(
-            br#"{"id":1,"method":"mining.subscribe","params":["rig/1"]}"#,
-            now,
-            &mut scratch,
-        );
-        let view = pool.view();
-        rig.handle_seat(view.seat(&Wish::default()).expect("a lease"), &view, now);
-        rig.handle_line(
-            br#"{"id":2,"method":"mining.authorize","params":["w","x"]}"#,
-            now,
-            &mut scratch,
-        );
+        let mut rig = seated_rig(&dialect, &config, "w", &pool.view(), now, &mut scratch);
         assert!(rig.difficulty().is_some(), "the rig has a job");
         while rig.poll_event().is_some() {}
         let _ = take(rig.transmit());

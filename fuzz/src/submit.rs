@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Checked, PoolCall};
+use orepass_stratum::dialect::{Checked, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{Message, Params};
 use orepass_stratum::target::Target;
@@ -50,7 +50,7 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
         good = 1;
         assert!(dialect.rules().good.meets(&hash, &Target::MAX));
         assert_eq!(check(&hash.as_target()).is_ok(), D::HASH_MEETS_ITSELF);
-        assert!(dialect.header(&job, &extranonce1, &share).is_some());
+        assert!(D::header(&job, &extranonce1, &share).is_some());
     }
     let _ = dialect.diagnose(&job, &extranonce1, 4, &share, &Target::ZERO);
 
@@ -63,7 +63,7 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
     let message = Message::parse(&line).expect("a line of our own");
     let params = &Params::read(message.params.expect("parameters")).expect("an array");
     let head = dialect.submit_head(params).expect("a worker and a job");
-    assert_eq!((&*head.worker, &*head.job), ("account.\"farm\"", dialect.job_id(&job)));
+    assert_eq!((&*head.worker, &*head.job), ("account.\"farm\"", job.id()));
     if size + prefix.len() <= D::MAX_EXTRANONCE2 {
         let again = dialect.parse_share(&job, size + prefix.len(), params).expect("a share");
         assert_eq!(&D::extranonce2(&again)[prefix.len()..], D::extranonce2(&share));

@@ -8,15 +8,15 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, Fingerprint, NoRoom, PoolAnswer, PoolCall, PoolEvent,
-    PoolQuestion, Rules, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Dialect, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Rules, Splits, SubmitHead, Subscribed,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::habits::{Answer, Habits};
+use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, Params, RpcCall, RpcReply};
-use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::target::{Scale, Target};
 
 type Job = <Hstratum as Dialect>::Job;
 type Share = <Hstratum as Dialect>::Share;
@@ -56,6 +56,10 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
 
     fn from_config(_: &OptionTable, _: &OptionTable) -> Result<Self, OptionError> {
         Ok(Self::new(if LENT_TWICE { |prefix| prefix & !1 } else { |_| 0 }))
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        Hstratum::header(job, extranonce1, share)
     }
 }
 
@@ -128,30 +132,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.parse_share(job, extranonce2_size, params)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        self.inner.checkable(job)
-    }
-
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        self.inner.fingerprint(share)
-    }
-
-    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        self.inner.block_target(job, announced, known)
-    }
-
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        self.inner.header(job, extranonce1, share)
-    }
-
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.inner.rig_difficulty(job, target)
-    }
-
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.inner.rig_target(job, difficulty)
-    }
-
     fn diagnose(
         &self,
         job: &Job,
@@ -163,41 +143,20 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
         self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
     }
 
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        self.inner.split(given, prefix_bytes, known)
+    fn scale(&self, job: &Job) -> Scale {
+        self.inner.scale(job)
     }
 
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        self.inner.job_id(job)
+    fn price(&self, job: &Job, announced: &Announced, known: Habits) -> Price {
+        self.inner.price(job, announced, known)
     }
 
-    fn work_key(&self, job: &Job) -> WorkKey {
-        self.inner.work_key(job)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        self.inner.block_key(job)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        self.inner.splits(given, prefix_bytes)
     }
 
     fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
         self.inner.diagnose_form(job, size, params)
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        self.inner.supersedes(old, new)
-    }
-
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        self.inner.serves(job, share)
-    }
-
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        self.inner.pool_target(job, announced)
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {

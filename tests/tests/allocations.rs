@@ -14,8 +14,8 @@ use orepass_hstratum::share::{Nonce, Share};
 use orepass_stratum::channel::{Account, ShareOutcome, Submission};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
-use orepass_stratum::space::Wish;
 use orepass_stratum::target::{Difficulty, PowHash};
+use orepass_stratum::testing::seated_rig;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::verdict::Verdict;
@@ -68,16 +68,8 @@ fn tell_job(pool: &mut Pool, now: Instant, number: u32) {
 
 /// A rig that is logged in and has work; gives the id that it was told.
 fn rig(config: DownstreamConfig, pool: &Pool, now: Instant) -> (Session, JobId) {
-    let view = pool.view();
-    let mut session =
-        Session::new(Arc::new(Hstratum::default()), Arc::new(config), "0".into(), now);
-    session.handle_line(br#"{"id":1,"method":"mining.subscribe","params":["a"]}"#, now, &mut ());
-    session.handle_seat(view.seat(&Wish::default()).unwrap(), &view, now);
-    session.handle_line(
-        br#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#,
-        now,
-        &mut (),
-    );
+    let (dialect, config) = (Arc::new(Hstratum::default()), Arc::new(config));
+    let mut session = seated_rig(&dialect, &config, "rig", &pool.view(), now, &mut ());
     let mut told = None;
     while let Some(event) = session.poll_event() {
         if let Event::Told(id) = event {

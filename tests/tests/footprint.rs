@@ -22,11 +22,11 @@ use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 
 /// A session itself, in bytes…
-const MAX_SESSION: usize = 1024;
+const MAX_SESSION: usize = 704;
 /// …and what it holds on the heap when its rig has logged in and has its first job.
-const MAX_HEAP: usize = 1024;
+const MAX_HEAP: usize = 960;
 /// The same when it has had ten jobs, of which it remembers those that may still be mined.
-const MAX_HEAP_OF_TEN: usize = 1536;
+const MAX_HEAP_OF_TEN: usize = 1280;
 /// How many rigs are measured, and what so many more may take in all, in bytes.
 const RIGS: usize = 1_000;
 const MANY: usize = 100_000;

@@ -8,14 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Buf;
 use orepass::clock::now;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::channel::Submission;
+use orepass_stratum::dialect::Work;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::job::JobIds;
+use orepass_stratum::testing::written;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
@@ -71,10 +72,8 @@ impl Replay {
 
     /// Notes what the session says.
     fn listen(&mut self) {
-        let count = self.upstream.transmit().remaining();
-        let bytes = self.upstream.transmit().copy_to_bytes(count);
-        for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            let call: Value = serde_json::from_slice(line).unwrap();
+        for line in written(self.upstream.transmit()).lines() {
+            let call: Value = serde_json::from_str(line).unwrap();
             let method = call["method"].as_str().unwrap().to_owned();
             self.asked.entry(method).or_default().push_back(call["id"].as_u64().unwrap());
         }

@@ -1,10 +1,10 @@
 //! Guesses at why a rig's share failed.
 
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::Diagnosis;
 use orepass_stratum::rpc::{self, Params};
 use orepass_stratum::target::Target;
 
-use crate::equihash::{AION, Scratch};
 use crate::job::Job;
 use crate::pow;
 use crate::share::{NONCE_SIZE, SOLUTION_SIZE, Share};
@@ -40,7 +40,7 @@ pub fn diagnose(
             return false;
         }
         let scratch = scratch.get_or_insert_with(Scratch::default);
-        AION.verify(&job.header_hash, guess, &share.solution, scratch).is_ok()
+        pow::EQUIHASH.verify(&job.header_hash, guess, &share.solution, scratch).is_ok()
     };
     let named = guesses.into_iter().find(|(_, guess)| guess.as_ref().is_some_and(&mut is_good));
     named.map(|(diagnosis, _)| diagnosis)

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Rules, ShareTarget,
-    Split, SubmitHead, SubscribeVerdict, Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs, Pace,
+    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget, Splits, SubmitHead,
+    SubscribeVerdict, Subscribed, Wanted,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
@@ -14,10 +15,9 @@ use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::target::{Scale, Target};
 use serde_json::value::RawValue;
 
-use crate::equihash::Scratch;
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;
@@ -54,6 +54,36 @@ impl Aion {
     #[must_use]
     pub fn pool_scale(&self) -> DifficultyScale {
         self.options.difficulty_scale.unwrap_or_default()
+    }
+
+    /// A target that a server announces beside its notifies is the shares'. Where it announces a
+    /// difficulty alone, Miningcore's forks judge by that, and aion_pool by the notify's target; where
+    /// it announces nothing, all judge by the notify's.
+    fn wanted(&self, job: &Job, announced: &Announced) -> Wanted {
+        let by_difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) => return Wanted::sure(target),
+            (None, None) => return Wanted::sure(job.target),
+            (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => {
+                self.pool_scale().scale().target(difficulty)
+            }
+        };
+        match self.options.notify_target {
+            Some(NotifyTarget::Network) => Wanted::sure(by_difficulty),
+            Some(NotifyTarget::Share) => Wanted::sure(job.target),
+            None => Wanted::either(Habit::NotifyTarget, by_difficulty, job.target),
+        }
+    }
+
+    /// The notify's target, where that is the network's. One that is also announced is the shares'
+    /// own, as a proxy tells it, and beside a mere difficulty it may be.
+    fn networks_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
+        let is_networks = match self.rules().habits.or(known).get(Habit::NotifyTarget) {
+            Some(answer) => answer == Answer::Usual,
+            None if announced.target.is_some() => announced.target != Some(job.target),
+            None => announced.difficulty.is_none(),
+        };
+        is_networks.then_some(job.target)
     }
 }
 
@@ -166,37 +196,21 @@ impl Dialect for Aion {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        let whole = share.fingerprint();
-        Fingerprint { nonce: whole.nonce.filter(|_| !self.options.second_solutions), ..whole }
+    /// Always the kernel's: rigs are told targets, so the number is for people, and on this scale it
+    /// is the work of a share in hashes.
+    fn scale(&self, _job: &Job) -> Scale {
+        DifficultyScale::Kernel.scale()
     }
 
-    /// The notify's target, where that is the network's. One that is also announced is the shares'
-    /// own, as a proxy tells it, and beside a mere difficulty it may be.
-    fn block_target(&self, job: &Job, announced: &Announced, known: Habits) -> Option<Target> {
-        let is_networks = match self.rules().habits.or(known).get(Habit::NotifyTarget) {
-            Some(answer) => answer == Answer::Usual,
-            None if announced.target.is_some() => announced.target != Some(job.target),
-            None => announced.difficulty.is_none(),
-        };
-        is_networks.then_some(job.target)
+    fn price(&self, job: &Job, announced: &Announced, known: Habits) -> Price {
+        Price {
+            wanted: self.wanted(job, announced),
+            block: self.networks_target(job, announced, known),
+        }
     }
 
-    /// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed
-    /// before it.
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        let nonce = share.nonce(extranonce1.as_bytes()).ok()?;
-        Some([job.header_hash, nonce].concat())
-    }
-
-    /// Always on the kernel's scale: rigs are told targets, so the number is for people, and on
-    /// this scale it is the work of a share in hashes.
-    fn rig_difficulty(&self, _job: &Job, target: &Target) -> Difficulty {
-        DifficultyScale::Kernel.difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _job: &Job, difficulty: Difficulty) -> Target {
-        DifficultyScale::Kernel.target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        Splits::sure(split::split(given, prefix_bytes))
     }
 
     fn diagnose_form(&self, _: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
@@ -212,47 +226,6 @@ impl Dialect for Aion {
         target: &Target,
     ) -> Option<Diagnosis> {
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        _known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        split::split(given, prefix_bytes)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    /// A notify does not say which block it builds on; the flag is all there is.
-    fn supersedes(&self, _old: &Job, new: &Job) -> bool {
-        new.clean
-    }
-
-    /// A target that a server announces beside its notifies is the shares'. Where it announces a
-    /// difficulty alone, Miningcore's forks judge by that, and aion_pool by the notify's target; where
-    /// it announces nothing, all judge by the notify's.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        let by_difficulty = match (announced.target, announced.difficulty) {
-            (Some(target), _) => return Wanted::sure(target),
-            (None, None) => return Wanted::sure(job.target),
-            (None, Some(ShareTarget::Target(target))) => target,
-            (None, Some(ShareTarget::Difficulty(difficulty))) => {
-                self.pool_scale().target(difficulty)
-            }
-        };
-        match self.options.notify_target {
-            Some(NotifyTarget::Network) => Wanted::sure(by_difficulty),
-            Some(NotifyTarget::Share) => Wanted::sure(job.target),
-            None => Wanted::either(Habit::NotifyTarget, by_difficulty, job.target),
-        }
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
-use orepass_stratum::dialect::WorkKey;
+use orepass_stratum::dialect::{Work, WorkKey};
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc::{self, Hex};
 use orepass_stratum::target::Target;
 use serde_json::value::RawValue;
 
 use crate::field::Field;
+use crate::share::Share;
 
 /// The longest job id of a pool, in bytes.
 pub const MAX_JOB_ID: usize = 64;
@@ -68,16 +69,38 @@ impl Job {
         })
     }
 
-    /// What stands for all that is hashed: neither the id nor the target.
-    #[must_use]
-    pub fn work_key(&self) -> WorkKey {
-        WorkKey::of(self.header_hash)
-    }
-
     /// Displays as the parameters of a `mining.notify` of this work. The form is the one that
     /// miners were built for: four parameters, a bare boolean, lower-case hex without `0x`.
     pub fn notify(&self, id: impl fmt::Display, target: &Target, clean: bool) -> impl fmt::Display {
         let header_hash = Hex(&self.header_hash);
         fmt::from_fn(move |f| write!(f, "[\"{id}\",{clean},\"{target}\",\"{header_hash}\"]"))
+    }
+}
+
+impl Work<Share> for Job {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Neither of the id nor of the target.
+    fn key(&self) -> WorkKey {
+        WorkKey::of(self.header_hash)
+    }
+
+    fn parent(&self) -> Option<u64> {
+        None
+    }
+
+    /// A notify does not say which block it builds on; the flag is all there is.
+    fn supersedes(&self, _old: &Self) -> bool {
+        self.clean
+    }
+
+    fn serves(&self, _share: &Share) -> bool {
+        true
+    }
+
+    fn is_complete(&self) -> bool {
+        true
     }
 }

@@ -3,18 +3,16 @@
 //! Like the rest of the library crates this one does no input or output and
 //! reads no clock: bytes go in, verdicts come out.
 //!
-//! * [`equihash`] verifies solutions. It is generic over (n, k) and the
-//!   personalization; [`equihash::AION`] is the one this coin uses.
-//! * [`pow`] computes the hash that is compared with a share's target.
+//! * [`pow`] says which Equihash is solved, by [`orepass_equihash`], and computes
+//!   the hash that is compared with a share's target.
 //! * [`job`] reads a notify, [`share`] reads and judges a submit, [`event`]
 //!   and [`subscribe`] read whatever else a pool or a miner says.
 //! * [`Aion`] is these parts behind the
 //!   [`Dialect`](orepass_stratum::dialect::Dialect) trait.
-//! * `solver` (feature `solver`) finds solutions, for tests and
-//!   demonstrations.
 //!
 //! ```
-//! use orepass_aion::{equihash::Scratch, job::Job, share::{self, Share}};
+//! use orepass_aion::{job::Job, share::{self, Share}};
+//! use orepass_equihash::Scratch;
 //! use orepass_stratum::rpc::Params;
 //! use serde_json::value::RawValue;
 //!
@@ -34,7 +32,6 @@
 
 pub mod diagnose;
 pub mod dialect;
-pub mod equihash;
 pub mod event;
 mod field;
 pub mod job;
@@ -42,13 +39,11 @@ pub mod options;
 pub mod pow;
 pub mod scale;
 pub mod share;
-#[cfg(feature = "solver")]
-pub mod solver;
 pub mod split;
 pub mod subscribe;
 
 // What stands in public signatures, so that nobody has to find the version that fits.
-pub use {arrayvec, serde_json};
+pub use {arrayvec, orepass_equihash, serde_json};
 
 pub use dialect::Aion;
 pub use options::{NotifyTarget, Options, ProtocolVersion};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use orepass_stratum::target::{Difficulty, Scale, Target};
+use orepass_stratum::target::Scale;
 use thiserror::Error;
 
 /// What a server means by a difficulty of one.
@@ -12,7 +12,7 @@ use thiserror::Error;
 /// use orepass_aion::DifficultyScale;
 /// use orepass_stratum::target::Difficulty;
 ///
-/// let [kernel, node] = ["kernel", "node"].map(|name| name.parse::<DifficultyScale>());
+/// let [kernel, node] = ["kernel", "node"].map(|name| name.parse().map(DifficultyScale::scale));
 /// assert_eq!(kernel?.target(Difficulty::power_of_two(13)), node?.target(Difficulty::ONE));
 /// # Ok::<(), orepass_aion::scale::UnknownScale>(())
 /// ```
@@ -33,19 +33,9 @@ impl DifficultyScale {
     /// All scales, the easiest first.
     pub const ALL: [Self; 2] = [Self::Kernel, Self::Node];
 
-    /// The target of a difficulty, rounded down; [`Target::MAX`] where it does not fit.
+    /// How its difficulties and targets relate.
     #[must_use]
-    pub fn target(self, difficulty: Difficulty) -> Target {
-        self.scale().target(difficulty)
-    }
-
-    /// The difficulty of a target, as precisely as an `f64` can say it.
-    #[must_use]
-    pub fn difficulty_lossy(self, target: Target) -> Difficulty {
-        self.scale().difficulty_lossy(target)
-    }
-
-    fn scale(self) -> Scale {
+    pub fn scale(self) -> Scale {
         Scale::from_power_of_two(match self {
             Self::Kernel => 256,
             Self::Node => 243,
@@ -80,6 +70,8 @@ pub struct UnknownScale(Box<str>);
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::target::{Difficulty, Target};
+
     use super::*;
 
     #[test]
@@ -93,13 +85,13 @@ mod tests {
 
     #[test]
     fn difficulty_one() {
-        let one = DifficultyScale::Kernel.target(Difficulty::ONE);
+        let one = DifficultyScale::Kernel.scale().target(Difficulty::ONE);
         assert_eq!(one, Target::MAX);
-        assert_eq!(DifficultyScale::Kernel.difficulty_lossy(one), Difficulty::ONE);
-        let one = DifficultyScale::Node.target(Difficulty::ONE);
+        assert_eq!(DifficultyScale::Kernel.scale().difficulty_lossy(one), Difficulty::ONE);
+        let one = DifficultyScale::Node.scale().target(Difficulty::ONE);
         assert_eq!(one.to_string(), format!("0008{}", "0".repeat(60)));
-        assert_eq!(DifficultyScale::Node.difficulty_lossy(one), Difficulty::ONE);
+        assert_eq!(DifficultyScale::Node.scale().difficulty_lossy(one), Difficulty::ONE);
         let below = Difficulty::new(0.25).unwrap();
-        assert_eq!(DifficultyScale::Kernel.target(below), Target::MAX);
+        assert_eq!(DifficultyScale::Kernel.scale().target(below), Target::MAX);
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use orepass_stratum::dialect::{Fingerprint, SubmitHead};
+use orepass_equihash::Scratch;
+use orepass_stratum::dialect::{Fingerprint, Fingerprinted, SubmitHead};
 use orepass_stratum::error::{Reject, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{self, Hex, Params, Quoted};
@@ -11,15 +12,14 @@ use orepass_stratum::target::{PowHash, Target};
 pub use orepass_stratum::verdict::Judged;
 use serde_json::value::RawValue;
 
-use crate::equihash::{AION, Scratch};
 use crate::field::{Field, decode};
 use crate::job::Job;
 use crate::pow;
 
 /// The bytes of a nonce: extranonce1 and extranonce2 together.
 pub const NONCE_SIZE: usize = 32;
-/// The bytes of a solution: 512 indices of 22 bits.
-pub const SOLUTION_SIZE: usize = 1408;
+/// The bytes of a solution, 1408: 512 indices of 22 bits.
+pub const SOLUTION_SIZE: usize = pow::EQUIHASH.params().solution_len();
 /// What most miners and servers put before a solution: its length as a compact size, in hex. It
 /// is not hashed.
 pub const SOLUTION_PREFIX: &str = "fd8005";
@@ -92,11 +92,12 @@ impl Share {
             ))),
         }
     }
+}
 
-    /// What tells it from other shares of its job and extranonce1. A nonce has two solutions on
-    /// average; each is a proof of its own, but servers tell shares apart by their nonces.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
+impl Fingerprinted for Share {
+    /// A nonce has two solutions on average; each is a proof of its own, but servers tell shares
+    /// apart by their nonces.
+    fn fingerprint(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         self.extranonce2.as_bytes().hash(&mut hasher);
         let nonce = hasher.finish();
@@ -140,7 +141,8 @@ pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
 /// known server.
 ///
 /// ```
-/// use orepass_aion::{equihash::Scratch, job::Job, share::{self, Judged, Share}};
+/// use orepass_aion::{job::Job, share::{self, Judged, Share}};
+/// use orepass_equihash::Scratch;
 /// use orepass_stratum::error::Reject;
 ///
 /// fn judge(job: &Job, share: &Share, scratch: &mut Scratch) -> Result<Judged, Reject> {
@@ -165,9 +167,18 @@ pub fn judge(
         let block = if below_jobs { None } else { Some(false) };
         return Ok(Judged { hash, meets_target, block });
     }
-    AION.verify(&job.header_hash, &nonce, &share.solution, scratch)
+    pow::EQUIHASH
+        .verify(&job.header_hash, &nonce, &share.solution, scratch)
         .map_err(|error| Reject::invalid(format!("invalid solution: {error}")))?;
     Ok(Judged { hash, meets_target, block: Some(below_jobs) })
+}
+
+/// The header hash and the nonce, 64 bytes: what the solution solves, and what is hashed before it.
+/// `None` when the nonce is not 32 bytes long.
+#[must_use]
+pub fn header(job: &Job, extranonce1: &[u8], share: &Share) -> Option<Vec<u8>> {
+    let nonce = share.nonce(extranonce1).ok()?;
+    Some([job.header_hash, nonce].concat())
 }
 
 /// The hash that is compared with targets. It says nothing about whether the solution is one.

@@ -47,7 +47,7 @@ pub fn split(given: &Subscribed, prefix_bytes: Option<usize>) -> Result<Split, N
         extranonce1: given.extranonce1.clone(),
         prefix_bytes: prefix,
         rig_extranonce2: NONCE_SIZE - told,
-        wide: false,
+        needs: None,
         probe: None,
         remark: remark(extranonce1, prefix, prefix_bytes.is_some()),
     })
@@ -117,7 +117,7 @@ mod tests {
     /// (prefix, the rig's, whether there is a remark)
     fn cut(extranonce1: usize, prefix: Option<usize>) -> Option<(usize, usize, bool)> {
         let split = split(&given(extranonce1), prefix).ok()?;
-        assert_eq!((split.extranonce1.len(), split.wide), (extranonce1, false));
+        assert_eq!((split.extranonce1.len(), split.needs), (extranonce1, None));
         Some((split.prefix_bytes, split.rig_extranonce2, split.remark.is_some()))
     }
 

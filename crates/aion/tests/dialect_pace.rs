@@ -8,12 +8,12 @@ mod dialect_support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
 use orepass_aion::Aion;
 use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::rpc::Params;
+use orepass_stratum::testing::{start, written};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
@@ -110,7 +110,7 @@ struct SlowPool {
 impl SlowPool {
     fn start() -> Self {
         let config = UpstreamConfig::new(USER, "x", "orepass");
-        let mut now = dialect_support::start();
+        let mut now = start();
         let ids = Arc::new(JobIds::new(1));
         let mut session = Upstream::new(Arc::new(dialect()), config, ids);
         session.handle_connected(now);
@@ -164,11 +164,10 @@ impl SlowPool {
     }
 
     fn read_all(&mut self) {
-        let out = self.session.transmit();
-        let bytes = out.copy_to_bytes(out.remaining());
-        assert!(bytes.len() <= BUFFER, "{} bytes at once", bytes.len());
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line: Value = serde_json::from_slice(line).unwrap();
+        let text = written(self.session.transmit());
+        assert!(text.len() <= BUFFER, "{} bytes at once", text.len());
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
             self.open.push(line["id"].as_u64().unwrap());
             let name = line["params"][0].as_str().unwrap().to_owned();
             match line["method"].as_str().unwrap() {

@@ -10,14 +10,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
 use dialect_support::{dialect, file, text};
 use orepass_aion::Aion;
-use orepass_aion::equihash::Scratch;
+use orepass_equihash::Scratch;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::space::Wish;
-use orepass_stratum::transmit::Transmit;
+use orepass_stratum::testing::{start, written};
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 
@@ -202,10 +201,10 @@ impl Chain {
                 break;
             }
         }
-        for line in taken(self.pool.transmit()).lines() {
+        for line in written(self.pool.transmit()).lines() {
             self.asked(&serde_json::from_str(line).unwrap());
         }
-        for line in taken(self.rig.transmit()).lines() {
+        for line in written(self.rig.transmit()).lines() {
             self.heard(line);
         }
     }
@@ -314,19 +313,14 @@ fn rig(now: Instant) -> Downstream<Aion> {
     )
 }
 
-fn taken(out: &mut Transmit) -> String {
-    String::from_utf8(out.copy_to_bytes(out.remaining()).to_vec()).unwrap()
-}
-
 fn rows(scenario: &str) -> Vec<Value> {
     let rows = file("aion.jsonl");
     let rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.filter(|row| row["scenario"] == scenario).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a first instant to count from")]
 fn replay(scenario: &str) -> Chain {
-    let start = Instant::now();
+    let start = start();
     let mut chain = Chain::new(start);
     let mut connection = None;
     let rows = rows(scenario);

@@ -9,26 +9,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Buf;
 use dialect_support::{dialect, file, notify, text};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::{Aion, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::channel::{ChannelView, Ground};
 
-use orepass_stratum::dialect::{Dialect, Split, Wanted};
+use orepass_stratum::dialect::{Split, Wanted, Work};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::{Epoch, Frames, Generation, JobFrames, JobId, JobIds, Serial};
 use orepass_stratum::space::Wish;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing::{start, written};
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
-
-#[expect(clippy::disallowed_methods, reason = "a first instant to count from")]
-fn start() -> Instant {
-    Instant::now()
-}
 
 /// A recorded session's lines in order: the pool's subscribe answer and first notify, and the
 /// miner's lines with the recorder's judgement.
@@ -82,7 +77,7 @@ impl Seated {
             rig_extranonce2: 32 - extranonce1.len(),
             extranonce1,
             prefix_bytes: 0,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         };
@@ -95,7 +90,7 @@ impl Seated {
             work: Some(Arc::new(JobFrames {
                 id: JobId::new(0),
                 serial: Serial(1),
-                work: ground.space.number(dialect.work_key(&job)),
+                work: ground.space.number(job.key()),
                 epoch: Epoch(0),
                 generation: Generation(1),
                 wanted,
@@ -106,7 +101,7 @@ impl Seated {
                 dialect: Arc::clone(&dialect),
             })),
             ground: Some(ground),
-            wanted,
+            wanted: Arc::new(wanted),
             floor: None,
         };
         let config = Arc::new(DownstreamConfig::default());
@@ -124,8 +119,7 @@ impl Seated {
     }
 
     fn hears(&mut self) -> String {
-        let out = self.rig.transmit();
-        String::from_utf8(out.copy_to_bytes(out.remaining()).to_vec()).unwrap()
+        written(self.rig.transmit())
     }
 
     fn verdict(&mut self) -> Option<Verdict> {
@@ -307,8 +301,7 @@ fn a_real_share_under_a_prefix() {
     line["params"][3] = own.into();
     let submission = say(&mut seated, &line.to_string()).unwrap();
     pool.handle_submission(submission, 7, now);
-    let out = pool.transmit();
-    let sent: Value = serde_json::from_slice(&out.copy_to_bytes(out.remaining())).unwrap();
+    let sent: Value = serde_json::from_str(&written(pool.transmit())).unwrap();
     let mut expected = share["params"].clone();
     expected[0] = "0xa0".into();
     expected[3] = nonce[4..].into();

@@ -8,8 +8,10 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, text, vector, vectors};
-use orepass_aion::equihash::Scratch;
+use orepass_aion::job::Job;
+use orepass_aion::share;
 use orepass_aion::{Aion, DifficultyScale, Options};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarget};
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
@@ -26,7 +28,7 @@ fn check(row: &Value, told: usize, submit: &Value, easiest: &Target) -> Result<C
     let share = Params::read(&raw(submit))
         .and_then(|params| dialect().parse_share(&job, 32 - told, &params))?;
     let extranonce1: Extranonce = text(row, "nonce")[..2 * told].parse().unwrap();
-    let header = dialect().header(&job, &extranonce1, &share).unwrap();
+    let header = share::header(&job, extranonce1.as_bytes(), &share).unwrap();
     assert_eq!(
         const_hex::encode(header),
         format!("{}{}", text(row, "header_hash"), text(row, "nonce"))
@@ -68,10 +70,9 @@ fn good_shares_in_every_form() {
             let job = notify(&notify_of(row)).unwrap();
             let hash = Target::from_hex(text(row, "pow_hash")).unwrap();
             let hash = orepass_stratum::target::PowHash::from_be_bytes(hash.to_be_bytes());
-            assert_eq!(
-                dialect().is_block(&job, &Announced::default(), Habits::default(), &hash),
-                Some(meets)
-            );
+            let price = dialect().price(&job, &Announced::default(), Habits::default());
+            let is_block = price.block.map(|block| dialect().rules().good.meets(&hash, &block));
+            assert_eq!(is_block, Some(meets));
         }
     }
 }
@@ -146,14 +147,18 @@ fn difficulties_of_pools_and_rigs() {
         let event = testing::hear(&dialect(), "mining.set_difficulty", &params).unwrap();
         let PoolEvent::Difficulty(difficulty) = event else { panic!("{event:?}") };
         let announced = Announced { target: None, difficulty: Some(difficulty) };
-        assert_eq!(dialect().pool_target(&job, &announced).surely(Habits::default()), expected);
+        assert_eq!(wanted(&dialect(), &job, &announced), expected);
         let number = Difficulty::new(row["difficulty"].as_f64().unwrap()).unwrap();
-        assert_eq!(dialect().rig_target(&job, number), expected);
-        assert_eq!(dialect().rig_difficulty(&job, &expected), number);
+        assert_eq!(dialect().scale(&job).target(number), expected);
+        assert_eq!(dialect().scale(&job).difficulty_lossy(expected), number);
     }
     let options = Options::default().with_difficulty_scale(DifficultyScale::Node);
     let four = ShareTarget::Difficulty(Difficulty::new(4.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(four) };
-    let target = Aion::new(options).pool_target(&job, &announced).surely(Habits::default());
+    let target = wanted(&Aion::new(options), &job, &announced);
     assert_eq!(target.to_string(), format!("0002{}", "0".repeat(60)));
+}
+
+fn wanted(dialect: &Aion, job: &Job, announced: &Announced) -> Target {
+    dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default())
 }

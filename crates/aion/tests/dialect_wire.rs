@@ -7,12 +7,13 @@ mod dialect_support;
 use std::time::Duration;
 
 use dialect_support::{dialect, line, notify, notify_of, raw, submit_of, text, vector, written};
-use orepass_aion::equihash::Scratch;
 use orepass_aion::job::Job;
 use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
+use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, OpenJobs, Pace, PoolCall, Refusal, ShareTarget, Telling, Wanted,
+    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, PoolCall, Refusal, ShareTarget,
+    Telling, Wanted, Work,
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
@@ -114,13 +115,13 @@ fn notifies_of_every_server() {
             let target = format!("{prefix}{}", real.target);
             let job = notify(&json!(["000120c9", clean, target, header])).unwrap();
             assert_eq!((&*job.id, job.clean, job.target), ("000120c9", expected, real.target));
-            assert!(dialect().same_work(&job, &real));
-            assert_eq!(dialect().supersedes(&real, &job), expected);
+            assert_eq!(job.key(), real.key());
+            assert_eq!(job.supersedes(&real), expected);
         }
     }
     let easiest = notify(&json!(["1", true, zeros, header.to_uppercase()])).unwrap();
     assert_eq!((easiest.target, easiest.header_hash), (Target::MAX, real.header_hash));
-    assert!(!dialect().same_work(&real, &notify(&json!(["1", true, zeros, zeros])).unwrap()));
+    assert_ne!(real.key(), notify(&json!(["1", true, zeros, zeros])).unwrap().key());
 }
 
 #[test]
@@ -294,8 +295,8 @@ fn a_time_of_any_form_is_taken_and_goes_on_in_16_digits() {
             );
         });
         assert_eq!(sent["params"][2], told, "{time}");
-        let one = dialect().fingerprint(&share);
-        assert_eq!(one, dialect().fingerprint(&parse(good()).unwrap()));
+        let one = share.fingerprint();
+        assert_eq!(one, parse(good()).unwrap().fingerprint());
     }
 }
 
@@ -349,25 +350,24 @@ fn the_pools_target_is_what_it_announced_last() {
     let job = notify(&real()).unwrap();
     let target = |byte| Target::from_be_bytes([byte; 32]);
     let difficulty = |value| Some(ShareTarget::Difficulty(Difficulty::new(value).unwrap()));
+    let price = |announced, known| dialect().price(&job, &announced, known);
     let of = |target, difficulty| {
-        dialect().pool_target(&job, &Announced { target, difficulty }).surely(Habits::default())
+        price(Announced { target, difficulty }, Habits::default()).wanted.surely(Habits::default())
     };
     assert_eq!(of(None, None), job.target);
     assert_eq!(of(Some(target(9)), difficulty(512.0)), target(9));
     // Beside a difficulty alone it depends on the pool.
     let judged = |difficulty, answer| {
         let known = Habits::default().with(Habit::NotifyTarget, answer);
-        dialect().pool_target(&job, &Announced { target: None, difficulty }).surely(known)
+        price(Announced { target: None, difficulty }, known).wanted.surely(known)
     };
     let network = |difficulty| judged(difficulty, Some(Answer::Usual));
     assert_eq!(network(Some(ShareTarget::Target(target(7)))), target(7));
     assert_eq!(network(difficulty(512.0)).to_string(), format!("0080{}", "0".repeat(60)));
     assert_eq!(network(difficulty(0.01)), Target::MAX);
     assert_eq!(judged(difficulty(512.0), Some(Answer::Other)), job.target);
-    let wanted = dialect().pool_target(
-        &job,
-        &Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) },
-    );
+    let seven = Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
+    let wanted = price(seven, Habits::default()).wanted;
     let unknown = Habits::default();
     assert_eq!(wanted.surely(unknown), target(7).harder(job.target));
     assert_eq!(wanted.perhaps(unknown), target(7).easier(job.target));
@@ -375,9 +375,7 @@ fn the_pools_target_is_what_it_announced_last() {
     for (option, surely) in [(NotifyTarget::Network, target(7)), (NotifyTarget::Share, job.target)]
     {
         let told = Aion::new(Options::default().with_notify_target(option));
-        let announced =
-            Announced { target: None, difficulty: Some(ShareTarget::Target(target(7))) };
-        assert_eq!(told.pool_target(&job, &announced), Wanted::sure(surely));
+        assert_eq!(told.price(&job, &seven, Habits::default()).wanted, Wanted::sure(surely));
     }
 }
 
@@ -388,7 +386,8 @@ fn blocks_are_told_where_the_notify_has_the_networks_target() {
     let edge = PowHash::from_be_bytes(job.target.to_be_bytes());
     let is_block = |announced, known: Option<Answer>, hash| {
         let known = Habits::default().with(Habit::NotifyTarget, known);
-        dialect().is_block(&job, &announced, known, hash)
+        let block = dialect().price(&job, &announced, known).block;
+        block.map(|block| dialect().rules().good.meets(hash, &block))
     };
     let nothing = Announced::default();
     assert_eq!(is_block(nothing, None, &block), Some(true));
@@ -434,7 +433,7 @@ fn refusals_of_both_families() {
 #[test]
 fn solutions_of_one_nonce_are_different_shares() {
     let (one, mut other) = (parse(good()).unwrap(), parse(good()).unwrap());
-    let print = |share: &Share| dialect().fingerprint(share);
+    let print = |share: &Share| share.fingerprint();
     assert_eq!(print(&one), print(&other));
     other.time += 1;
     assert_eq!(print(&one), print(&other), "the time is not hashed");

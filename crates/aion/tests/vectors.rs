@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use orepass_aion::equihash::{AION, EquihashError, Scratch};
-use orepass_aion::pow::share_hash;
+use orepass_aion::pow::{EQUIHASH, share_hash};
+use orepass_equihash::{EquihashError, Scratch};
 use serde_json::Value;
 
 #[test]
@@ -67,17 +67,17 @@ fn every_bit_of_a_share_matters() {
             })
         };
         for header in flips(&header) {
-            let verdict = AION.verify(&header, &nonce, &solution, &mut scratch);
+            let verdict = EQUIHASH.verify(&header, &nonce, &solution, &mut scratch);
             assert!(matches!(verdict, Err(EquihashError::Collision { .. })));
         }
         for nonce in flips(&nonce) {
-            let verdict = AION.verify(&header, &nonce, &solution, &mut scratch);
+            let verdict = EQUIHASH.verify(&header, &nonce, &solution, &mut scratch);
             assert!(matches!(verdict, Err(EquihashError::Collision { .. })));
         }
         for solution in flips(&solution) {
-            assert!(AION.verify(&header, &nonce, &solution, &mut scratch).is_err());
+            assert!(EQUIHASH.verify(&header, &nonce, &solution, &mut scratch).is_err());
         }
-        assert_eq!(AION.verify(&header, &nonce, &solution, &mut scratch), Ok(()));
+        assert_eq!(EQUIHASH.verify(&header, &nonce, &solution, &mut scratch), Ok(()));
     }
 }
 
@@ -96,10 +96,10 @@ fn targets_are_met_strictly_below() {
 fn parameters_are_those_of_the_coin() {
     let vectors = vectors();
     let expected = &vectors["parameters"];
-    let params = AION.params();
+    let params = EQUIHASH.params();
     assert_eq!(params.n(), expected["n"]);
     assert_eq!(params.k(), expected["k"]);
-    assert_eq!(AION.personalization(), bytes(&expected["personalization_hex"])[..]);
+    assert_eq!(EQUIHASH.personalization(), bytes(&expected["personalization_hex"])[..]);
     assert_eq!(params.digest_len(), expected["digest_bytes"]);
     assert_eq!(params.leaves_per_digest(), expected["indices_per_digest"]);
     assert_eq!(params.leaf_len(), expected["hash_bytes"]);
@@ -125,7 +125,7 @@ impl Share {
     }
 
     fn verify(&self, scratch: &mut Scratch) -> Result<(), EquihashError> {
-        AION.verify(&self.header, &self.nonce, &self.solution, scratch)
+        EQUIHASH.verify(&self.header, &self.nonce, &self.solution, scratch)
     }
 
     fn hash(&self) -> [u8; 32] {

@@ -76,7 +76,6 @@ pub struct Rebalance {
 struct MeteredRig {
     /// The pool that it is, or was last, assigned to.
     pool: Option<PoolIndex>,
-    address: IpAddr,
     meter: Meter,
 }
 
@@ -179,17 +178,17 @@ impl Assignment {
         if let Some(pool) = pool {
             self.loads[pool].add(meter.rate());
         }
-        self.rigs.insert(serial, Box::new(MeteredRig { pool, address, meter }));
+        self.rigs.insert(serial, Box::new(MeteredRig { pool, meter }));
         pool
     }
 
-    /// A rig has gone; `total` is all the work that it has proven, in hashes.
-    pub fn leave(&mut self, serial: u64, total: f64, now: Instant) {
+    /// A rig has gone that came from there; `total` is all the work that it has proven, in hashes.
+    pub fn leave(&mut self, serial: u64, address: IpAddr, total: f64, now: Instant) {
         let Some(mut rig) = self.rigs.remove(&serial) else { return };
         let Some(pool) = rig.pool else { return };
         self.loads[pool].remove(rig.meter.rate());
         self.done[pool] += rig.meter.read(total, now);
-        self.memory.keep(rig.address, pool, rig.meter.rate(), now);
+        self.memory.keep(address, pool, rig.meter.rate(), now);
     }
 
     /// The pool that a rig should mine at; none while no pool has a part, or if it is not known.

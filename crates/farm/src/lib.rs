@@ -62,12 +62,12 @@
 //!     fn rig_says(&mut self, id: RigId, now: Instant) {
 //!         let Some(rig) = self.rigs.get_mut(&id) else { return };
 //!         while let Some(event) = rig.poll_event() {
-//!             let (agent, worker) = (rig.agent().unwrap_or_default(), rig.worker().cloned());
+//!             let (agent, worker) = (rig.agent().cloned(), rig.worker().cloned());
 //!             // What the dialect knows of such a login.
 //!             let known = Default::default();
 //!             match event {
 //!                 Event::WantsSeat if rig.wants_seat() => {
-//!                     self.farm.handle_subscribe(id, agent, known, now);
+//!                     self.farm.handle_subscribe(id, &agent.unwrap_or_default(), known, now);
 //!                 }
 //!                 Event::Authorized(name) if Some(&name) == worker.as_ref() => {
 //!                     self.farm.handle_worker(id, &name, known, now);

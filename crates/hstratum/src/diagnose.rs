@@ -45,10 +45,10 @@ pub fn diagnose(
         return Some(Diagnosis::TruncatesExtranonce1);
     }
     let hash = hash(extranonce1, share);
-    let told = rig_scale.difficulty_lossy(*target);
+    let told = rig_scale.scale().difficulty_lossy(*target);
     let misread = DifficultyScale::ALL
         .into_iter()
-        .map(|scale| scale.target(told))
+        .map(|other| other.scale().target(told))
         .any(|read| read > *target && good(hash, &read));
     misread.then_some(Diagnosis::OtherDifficultyScale)
 }

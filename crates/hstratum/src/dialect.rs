@@ -1,23 +1,22 @@
 //! [`Hstratum`]: the crate's parts behind the proxy's trait.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    NoRoom, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Refusal, Rules, ShareTarget,
-    Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs,
+    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Refusal, Rules, ShareTarget, Splits,
+    SubmitHead, Subscribed, Wanted, Work,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::{Firmware, Hello};
-use orepass_stratum::habits::{Answer, Habit, Habits};
+use orepass_stratum::habits::{Habit, Habits};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::target::{Difficulty, Scale, Target};
 
 use crate::job::{Job, seed_list};
 use crate::options::Options;
@@ -61,6 +60,31 @@ impl Hstratum {
     #[must_use]
     pub fn rig_scale(&self, job: &Job) -> DifficultyScale {
         self.options.rig_difficulty_scale.unwrap_or_else(|| self.pool_scale(job))
+    }
+
+    /// Servers of the hstratum family also take a share that is a block but misses the share
+    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
+    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
+    /// so the pool has to show which one it means.
+    fn wanted(&self, job: &Job, announced: &Announced) -> Wanted {
+        let difficulty = match (announced.target, announced.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
+                return Wanted::sure(target);
+            }
+            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
+            (None, None) => Difficulty::ONE,
+        };
+        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
+            (DifficultyScale::Hstratum, Some(block)) => {
+                scale.scale().target(difficulty).easier(block)
+            }
+            _ => scale.scale().target(difficulty),
+        };
+        if self.options.difficulty_scale.is_none() && job.tells_mask() {
+            let [usual, other] = SCALES.map(of);
+            return Wanted::either(Habit::DifficultyScale, usual, other);
+        }
+        Wanted::sure(of(self.pool_scale(job)))
     }
 }
 
@@ -121,7 +145,7 @@ impl Dialect for Hstratum {
     }
 
     fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+        let difficulty = self.scale(job).difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -159,10 +183,6 @@ impl Dialect for Hstratum {
         Share::parse(job, extranonce2_size, params)
     }
 
-    fn checkable(&self, job: &Job) -> bool {
-        job.checkable().is_ok()
-    }
-
     fn check(
         &self,
         job: &Job,
@@ -173,7 +193,7 @@ impl Dialect for Hstratum {
         _scratch: &mut (),
     ) -> Result<Checked, Reject> {
         share::check_time(job, share, job_age)?;
-        if !self.checkable(job) {
+        if !job.is_complete() {
             share::check_size(job, extranonce1.as_bytes(), share)?;
             return Ok(Checked::Unchecked);
         }
@@ -187,24 +207,16 @@ impl Dialect for Hstratum {
         Ok(Checked::Proven(hash))
     }
 
-    fn fingerprint(&self, share: &Share) -> Fingerprint {
-        Fingerprint { share: share.fingerprint(), nonce: None }
+    fn scale(&self, job: &Job) -> Scale {
+        self.rig_scale(job).scale()
     }
 
-    fn block_target(&self, job: &Job, _: &Announced, _: Habits) -> Option<Target> {
-        job.block_target()
+    fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
+        Price { wanted: self.wanted(job, announced), block: job.block_target() }
     }
 
-    fn header(&self, job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
-        share::header(job, extranonce1.as_bytes(), share)
-    }
-
-    fn rig_difficulty(&self, job: &Job, target: &Target) -> Difficulty {
-        self.rig_scale(job).difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, job: &Job, difficulty: Difficulty) -> Target {
-        self.rig_scale(job).target(difficulty)
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        split::splits(given, self.options.split, prefix_bytes)
     }
 
     fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
@@ -221,61 +233,6 @@ impl Dialect for Hstratum {
     ) -> Option<Diagnosis> {
         let scale = self.rig_scale(job);
         diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target, scale)
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        split::split(given, self.options.split, prefix_bytes, known)
-    }
-
-    fn job_id<'a>(&self, job: &'a Job) -> &'a str {
-        job.id()
-    }
-
-    fn work_key(&self, job: &Job) -> WorkKey {
-        job.work_key()
-    }
-
-    fn supersedes(&self, old: &Job, new: &Job) -> bool {
-        new.supersedes(old)
-    }
-
-    fn block_key(&self, job: &Job) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.prev_block().hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    /// A later notify of the same work has a later time, and servers refuse times before it.
-    fn serves(&self, job: &Job, share: &Share) -> bool {
-        u64::from(share.time) >= job.time()
-    }
-
-    /// Servers of the hstratum family also take a share that is a block but misses the share
-    /// target, which happens where blocks are easier than shares. HandyStratum tells the mask's hash
-    /// in jobs of the deployed generation, and judges on the seed's scale; others may tell it too,
-    /// so the pool has to show which one it means.
-    fn pool_target(&self, job: &Job, announced: &Announced) -> Wanted {
-        let difficulty = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => {
-                return Wanted::sure(target);
-            }
-            (None, Some(ShareTarget::Difficulty(difficulty))) => difficulty,
-            (None, None) => Difficulty::ONE,
-        };
-        let of = |scale: DifficultyScale| match (scale, job.block_target()) {
-            (DifficultyScale::Hstratum, Some(block)) => scale.target(difficulty).easier(block),
-            _ => scale.target(difficulty),
-        };
-        if self.options.difficulty_scale.is_none() && job.tells_mask() {
-            let [usual, other] = SCALES.map(of);
-            return Wanted::either(Habit::DifficultyScale, usual, other);
-        }
-        Wanted::sure(of(self.pool_scale(job)))
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {

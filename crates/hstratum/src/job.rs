@@ -3,8 +3,10 @@
 mod deployed;
 mod seed;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use arrayvec::ArrayString;
-use orepass_stratum::dialect::WorkKey;
+use orepass_stratum::dialect::{Work, WorkKey};
 use orepass_stratum::error::ParseError;
 use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
@@ -14,6 +16,7 @@ pub use self::deployed::{DeployedJob, DeployedParts};
 pub(crate) use self::seed::list as seed_list;
 pub use self::seed::{MAX_TRANSACTIONS, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use crate::field::{Field, Wrong};
+use crate::share::Share;
 
 /// The longest job id of a pool, in bytes.
 pub const MAX_JOB_ID: usize = 64;
@@ -25,6 +28,7 @@ pub type PoolJobId = ArrayString<MAX_JOB_ID>;
 ///
 /// ```
 /// use orepass_hstratum::job::Job;
+/// use orepass_stratum::dialect::Work;
 /// use serde_json::value::RawValue;
 ///
 /// let root = "00".repeat(32);
@@ -61,15 +65,6 @@ impl Job {
             }
             (9 | 10, fields) => DeployedJob::parse(fields).map(Self::Deployed),
             _ => Err(arity(count)),
-        }
-    }
-
-    /// The pool's name for it.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Deployed(job) => &job.parts().id,
-            Self::Seed(job) => &job.parts().id,
         }
     }
 
@@ -126,22 +121,43 @@ impl Job {
             Self::Deployed(_) | Self::Seed(_) => Target::from_compact(self.bits()),
         }
     }
+}
 
-    /// What stands for all that is hashed: neither the id nor the time, which miners may set.
-    #[must_use]
-    pub fn work_key(&self) -> WorkKey {
+impl Work<Share> for Job {
+    fn id(&self) -> &str {
+        match self {
+            Self::Deployed(job) => &job.parts().id,
+            Self::Seed(job) => &job.parts().id,
+        }
+    }
+
+    /// Neither of the id nor of the time, which miners may set.
+    fn key(&self) -> WorkKey {
         match self {
             Self::Deployed(job) => job.work_key(),
             Self::Seed(job) => job.work_key(),
         }
     }
 
-    /// Whether this job makes shares of `old` worthless: it builds on another block, or the pool
-    /// says so.
-    #[must_use]
-    pub fn supersedes(&self, old: &Self) -> bool {
+    fn parent(&self) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        self.prev_block().hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
+    /// It builds on another block, or the pool says so.
+    fn supersedes(&self, old: &Self) -> bool {
         let clean = matches!(self, Self::Seed(job) if job.parts().clean);
         clean || self.prev_block() != old.prev_block()
+    }
+
+    /// A later notify of the same work has a later time, and servers refuse times before it.
+    fn serves(&self, share: &Share) -> bool {
+        u64::from(share.time) >= self.time()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.checkable().is_ok()
     }
 }
 

@@ -29,7 +29,7 @@
 //! let job = Job::parse(&RawValue::from_string(notify.into())?)?;
 //! let submit = RawValue::from_string(submit.into())?;
 //! let share = Share::parse(&job, 4, &Params::read(&submit)?)?;
-//! let target = DifficultyScale::Bitcoin.target(Difficulty::ONE);
+//! let target = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
 //! let judged = share::judge(&job, &[0x02, 0xc0, 0x5b, 0xfd], &share, &target)?;
 //! assert!(judged.meets_target);
 //! # Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use orepass_stratum::target::{Difficulty, Scale, Target};
+use orepass_stratum::target::{Scale, Target};
 use ruint::aliases::U256;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// use orepass_hstratum::DifficultyScale;
 /// use orepass_stratum::target::Difficulty;
 ///
-/// let scale: DifficultyScale = "hstratum".parse()?;
+/// let scale = "hstratum".parse::<DifficultyScale>()?.scale();
 /// assert_eq!(scale.target(Difficulty::ONE).to_compact_lossy(), 0x1e00_ffff);
 /// # Ok::<(), orepass_hstratum::scale::UnknownScale>(())
 /// ```
@@ -36,45 +36,16 @@ impl DifficultyScale {
     /// All scales, the easiest first.
     pub const ALL: [Self; 3] = [Self::Hstratum, Self::Bitcoin, Self::Powlimit];
 
-    /// The target of a difficulty, rounded as servers of this scale round it.
+    /// How its difficulties and targets relate.
     #[must_use]
-    pub fn target(self, difficulty: Difficulty) -> Target {
-        let target = self.scale().target(difficulty);
-        match self {
-            Self::Bitcoin | Self::Powlimit => target,
-            Self::Hstratum => target.rounded_to_compact(),
-        }
-    }
-
-    /// The difficulty of a target: of those that have it, the one with the fewest binary digits.
-    #[must_use]
-    pub fn difficulty_lossy(self, target: Target) -> Difficulty {
-        let exact = self.scale().difficulty_lossy(target);
-        match self {
-            Self::Bitcoin | Self::Powlimit => exact,
-            Self::Hstratum => self.shortest(exact, target).unwrap_or(exact),
-        }
-    }
-
-    /// Rounding hides what a target was made from: `000000ffff00…` is both 1 and 1.00001525…,
-    /// and only the first is sure to come out as the same target in firmware that calculates with
-    /// fewer digits.
-    fn shortest(self, exact: Difficulty, target: Target) -> Option<Difficulty> {
-        let magnitude = exact.get().log2().floor();
-        (0..=f64::MANTISSA_DIGITS)
-            .map(|digits| (f64::from(digits) - magnitude).exp2())
-            .filter_map(|unit| Difficulty::new((exact.get() * unit).round() / unit))
-            .find(|candidate| self.target(*candidate) == target)
-    }
-
-    fn scale(self) -> Scale {
+    pub fn scale(self) -> Scale {
         // Both constants are nonnegative compact numbers of at most 32 bytes.
-        let compact = |bits| Target::from_compact(bits).unwrap_or(Target::ZERO);
-        Scale::from_diff1(match self {
+        let compact = |bits| Scale::from_diff1(Target::from_compact(bits).unwrap_or(Target::ZERO));
+        match self {
             Self::Bitcoin => compact(0x1d00_ffff),
-            Self::Hstratum => Target::new(U256::MAX >> 24),
+            Self::Hstratum => Scale::from_diff1(Target::new(U256::MAX >> 24)).rounded_to_compact(),
             Self::Powlimit => compact(0x1c00_ffff),
-        })
+        }
     }
 }
 
@@ -106,6 +77,7 @@ pub struct UnknownScale(Box<str>);
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::target::Difficulty;
     use proptest::prelude::*;
 
     use super::*;
@@ -121,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_scales_are_256_apart() {
-        let hex = DifficultyScale::ALL.map(|scale| scale.target(Difficulty::ONE).to_string());
+        let hex = DifficultyScale::ALL.map(|name| name.scale().target(Difficulty::ONE).to_string());
         for (index, text) in hex.iter().enumerate() {
             let digits = 6 + 2 * index;
             assert_eq!(*text, format!("{0:0<64}", format!("{0:0>1$}", "ffff", digits + 4)));
@@ -132,8 +104,9 @@ mod tests {
     fn a_rounded_target_is_called_by_its_plain_number() {
         for number in [1.0, 2.0, 3.0, 100.0, 1000.0, 0.5, 1.5, 0.003_906_25, 67_108_864.0] {
             let difficulty = Difficulty::new(number).unwrap();
-            for scale in DifficultyScale::ALL {
-                assert_eq!(scale.difficulty_lossy(scale.target(difficulty)), difficulty, "{scale}");
+            for name in DifficultyScale::ALL {
+                let scale = name.scale();
+                assert_eq!(scale.difficulty_lossy(scale.target(difficulty)), difficulty, "{name}");
             }
         }
     }
@@ -142,10 +115,11 @@ mod tests {
         #[test]
         fn a_difficulty_leads_back_to_its_target(bytes: [u8; 32]) {
             let target = Target::from_be_bytes(bytes).rounded_to_compact();
-            for scale in DifficultyScale::ALL {
+            for name in DifficultyScale::ALL {
+                let scale = name.scale();
                 let back = scale.target(scale.difficulty_lossy(target));
                 let (one, other) = (back.hashes_lossy(), target.hashes_lossy());
-                prop_assert!((one / other - 1.0).abs() < 1e-4, "{scale} {target} {back}");
+                prop_assert!((one / other - 1.0).abs() < 1e-4, "{name} {target} {back}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use orepass_stratum::dialect::SubmitHead;
+use orepass_stratum::dialect::{Fingerprint, Fingerprinted, SubmitHead, Work};
 use orepass_stratum::error::Reject;
 use orepass_stratum::rpc::{self, Hex, Params};
 use orepass_stratum::target::{PowHash, Target};
@@ -109,16 +109,16 @@ impl Share {
         // The size is never more than the array's.
         self.extranonce2.get(..usize::from(self.extranonce2_size)).unwrap_or_default()
     }
+}
 
-    /// A hash over everything that tells it from other shares of its job and extranonce1.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
+impl Fingerprinted for Share {
+    fn fingerprint(&self) -> Fingerprint {
         let mut hasher = DefaultHasher::new();
         // What is hashed is filled up with zeros, so they make no difference.
         let extranonce2 = self.extranonce2();
         let len = extranonce2.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         (&extranonce2[..len], self.time, self.nonce).hash(&mut hasher);
-        hasher.finish()
+        Fingerprint { share: hasher.finish(), nonce: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dividing a pool's extranonce between rigs.
 
-use orepass_stratum::dialect::{NoRoom, Split, Subscribed};
+use orepass_stratum::dialect::{NoRoom, Split, Splits, Subscribed};
 use orepass_stratum::firmware::USUAL_EXTRANONCE2 as USUAL;
 use orepass_stratum::habits::Answer;
 
@@ -12,23 +12,16 @@ use crate::options::SplitMode;
 const MIN_RIG: usize = 2;
 const DEFAULT_PREFIX: usize = 1;
 
-/// Divides what a pool gave. See [`SplitMode`] for the two ways.
+/// The ways to divide what a pool gave. See [`SplitMode`] for the two.
 ///
 /// The announced size is extranonce2's own when it fits the header's 24 bytes together with
 /// extranonce1; servers differ in whether they take more. Otherwise it is the size of the whole
-/// field, which says nothing about extranonce2 but that there is room behind it.
+/// field, which says nothing about extranonce2 but that there is room behind it. Where the mode leaves
+/// it open, the pool's [habit](orepass_stratum::habits::Habit::Split) decides.
 ///
-/// `prefix_bytes` is 1 by default; 0 gives the whole space to one rig. `known` is what the pool has
-/// shown of its [habit](orepass_stratum::habits::Habit::Split), where the mode leaves it open.
-///
-/// # Errors
-/// [`NoRoom`] with the numbers.
-pub fn split(
-    given: &Subscribed,
-    mode: SplitMode,
-    prefix_bytes: Option<usize>,
-    known: Option<Answer>,
-) -> Result<Split, NoRoom> {
+/// `prefix_bytes` is 1 by default; 0 gives the whole space to one rig.
+#[must_use]
+pub fn splits(given: &Subscribed, mode: SplitMode, prefix_bytes: Option<usize>) -> Splits {
     let announced = given.announced_size.unwrap_or(USUAL);
     let space = SplitSpace {
         given,
@@ -37,37 +30,34 @@ pub fn split(
     };
     let is_own = announced <= space.beyond;
     let usual = if is_own { announced } else { USUAL.min(space.beyond) };
-    let known = match mode {
-        SplitMode::Auto => known,
-        SplitMode::Narrow => Some(Answer::Usual),
-        SplitMode::Wide => Some(Answer::Other),
-    };
+    let narrow = space.narrow(usual);
     if space.prefix == 0 {
-        return space.narrow(usual);
+        return Splits::sure(narrow);
     }
-    let wide = space.wide(if is_own { announced.max(USUAL) } else { USUAL }, mode);
-    match (known, wide) {
-        (Some(Answer::Usual), _) => space.narrow(usual),
-        (Some(Answer::Other), Some(wide)) => Ok(wide),
-        (Some(Answer::Other), None) if is_own => {
+    let wide = space.wide(if is_own { announced.max(USUAL) } else { USUAL });
+    match (mode, wide) {
+        (SplitMode::Narrow, _) | (SplitMode::Auto, None) => Splits::sure(narrow),
+        (SplitMode::Auto, Some(wide)) if is_own => {
+            // A rig that sends the usual length whatever it is told sends what the wide split needs.
+            let probe = (usual <= USUAL).then_some(wide.rig_extranonce2);
+            let narrow = narrow.map(|split| Split { probe, ..split });
+            Splits::either(narrow, Ok(wide), Answer::Usual)
+        }
+        (SplitMode::Auto, Some(wide)) => Splits::either(narrow, Ok(wide), Answer::Other),
+        (SplitMode::Wide, Some(wide)) => Splits::sure(Ok(wide)),
+        (SplitMode::Wide, None) if is_own => {
             let remark = format!(
                 "the wide split is not used: extranonce1 of {} bytes and an extranonce2 of \
                  {announced} leave no room for a prefix of {}",
                 given.extranonce1.len(),
                 space.prefix
             );
-            space.narrow(usual).map(|split| Split { remark: Some(remark.into()), ..split })
+            Splits::sure(narrow.map(|split| Split { remark: Some(remark.into()), ..split }))
         }
-        (Some(Answer::Other), None) => Err(NoRoom {
+        (SplitMode::Wide, None) => Splits::sure(Err(NoRoom {
             remedy: "set split = \"narrow\", or a smaller prefix_bytes",
             ..space.no_room(space.beyond)
-        }),
-        (None, Some(wide)) if !is_own => Ok(wide),
-        (None, wide) => {
-            // A rig that sends the usual length whatever it is told sends what the wide split needs.
-            let probe = wide.filter(|_| is_own && usual <= USUAL).map(|wide| wide.rig_extranonce2);
-            space.narrow(usual).map(|split| Split { probe, ..split })
-        }
+        })),
     }
 }
 
@@ -87,14 +77,14 @@ impl SplitSpace<'_> {
             extranonce1: self.given.extranonce1.clone(),
             prefix_bytes: self.prefix,
             rig_extranonce2: rig.ok_or_else(|| self.no_room(size))?,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         })
     }
 
     /// Rigs keep so many bytes; the prefix comes on top, if there is room.
-    fn wide(&self, rig: usize, mode: SplitMode) -> Option<Split> {
+    fn wide(&self, rig: usize) -> Option<Split> {
         let upstream = self.prefix.checked_add(rig).filter(|size| *size <= self.beyond)?;
         let remark = match self.given.announced_size {
             Some(announced) if announced > self.beyond => format!(
@@ -111,7 +101,7 @@ impl SplitSpace<'_> {
             extranonce1: self.given.extranonce1.clone(),
             prefix_bytes: self.prefix,
             rig_extranonce2: rig,
-            wide: mode == SplitMode::Auto,
+            needs: None,
             probe: None,
             remark: Some(remark.into()),
         })
@@ -145,6 +135,15 @@ mod tests {
         }
     }
 
+    fn split(
+        given: &Subscribed,
+        mode: SplitMode,
+        prefix: Option<usize>,
+        known: Option<Answer>,
+    ) -> Result<Split, NoRoom> {
+        splits(given, mode, prefix).choose(known)
+    }
+
     const USUAL: Option<Answer> = Some(Answer::Usual);
     const OTHER: Option<Answer> = Some(Answer::Other);
     const MODES: [SplitMode; 3] = [SplitMode::Auto, SplitMode::Wide, SplitMode::Narrow];
@@ -160,7 +159,8 @@ mod tests {
     ) -> Option<Cut> {
         let split = split(&given(extranonce1, size), mode, prefix, known).ok()?;
         assert_eq!(split.extranonce1.len(), extranonce1);
-        Some((split.prefix_bytes, split.rig_extranonce2, split.wide, split.probe))
+        let falls_back = split.needs == OTHER;
+        Some((split.prefix_bytes, split.rig_extranonce2, falls_back, split.probe))
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use orepass_hstratum::job::{Job, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use orepass_hstratum::merkle;
-use orepass_hstratum::share::{Nonce, Share};
-use orepass_stratum::dialect::{Checked, Dialect, PoolCall};
+use orepass_hstratum::share::{self, Nonce, Share};
+use orepass_stratum::dialect::{Checked, Dialect, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::{Id, Params};
 use orepass_stratum::target::Target;
@@ -71,14 +71,14 @@ fn transactions_are_asked_for_learnt_and_passed_on() {
     {
         let error = testing::learn(&dialect(), &job, &raw(&wrong)).unwrap_err().to_string();
         assert!(error.starts_with("transactions is "), "{wrong}: {error}");
-        assert!(!dialect().checkable(&job));
+        assert!(!job.is_complete());
     }
     let many = json!(vec![one; 20_001]);
     let error = testing::learn(&dialect(), &job, &raw(many)).unwrap_err().to_string();
     assert!(error.contains("20000"), "{error}");
 
     testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
-    assert!(dialect().checkable(&job));
+    assert!(job.is_complete());
     assert!(!testing::ask(&dialect(), 6, &job, &mut out) && out.is_empty());
     let line = written(|out| assert!(dialect().put_job_answer(&id, &job, out)));
     assert_eq!(line["result"], row["transactions"]);
@@ -126,7 +126,7 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     let mut params = seed(0);
     params[2] = "01000000".into();
     let job = notify(&params).unwrap();
-    assert!(!dialect().checkable(&job));
+    assert!(!job.is_complete());
     let mut out = bytes::BytesMut::new();
     assert!(!testing::ask(&dialect(), 1, &job, &mut out), "it has no other transactions");
     let share = Share::new(&[0; 4], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
@@ -138,7 +138,7 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     assert!(check(&early).is_err(), "form and time are still looked at");
     let long = Share::new(&[0; 5], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
     assert!(check(&long).is_err());
-    assert_eq!(dialect().header(&job, &en1("00000000"), &share), None);
+    assert_eq!(share::header(&job, en1("00000000").as_bytes(), &share), None);
 }
 
 #[test]

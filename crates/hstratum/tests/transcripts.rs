@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
-use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed};
+use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed, Work};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::testing;
@@ -68,7 +68,10 @@ fn replay(name: &str) -> Seen {
                 if matches!(refusal, Some(Refusal::Unauthorized | Refusal::Stale)) {
                     continue;
                 }
-                let target = dialect.pool_target(job, &announced).surely(Habits::default());
+                let target = dialect
+                    .price(job, &announced, Habits::default())
+                    .wanted
+                    .surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
                 let checked = Params::read(&raw(&params))
                     .and_then(|params| dialect.parse_share(job, 4, &params))
@@ -78,7 +81,7 @@ fn replay(name: &str) -> Seen {
                 let verdict = checked.as_ref().map_err(|reject| reject.verdict);
                 match refusal {
                     None => {
-                        assert!(dialect.checkable(job) && checked.is_ok(), "{params}: {checked:?}");
+                        assert!(job.is_complete() && checked.is_ok(), "{params}: {checked:?}");
                         seen.accepted += 1;
                     }
                     Some(Refusal::LowDifficulty) => {

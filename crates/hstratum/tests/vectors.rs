@@ -11,7 +11,7 @@ use orepass_hstratum::header::Header;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::pow::{self, blake2b_256};
 use orepass_hstratum::share::{self, Share};
-use orepass_stratum::dialect::{Announced, Checked, Dialect};
+use orepass_stratum::dialect::{Announced, Checked, Dialect, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::Params;
@@ -75,7 +75,7 @@ fn shares_of_the_deployed_generation() {
     for row in &rows {
         let name = text(row, "name");
         let (job, extranonce1, share) = told(&row["notify_params"], row);
-        let bytes = dialect().header(&job, &extranonce1, &share).unwrap();
+        let bytes = share::header(&job, extranonce1.as_bytes(), &share).unwrap();
         let mut header = Header::from_bytes(&bytes.try_into().unwrap());
         assert_eq!(header.extra_nonce[..], hex(row, "extraNonce24"), "{name}");
         header.mask = hash(row, "mask");
@@ -117,10 +117,11 @@ fn difficulties_of_every_scale() {
         let number = row["difficulty"].as_f64().unwrap();
         let difficulty = Difficulty::new(number).unwrap();
         let times_256 = Difficulty::new(number * 256.0).unwrap();
-        let target = |scale: DifficultyScale, difficulty| scale.target(difficulty).to_string();
+        let target =
+            |name: DifficultyScale, difficulty| name.scale().target(difficulty).to_string();
         let bitcoin = target(DifficultyScale::Bitcoin, difficulty);
         assert_eq!(bitcoin, text(row, "target_diff1_00000000ffff0000"));
-        let hstratum = DifficultyScale::Hstratum.target(difficulty);
+        let hstratum = DifficultyScale::Hstratum.scale().target(difficulty);
         assert_eq!(hstratum.to_string(), text(row, "handystratum_target"));
         assert_eq!(format!("{:08x}", hstratum.to_compact_lossy()), text(row, "handystratum_bits"));
         // HandyMiner multiplies by 256 before it calculates as hstratum does.
@@ -147,11 +148,11 @@ fn shares_of_the_seed_generation() {
             dialect().check(&job, &extranonce1, &share, &Target::MAX, age, &mut ())
         };
         if seed.needs_transactions() {
-            assert!(!dialect().checkable(&job));
+            assert!(!job.is_complete());
             assert_eq!(check(), Ok(Checked::Unchecked));
             testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
         }
-        assert!(dialect().checkable(&job), "{name}");
+        assert!(job.is_complete(), "{name}");
 
         let (one, two) = (extranonce1.as_bytes(), share.extranonce2());
         let coinbase = seed.coinbase().unwrap();
@@ -166,7 +167,7 @@ fn shares_of_the_seed_generation() {
         assert_eq!(header.witness_root, hash(row, "witnessRoot"), "{name}");
         let prehead = header.prehead();
         assert_eq!(prehead[..], hex(row, "prehead208"));
-        let bytes = dialect().header(&job, &extranonce1, &share).unwrap();
+        let bytes = share::header(&job, extranonce1.as_bytes(), &share).unwrap();
         assert_eq!(bytes, hex(row, "header240"));
         assert_eq!(blake2b_256(&[&bytes]), hash(row, "blockHash"));
         let nonce = hash(row, "nonce");
@@ -174,8 +175,9 @@ fn shares_of_the_seed_generation() {
         let pow_hash = pow::seed_hash(&prehead, &nonce);
         assert_eq!(*pow_hash.as_be_bytes(), hash(row, "powHash"));
         assert_eq!(check(), Ok(Checked::Proven(pow_hash)));
+        let price = dialect().price(&job, &Announced::default(), Habits::default());
         assert_eq!(
-            dialect().is_block(&job, &Announced::default(), Habits::default(), &pow_hash),
+            price.block.map(|block| dialect().rules().good.meets(&pow_hash, &block)),
             Some(true),
             "each was one, on regtest"
         );
@@ -186,7 +188,7 @@ fn shares_of_the_seed_generation() {
 #[test]
 fn a_changed_digit_is_refused() {
     let row = &vectors("stratum")[0];
-    let target = DifficultyScale::Bitcoin.target(Difficulty::ONE);
+    let target = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
     let check = |params: &Value, row: &Value| {
         let (job, extranonce1, share) = told(params, row);
         dialect().check(&job, &extranonce1, &share, &target, Duration::ZERO, &mut ())
@@ -230,6 +232,6 @@ fn the_real_share_is_worth_what_is_recorded() {
     let row = &vectors("stratum")[0];
     let (job, extranonce1, share) = told(&row["notify_params"], row);
     let hash = share::hash(&job, extranonce1.as_bytes(), &share).unwrap();
-    let worth = DifficultyScale::Bitcoin.difficulty_lossy(hash.as_target()).get();
+    let worth = DifficultyScale::Bitcoin.scale().difficulty_lossy(hash.as_target()).get();
     assert!((worth - row["share_difficulty_btc_scale"].as_f64().unwrap()).abs() < 1e-4, "{worth}");
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
-use orepass_stratum::dialect::{Announced, Diagnosis, Dialect, PoolCall, Refusal, ShareTarget};
+use orepass_stratum::dialect::{
+    Announced, Diagnosis, Dialect, Fingerprinted, PoolCall, Refusal, ShareTarget, Work,
+};
 use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
@@ -57,7 +59,7 @@ fn jobs_come_out_as_the_same_work() {
         expected[0] = "5e49aa25".into();
         assert_eq!(line["params"], expected, "all fields as the pool sent them but the id");
         let again = notify(&line["params"]).unwrap();
-        assert!(dialect().same_work(&job, &again) && !dialect().supersedes(&job, &again));
+        assert!(job.key() == again.key() && !again.supersedes(&job));
         assert_eq!((again.id(), again.time()), ("5e49aa25", job.time()));
     }
     let line = written(|out| {
@@ -72,7 +74,7 @@ fn a_trailing_boolean_is_let_pass_and_not_repeated() {
         let mut longer = params.clone();
         longer.as_array_mut().unwrap().push(true.into());
         let (job, with) = (notify(&params).unwrap(), notify(&longer).unwrap());
-        assert!(dialect().same_work(&job, &with));
+        assert_eq!(job.key(), with.key());
         let line = written(|out| dialect().put_job(NUMBER, &with, &Target::MAX, true, out));
         assert_eq!(line["params"].as_array().unwrap().len(), params.as_array().unwrap().len());
     }
@@ -87,7 +89,7 @@ fn an_empty_mask_hash_is_a_mask_of_zeros() {
             params.as_array_mut().unwrap().push(empty.clone());
             params.as_array_mut().unwrap().extend(clean.iter().cloned());
             let job = notify(&params).unwrap();
-            assert!(dialect().same_work(&job, &plain), "{params}");
+            assert_eq!(job.key(), plain.key(), "{params}");
             assert!(job.block_target().is_some(), "{params}");
             let line = written(|out| dialect().put_job(NUMBER, &job, &Target::MAX, true, out));
             assert_eq!(line["params"].as_array().unwrap().len(), 9, "{params}");
@@ -104,7 +106,7 @@ fn a_clean_flag_may_be_quoted() {
         assert_eq!(job.parts().clean, clean);
         let mut params = real();
         params.as_array_mut().unwrap().push(flag);
-        assert!(dialect().same_work(&notify(&params).unwrap(), &notify(&real()).unwrap()));
+        assert_eq!(notify(&params).unwrap().key(), notify(&real()).unwrap().key());
     }
 }
 
@@ -128,12 +130,12 @@ fn work_differs_by_every_field_but_id_and_time() {
                 other => panic!("{other}"),
             };
             let other = notify(&other).unwrap();
-            assert_eq!(dialect().same_work(&job, &other), outside.contains(&index), "{index}");
+            assert_eq!(job.key() == other.key(), outside.contains(&index), "{index}");
             let clean = matches!(&other, Job::Seed(seed) if seed.parts().clean);
-            assert_eq!(dialect().supersedes(&job, &other), index == 1 || clean, "{index}");
+            assert_eq!(other.supersedes(&job), index == 1 || clean, "{index}");
         }
     }
-    assert!(dialect().supersedes(&notify(&seed(0)).unwrap(), &notify(&real()).unwrap()));
+    assert!(notify(&real()).unwrap().supersedes(&notify(&seed(0)).unwrap()));
 }
 
 #[test]
@@ -357,10 +359,14 @@ fn times_are_bounded_by_the_job_alone() {
     assert_eq!(new.reason, "time too new: ntime is 5e49c5ba, the latest for this job is 5e49c5b9");
     assert_eq!((old.code, new.code), (RejectCode::Other, RejectCode::Other));
     let share = Share::new(&[0; 4], time as u32, Nonce::Deployed(0)).unwrap();
-    assert!(dialect().serves(&job, &share));
+    assert!(job.serves(&share));
     let mut later = real();
     later[8] = format!("{:08x}", time + 1).into();
-    assert!(!dialect().serves(&notify(&later).unwrap(), &share));
+    assert!(!notify(&later).unwrap().serves(&share));
+}
+
+fn wanted(dialect: &Hstratum, job: &Job, announced: &Announced) -> Target {
+    dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default())
 }
 
 #[test]
@@ -372,36 +378,16 @@ fn the_pools_target_depends_on_scale_and_generation() {
     let none = Announced::default();
     let regtest = Target::from_compact(0x207f_ffff).unwrap();
     let target = |bits| Target::from_compact(bits).unwrap();
-    assert_eq!(
-        dialect().pool_target(&deployed, &none).surely(Habits::default()),
-        target(0x1d00_ffff)
-    );
-    assert_eq!(
-        dialect().pool_target(&masked, &none).surely(Habits::default()),
-        target(0x1d00_ffff)
-    );
-    assert_eq!(
-        hstratum.pool_target(&deployed, &none).surely(Habits::default()),
-        target(0x1e00_ffff)
-    );
-    assert_eq!(
-        hstratum.pool_target(&masked, &none).surely(Habits::default()),
-        target(0x1e00_ffff),
-        "blocks are not known"
-    );
-    assert_eq!(
-        dialect().pool_target(&seed, &none).surely(Habits::default()),
-        regtest,
-        "easier blocks count as shares"
-    );
+    assert_eq!(wanted(&dialect(), &deployed, &none), target(0x1d00_ffff));
+    assert_eq!(wanted(&dialect(), &masked, &none), target(0x1d00_ffff));
+    assert_eq!(wanted(&hstratum, &deployed, &none), target(0x1e00_ffff));
+    assert_eq!(wanted(&hstratum, &masked, &none), target(0x1e00_ffff), "blocks are not known");
+    assert_eq!(wanted(&dialect(), &seed, &none), regtest, "easier blocks count as shares");
     let three = ShareTarget::Difficulty(Difficulty::new(3.0).unwrap());
     let announced = Announced { target: None, difficulty: Some(three) };
-    assert_eq!(
-        hstratum.pool_target(&deployed, &announced).surely(Habits::default()),
-        target(0x1d55_5555)
-    );
+    assert_eq!(wanted(&hstratum, &deployed, &announced), target(0x1d55_5555));
     let announced = Announced { target: Some(Target::ZERO), ..announced };
-    assert_eq!(hstratum.pool_target(&seed, &announced).surely(Habits::default()), Target::ZERO);
+    assert_eq!(wanted(&hstratum, &seed, &announced), Target::ZERO);
 }
 
 #[test]
@@ -412,8 +398,8 @@ fn difficulties_are_told_on_the_rigs_scale() {
         let mut out = bytes::BytesMut::new();
         let target = Target::from_compact(bits).unwrap();
         dialect.put_target(&job, &target, &mut out);
-        let difficulty = dialect.rig_difficulty(&job, &target);
-        assert_eq!(dialect.rig_target(&job, difficulty), target);
+        let difficulty = dialect.scale(&job).difficulty_lossy(target);
+        assert_eq!(dialect.scale(&job).target(difficulty), target);
         let line = String::from_utf8(out.to_vec()).unwrap();
         let params = line.split("\"params\":").nth(1).unwrap();
         params.trim_end_matches("}\n").to_owned()
@@ -430,7 +416,7 @@ fn difficulties_are_told_on_the_rigs_scale() {
 fn fingerprints_tell_shares_apart() {
     let share = |extranonce2: &[u8], time, nonce| {
         let share = Share::new(extranonce2, time, Nonce::Deployed(nonce)).unwrap();
-        dialect().fingerprint(&share)
+        share.fingerprint()
     };
     let one = share(&[0, 1], 2, 3);
     assert_eq!(one, share(&[0, 1], 2, 3));
@@ -472,7 +458,7 @@ fn mistakes_are_named() {
     assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::ReversedTime));
     let longer = rig.join(&[0x2f]).unwrap();
     assert_eq!(diagnose(&longer, &good, &target), Some(Diagnosis::TruncatesExtranonce1));
-    let harder = DifficultyScale::Bitcoin.target(Difficulty::new(200.0).unwrap());
+    let harder = DifficultyScale::Bitcoin.scale().target(Difficulty::new(200.0).unwrap());
     assert_eq!(diagnose(&rig, &good, &harder), Some(Diagnosis::OtherDifficultyScale));
     let mut other = good;
     other.nonce = Nonce::Deployed(1);

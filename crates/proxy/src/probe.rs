@@ -153,7 +153,8 @@ async fn try_out<D: FromConfig>(
             if upstream.serves() =>
         {
             let known = habits.known();
-            let difficulty = |target: &Target| work.dialect.rig_difficulty(&work.job, target).get();
+            let scale = work.dialect.scale(&work.job);
+            let difficulty = |target: &Target| scale.difficulty_lossy(*target).get();
             let target = work.wanted.surely(known);
             let easier = difficulty(&work.wanted.perhaps(known));
             Ok(Findings {

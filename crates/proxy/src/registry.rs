@@ -13,6 +13,7 @@ use std::sync::Arc;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Habit, Habits};
 use tokio::net::TcpListener;
 
@@ -44,10 +45,19 @@ pub trait FromConfig: Dialect {
     /// Everything that is wrong with the values.
     fn from_config(route: &OptionTable, pool: &OptionTable) -> Result<Self, OptionError>;
 
-    /// Why shares of a job that is not [`checkable`](Dialect::checkable) cannot be judged, and what
+    /// Why shares of a job that is not [complete](orepass_stratum::dialect::Work::is_complete) cannot be judged, and what
     /// `orepass verify` must be given beside it.
     fn uncheckable(&self, _job: &Self::Job) -> String {
         "shares of this job cannot be checked".into()
+    }
+
+    /// The header that a share's hash is made of; `None` where it cannot be built.
+    fn header(
+        _job: &Self::Job,
+        _extranonce1: &Extranonce,
+        _share: &Self::Share,
+    ) -> Option<Vec<u8>> {
+        None
     }
 }
 

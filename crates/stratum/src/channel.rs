@@ -27,7 +27,7 @@ pub struct ChannelView<D: Dialect> {
     /// The present work; none before the generation's first.
     pub work: Option<Arc<JobFrames<D>>>,
     /// The pool's share target that is in force.
-    pub wanted: Wanted,
+    pub wanted: Arc<Wanted>,
     /// A harder target that rigs should meet with the next work, while more shares come than the
     /// pool should get.
     pub floor: Option<Target>,
@@ -36,13 +36,13 @@ pub struct ChannelView<D: Dialect> {
 impl<D: Dialect> ChannelView<D> {
     /// A channel that has never been connected.
     #[must_use]
-    pub const fn unborn() -> Self {
+    pub fn unborn() -> Self {
         Self {
             live: false,
             generation: Generation(0),
             ground: None,
             work: None,
-            wanted: Wanted::sure(Target::MAX),
+            wanted: Arc::new(Wanted::sure(Target::MAX)),
             floor: None,
         }
     }
@@ -70,7 +70,7 @@ impl<D: Dialect> Clone for ChannelView<D> {
             generation: self.generation,
             ground: self.ground.clone(),
             work: self.work.clone(),
-            wanted: self.wanted,
+            wanted: Arc::clone(&self.wanted),
             floor: self.floor,
         }
     }

@@ -2,7 +2,9 @@
 
 mod pools;
 mod rules;
+mod split;
 mod types;
+mod work;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,17 +15,19 @@ use serde_json::value::RawValue;
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::firmware::{Firmware, Hello};
-use crate::habits::{Answer, Habits};
+use crate::habits::Habits;
 use crate::job::JobId;
 use crate::rpc::{self, Id, Params, RpcCall, RpcReply};
-use crate::target::{Difficulty, PowHash, Target};
+use crate::target::{Scale, Target};
 
 pub use pools::{CourtesyReply, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
+pub use split::{NoRoom, Split, Splits};
 pub use types::{
-    Announced, Checked, Diagnosis, Fingerprint, NoRoom, Refusal, ShareTarget, Split, SubmitHead,
-    SubscribeVerdict, Subscribed, Wanted, WorkKey,
+    Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, SubmitHead, SubscribeVerdict,
+    Subscribed, Wanted,
 };
+pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
 /// socket, no clock, no state; an implementor holds nothing but its options.
@@ -41,10 +45,11 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     /// Calls by which some firmware gives itself away before it subscribes; at most eight. They are
     /// answered as unknown ones are.
     const LOGIN_CALLS: &'static [&'static str] = &[];
-    /// A pool's job, parsed, immutable (what is learnt late sits in a `OnceLock`).
-    type Job: Send + Sync + fmt::Debug + 'static;
+
+    /// A pool's job, parsed.
+    type Job: Work<Self::Share>;
     /// A decoded submit: owned, of fixed size; moving it does not allocate.
-    type Share: Send + fmt::Debug + 'static;
+    type Share: Fingerprinted;
     /// What a pool grants a connection (a version mask); `()` where nothing. A job is told with those
     /// that stood when it came.
     type Terms: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static;
@@ -122,12 +127,20 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         params: &Params<'_>,
     ) -> Result<Self::Share, Reject>;
 
-    // --- proof of work ---
+    // --- the work ---
 
-    /// Whether [`check`](Self::check) can compute hashes for this job already.
-    fn checkable(&self, _job: &Self::Job) -> bool {
-        true
-    }
+    /// The scale on which rigs are told the difficulties of a job.
+    fn scale(&self, job: &Self::Job) -> Scale;
+
+    /// The targets of a job, by what the pool announced on this connection and what is `known` of its
+    /// habits.
+    fn price(&self, job: &Self::Job, announced: &Announced, known: Habits) -> Price;
+
+    /// The ways to divide what the pool gave: how many bytes tell rigs apart, and how many are left to
+    /// each rig.
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits;
+
+    // --- proof of work ---
 
     /// Checks a share, cheap things first: form, time window (from the job's time to the job's
     /// time + `job_age` + 7,000 s), then its hash against `easiest`, and only then proofs that
@@ -145,40 +158,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
         job_age: Duration,
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject>;
-
-    /// What makes a share the same as another of its job and extranonce1.
-    fn fingerprint(&self, share: &Self::Share) -> Fingerprint;
-
-    /// The target that makes a share a block, given what the pool announced on this connection and
-    /// what is `known` of its habits; `None` where that cannot be told.
-    fn block_target(&self, job: &Self::Job, announced: &Announced, known: Habits)
-    -> Option<Target>;
-
-    /// Whether a share of this hash is a block; `None` where that cannot be told.
-    fn is_block(
-        &self,
-        job: &Self::Job,
-        announced: &Announced,
-        known: Habits,
-        hash: &PowHash,
-    ) -> Option<bool> {
-        self.block_target(job, announced, known)
-            .map(|target| self.rules().good.meets(hash, &target))
-    }
-
-    /// The header that a share's hash is made of, for tools; `None` where it cannot be built.
-    fn header(
-        &self,
-        job: &Self::Job,
-        extranonce1: &Extranonce,
-        share: &Self::Share,
-    ) -> Option<Vec<u8>>;
-
-    /// The difficulty that a target means on the scale that this route's rigs are told.
-    fn rig_difficulty(&self, job: &Self::Job, target: &Target) -> Difficulty;
-
-    /// The target of a difficulty on the scale that this route's rigs are told.
-    fn rig_target(&self, job: &Self::Job, difficulty: Difficulty) -> Target;
 
     /// What a submit that cannot be read says about its rig: an extranonce2 of a length of its
     /// own, or the form of another coin.
@@ -204,48 +183,6 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     }
 
     // --- towards the pool ---
-
-    /// Divides what the pool gave: how many bytes tell rigs apart, and how many are left to each
-    /// rig. `known` is what the pool has shown of this [habit](crate::habits::Habit::Split).
-    ///
-    /// # Errors
-    /// [`NoRoom`] with the numbers.
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom>;
-
-    /// The pool's id for a job.
-    fn job_id<'a>(&self, job: &'a Self::Job) -> &'a str;
-
-    /// What stands for all that is hashed of a job: the same for two jobs exactly when they are the
-    /// same to hash, whatever their ids.
-    fn work_key(&self, job: &Self::Job) -> WorkKey;
-
-    /// Whether two jobs are the same to hash: a pool that repeats itself.
-    fn same_work(&self, one: &Self::Job, other: &Self::Job) -> bool {
-        self.work_key(one) == self.work_key(other)
-    }
-
-    /// Whether `new` makes shares of `old` worthless: a new epoch.
-    fn supersedes(&self, old: &Self::Job, new: &Self::Job) -> bool;
-
-    /// What stands for the block that a job builds on, to see which of several pools is behind;
-    /// `None` where jobs do not tell it.
-    fn block_key(&self, _job: &Self::Job) -> Option<u64> {
-        None
-    }
-
-    /// Whether the pool would take this share under this job's id: the job is the
-    /// [same work](Self::same_work) as the share's own, told again later.
-    fn serves(&self, _job: &Self::Job, _share: &Self::Share) -> bool {
-        true
-    }
-
-    /// The pool's share target for a job, given what it announced on this connection.
-    fn pool_target(&self, job: &Self::Job, announced: &Announced) -> Wanted;
 
     /// What a call of the pool means. What it grants with it goes into the connection's `terms`.
     fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Self::Job>;

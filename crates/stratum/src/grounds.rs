@@ -189,7 +189,7 @@ mod tests {
             extranonce1: Extranonce::from_slice(&[extranonce1]).unwrap(),
             prefix_bytes: 1,
             rig_extranonce2: 3,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         }

@@ -215,25 +215,38 @@ impl fmt::Display for Difficulty {
 pub struct Scale {
     /// The numerator; one bit wider than a target, since some coins use 2²⁵⁶ itself.
     diff1: U512,
+    /// Every target is cut to compact form.
+    is_compact: bool,
 }
 
 impl Scale {
     /// A scale whose difficulty 1 is the given target.
     #[must_use]
     pub fn from_diff1(diff1: Target) -> Self {
-        Self { diff1: U512::from(diff1.0) }
+        Self { diff1: U512::from(diff1.0), is_compact: false }
     }
 
     /// A scale with `target = 2^bits / difficulty`; `bits` is at most 256.
     #[must_use]
     pub fn from_power_of_two(bits: u16) -> Self {
-        Self { diff1: U512::from(1) << usize::from(bits.min(256)) }
+        Self { diff1: U512::from(1) << usize::from(bits.min(256)), is_compact: false }
+    }
+
+    /// The same scale of servers that keep targets in compact form.
+    #[must_use]
+    pub const fn rounded_to_compact(self) -> Self {
+        Self { is_compact: true, ..self }
     }
 
     /// The target of a difficulty: `floor(diff1 / difficulty)`, exact in the given `f64`, and
-    /// [`Target::MAX`] where it does not fit.
+    /// [`Target::MAX`] where it does not fit; [rounded](Target::rounded_to_compact) where the scale is.
     #[must_use]
     pub fn target(&self, difficulty: Difficulty) -> Target {
+        let exact = self.exact_target(difficulty);
+        if self.is_compact { exact.rounded_to_compact() } else { exact }
+    }
+
+    fn exact_target(&self, difficulty: Difficulty) -> Target {
         let (mantissa, exponent) = decompose(difficulty.0);
         let quotient = if exponent >= 0 {
             // diff1 / (m · 2^e) = floor(floor(diff1 / 2^e) / m)
@@ -257,15 +270,32 @@ impl Scale {
     /// The difficulty of a target, as precisely as an `f64` can say it: never one whose own target
     /// is easier, or whoever is told it would send shares that miss the target. A value within a
     /// millionth of a whole number is given as that number where that holds, since hardware likes
-    /// those.
+    /// those. On a scale of rounded targets it is, of the difficulties that have the target, the one
+    /// with the fewest binary digits.
     #[must_use]
     pub fn difficulty_lossy(&self, target: Target) -> Difficulty {
+        let exact = self.exact_difficulty(target);
+        let shortest = self.is_compact.then(|| self.shortest_difficulty(exact, target)).flatten();
+        shortest.unwrap_or(exact)
+    }
+
+    /// Rounding hides what a target was made from: `000000ffff00…` is both 1 and 1.00001525…, and only
+    /// the first is sure to come out as the same target in firmware that calculates with fewer digits.
+    fn shortest_difficulty(&self, exact: Difficulty, target: Target) -> Option<Difficulty> {
+        let magnitude = exact.0.log2().floor();
+        (0..=f64::MANTISSA_DIGITS)
+            .map(|digits| (f64::from(digits) - magnitude).exp2())
+            .filter_map(|unit| Difficulty::new((exact.0 * unit).round() / unit))
+            .find(|candidate| self.target(*candidate) == target)
+    }
+
+    fn exact_difficulty(&self, target: Target) -> Difficulty {
         /// More than the units in its last place that the quotient may be off by.
         const MAX_STEPS: usize = 8;
         let exact = to_f64(self.diff1) / to_f64(U512::from(target.0)).max(1.0);
         let whole = exact.round();
         let near = whole >= 1.0 && (exact - whole).abs() / whole < 1e-6;
-        let told = |difficulty| self.target(Difficulty(difficulty));
+        let told = |difficulty| self.exact_target(Difficulty(difficulty));
         if near && told(whole) <= target {
             return Difficulty(whole);
         }

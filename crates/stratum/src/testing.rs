@@ -8,6 +8,8 @@
 //! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
 //! hashes, of which a pool counts the first.
 
+mod sessions;
+
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -18,8 +20,8 @@ use serde_json::value::RawValue;
 
 use crate::dialect::{
     Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Refusal, Rules,
-    ShareTarget, Split, SubmitHead, Subscribed, Wanted, WorkKey,
+    Fingerprinted, NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Refusal, Rules, ShareTarget, Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
@@ -28,6 +30,8 @@ use crate::job::JobId;
 use crate::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
+
+pub use sessions::{seated_rig, written};
 
 /// Some instant to count from.
 #[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
@@ -77,6 +81,46 @@ pub struct TestShare {
     pub extranonce2: Extranonce,
     /// What the rig says it found.
     pub hash: PowHash,
+}
+
+impl Work<TestShare> for TestJob {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> WorkKey {
+        WorkKey::of((&self.previous, &self.work))
+    }
+
+    fn parent(&self) -> Option<u64> {
+        Some(hash_of(&self.previous))
+    }
+
+    fn supersedes(&self, old: &Self) -> bool {
+        self.clean || old.previous != self.previous
+    }
+
+    fn serves(&self, share: &TestShare) -> bool {
+        !self.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
+    }
+
+    fn is_complete(&self) -> bool {
+        !self.work.starts_with("ask")
+    }
+}
+
+impl Fingerprinted for TestShare {
+    fn fingerprint(&self) -> Fingerprint {
+        let extranonce2 = self.extranonce2.as_bytes();
+        let several = extranonce2.first() == Some(&0x5e);
+        Fingerprint { share: hash_of(self), nonce: several.then(|| hash_of(extranonce2)) }
+    }
+}
+
+fn hash_of(part: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    part.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The scale of the test coin.
@@ -143,8 +187,8 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         rpc::put_result(out, id, result);
     }
 
-    fn put_target(&self, job: &TestJob, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.rig_difficulty(job, target);
+    fn put_target(&self, _: &TestJob, target: &Target, out: &mut BytesMut) {
+        let difficulty = scale().difficulty_lossy(*target);
         rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
     }
 
@@ -185,10 +229,6 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
-    fn checkable(&self, job: &TestJob) -> bool {
-        !job.work.starts_with("ask")
-    }
-
     fn check(
         &self,
         job: &TestJob,
@@ -207,7 +247,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         if hash[0] == 0xee || unbound {
             return Err(Reject::invalid("bad proof"));
         }
-        if !self.checkable(job) {
+        if !job.is_complete() {
             return Ok(Checked::Unchecked);
         }
         if !self.rules().good.meets(&share.hash, easiest) {
@@ -216,94 +256,45 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         Ok(Checked::Proven(share.hash))
     }
 
-    fn fingerprint(&self, share: &TestShare) -> Fingerprint {
-        let hash_of = |part: &dyn Fn(&mut DefaultHasher)| {
-            let mut hasher = DefaultHasher::new();
-            part(&mut hasher);
-            hasher.finish()
-        };
-        let extranonce2 = share.extranonce2.as_bytes();
-        let several = extranonce2.first() == Some(&0x5e);
-        Fingerprint {
-            share: hash_of(&|hasher| share.hash(hasher)),
-            nonce: several.then(|| hash_of(&|hasher| extranonce2.hash(hasher))),
-        }
+    fn scale(&self, _: &TestJob) -> Scale {
+        scale()
     }
 
-    fn block_target(&self, _: &TestJob, _: &Announced, _: Habits) -> Option<Target> {
-        Some(Target::new(U256::MAX >> 32))
-    }
-
-    fn header(&self, _: &TestJob, _: &Extranonce, _: &TestShare) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn rig_difficulty(&self, _: &TestJob, target: &Target) -> Difficulty {
-        scale().difficulty_lossy(*target)
-    }
-
-    fn rig_target(&self, _: &TestJob, difficulty: Difficulty) -> Target {
-        scale().target(difficulty)
-    }
-
-    fn split(
-        &self,
-        given: &Subscribed,
-        prefix_bytes: Option<usize>,
-        known: Option<Answer>,
-    ) -> Result<Split, NoRoom> {
-        let prefix_bytes = prefix_bytes.unwrap_or(1);
-        let extranonce2 = given.announced_size.unwrap_or(4);
-        let extranonce1 = given.extranonce1.len();
-        if prefix_bytes >= extranonce2 {
-            let remedy = "set a smaller `prefix_bytes`";
-            return Err(NoRoom { extranonce1, extranonce2, prefix: prefix_bytes, remedy });
-        }
-        let may_fall_back = self.wide && known != Some(Answer::Usual);
-        let wide = may_fall_back || self.asks_split && known == Some(Answer::Other);
-        Ok(Split {
-            extranonce1: given.extranonce1.clone(),
-            prefix_bytes,
-            rig_extranonce2: if wide { extranonce2 } else { extranonce2 - prefix_bytes },
-            wide: may_fall_back,
-            probe: (self.asks_split && known.is_none()).then_some(extranonce2),
-            remark: None,
-        })
-    }
-
-    fn job_id<'a>(&self, job: &'a TestJob) -> &'a str {
-        &job.id
-    }
-
-    fn work_key(&self, job: &TestJob) -> WorkKey {
-        WorkKey::of((&job.previous, &job.work))
-    }
-
-    fn supersedes(&self, old: &TestJob, new: &TestJob) -> bool {
-        new.clean || old.previous != new.previous
-    }
-
-    fn block_key(&self, job: &TestJob) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        job.previous.hash(&mut hasher);
-        Some(hasher.finish())
-    }
-
-    fn serves(&self, job: &TestJob, share: &TestShare) -> bool {
-        !job.id.starts_with("late") || share.extranonce2.as_bytes().last() == Some(&0xff)
-    }
-
-    fn pool_target(&self, _: &TestJob, announced: &Announced) -> Wanted {
+    fn price(&self, _: &TestJob, announced: &Announced, _: Habits) -> Price {
+        let block = Some(Target::new(U256::MAX >> 32));
         let target = match (announced.target, announced.difficulty) {
             (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
             (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
             (None, None) => scale().target(Difficulty::ONE),
         };
         if !self.asks_scale {
-            return Wanted::sure(target);
+            return Price { wanted: Wanted::sure(target), block };
         }
         let easier = Target::new(target.value().saturating_shl(8));
-        Wanted::either(Habit::DifficultyScale, target, easier)
+        Price { wanted: Wanted::either(Habit::DifficultyScale, target, easier), block }
+    }
+
+    fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
+        let prefix_bytes = prefix_bytes.unwrap_or(1);
+        let extranonce2 = given.announced_size.unwrap_or(4);
+        let extranonce1 = given.extranonce1.len();
+        if prefix_bytes >= extranonce2 {
+            let remedy = "set a smaller `prefix_bytes`";
+            let prefix = prefix_bytes;
+            return Splits::sure(Err(NoRoom { extranonce1, extranonce2, prefix, remedy }));
+        }
+        let split = |rig_extranonce2, probe| {
+            let extranonce1 = given.extranonce1.clone();
+            let (needs, remark) = (None, None);
+            Ok(Split { extranonce1, prefix_bytes, rig_extranonce2, needs, probe, remark })
+        };
+        let probe = self.asks_split.then_some(extranonce2);
+        let (narrow, wide) = (split(extranonce2 - prefix_bytes, probe), split(extranonce2, probe));
+        match (self.wide, self.asks_split) {
+            (true, _) => Splits::either(narrow, wide, Answer::Other),
+            (false, true) => Splits::either(narrow, wide, Answer::Usual),
+            (false, false) => Splits::sure(narrow),
+        }
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<TestJob> {

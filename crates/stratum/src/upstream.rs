@@ -259,7 +259,7 @@ impl<D: Dialect, T> Upstream<D, T> {
             generation,
             ground: self.footing.ground().cloned(),
             work: self.jobs.latest_of(generation),
-            wanted: self.jobs.in_force(),
+            wanted: Arc::new(self.jobs.in_force()),
             floor: self.link.connection().and_then(|connection| connection.brake.floor()),
         }
     }

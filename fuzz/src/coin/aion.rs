@@ -3,8 +3,9 @@
 
 use orepass_aion::Aion;
 use orepass_aion::job::Job;
-use orepass_aion::share::{SOLUTION_SIZE, Share};
+use orepass_aion::share::{self, SOLUTION_SIZE, Share};
 use orepass_stratum::downstream::Verify;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobId;
 
 use super::Coin;
@@ -36,6 +37,10 @@ impl Coin for Aion {
 
     fn content(job: &Job) -> String {
         format!("{:?}", job.header_hash)
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        share::header(job, extranonce1.as_bytes(), share)
     }
 
     fn extranonce2(share: &Share) -> &[u8] {

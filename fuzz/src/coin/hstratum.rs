@@ -2,8 +2,9 @@
 
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::job::Job;
-use orepass_hstratum::share::Share;
+use orepass_hstratum::share::{self, Share};
 use orepass_stratum::downstream::Verify;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobId;
 
 use super::Coin;
@@ -36,6 +37,10 @@ impl Coin for Hstratum {
 
     fn content(job: &Job) -> String {
         format!("{:?}", (job.time(), job.bits(), job.block_target()))
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        share::header(job, extranonce1.as_bytes(), share)
     }
 
     fn extranonce2(share: &Share) -> &[u8] {

@@ -256,7 +256,7 @@ fn rigs_have_jobs(
                 now - subscribed
             );
         }
-        if rig.fates.came == 0 || is_served(rig, pools, now) {
+        if rig.has_never_come() || is_served(rig, pools, now) {
             idle.since = None;
             continue;
         }

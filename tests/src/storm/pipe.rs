@@ -15,11 +15,27 @@ use super::world::World;
 /// How much may be written to a side that does not listen, like a socket's buffers.
 const DEAF_CAPACITY: usize = 16 * 1024;
 
-/// The simulated side's end. `M` marks lines, to know when the proxy has read them.
-#[derive(Debug)]
-pub(super) struct Wire<M> {
+/// What the proxy has read when it has read a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mark {
+    /// A call of a rig, by its id.
+    Call(u64),
+    /// A pool's job, told so many-th on the connection.
+    Job(u64),
+    /// A pool's difficulty, as a power of two.
+    Difficulty(i32),
+    /// A pool's answer to a share that came then; a lesson is that it missed the announced
+    /// difficulty.
+    Answer { came: Duration, taken: bool, lesson: bool },
+    /// A name was refused.
+    NameRefused,
+}
+
+/// The simulated side's end of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
     said: BytesMut,
-    marks: VecDeque<(u64, M)>,
+    marks: VecDeque<(u64, Mark)>,
     said_in_all: u64,
     read_in_all: u64,
     reader: Option<Waker>,
@@ -36,35 +52,13 @@ pub(super) struct Wire<M> {
     ended: bool,
     /// The proxy says nothing more.
     left: bool,
-    /// How many halves the proxy holds.
-    halves: u8,
+    /// How many of its two halves the proxy has dropped.
+    dropped: u8,
 }
 
-impl<M> Wire<M> {
-    /// A new connection.
-    #[must_use]
-    pub(super) fn new() -> Self {
-        Self {
-            said: BytesMut::new(),
-            marks: VecDeque::new(),
-            said_in_all: 0,
-            read_in_all: 0,
-            reader: None,
-            heard: BytesMut::new(),
-            written: VecDeque::new(),
-            written_in_all: 0,
-            heard_in_all: 0,
-            writer: None,
-            deaf: false,
-            blocked: None,
-            ended: false,
-            left: false,
-            halves: 2,
-        }
-    }
-
+impl Wire {
     /// Says a line to the proxy.
-    pub(super) fn say(&mut self, line: &str, mark: Option<M>) {
+    pub(super) fn say(&mut self, line: &str, mark: Option<Mark>) {
         if self.ended || self.left {
             return;
         }
@@ -99,7 +93,7 @@ impl<M> Wire<M> {
     /// Whether the proxy holds it still.
     #[must_use]
     pub(super) const fn is_held(&self) -> bool {
-        self.halves > 0
+        self.dropped < 2
     }
 
     /// Whether this side listens.
@@ -132,7 +126,7 @@ impl<M> Wire<M> {
     }
 
     /// The next mark that the proxy has read past.
-    pub(super) fn read_mark(&mut self) -> Option<M> {
+    pub(super) fn read_mark(&mut self) -> Option<Mark> {
         let passed = self.marks.front().is_some_and(|(at, _)| *at <= self.read_in_all);
         passed.then(|| self.marks.pop_front()).flatten().map(|(_, mark)| mark)
     }
@@ -185,7 +179,7 @@ impl<M> Wire<M> {
     /// The proxy drops a half.
     pub(super) fn drop_half(&mut self) {
         self.left = true;
-        self.halves = self.halves.saturating_sub(1);
+        self.dropped += 1;
     }
 }
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use orepass::config::{PoolAccount, RouteConfig};
 use orepass_farm::pools::Standing;
+use orepass_sim::pool::JudgedBy;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::testing::TestCoin;
 use orepass_stratum::vardiff::VardiffConfig;
 
-use super::pool::{NameRule, Rule};
+use super::pool::NameRule;
 use super::rig::Kind;
 use super::setting::Setting;
 
@@ -34,7 +35,7 @@ pub(super) struct Plan {
     /// The pools' difficulty, as a power of two.
     pub(super) difficulty: i32,
     /// By which difficulty each pool judges, and what it thinks of workers' names.
-    pub(super) rules: Vec<(Rule, NameRule)>,
+    pub(super) rules: Vec<(JudgedBy, NameRule)>,
 }
 
 impl Plan {
@@ -46,7 +47,7 @@ impl Plan {
         let weight = if equal { setting.pick(&[1.0, 3.0]) } else { 1.0 };
         let account = setting.pick(&["account", "account.{worker}"]);
         let rules = (0..POOLS).map(|_| {
-            let rule = setting.pick(&[Rule::Job, Rule::Notify, Rule::Announced]);
+            let rule = setting.pick(&[JudgedBy::AtJob, JudgedBy::Present, JudgedBy::AtOnce]);
             (rule, setting.pick(&[NameRule::All, NameRule::Some, NameRule::OneFlag]))
         });
         let rules: Vec<_> = rules.collect();

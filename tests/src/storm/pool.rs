@@ -9,16 +9,14 @@ mod names;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use orepass_sim::pool::PoolFault;
+use orepass_sim::pool::{JudgedBy, PoolFault};
 use orepass_stratum::extranonce::Extranonce;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fates::PoolFates;
-use super::pipe::Wire;
+use super::pipe::{Mark, Wire};
 use super::plan::Plan;
 use super::setting::{Setting, tell};
 use super::weather::is_jobless;
-pub(super) use difficulty::Rule;
 use difficulty::{Lesson, Terms};
 pub(super) use names::NameRule;
 use names::Names;
@@ -29,7 +27,7 @@ const EXTRANONCE2: usize = 4;
 /// same instant.
 const SAME_INSTANT: Duration = Duration::from_millis(5);
 /// How long the proxy waits for a share's verdict.
-pub(super) const VERDICT_WITHIN: Duration = Duration::from_secs(30);
+const VERDICT_WITHIN: Duration = Duration::from_secs(30);
 /// So many shares in a row without an answer, and the proxy gives the connection up.
 const MAX_UNANSWERED: usize = 3;
 /// The most jobs of a connection that are remembered.
@@ -37,38 +35,10 @@ const MAX_TOLD: usize = 64;
 /// The most works whose shares are remembered, to find duplicates.
 const MAX_WORKS: usize = 256;
 
-/// What the proxy has read when it has read a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mark {
-    /// The job told so many-th on the connection.
-    Job(u64),
-    /// A difficulty, as a power of two.
-    Difficulty(i32),
-    /// The answer to a share that came then; a lesson is that it missed the announced difficulty.
-    Answer { came: Duration, taken: bool, lesson: bool },
-    /// A name was refused.
-    NameRefused,
-}
-
-impl Conn {
-    /// The works that a rig may be at, and since when: the one that was told last, and where that
-    /// came back while a newer one was open, the newer one.
-    pub(super) fn newest(&self) -> impl Iterator<Item = (&String, Duration)> {
-        let comebacks = self.told.iter().rev().take_while(|told| told.returns).count();
-        let told = self.told.iter().rev().take(comebacks + 1);
-        told.map(|told| (&told.work.name, told.at))
-    }
-
-    /// Whether this work was told on it, not too long ago.
-    #[must_use]
-    pub(super) fn has_told(&self, work: &str) -> bool {
-        self.told.iter().rev().any(|told| told.work.name == work)
-    }
-}
-
 /// What is to be mined.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Work {
+    number: u64,
     pub(super) id: String,
     pub(super) height: u64,
     pub(super) name: String,
@@ -76,7 +46,7 @@ pub(super) struct Work {
 }
 
 /// A pool.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) index: usize,
     pub(super) fault: Option<PoolFault>,
@@ -98,10 +68,9 @@ pub(super) struct Pool {
     pub(super) conns: BTreeMap<u32, Conn>,
     pub(super) work: Work,
     pub(super) difficulty: i32,
-    pub(super) fates: PoolFates,
     /// How long old jobs are taken all the same.
     pub(super) linger: Option<Duration>,
-    rule: Rule,
+    rule: JudgedBy,
     names: NameRule,
     /// When the proxy read that announcements are in force at once.
     taught: Lesson,
@@ -111,21 +80,19 @@ pub(super) struct Pool {
     next_job: u64,
     next_work: u64,
     next_extranonce1: u32,
-    /// The shares of the last works.
-    shares: BTreeMap<String, BTreeSet<(Extranonce, String)>>,
-    order: VecDeque<String>,
+    /// The shares of the last works, by these numbers.
+    shares: BTreeMap<u64, BTreeSet<(Extranonce, String)>>,
 }
 
 /// A connection to the proxy.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conn {
-    pub(super) wire: Wire<Mark>,
+    pub(super) wire: Wire,
     pub(super) extranonce1: Extranonce,
     /// Announced, and in force from the next job on.
     next_extranonce1: Option<Extranonce>,
     /// Nothing is ever answered.
     hole: bool,
-    pub(super) subscribed: bool,
     /// The login is done and a job has been told.
     pub(super) live: bool,
     told: VecDeque<Told>,
@@ -156,34 +123,32 @@ struct Told {
     returns: bool,
 }
 
+impl Conn {
+    /// The works that a rig may be at, and since when: the one that was told last, and where that
+    /// came back while a newer one was open, the newer one.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (&String, Duration)> {
+        let comebacks = self.told.iter().rev().take_while(|told| told.returns).count();
+        let told = self.told.iter().rev().take(comebacks + 1);
+        told.map(|told| (&told.work.name, told.at))
+    }
+
+    /// Whether this work was told on it, not too long ago.
+    #[must_use]
+    pub(super) fn has_told(&self, work: &str) -> bool {
+        self.told.iter().rev().any(|told| told.work.name == work)
+    }
+}
+
 impl Pool {
     #[must_use]
     pub(super) fn new(index: usize, plan: &Plan) -> Self {
         let mut pool = Self {
             index,
-            fault: None,
-            since: Duration::ZERO,
-            trusted: Duration::ZERO,
-            sure_from: Duration::ZERO,
-            refused: None,
-            wasted: 0,
-            behind_since: None,
-            crowded: Duration::ZERO,
-            conns: BTreeMap::new(),
-            work: Work::default(),
             difficulty: plan.difficulty,
-            fates: PoolFates::default(),
             linger: plan.linger,
             rule: plan.rules[index].0,
             names: plan.rules[index].1,
-            taught: Lesson::default(),
-            former: None,
-            next_conn: 0,
-            next_job: 0,
-            next_work: 0,
-            next_extranonce1: 0,
-            shares: BTreeMap::new(),
-            order: VecDeque::new(),
+            ..Self::default()
         };
         pool.make_work(1, true);
         pool
@@ -192,23 +157,9 @@ impl Pool {
     /// A connection comes in.
     pub(super) fn accept(&mut self, setting: &mut Setting) -> u32 {
         self.next_conn += 1;
-        let conn = Conn {
-            wire: Wire::new(),
-            extranonce1: Extranonce::default(),
-            next_extranonce1: None,
-            hole: self.fault == Some(PoolFault::BlackHole),
-            subscribed: false,
-            live: false,
-            told: VecDeque::new(),
-            jobs: 0,
-            terms: Terms::default(),
-            names: Names::default(),
-            waiting: VecDeque::new(),
-            held: Vec::new(),
-            last_read: Default::default(),
-        };
-        self.conns.insert(self.next_conn, conn);
-        if self.fault == Some(PoolFault::Freeze) || self.fault == Some(PoolFault::BlackHole) {
+        let hole = self.fault == Some(PoolFault::BlackHole);
+        self.conns.insert(self.next_conn, Conn { hole, ..Conn::default() });
+        if hole || self.fault == Some(PoolFault::Freeze) {
             self.set_deaf(true);
         }
         tell!(setting, "pool {} takes connection {}", self.index, self.next_conn);
@@ -244,8 +195,7 @@ impl Pool {
         self.drop_all(setting);
         self.next_extranonce1 = 0;
         self.next_job = 0;
-        let height = self.work.height;
-        self.make_work(height, true);
+        self.make_work(self.work.height, true);
         tell!(setting, "pool {} starts again", self.index);
     }
 
@@ -261,6 +211,7 @@ impl Pool {
         let former = std::mem::take(&mut self.work);
         self.former = Some(former).filter(|former| !former.name.is_empty());
         self.work = Work {
+            number: self.next_work,
             id: format!("{:x}", self.next_job),
             height,
             name: format!("bound-{}-{}", self.index, self.next_work),
@@ -293,8 +244,7 @@ impl Pool {
     pub(super) fn use_ids_again(&mut self, setting: &mut Setting) {
         self.next_job = 0;
         tell!(setting, "pool {} uses its job ids again", self.index);
-        let height = self.work.height;
-        self.new_work(setting, height, false);
+        self.new_work(setting, self.work.height, false);
     }
 
     /// Tells the present work on all connections that have logged in. A stalled pool does so when
@@ -304,10 +254,14 @@ impl Pool {
         {
             return;
         }
-        let conns: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
-        for conn in conns {
+        for conn in self.live() {
             self.tell_work(setting, conn);
         }
+    }
+
+    /// The connections that have logged in.
+    fn live(&self) -> Vec<u32> {
+        self.conns.iter().filter(|(_, conn)| conn.live).map(|(number, _)| *number).collect()
     }
 
     fn tell_work(&mut self, setting: &mut Setting, number: u32) {
@@ -343,7 +297,6 @@ impl Pool {
             returns,
         });
         let params = json!([work.id, format!("block-{}", work.height), work.name, work.clean]);
-        let line = json!({"id": null, "method": "mining.notify", "params": params}).to_string();
         let mark = Mark::Job(conn.jobs);
         tell!(
             setting,
@@ -355,26 +308,22 @@ impl Pool {
             work.clean,
             conn.extranonce1
         );
-        self.say(number, &line, Some(mark));
+        self.call(number, "mining.notify", &params, Some(mark));
     }
 
     fn tell_difficulty(&mut self, setting: &mut Setting, number: u32) {
         let difficulty = self.difficulty;
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.terms.announce(difficulty);
-        let line = format!(
-            "{{\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[{}]}}",
-            2_f64.powi(difficulty)
-        );
         tell!(setting, "pool {}.{number} sets difficulty 2^{difficulty}", self.index);
-        self.say(number, &line, Some(Mark::Difficulty(difficulty)));
+        let mark = Mark::Difficulty(difficulty);
+        self.call(number, "mining.set_difficulty", &json!([1_u64 << difficulty]), Some(mark));
     }
 
     /// Changes the difficulty on all connections.
     pub(super) fn set_difficulty(&mut self, setting: &mut Setting, difficulty: i32) {
         self.difficulty = difficulty;
-        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
-        for conn in live {
+        for conn in self.live() {
             self.tell_difficulty(setting, conn);
         }
     }
@@ -382,28 +331,36 @@ impl Pool {
     /// Announces another extranonce1 on all connections; it applies from the next job on. With a
     /// `clash` it is that of the first connection.
     pub(super) fn change_extranonces(&mut self, setting: &mut Setting, clash: bool) {
-        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
+        let live = self.live();
         let first = live.first().and_then(|first| self.conns.get(first));
         let taken = first.map(|conn| conn.extranonce1.clone()).filter(|_| clash);
         for number in live.into_iter().skip(usize::from(clash)) {
             let extranonce1 = taken.clone().unwrap_or_else(|| self.extranonce1());
-            let line = json!({"id": null, "method": "mining.set_extranonce",
-                "params": [extranonce1.to_string(), EXTRANONCE2]});
+            let params = json!([extranonce1.to_string(), EXTRANONCE2]);
             tell!(setting, "pool {}.{number} announces extranonce1 {extranonce1}", self.index);
             if let Some(conn) = self.conns.get_mut(&number) {
                 conn.next_extranonce1 = Some(extranonce1);
             }
-            self.say(number, &line.to_string(), None);
+            self.call(number, "mining.set_extranonce", &params, None);
         }
     }
 
     /// Says the same on all connections.
     pub(super) fn say_all(&mut self, setting: &mut Setting, line: &str) {
         tell!(setting, "pool {} says {line}", self.index);
-        let live: Vec<u32> = self.conns.iter().filter(|(_, c)| c.live).map(|(n, _)| *n).collect();
-        for conn in live {
+        for conn in self.live() {
             self.say(conn, line, None);
         }
+    }
+
+    fn call(&mut self, number: u32, method: &str, params: &Value, mark: Option<Mark>) {
+        let line = json!({"id": null, "method": method, "params": params}).to_string();
+        self.say(number, &line, mark);
+    }
+
+    fn answer(&mut self, number: u32, id: u64, result: &Value, mark: Option<Mark>) {
+        let line = json!({"id": id, "result": result, "error": null}).to_string();
+        self.say(number, &line, mark);
     }
 
     /// Says a line on a connection, or keeps it while it is stalled.

@@ -9,8 +9,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
 
-use super::fates::RigFates;
-use super::pipe::Wire;
+use super::pipe::{Mark, Wire};
 use super::setting::{Event, Setting, tell, violation};
 
 /// The most jobs that a rig remembers.
@@ -26,9 +25,10 @@ const RECONNECT_JITTER: Duration = Duration::from_secs(1);
 pub(super) const RECONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a rig is like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
     /// Takes set_extranonce and does all that it is told.
+    #[default]
     Good,
     /// Does all that it is told, and does not take set_extranonce.
     Plain,
@@ -62,11 +62,8 @@ impl Kind {
     }
 }
 
-/// What the proxy has read when it has read a line: a share of that id.
-pub(super) type Mark = u64;
-
 /// A rig.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rig {
     pub(super) index: usize,
     pub(super) kind: Kind,
@@ -76,7 +73,6 @@ pub(super) struct Rig {
     at_once: bool,
     pub(super) conns: BTreeMap<u32, Conn>,
     pub(super) current: Option<u32>,
-    pub(super) fates: RigFates,
     next_conn: u32,
     /// Job ids that it was told, on any connection.
     ids: Ids,
@@ -87,9 +83,9 @@ pub(super) struct Rig {
 }
 
 /// A connection to the proxy.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conn {
-    pub(super) wire: Wire<Mark>,
+    pub(super) wire: Wire,
     next_id: u64,
     pub(super) subscribed: Option<Duration>,
     pub(super) extranonce1: Option<Extranonce>,
@@ -141,20 +137,12 @@ enum Call {
 impl Rig {
     #[must_use]
     pub(super) fn new(index: usize, kind: Kind, speed: f64, at_once: bool) -> Self {
-        Self {
-            index,
-            kind,
-            speed,
-            at_once,
-            conns: BTreeMap::new(),
-            current: None,
-            fates: RigFates::default(),
-            next_conn: 0,
-            ids: Ids::default(),
-            counter: 0,
-            find: 0,
-            sent: VecDeque::new(),
-        }
+        Self { index, kind, speed, at_once, ..Self::default() }
+    }
+
+    #[must_use]
+    pub(super) const fn has_never_come(&self) -> bool {
+        self.next_conn == 0
     }
 
     /// The connection that the rig uses now.
@@ -170,31 +158,20 @@ impl Rig {
     /// Connects and logs in; gives the connection's number.
     pub(super) fn come(&mut self, setting: &mut Setting) -> u32 {
         self.next_conn += 1;
-        self.fates.came += 1;
-        let conn = Conn {
-            wire: Wire::new(),
-            next_id: 0,
-            subscribed: None,
-            extranonce1: None,
-            next_extranonce1: None,
-            size: 0,
-            difficulty: None,
-            jobs: VecDeque::new(),
-            waiting: BTreeMap::new(),
-        };
-        self.conns.insert(self.next_conn, conn);
+        setting.rig_fates.came += 1;
+        self.conns.insert(self.next_conn, Conn::default());
         self.current = Some(self.next_conn);
         tell!(setting, "rig {}.{} comes ({:?})", self.index, self.next_conn, self.kind);
         if self.kind != Kind::Silent {
             if self.kind.takes_set_extranonce() && setting.chance(0.5) {
-                self.call("mining.extranonce.subscribe", &json!([]), Call::Other);
+                self.call(setting, "mining.extranonce.subscribe", &json!([]), Call::Other);
             }
-            self.call("mining.subscribe", &json!(["storm/1"]), Call::Subscribe);
+            self.call(setting, "mining.subscribe", &json!(["storm/1"]), Call::Subscribe);
             if self.kind.takes_set_extranonce() {
-                self.call("mining.extranonce.subscribe", &json!([]), Call::Other);
+                self.call(setting, "mining.extranonce.subscribe", &json!([]), Call::Other);
             }
             let worker = format!("rig{}", self.index);
-            self.call("mining.authorize", &json!([worker, "x"]), Call::Other);
+            self.call(setting, "mining.authorize", &json!([worker, "x"]), Call::Other);
             let now = setting.now();
             if let Some(conn) = self.conn_mut() {
                 conn.subscribed = Some(now);
@@ -224,7 +201,7 @@ impl Rig {
         }
         if gone && let Some(conn) = self.conns.remove(&number) {
             let shares = conn.waiting.values().filter(|w| matches!(w.call, Call::Share { .. }));
-            self.fates.cut_off += shares.count() as u64;
+            setting.rig_fates.cut_off += shares.count() as u64;
         }
     }
 
@@ -272,25 +249,26 @@ impl Rig {
         }
     }
 
-    fn call(&mut self, method: &str, params: &Value, call: Call) {
+    fn call(&mut self, setting: &mut Setting, method: &str, params: &Value, call: Call) {
         let Some(conn) = self.conn_mut() else { return };
         conn.next_id += 1;
         let id = conn.next_id;
         let line = json!({"id": id, "method": method, "params": params}).to_string();
         conn.waiting.insert(id, Waiting { call, read: None });
-        conn.wire.say(&line, Some(id));
+        conn.wire.say(&line, Some(Mark::Call(id)));
         if matches!(call, Call::Share { .. }) {
-            self.fates.sent += 1;
+            setting.rig_fates.sent += 1;
         }
     }
 
     /// The proxy has read past a call.
-    pub(super) fn read(&mut self, setting: &Setting, number: u32, id: Mark) {
+    pub(super) fn read(&mut self, setting: &mut Setting, number: u32, mark: Mark) {
+        let Mark::Call(id) = mark else { return };
         let now = setting.now();
         let waiting = self.conns.get_mut(&number).and_then(|conn| conn.waiting.get_mut(&id));
         let Some(waiting) = waiting else { return };
         waiting.read = Some(now);
-        self.fates.read += u64::from(matches!(waiting.call, Call::Share { .. }));
+        setting.rig_fates.read += u64::from(matches!(waiting.call, Call::Share { .. }));
     }
 
     /// Whether an answer is overdue.
@@ -335,7 +313,7 @@ impl Rig {
             let worker = format!("rig{}", self.index);
             let params = json!([worker, job.id, sent.extranonce2.to_string(), sent.hash]);
             tell!(setting, "rig {} repeats {} of {}", self.index, sent.hash, job.work);
-            self.call("mining.submit", &params, Call::Share { honest: false });
+            self.call(setting, "mining.submit", &params, Call::Share { honest: false });
             return self.plan_find(setting, difficulty);
         }
         self.counter += 1;
@@ -369,14 +347,14 @@ impl Rig {
             self.index,
             job.extranonce1
         );
-        self.call("mining.submit", &params, Call::Share { honest });
+        self.call(setting, "mining.submit", &params, Call::Share { honest });
         if honest {
             self.sent.truncate(MAX_SENT - 1);
             let Job { work, extranonce1, .. } = job;
             self.sent.push_front(Sent { work, extranonce1, extranonce2, hash });
         }
         if kind == Kind::Repeats && twice {
-            self.call("mining.submit", &params, Call::Share { honest: false });
+            self.call(setting, "mining.submit", &params, Call::Share { honest: false });
         }
         self.plan_find(setting, difficulty);
     }

@@ -106,8 +106,8 @@ async fn story(storm: Storm, mut progress: impl FnMut(u64)) -> Report {
         violations: told.violations().to_vec(),
         story: told.lines().map(str::to_owned).collect(),
         books: route.totals(),
-        pools: world.pool_fates(),
-        rigs: world.rig_fates(),
+        pools: world.setting.pool_fates,
+        rigs: world.setting.rig_fates,
         longest_idle: world.idle.iter().map(|idle| idle.longest).max().unwrap_or_default(),
     }
 }
@@ -162,7 +162,8 @@ async fn finish(world: &Shared, route: &Arc<Route<TestCoin>>, span: Duration) {
     }
     route.stop().await;
     let mut world = lock(world);
-    let found = imbalances(&route.totals(), &world.pool_fates(), &world.rig_fates());
+    let Setting { pool_fates, rig_fates, .. } = &world.setting;
+    let found = imbalances(&route.totals(), pool_fates, rig_fates);
     for what in found {
         violation!(world.setting, "{what}");
     }

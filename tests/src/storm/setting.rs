@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use orepass::clock::now;
 
+use super::fates::{PoolFates, RigFates};
+use super::pipe::Mark;
 use super::story::Story;
 
 /// Something that is to happen.
@@ -21,7 +23,7 @@ pub(super) enum Event {
     /// A pool makes another job.
     Job { pool: usize },
     /// A pool is to say something on a connection.
-    Say { pool: usize, conn: u32, line: String, mark: Option<super::pool::Mark> },
+    Say { pool: usize, conn: u32, line: String, mark: Option<Mark> },
     /// A pool's weather changes for the worse.
     Worse { pool: usize },
     /// And for the better.
@@ -70,6 +72,9 @@ pub(super) struct Setting {
     pub(super) agenda: Agenda,
     /// What has happened.
     pub(super) story: Story,
+    /// What became of shares and answers.
+    pub(super) pool_fates: PoolFates,
+    pub(super) rig_fates: RigFates,
     /// The newest block.
     pub(super) height: u64,
     /// The newest blocks that the proxy has been told.
@@ -87,6 +92,8 @@ impl Setting {
             rng: Rng::with_seed(seed),
             agenda: Agenda::default(),
             story: Story::new(lines),
+            pool_fates: PoolFates::default(),
+            rig_fates: RigFates::default(),
             height: 1,
             told: VecDeque::new(),
             over: false,

@@ -103,8 +103,7 @@ impl Pool {
                 let clash = setting.chance(0.2);
                 self.change_extranonces(setting, clash);
                 if setting.chance(0.5) {
-                    let height = self.work.height;
-                    self.new_work(setting, height, true);
+                    self.new_work(setting, self.work.height, true);
                 }
             }
             4 => {
@@ -115,8 +114,8 @@ impl Pool {
             6 => self.say_all(setting, "some proxy's error page, or half a line"),
             7 => self.say_all(setting, r#"{"id":null,"method":"client.reconnect","params":[]}"#),
             8 => {
-                let (height, clean) = (self.work.height, setting.chance(0.5));
-                self.new_work(setting, height, clean);
+                let clean = setting.chance(0.5);
+                self.new_work(setting, self.work.height, clean);
                 self.go_back(setting, clean);
             }
             9 => {

@@ -10,8 +10,7 @@ use tokio::io::ReadBuf;
 use tokio::sync::Notify;
 
 use super::checks::{self, Idle, LOOK_EVERY, ToldWorks};
-use super::fates::{PoolFates, RigFates};
-use super::pipe::End;
+use super::pipe::{End, Wire};
 use super::plan::Plan;
 use super::pool::Pool;
 use super::rig::Rig;
@@ -199,36 +198,11 @@ impl World {
         self.rigs.iter().map(held).sum()
     }
 
-    /// What the pools saw.
-    #[must_use]
-    pub(super) fn pool_fates(&self) -> PoolFates {
-        let mut sum = PoolFates::default();
-        for fates in self.pools.iter().map(|pool| &pool.fates) {
-            sum.shares += fates.shares;
-            sum.taken += fates.taken;
-            sum.taken_in_time += fates.taken_in_time;
-            sum.late += fates.late;
-            sum.doubtful += fates.doubtful;
-            sum.crossed += fates.crossed;
-            sum.slandered += fates.slandered;
+    fn wire(&mut self, end: End) -> Option<&mut Wire> {
+        match end {
+            End::Pool { pool, conn } => Some(&mut self.pools[pool].conns.get_mut(&conn)?.wire),
+            End::Rig { rig, conn } => Some(&mut self.rigs[rig].conns.get_mut(&conn)?.wire),
         }
-        sum
-    }
-
-    /// What the rigs saw.
-    #[must_use]
-    pub(super) fn rig_fates(&self) -> RigFates {
-        let mut sum = RigFates::default();
-        for fates in self.rigs.iter().map(|rig| &rig.fates) {
-            sum.sent += fates.sent;
-            sum.read += fates.read;
-            sum.taken += fates.taken;
-            sum.refused += fates.refused;
-            sum.cut_off += fates.cut_off;
-            sum.came += fates.came;
-            sum.jobs += fates.jobs;
-        }
-        sum
     }
 
     pub(super) fn poll_read(
@@ -237,31 +211,15 @@ impl World {
         context: &Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { setting, pools, rigs, .. } = self;
-        match end {
-            End::Pool { pool, conn: number } => {
-                let pool = &mut pools[pool];
-                let Some(conn) = pool.conns.get_mut(&number) else { return Poll::Ready(Ok(())) };
-                let polled = conn.wire.poll_read(context, buffer);
-                while let Some(mark) =
-                    pool.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
-                {
-                    pool.read(setting, number, mark);
-                }
-                polled
-            }
-            End::Rig { rig, conn: number } => {
-                let rig = &mut rigs[rig];
-                let Some(conn) = rig.conns.get_mut(&number) else { return Poll::Ready(Ok(())) };
-                let polled = conn.wire.poll_read(context, buffer);
-                while let Some(mark) =
-                    rig.conns.get_mut(&number).and_then(|conn| conn.wire.read_mark())
-                {
-                    rig.read(setting, number, mark);
-                }
-                polled
+        let Some(wire) = self.wire(end) else { return Poll::Ready(Ok(())) };
+        let polled = wire.poll_read(context, buffer);
+        while let Some(mark) = self.wire(end).and_then(Wire::read_mark) {
+            match end {
+                End::Pool { pool, conn } => self.pools[pool].read(&mut self.setting, conn, mark),
+                End::Rig { rig, conn } => self.rigs[rig].read(&mut self.setting, conn, mark),
             }
         }
+        polled
     }
 
     pub(super) fn poll_write(
@@ -271,16 +229,7 @@ impl World {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let now = self.setting.now();
-        let polled = match end {
-            End::Pool { pool, conn } => {
-                let conn = self.pools[pool].conns.get_mut(&conn);
-                conn.map(|conn| conn.wire.poll_write(context, bytes, now))
-            }
-            End::Rig { rig, conn } => {
-                let conn = self.rigs[rig].conns.get_mut(&conn);
-                conn.map(|conn| conn.wire.poll_write(context, bytes, now))
-            }
-        };
+        let polled = self.wire(end).map(|wire| wire.poll_write(context, bytes, now));
         self.hear(end);
         polled.unwrap_or_else(|| Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())))
     }
@@ -295,62 +244,34 @@ impl World {
 
     /// Takes in what the proxy has said on a connection.
     fn hear(&mut self, end: End) {
-        let Self { setting, pools, rigs, told, .. } = self;
-        match end {
-            End::Pool { pool, conn: number } => {
-                let pool = &mut pools[pool];
-                while let Some((line, came)) =
-                    pool.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
-                {
-                    pool.hear(setting, number, &line, came);
-                }
-            }
-            End::Rig { rig, conn: number } => {
-                let rig = &mut rigs[rig];
-                while let Some((line, _)) =
-                    rig.conns.get_mut(&number).and_then(|conn| conn.wire.hear())
-                {
-                    rig.hear(setting, number, &line, told);
-                }
+        while let Some((line, came)) = self.wire(end).and_then(Wire::hear) {
+            let Self { setting, pools, rigs, told, .. } = self;
+            match end {
+                End::Pool { pool, conn } => pools[pool].hear(setting, conn, &line, came),
+                End::Rig { rig, conn } => rigs[rig].hear(setting, conn, &line, told),
             }
         }
         self.hurry_up();
     }
 
     pub(super) fn shut(&mut self, end: End) {
-        let Self { setting, pools, rigs, .. } = self;
-        match end {
-            End::Pool { pool, conn } => {
-                if let Some(conn) = pools[pool].conns.get_mut(&conn) {
-                    conn.wire.shut();
-                }
-            }
-            End::Rig { rig, conn: number } => {
-                if let Some(conn) = rigs[rig].conns.get_mut(&number) {
-                    conn.wire.shut();
-                    rigs[rig].dropped(setting, number, false);
-                }
+        if let Some(wire) = self.wire(end) {
+            wire.shut();
+            if let End::Rig { rig, conn } = end {
+                self.rigs[rig].dropped(&mut self.setting, conn, false);
             }
         }
         self.hurry_up();
     }
 
     pub(super) fn drop_half(&mut self, end: End) {
-        let Self { setting, pools, rigs, .. } = self;
+        let Some(wire) = self.wire(end) else { return };
+        wire.drop_half();
+        let gone = !wire.is_held();
         match end {
-            End::Pool { pool, conn: number } => {
-                let Some(conn) = pools[pool].conns.get_mut(&number) else { return };
-                conn.wire.drop_half();
-                if !conn.wire.is_held() {
-                    pools[pool].dropped(setting, number);
-                }
-            }
-            End::Rig { rig, conn: number } => {
-                let Some(conn) = rigs[rig].conns.get_mut(&number) else { return };
-                conn.wire.drop_half();
-                let gone = !conn.wire.is_held();
-                rigs[rig].dropped(setting, number, gone);
-            }
+            End::Pool { pool, conn } if gone => self.pools[pool].dropped(&mut self.setting, conn),
+            End::Pool { .. } => {}
+            End::Rig { rig, conn } => self.rigs[rig].dropped(&mut self.setting, conn, gone),
         }
         self.hurry_up();
     }

@@ -76,9 +76,3 @@ pub(crate) fn line(put: impl FnOnce(&mut BytesMut)) -> String {
 pub(crate) fn written(put: impl FnOnce(&mut BytesMut)) -> Value {
     serde_json::from_str(&line(put)).unwrap()
 }
-
-/// Some instant to count from.
-#[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
-pub(crate) fn start() -> std::time::Instant {
-    std::time::Instant::now()
-}

@@ -1,7 +1,7 @@
 //! What a farm is told of channels, and what it says is to be done.
 
 use orepass_stratum::channel::{ChannelView, Ground, Seat};
-use orepass_stratum::dialect::Dialect;
+use orepass_stratum::dialect::{Dialect, Work};
 use orepass_stratum::downstream::{CloseReason, Wait};
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::Generation;
@@ -50,7 +50,7 @@ impl<'a> Shown<'a> {
             generation: view.generation,
             ground: view.ground.as_ref(),
             work: work.map(|work| work.work),
-            block: work.and_then(|work| work.dialect.block_key(&work.job)),
+            block: work.and_then(|work| work.job.parent()),
         }
     }
 }

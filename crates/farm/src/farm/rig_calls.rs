@@ -154,7 +154,7 @@ impl Farm {
         if let Some(known) = rig.known() {
             self.knowledge.remember(known, difficulty, slot, now);
         }
-        self.assignment.leave(id.0, rig.work.get(), now);
+        self.assignment.leave(id.0, rig.address, rig.work.get(), now);
         if let Some(channel) = rig.channel().and_then(|channel| self.channels.get_mut(channel)) {
             channel.rigs.remove(&id);
             self.room |= !channel.is_full();

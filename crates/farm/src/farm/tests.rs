@@ -131,7 +131,7 @@ impl Story {
             extranonce1: Extranonce::from_slice(&[0, 0, 0, self.grounds]).unwrap(),
             prefix_bytes,
             rig_extranonce2: self.rig_extranonce2 + 1 - prefix_bytes,
-            wide: false,
+            needs: None,
             probe: None,
             remark: None,
         };

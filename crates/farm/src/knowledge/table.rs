@@ -76,14 +76,19 @@ impl<V: Clone> Table<V> {
 
     /// Puts what becomes of the present value in its place. A name that is too long is not
     /// remembered.
-    pub(super) fn update(&mut self, name: &str, now: Instant, value: impl FnOnce(Option<&V>) -> V) {
+    pub(super) fn update(
+        &mut self,
+        name: &Arc<str>,
+        now: Instant,
+        value: impl FnOnce(Option<&V>) -> V,
+    ) {
         if name.len() > MAX_NAME {
             return;
         }
         self.clock += 1;
-        let known = self.entries.remove_entry(name);
+        let known = self.entries.remove_entry(&**name);
         let value = value(known.as_ref().map(|(_, entry)| &entry.value));
-        let name = known.map_or_else(|| name.into(), |(name, _)| name);
+        let name = known.map_or_else(|| Arc::clone(name), |(name, _)| name);
         self.changes.push_back((Arc::clone(&name), Some(value.clone())));
         self.entries.insert(name, TableEntry { value, seen: self.clock, said: Some(now) });
         if self.entries.len() > self.cap {
@@ -122,7 +127,7 @@ mod tests {
         assert_eq!(changes(&mut table), [("16".into(), None)], "the last of those seen first");
         assert_eq!(table.meet("15", now), Some(&15));
         changes(&mut table);
-        table.update("new", now, |_| 7);
+        table.update(&"new".into(), now, |_| 7);
         let forgotten = [("new".into(), Some(7)), ("14".into(), None), ("13".into(), None)];
         assert_eq!(changes(&mut table), forgotten);
         assert_eq!(table.iter().count(), 15);
@@ -145,7 +150,7 @@ mod tests {
     #[test]
     fn a_name_that_is_too_long_is_not_remembered() {
         let mut table = Table::new(16, vec![]);
-        table.update(&"x".repeat(MAX_NAME + 1), start(), |_| 1);
+        table.update(&"x".repeat(MAX_NAME + 1).into(), start(), |_| 1);
         assert!(changes(&mut table).is_empty() && table.iter().next().is_none());
     }
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Announced, Checked, PoolAnswer, PoolEvent, PoolQuestion};
+use orepass_stratum::dialect::{Announced, Checked, PoolAnswer, PoolEvent, PoolQuestion, Work};
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
@@ -215,10 +215,11 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
         request.extranonce1.parse().map_err(|error| in_field("extranonce1", error))?;
     let announced = announced(&dialect, request)?;
     let known = dialect.rules().habits.or(Habits::USUAL);
-    let target = dialect.pool_target(&job, &announced).surely(known);
+    let price = dialect.price(&job, &announced, known);
+    let target = price.wanted.surely(known);
     let share = share(&dialect, &job, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
-    if !dialect.checkable(&job) {
+    if !job.is_complete() {
         return Err(uncheckable());
     }
 
@@ -230,13 +231,14 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let Checked::Proven(hash) = checked else {
         return Err(uncheckable());
     };
-    let meets_target = dialect.rules().good.meets(&hash, &target);
+    let meets = |target: Target| dialect.rules().good.meets(&hash, &target);
+    let meets_target = meets(target);
     let proof = Proof {
         hash: hash.to_string(),
-        difficulty: dialect.rig_difficulty(&job, &hash.as_target()).get(),
+        difficulty: dialect.scale(&job).difficulty_lossy(hash.as_target()).get(),
         meets_target,
-        block: dialect.is_block(&job, &announced, known, &hash),
-        header: dialect.header(&job, &extranonce1, &share).map(const_hex::encode),
+        block: price.block.map(meets),
+        header: D::header(&job, &extranonce1, &share).map(const_hex::encode),
     };
     let answer = match meets_target {
         true => VerifyAnswer { ok: true, ..VerifyAnswer::default() },
@@ -298,7 +300,7 @@ fn share<D: FromConfig>(
 ) -> Result<D::Share, Reject> {
     let params = Params::read(request.submit)?;
     let head = dialect.submit_head(&params)?;
-    if head.job != dialect.job_id(job) {
+    if head.job != job.id() {
         return Err(Reject::unknown_job(&head.job));
     }
     let with = |size| dialect.parse_share(job, size, &params);

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use orepass_aion::job::Job;
+use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, Options};
 use orepass_sim::aion::Family;
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::space::MAX_WORKS;
 
 use super::FromConfig;
@@ -52,6 +55,10 @@ impl FromConfig for Aion {
             options.solution_prefix = prefix;
         }
         errors.or(Self::new(options))
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        share::header(job, extranonce1.as_bytes(), share)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use orepass_hstratum::job::{Job, Uncheckable};
+use orepass_hstratum::share::{self, Share};
 use orepass_hstratum::{Hstratum, Options};
 use orepass_sim::handshake::StratumGeneration;
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::RigConfig;
+use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::space::MAX_WORKS;
 
 use super::FromConfig;
@@ -44,6 +46,10 @@ impl FromConfig for Hstratum {
             Err(why) => why.to_string(),
             Ok(()) => "the share cannot be checked".into(),
         }
+    }
+
+    fn header(job: &Job, extranonce1: &Extranonce, share: &Share) -> Option<Vec<u8>> {
+        share::header(job, extranonce1.as_bytes(), share)
     }
 }
 

@@ -45,8 +45,12 @@ impl Accounts {
         if let Some(made) = self.made.iter().find(is_it) {
             return Some(Arc::clone(&made.account));
         }
-        let facts =
-            RigFacts { worker, ip: log.rig().peer.ip(), agent: session.agent(), port: self.port };
+        let facts = RigFacts {
+            worker,
+            ip: log.rig().peer.ip(),
+            agent: session.agent().map(|agent| &**agent),
+            port: self.port,
+        };
         let Rendered { name, changed } = config.user.render(&facts);
         if changed {
             log.renamed(worker, &name);

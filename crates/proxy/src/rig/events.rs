@@ -22,8 +22,15 @@ pub(super) struct Registration<D: Dialect> {
     rig: RigId,
     /// The farm knows that the rig can be told another extranonce.
     follows: bool,
-    /// The difficulty that it has proven and the number of its lease, as far as it has them.
-    last: (Option<Difficulty>, Option<u64>),
+    /// What will be of use when the rig comes back; only now that it goes.
+    last: Option<Box<LastSeen>>,
+}
+
+/// The difficulty that a rig has proven and the number of its lease, as far as it has them.
+#[derive(Default)]
+struct LastSeen {
+    difficulty: Option<Difficulty>,
+    slot: Option<u64>,
 }
 
 impl<D: Dialect> Registration<D> {
@@ -31,14 +38,14 @@ impl<D: Dialect> Registration<D> {
         let (rig, address) = (RigId(entry.rig().serial), entry.rig().peer.ip());
         let work = Arc::clone(&entry.rig().work);
         route.tell(|farm, now| farm.handle_rig(rig, address, work, now));
-        Self { route: Arc::clone(route), rig, follows: false, last: (None, None) }
+        Self { route: Arc::clone(route), rig, follows: false, last: None }
     }
 }
 
 impl<D: Dialect> Drop for Registration<D> {
     fn drop(&mut self) {
-        let (rig, (difficulty, slot)) = (self.rig, self.last);
-        self.route.tell(|farm, now| farm.handle_gone(rig, difficulty, slot, now));
+        let (rig, last) = (self.rig, self.last.take().unwrap_or_default());
+        self.route.tell(|farm, now| farm.handle_gone(rig, last.difficulty, last.slot, now));
     }
 }
 
@@ -95,7 +102,8 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Keeps what will be of use when the rig comes back.
     pub(super) fn remember(&mut self) {
-        self.registration.last = (self.session.proven_difficulty(), self.session.slot());
+        let (difficulty, slot) = (self.session.proven_difficulty(), self.session.slot());
+        self.registration.last = Some(Box::new(LastSeen { difficulty, slot }));
     }
 
     pub(super) fn tell(&self, what: impl FnOnce(&mut Farm, RigId)) {
@@ -106,7 +114,7 @@ impl<D: Dialect> ServedRig<D> {
     fn subscribed(&self) {
         if self.session.wants_seat() {
             let by_login = self.route.dialect().known_firmware(&self.session.hello());
-            let agent = self.session.agent().unwrap_or_default();
+            let agent = self.session.agent().map_or("", |agent| agent);
             self.tell(|farm, rig| farm.handle_subscribe(rig, agent, by_login, now()));
         }
     }
@@ -138,7 +146,7 @@ impl<D: Dialect> ServedRig<D> {
     fn introduce(&mut self) {
         self.entry.rig().identify(Identity {
             worker: self.session.worker().cloned(),
-            agent: self.session.agent().map(str::to_owned),
+            agent: self.session.agent().cloned(),
         });
         let channel = self.place.as_ref().map(|place| place.channel().id.0);
         let own = self.has_own_connection();

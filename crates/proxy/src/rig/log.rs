@@ -86,7 +86,7 @@ impl RigLog {
         self.is_up = true;
         self.whose.worker = Some(Arc::clone(worker));
         let (route, rig, peer) = self.whose.fields();
-        let agent = session.agent().unwrap_or("unknown");
+        let agent = session.agent().map_or("unknown", |agent| agent);
         let how =
             if own_connection { "rig up, with a pool connection of its own" } else { "rig up" };
         info!(

@@ -42,7 +42,7 @@ pub struct Identity {
     /// Its first worker name.
     pub worker: Option<Arc<str>>,
     /// The name of its software.
-    pub agent: Option<String>,
+    pub agent: Option<Arc<str>>,
 }
 
 impl OnlineRig {

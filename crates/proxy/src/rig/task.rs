@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use bytes::Buf;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
@@ -62,8 +63,8 @@ pub(crate) struct ServedRig<D: Dialect> {
     pub(super) books: HeldBooks,
     pub(super) place: Option<TakenSeat<D>>,
     /// The channels that the rig sat on before, for what it finds of the jobs that it was told there,
-    /// the last one last; at most [`MAX_FORMER`].
-    former: Vec<(Generation, Arc<Channel<D>>)>,
+    /// the last one last. Most rigs stay where they are.
+    former: Option<Box<FormerChannels<D>>>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) registration: Registration<D>,
     pub(super) entry: RosterEntry,
@@ -72,6 +73,8 @@ pub(crate) struct ServedRig<D: Dialect> {
     inside: Option<[Pass; 2]>,
     worker: WorkerThread,
 }
+
+type FormerChannels<D> = ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>;
 
 /// Why a rig's task stops to serve it.
 pub(super) enum Leave {
@@ -117,7 +120,7 @@ impl<D: Dialect> ServedRig<D> {
             accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
-            former: Vec::new(),
+            former: None,
             mailbox,
             registration: Registration::new(&route, &entry),
             entry,
@@ -314,7 +317,8 @@ impl<D: Dialect> ServedRig<D> {
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, place.channel()));
-        let former = self.former.iter().map(|(generation, channel)| (*generation, channel));
+        let former = self.former.iter().flat_map(|former| former.iter());
+        let former = former.map(|(generation, channel)| (*generation, channel));
         let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
         let pool = (channel.pool, self.route.pool(channel.pool));
@@ -341,10 +345,11 @@ impl<D: Dialect> ServedRig<D> {
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
     pub(super) fn leave_behind(&mut self, generation: Generation, channel: Arc<Channel<D>>) {
-        if self.former.len() >= MAX_FORMER {
-            self.former.remove(0);
+        let former = self.former.get_or_insert_default();
+        if former.is_full() {
+            former.remove(0);
         }
-        self.former.push((generation, channel));
+        former.push((generation, channel));
     }
 
     /// Writes what the rig is told; tells whether anything was written.

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use orepass_aion::equihash::AION;
-use orepass_aion::solver::Solver;
+use orepass_aion::pow::EQUIHASH;
+use orepass_equihash::solver::Solver;
 use tokio::sync::oneshot;
 
 use super::Bytes32;
@@ -254,7 +254,7 @@ struct Shift {
 
 impl Shift {
     fn work(&mut self) {
-        let mut solver = match Solver::new(AION) {
+        let mut solver = match Solver::new(EQUIHASH) {
             Ok(solver) => solver,
             Err(error) => {
                 tracing::error!(%error, "cannot solve");

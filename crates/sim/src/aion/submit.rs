@@ -1,7 +1,7 @@
 //! The pool's half: judging a submit.
 
-use orepass_aion::equihash::{AION, Scratch};
 use orepass_aion::pow;
+use orepass_equihash::Scratch;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
@@ -33,7 +33,8 @@ pub(super) fn check(
     }
     let nonce = nonce(extranonce1, &extranonce2)?;
     let solution = read_solution(family, &solution)?;
-    AION.verify(header, &nonce, &solution, &mut Scratch::default())
+    pow::EQUIHASH
+        .verify(header, &nonce, &solution, &mut Scratch::default())
         .map_err(|_| Reason::InvalidSolution)?;
     let hash = pow::share_hash(header, &nonce, &solution);
     let claim = match family {

@@ -126,13 +126,25 @@ pub enum ExtranonceSource {
 }
 
 /// Which difficulty a share is judged by, after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JudgedBy {
     /// The one that its job was told with; where it was told with several, the easiest.
+    #[default]
     AtJob,
     /// The one that stood at the newest notify, also for shares of jobs before it, as HandyStratum
     /// does.
     Present,
     /// The one that was announced last, whether with a job or alone.
     AtOnce,
+}
+
+impl JudgedBy {
+    /// The one that counts of those at the share's job, at the newest notify, and announced last.
+    pub fn choose<T>(self, at_job: T, present: T, announced: T) -> T {
+        match self {
+            Self::AtJob => at_job,
+            Self::Present => present,
+            Self::AtOnce => announced,
+        }
+    }
 }

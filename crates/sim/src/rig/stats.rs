@@ -90,79 +90,24 @@ pub struct RigStats {
 impl RigStats {
     /// Adds another rig's counters; of what is no counter, the latest known stays.
     pub fn add(&mut self, other: &Self) {
-        let Self {
-            connected,
-            logged_in,
-            mining,
-            connects,
-            drops_over_nonsense,
-            connect_failures,
-            disconnects,
-            authorized,
-            authorize_refused,
-            hashes,
-            shares_sent,
-            accepted,
-            rejected,
-            rejected_by_code,
-            unanswered,
-            pending,
-            withheld,
-            work,
-            rubbish_sent,
-            rubbish_accepted,
-            rubbish_rejected,
-            double_answers,
-            unknown_answers,
-            anonymous_errors,
-            malformed_lines,
-            lines_ignored,
-            jobs,
-            job_ids_repeated,
-            works_repeated,
-            jobs_unusable,
-            jobs_ignored,
-            difficulties,
-            set_extranonces,
-            last_error,
-            extranonce1,
-            difficulty,
-        } = other;
-        self.connected += connected;
-        self.logged_in += logged_in;
-        self.mining += mining;
-        self.connects += connects;
-        self.drops_over_nonsense += drops_over_nonsense;
-        self.connect_failures += connect_failures;
-        self.disconnects += disconnects;
-        self.authorized += authorized;
-        self.authorize_refused += authorize_refused;
-        self.hashes += hashes;
-        self.shares_sent += shares_sent;
-        self.accepted += accepted;
-        self.rejected += rejected;
+        macro_rules! add {
+            ($($counter:ident)*; $($more:ident)*) => {
+                // All by name, so that none is forgotten.
+                let Self { $($counter,)* $($more,)* } = other;
+                $(self.$counter += $counter;)*
+            };
+        }
+        add! {
+            connected logged_in mining connects drops_over_nonsense connect_failures disconnects
+            authorized authorize_refused hashes shares_sent accepted rejected unanswered pending
+            withheld work rubbish_sent rubbish_accepted rubbish_rejected double_answers
+            unknown_answers anonymous_errors malformed_lines lines_ignored jobs job_ids_repeated
+            works_repeated jobs_unusable jobs_ignored difficulties set_extranonces;
+            rejected_by_code last_error extranonce1 difficulty
+        }
         for (code, count) in rejected_by_code {
             *self.rejected_by_code.entry(*code).or_insert(0) += count;
         }
-        self.unanswered += unanswered;
-        self.pending += pending;
-        self.withheld += withheld;
-        self.work += work;
-        self.rubbish_sent += rubbish_sent;
-        self.rubbish_accepted += rubbish_accepted;
-        self.rubbish_rejected += rubbish_rejected;
-        self.double_answers += double_answers;
-        self.unknown_answers += unknown_answers;
-        self.anonymous_errors += anonymous_errors;
-        self.malformed_lines += malformed_lines;
-        self.lines_ignored += lines_ignored;
-        self.jobs += jobs;
-        self.job_ids_repeated += job_ids_repeated;
-        self.works_repeated += works_repeated;
-        self.jobs_unusable += jobs_unusable;
-        self.jobs_ignored += jobs_ignored;
-        self.difficulties += difficulties;
-        self.set_extranonces += set_extranonces;
         if last_error.is_some() {
             self.last_error.clone_from(last_error);
         }

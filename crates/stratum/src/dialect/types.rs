@@ -1,7 +1,6 @@
 //! What a dialect is given and what it gives back.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use thiserror::Error;
 
@@ -38,31 +37,6 @@ pub enum Checked {
     Proven(PowHash),
     /// As far as it could be checked; its hash needs data that the pool has not given.
     Unchecked,
-}
-
-/// What stands for all that is hashed of a job: a hash of it (the same for different jobs by one
-/// chance in 2⁶⁴).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WorkKey(u64);
-
-impl WorkKey {
-    /// The key of what is hashed.
-    #[must_use]
-    pub fn of(work: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        work.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
-/// What makes a share the same as another: hashes of its parts, equal only for equal parts (but
-/// for one chance in 2⁶⁴).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint {
-    /// Of all parts.
-    pub share: u64,
-    /// Of the nonce alone, where one nonce may have several solutions of which pools count one.
-    pub nonce: Option<u64>,
 }
 
 /// A guess at what is wrong with a rig.
@@ -131,54 +105,6 @@ pub struct Subscribed {
     pub session: Option<Box<str>>,
 }
 
-/// How a channel's extranonce space is divided.
-///
-/// A rig is told `extranonce1 ‖ prefix`; the extranonce2 sent upstream is
-/// `prefix ‖ the rig's extranonce2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// The pool's part.
-    pub extranonce1: Extranonce,
-    /// How many bytes tell rigs apart; 0 means one rig for the whole connection.
-    pub prefix_bytes: usize,
-    /// How many bytes are the rig's own.
-    pub rig_extranonce2: usize,
-    /// Whether the upstream extranonce2 is longer than stricter pools take, so that a refusal of
-    /// its form shows the pool's [habit](Habit::Split).
-    pub wide: bool,
-    /// The length of the rig's extranonce2, longer than the rig is told, with which the pool may be
-    /// asked whether it takes the wide split.
-    pub probe: Option<usize>,
-    /// What the operator should know about this split, said once.
-    pub remark: Option<Cow<'static, str>>,
-}
-
-impl Split {
-    /// Whether the other one gives each rig the same part of the same extranonce.
-    #[must_use]
-    pub fn divides_as(&self, other: &Self) -> bool {
-        let parts = |split: &Self| (split.prefix_bytes, split.rig_extranonce2);
-        self.extranonce1 == other.extranonce1 && parts(self) == parts(other)
-    }
-}
-
-/// A pool's extranonce that cannot be divided as configured.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the pool leaves no room to split: extranonce1 of {extranonce1} bytes, extranonce2 of \
-     {extranonce2} bytes, a prefix of {prefix} wanted ({remedy})"
-)]
-pub struct NoRoom {
-    /// Bytes of the pool's extranonce1.
-    pub extranonce1: usize,
-    /// Bytes that the pool leaves to its miner.
-    pub extranonce2: usize,
-    /// Bytes that were to be split off.
-    pub prefix: usize,
-    /// What the operator can do.
-    pub remedy: &'static str,
-}
-
 /// A share target in one of the two ways to say it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ShareTarget {
@@ -195,6 +121,15 @@ pub struct Announced {
     pub target: Option<Target>,
     /// By `mining.set_difficulty`.
     pub difficulty: Option<ShareTarget>,
+}
+
+/// The targets of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// The pool's share target.
+    pub wanted: Wanted,
+    /// What makes a share a block, where that can be told.
+    pub block: Option<Target>,
 }
 
 /// The target that shares must meet, as far as it is known: where it depends on a habit of the

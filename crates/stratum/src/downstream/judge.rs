@@ -24,8 +24,8 @@ pub(super) struct Judge {
     pub(super) in_flight: InFlight,
     pub(super) conduct: Conduct,
     pub(super) margin: Margin,
-    /// Blocks that were forwarded though their duplicate filter is gone, the newest last.
-    late_blocks: Vec<(WorkNumber, u64)>,
+    /// Blocks that were forwarded though their duplicate filter is gone, the newest last; seldom any.
+    late_blocks: Option<Box<ArrayVec<(WorkNumber, u64), MAX_LATE_BLOCKS>>>,
     /// What its good shares have shown.
     merits: ArrayVec<Merit, 3>,
 }
@@ -37,7 +37,7 @@ impl Judge {
             in_flight: InFlight::default(),
             conduct: Conduct::new(may_quarantine),
             margin: Margin::default(),
-            late_blocks: Vec::new(),
+            late_blocks: None,
             merits: ArrayVec::new(),
         }
     }
@@ -85,14 +85,15 @@ impl Judge {
 
     /// Whether such a block was forwarded.
     pub(super) fn knows_late(&self, block: (WorkNumber, u64)) -> bool {
-        self.late_blocks.contains(&block)
+        self.late_blocks.as_ref().is_some_and(|blocks| blocks.contains(&block))
     }
 
     /// A block is forwarded though its filter is gone.
     pub(super) fn remember_late(&mut self, block: (WorkNumber, u64)) {
-        if self.late_blocks.len() >= MAX_LATE_BLOCKS {
-            self.late_blocks.remove(0);
+        let blocks = self.late_blocks.get_or_insert_default();
+        if blocks.is_full() {
+            blocks.remove(0);
         }
-        self.late_blocks.push(block);
+        blocks.push(block);
     }
 }

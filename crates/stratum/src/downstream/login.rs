@@ -30,7 +30,7 @@ const MAX_EXTENSIONS: usize = 16;
 pub(super) struct Login {
     session: Box<str>,
     step: LoginStep,
-    pub(super) agent: Option<Box<str>>,
+    pub(super) agent: Option<Arc<str>>,
     /// Which of the dialect's login calls it made before it subscribed.
     pub(super) calls: u8,
     /// At most [`MAX_WORKERS`].
@@ -56,8 +56,8 @@ enum LoginStep {
 
 /// A worker that authorized on this connection.
 struct AuthorizedWorker {
-    /// What it said, and what its submits name.
-    given: Box<str>,
+    /// What it said, and what its submits name, where that is not its name.
+    given: Option<Box<str>>,
     /// Its name: without the suffix that wishes for a difficulty.
     name: Arc<str>,
     password: Option<Secret>,
@@ -156,7 +156,9 @@ impl Login {
 
     /// The authorized worker that a submit names, with or without its suffix.
     pub(super) fn worker(&self, given: &str) -> Option<&Arc<str>> {
-        let is_it = |worker: &&AuthorizedWorker| *worker.given == *given || *worker.name == *given;
+        let is_it = |worker: &&AuthorizedWorker| {
+            worker.given.as_deref() == Some(given) || *worker.name == *given
+        };
         Some(&self.workers.iter().find(is_it)?.name)
     }
 
@@ -264,7 +266,7 @@ impl<D: Dialect> Downstream<D> {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
             let options = LoginOptions::parse(&name, password.as_deref().unwrap_or_default());
             let worker = AuthorizedWorker {
-                given: (&*name).into(),
+                given: (options.worker != name).then(|| (&*name).into()),
                 name: options.worker.into(),
                 password: password.as_ref().map(|password| Secret::new(&**password)),
             };

@@ -39,14 +39,14 @@ impl<D: Dialect> Downstream<D> {
 
     /// The name that the rig's software gives itself.
     #[must_use]
-    pub fn agent(&self) -> Option<&str> {
-        self.login.agent.as_deref()
+    pub fn agent(&self) -> Option<&Arc<str>> {
+        self.login.agent.as_ref()
     }
 
     /// What it has shown of itself so far.
     #[must_use]
     pub fn hello(&self) -> Hello<'_> {
-        Hello { agent: self.agent(), calls: self.login.calls }
+        Hello { agent: self.login.agent.as_deref(), calls: self.login.calls }
     }
 
     /// What is wrong with the rig, as far as its shares showed.

@@ -12,16 +12,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
-
 use super::*;
-use crate::dialect::{Announced, ShareTarget, Subscribed, Wanted};
+use crate::dialect::{Announced, Price, ShareTarget, Subscribed, Wanted, Work};
 use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{Space, Wish};
 use crate::target::{Difficulty, Target};
-use crate::testing::{TestCoin, TestJob, scale, start};
+use crate::testing::{TestCoin, TestJob, scale, start, written};
 use crate::verdict::Verdict;
 
 /// A rig's session and a hand-made channel.
@@ -92,7 +90,7 @@ impl Story {
         let given = Subscribed { extranonce1, announced_size, session: None };
         let known = self.habits.known().get(Habit::Split);
         self.view.ground = Some(crate::channel::Ground {
-            split: Arc::new(self.dialect.split(&given, Some(1), known).unwrap()),
+            split: Arc::new(self.dialect.splits(&given, Some(1)).choose(known).unwrap()),
             space: Space::new(1, 250),
             ids: Arc::clone(&self.ids),
             habits: self.habits.clone(),
@@ -110,17 +108,17 @@ impl Story {
             TestJob { id: work.into(), previous: previous.into(), work: work.into(), clean: false };
         let announced = ShareTarget::Difficulty(Difficulty::new(difficulty).unwrap());
         let announced = Announced { difficulty: Some(announced), ..Announced::default() };
-        let wanted = dialect.pool_target(&job, &announced);
-        self.view.wanted = wanted;
+        let Price { wanted, block } = dialect.price(&job, &announced, Habits::default());
+        self.view.wanted = Arc::new(wanted);
         let space = &self.view.ground.as_ref().unwrap().space;
         self.view.work = Some(Arc::new(JobFrames {
             id: self.ids.next(),
             serial,
-            work: space.number(dialect.work_key(&job)),
+            work: space.number(job.key()),
             epoch,
             generation: self.view.generation,
             wanted,
-            block: dialect.block_target(&job, &Announced::default(), Habits::default()),
+            block,
             arrived: self.now,
             frames: Frames::default(),
             job: Arc::new(job),
@@ -159,9 +157,7 @@ impl Story {
     }
 
     fn hears(&mut self) -> String {
-        let out = self.rig.transmit();
-        let bytes = out.copy_to_bytes(out.remaining());
-        String::from_utf8(bytes.to_vec()).unwrap()
+        written(self.rig.transmit())
     }
 
     fn events(&mut self) -> Vec<Event> {

@@ -36,7 +36,7 @@ pub(super) struct Bench<D: Dialect> {
     /// Where the rig sat before it moved.
     former: Option<Box<FormerPlace<D>>>,
     /// The pool's target in force that the channel has shown last.
-    pub(super) in_force: Wanted,
+    pub(super) in_force: Arc<Wanted>,
     /// The target that the channel wants rigs to meet at least; seldom any.
     floor: Option<Box<Target>>,
     /// When the rig was last told a clean job, and which work.
@@ -121,7 +121,7 @@ impl<D: Dialect> Bench<D> {
             seat: None,
             latest: None,
             former: None,
-            in_force: Wanted::sure(Target::MAX),
+            in_force: Arc::new(Wanted::sure(Target::MAX)),
             floor: None,
             last_clean: None,
             told: VecDeque::new(),
@@ -137,7 +137,7 @@ impl<D: Dialect> Bench<D> {
             // Without a ground there is nothing to sit on yet; the next view will have one.
             return view.ground.is_some();
         }
-        self.in_force = view.wanted;
+        self.in_force = Arc::clone(&view.wanted);
         match (&mut self.floor, view.floor) {
             (Some(floor), Some(shown)) => **floor = shown,
             (floor, shown) => *floor = shown.map(Box::new),
@@ -332,7 +332,7 @@ impl Asked {
         nonces: Arc<SeatNonces>,
         easiest: Target,
     ) -> Arc<Self> {
-        let difficulty = frames.dialect.rig_difficulty(&frames.job, &easiest);
+        let difficulty = frames.dialect.scale(&frames.job).difficulty_lossy(easiest);
         Arc::new(Self { nonces, easiest, difficulty })
     }
 }
@@ -347,7 +347,7 @@ impl<D: Dialect> Told<D> {
     ) -> bool {
         Arc::ptr_eq(&self.asked.nonces, nonces)
             && self.asked.easiest == easiest
-            && self.asked.difficulty == other.dialect.rig_difficulty(&other.job, &easiest)
+            && self.asked.difficulty == other.dialect.scale(&other.job).difficulty_lossy(easiest)
     }
 
     /// Which work it is, by its content.

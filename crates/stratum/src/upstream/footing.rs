@@ -112,7 +112,7 @@ impl Footing {
     ) -> Result<(), DownReason> {
         let Setup { dialect, config, .. } = setup;
         let known = setup.known().get(Habit::Split);
-        let split = dialect.split(&given, config.prefix_bytes, known);
+        let split = dialect.splits(&given, config.prefix_bytes).choose(known);
         self.subscribed = Some(given);
         let split = split.map_err(DownReason::NoRoom)?;
         let same = self.ground().is_some_and(|ground| ground.split.divides_as(&split));
@@ -172,7 +172,7 @@ impl Footing {
         setup: &Setup<D>,
         out: &mut UpstreamOut<T>,
     ) -> bool {
-        let wide = self.ground().is_some_and(|ground| ground.split.wide);
+        let wide = self.ground().is_some_and(|ground| ground.split.needs == Some(Answer::Other));
         if !wide || self.accepted > 0 {
             return false;
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::dialect::{Announced, Dialect, Wanted};
+use crate::dialect::{Announced, Dialect, Price, Wanted, Work};
 use crate::habits::Habits;
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
@@ -105,7 +105,7 @@ impl<D: Dialect> Jobs<D> {
     /// The pool's job under which a share is submitted: the newest of those that are the rig's
     /// work and that the pool would take the share for.
     pub(super) fn serving(&self, frames: &JobFrames<D>, share: &D::Share) -> Option<&Arc<D::Job>> {
-        self.known(frames)?.names.iter().rev().find(|job| frames.dialect.serves(job, share))
+        self.known(frames)?.names.iter().rev().find(|job| job.serves(share))
     }
 
     /// The same for a share that is worth a try even if the pool should not take it.
@@ -134,7 +134,7 @@ impl<D: Dialect> Jobs<D> {
         let Some((newer, known, counts)) = self.find(frames) else { return false };
         let standing = WorkStanding {
             newer: newer as u64,
-            is_of_epoch: known.epoch == self.epoch && !self.epoch_is_ending(&frames.dialect),
+            is_of_epoch: known.epoch == self.epoch && !self.epoch_is_ending(),
             ended_at: known.ended_at,
         };
         counts && known.announced && JobWindow::of(&*frames.dialect).is_open(&standing, now)
@@ -157,20 +157,26 @@ impl<D: Dialect> Jobs<D> {
     }
 
     /// A notify that is still to be published makes all works before it worthless.
-    fn epoch_is_ending(&self, dialect: &D) -> bool {
+    fn epoch_is_ending(&self) -> bool {
         let (Some(job), Some(latest)) = (&self.pending, self.works.back()) else {
             return false;
         };
         let latest = &latest.frames.job;
-        dialect.supersedes(latest, job) && !dialect.same_work(latest, job)
+        job.supersedes(latest) && job.key() != latest.key()
     }
 
     /// Takes in an announced target, which is in force `at_once` or from the next notify on;
     /// `true` when the one in force changed by it.
-    pub(super) fn announce(&mut self, dialect: &D, announced: &Announced, at_once: bool) -> bool {
+    pub(super) fn announce(
+        &mut self,
+        dialect: &D,
+        announced: &Announced,
+        habits: Habits,
+        at_once: bool,
+    ) -> bool {
         let Some(known) = self.works.back() else { return false };
         let job = known.names.back().unwrap_or(&known.frames.job);
-        self.announced = dialect.pool_target(job, announced);
+        self.announced = dialect.price(job, announced, habits).wanted;
         at_once && self.enforce()
     }
 
@@ -182,8 +188,7 @@ impl<D: Dialect> Jobs<D> {
     /// The connection is lost: no former job is open until the pool tells it again or resumes the
     /// session.
     pub(super) fn close_all(&mut self) {
-        let latest = self.works.back().map(|latest| Arc::clone(&latest.frames.dialect));
-        let worthless = latest.is_some_and(|dialect| self.epoch_is_ending(&dialect));
+        let worthless = self.epoch_is_ending();
         self.pending = None;
         self.former.clear();
         for known in &mut self.works {
@@ -227,8 +232,8 @@ impl<D: Dialect> Jobs<D> {
     pub(super) fn readopt(&mut self, work: KnownWork<D>, place: &TellingPlace<'_>) {
         let KnownWork { frames, names, .. } = work;
         let JobFrames { dialect, job, wanted, block, arrived, .. } = &*frames;
-        let terms = (*wanted, *block);
-        self.adopt(dialect, Arc::clone(job), terms, place, *arrived);
+        let price = Price { wanted: *wanted, block: *block };
+        self.adopt(dialect, Arc::clone(job), price, place, *arrived);
         if let Some(known) = self.works.back_mut() {
             known.names = names;
         }
@@ -243,9 +248,9 @@ impl<D: Dialect> Jobs<D> {
         place: &TellingPlace<'_>,
         now: Instant,
     ) -> Taken<D> {
-        let wanted = dialect.pool_target(&job, announced);
-        (self.in_force, self.announced) = (wanted, wanted);
-        self.take_id_away(dialect, &job);
+        let price = dialect.price(&job, announced, place.known);
+        (self.in_force, self.announced) = (price.wanted, price.wanted);
+        self.take_id_away(&job);
         let epoch = self.epoch;
         if let Some(known) = self.repeated(dialect, &job) {
             let is_new = known.told_again(job, epoch);
@@ -254,33 +259,33 @@ impl<D: Dialect> Jobs<D> {
         let former = || self.former.back().map(|former| &former.known);
         if let Some(latest) = self.works.back().or_else(former) {
             // A pool takes no shares for what it told on a former connection.
-            if !latest.announced || dialect.supersedes(&latest.frames.job, &job) {
+            if !latest.announced || job.supersedes(&latest.frames.job) {
                 self.epoch.0 += 1;
             }
         }
-        let terms = (wanted, dialect.block_target(&job, announced, place.known));
-        self.adopt(dialect, Arc::clone(&job), terms, place, now);
+        self.adopt(dialect, Arc::clone(&job), price, place, now);
         Taken { is_new: true, told: job }
     }
 
     /// A pool may use an id again: from now on it stands for this job.
-    fn take_id_away(&mut self, dialect: &D, job: &D::Job) {
-        let id = dialect.job_id(job);
+    fn take_id_away(&mut self, job: &D::Job) {
+        let id = job.id();
         let former = self.former.iter_mut().map(|former| &mut former.known);
         for known in self.works.iter_mut().chain(former) {
-            known.names.retain(|name| dialect.job_id(name) != id);
+            known.names.retain(|name| name.id() != id);
         }
     }
 
     /// The work that a job repeats. A former work is told again only where rigs cannot stay on the
     /// latest.
     fn repeated(&mut self, dialect: &D, job: &D::Job) -> Option<&mut KnownWork<D>> {
-        let known = self.works.iter().rposition(|k| dialect.same_work(&k.frames.job, job))?;
+        let key = job.key();
+        let known = self.works.iter().rposition(|known| known.frames.job.key() == key)?;
         let latest = self.works.back()?;
         let both_open = || {
             latest.announced
                 && dialect.rules().open.linger.is_none()
-                && !dialect.supersedes(&latest.frames.job, job)
+                && !job.supersedes(&latest.frames.job)
         };
         if known + 1 == self.works.len() || both_open() { self.works.get_mut(known) } else { None }
     }
@@ -289,7 +294,7 @@ impl<D: Dialect> Jobs<D> {
         &mut self,
         dialect: &Arc<D>,
         job: Arc<D::Job>,
-        (wanted, block): (Wanted, Option<Target>),
+        Price { wanted, block }: Price,
         place: &TellingPlace<'_>,
         arrived: Instant,
     ) {
@@ -303,7 +308,7 @@ impl<D: Dialect> Jobs<D> {
             dialect: Arc::clone(dialect),
             id: self.ids.next(),
             serial: self.serial,
-            work: place.space.number(dialect.work_key(&job)),
+            work: place.space.number(job.key()),
             epoch: self.epoch,
             generation: place.generation,
             job: Arc::clone(&job),

@@ -104,7 +104,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         self.publish(now);
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         let given = self.footing.subscribed();
-        let given = self.jobs.divides_anew(&job, given, connection, &self.setup.dialect);
+        let given = self.jobs.divides_anew(&job, given, connection);
         if let Some(given) = given {
             self.settle(given, now)?;
         }

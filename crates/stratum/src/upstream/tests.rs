@@ -22,7 +22,6 @@ mod works;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
 use serde_json::Value;
 
 use super::*;
@@ -31,7 +30,7 @@ use crate::extranonce::Extranonce;
 use crate::habits::HabitBook;
 use crate::job::{Generation, JobFrames, JobIds, Serial};
 use crate::target::PowHash;
-use crate::testing::{Coin, TestShare, start};
+use crate::testing::{Coin, TestShare, start, written};
 use crate::verdict::Verdict;
 
 /// A hash that meets difficulty 256.
@@ -168,9 +167,7 @@ impl<const LATE: bool> Story<LATE> {
     }
 
     fn hears(&mut self) -> String {
-        let out = self.pool.transmit();
-        let bytes = out.copy_to_bytes(out.remaining());
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let text = written(self.pool.transmit());
         if let Some(last) = text.lines().last() {
             self.asked = id_of(last);
         }

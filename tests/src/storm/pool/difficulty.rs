@@ -3,18 +3,9 @@
 
 use std::time::Duration;
 
-use super::SAME_INSTANT;
+use orepass_sim::pool::JudgedBy;
 
-/// By which difficulty a pool judges a share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::storm) enum Rule {
-    /// The one at its job.
-    Job,
-    /// The one at the newest notify.
-    Notify,
-    /// The one that was announced last.
-    Announced,
-}
+use super::SAME_INSTANT;
 
 /// What a pool has said of difficulties on a connection.
 #[derive(Debug, Default)]
@@ -54,12 +45,8 @@ impl Terms {
     }
 
     /// What a pool of this rule judges by, where the share's job has this difficulty.
-    pub(super) const fn judged_by(&self, rule: Rule, job: i32) -> i32 {
-        match rule {
-            Rule::Job => job,
-            Rule::Notify => self.in_force,
-            Rule::Announced => self.announced,
-        }
+    pub(super) fn judged_by(&self, rule: JudgedBy, job: i32) -> i32 {
+        rule.choose(job, self.in_force, self.announced)
     }
 
     /// What the proxy must have kept to when it wrote a share. It `knows` that the pool enforces at

@@ -5,9 +5,10 @@ use std::time::Duration;
 use orepass_sim::pool::PoolFault;
 use serde_json::{Value, json};
 
+use super::super::pipe::Mark;
 use super::super::setting::{Setting, tell, violation};
 use super::super::weather::is_jobless;
-use super::{EXTRANONCE2, Mark, Pool};
+use super::{EXTRANONCE2, Pool};
 
 impl Pool {
     /// The proxy says a line, which it wrote at `came`.
@@ -33,11 +34,9 @@ impl Pool {
                 let extranonce1 = self.extranonce1();
                 let Some(conn) = self.conns.get_mut(&number) else { return };
                 conn.extranonce1 = extranonce1.clone();
-                conn.subscribed = true;
                 tell!(setting, "pool {}.{number} gives extranonce1 {extranonce1}", self.index);
                 let result = json!([format!("{:x}", number), extranonce1.to_string(), EXTRANONCE2]);
-                let answer = json!({"id": id, "result": result, "error": null}).to_string();
-                self.say(number, &answer, None);
+                self.answer(number, id, &result, None);
             }
             "mining.authorize" => {
                 let name = params[0].as_str().unwrap_or_default();
@@ -45,15 +44,14 @@ impl Pool {
                 let welcome = conn.names.authorize(self.names, name);
                 let again = std::mem::replace(&mut conn.live, true);
                 tell!(setting, "pool {}.{number} welcomes {name}: {welcome}", self.index);
-                let answer = json!({"id": id, "result": welcome, "error": null}).to_string();
-                self.say(number, &answer, (!welcome).then_some(Mark::NameRefused));
+                let mark = (!welcome).then_some(Mark::NameRefused);
+                self.answer(number, id, &welcome.into(), mark);
                 if again {
                     return;
                 }
                 self.tell_difficulty(setting, number);
                 if self.fault == Some(PoolFault::ReconnectAtLogin) {
-                    let call = r#"{"id":null,"method":"client.reconnect","params":[]}"#;
-                    self.say(number, call, None);
+                    self.call(number, "client.reconnect", &json!([]), None);
                 }
                 if !self.fault.as_ref().is_some_and(is_jobless) {
                     self.tell_work(setting, number);
@@ -61,10 +59,7 @@ impl Pool {
             }
             "mining.submit" => self.submit(setting, number, id, &params, came),
             // Asks whether it lives; an answer is due, not a good one.
-            "mining.extranonce.subscribe" => {
-                let answer = json!({"id": id, "result": false, "error": null}).to_string();
-                self.say(number, &answer, None);
-            }
+            "mining.extranonce.subscribe" => self.answer(number, id, &false.into(), None),
             other => violation!(setting, "pool {}.{number} is called {other}", self.index),
         }
     }

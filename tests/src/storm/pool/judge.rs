@@ -7,16 +7,17 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::bound_to;
 use serde_json::{Value, json};
 
+use super::super::pipe::Mark;
 use super::super::setting::{Event, Setting, tell, violation};
 use super::super::weather::LATEST;
-use super::{EXTRANONCE2, MAX_UNANSWERED, MAX_WORKS, Mark, Pool, SAME_INSTANT, VERDICT_WITHIN};
+use super::{EXTRANONCE2, MAX_UNANSWERED, MAX_WORKS, Pool, SAME_INSTANT, VERDICT_WITHIN};
 
 /// The difficulty of blocks, as a power of two.
 const BLOCK: i32 = 32;
 
 impl Pool {
     /// The proxy has read past a line.
-    pub(in crate::storm) fn read(&mut self, setting: &Setting, number: u32, mark: Mark) {
+    pub(in crate::storm) fn read(&mut self, setting: &mut Setting, number: u32, mark: Mark) {
         let now = setting.now();
         let Some(conn) = self.conns.get_mut(&number) else { return };
         match mark {
@@ -29,9 +30,8 @@ impl Pool {
                     }
                 }
             }
-            Mark::Difficulty(difficulty) => {
-                conn.terms.announcement_read(difficulty, now);
-            }
+            Mark::Difficulty(difficulty) => conn.terms.announcement_read(difficulty, now),
+            Mark::Call(_) => {}
             Mark::Answer { came, taken, lesson } => {
                 if lesson {
                     self.taught.again(now);
@@ -39,17 +39,17 @@ impl Pool {
                 let in_time = now - came < VERDICT_WITHIN;
                 let close = (now - came).abs_diff(VERDICT_WITHIN) < SAME_INSTANT;
                 if conn.wire.blocked.is_some() || close {
-                    self.fates.doubtful += 1;
+                    setting.pool_fates.doubtful += 1;
                     return;
                 }
                 if conn.last_read.0 != now {
                     conn.last_read = (now, 0, 0);
                 }
                 if !in_time {
-                    self.fates.late += 1;
+                    setting.pool_fates.late += 1;
                     conn.last_read.2 += 1;
                 } else if taken {
-                    self.fates.taken_in_time += 1;
+                    setting.pool_fates.taken_in_time += 1;
                     conn.last_read.1 += 1;
                 }
             }
@@ -61,9 +61,9 @@ impl Pool {
         let Some(conn) = self.conns.remove(&number) else { return };
         let (at, in_time, late) = conn.last_read;
         if at == setting.now() {
-            self.fates.taken_in_time -= in_time;
-            self.fates.late -= late;
-            self.fates.doubtful += in_time + late;
+            setting.pool_fates.taken_in_time -= in_time;
+            setting.pool_fates.late -= late;
+            setting.pool_fates.doubtful += in_time + late;
         }
         let who = if conn.wire.is_ended() { "is let go of" } else { "is dropped by the proxy" };
         tell!(setting, "pool {}.{number} {who}", self.index);
@@ -98,19 +98,18 @@ impl Pool {
         params: &Value,
         came: Duration,
     ) {
-        self.fates.shares += 1;
+        setting.pool_fates.shares += 1;
         let judgement = self.judge(setting, number, params, came);
         let taken = judgement.is_ok();
-        self.fates.taken += u64::from(taken);
-        let said = match &judgement {
-            Ok(()) => "taken".to_owned(),
-            Err((code, reason)) => format!("refused: {reason} ({code})"),
+        setting.pool_fates.taken += u64::from(taken);
+        let (said, answer) = match &judgement {
+            Ok(()) => ("taken".to_owned(), json!({"id": id, "result": true, "error": null})),
+            Err((code, reason)) => (
+                format!("refused: {reason} ({code})"),
+                json!({"id": id, "result": null, "error": [code, reason, null]}),
+            ),
         };
         tell!(setting, "pool {}.{number} share {id} {params} {said}", self.index);
-        let answer = match &judgement {
-            Ok(()) => json!({"id": id, "result": true, "error": null}),
-            Err((code, reason)) => json!({"id": id, "result": null, "error": [code, reason, null]}),
-        };
         let Some(conn) = self.conns.get_mut(&number) else { return };
         conn.waiting.push_back(came);
         if self.fault == Some(PoolFault::NoVerdicts) {
@@ -161,7 +160,7 @@ impl Pool {
             if knew && !blocked {
                 violation!(setting, "{who} was sent a share of {worker}, who may not submit");
             }
-            self.fates.crossed += 1;
+            setting.pool_fates.crossed += 1;
             return Err((24, "unauthorized worker"));
         }
         let Some(told) = conn.told.iter().rev().find(|told| told.work.id == job) else {
@@ -205,26 +204,20 @@ impl Pool {
                 came.saturating_sub(read)
             );
         }
-        let key = (whole, hash.clone());
-        let work = told.work.name.clone();
-        if !self.shares.contains_key(&work) {
-            self.order.push_back(work.clone());
-            if self.order.len() > MAX_WORKS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.shares.remove(&oldest);
-            }
+        let is_new = self.shares.entry(told.work.number).or_default().insert((whole, hash.clone()));
+        if self.shares.len() > MAX_WORKS {
+            self.shares.pop_first();
         }
-        if !self.shares.entry(work).or_default().insert(key) {
+        if !is_new {
             violation!(setting, "{who} was sent the same share again: {params}");
             return Err((22, "duplicate"));
         }
         if told.closed.is_some_and(|at| setting.now() - at > linger) {
-            self.fates.crossed += 1;
+            setting.pool_fates.crossed += 1;
             return Err((21, "job not found"));
         }
         if !meets(judged_by) {
-            self.fates.crossed += 1;
+            setting.pool_fates.crossed += 1;
             return Err((23, "low difficulty share"));
         }
         let slander = match &self.fault {
@@ -232,7 +225,7 @@ impl Pool {
             Some(PoolFault::StaleVerdicts) => (21, "job not found"),
             _ => return Ok(()),
         };
-        self.fates.slandered += 1;
+        setting.pool_fates.slandered += 1;
         self.wasted += 1;
         Err(slander)
     }

@@ -9,9 +9,10 @@ use super::SAME_INSTANT;
 pub(super) const ACCOUNT: &str = "account";
 
 /// What a pool thinks of other names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::storm) enum NameRule {
     /// It welcomes all.
+    #[default]
     All,
     /// It refuses some, which nobody else feels.
     Some,

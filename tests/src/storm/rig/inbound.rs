@@ -105,7 +105,7 @@ impl Rig {
             Some(first) if !honours => first.extranonce1.clone(),
             _ => lent,
         };
-        self.fates.jobs += 1;
+        setting.rig_fates.jobs += 1;
         let keeps_old = self.kind == Kind::Late;
         if clean && !keeps_old {
             let first = conn.jobs.pop_front();
@@ -151,9 +151,9 @@ impl Rig {
             Call::Share { honest } => {
                 let taken = result == &Value::Bool(true);
                 if taken {
-                    self.fates.taken += 1;
+                    setting.rig_fates.taken += 1;
                 } else {
-                    self.fates.refused += 1;
+                    setting.rig_fates.refused += 1;
                 }
                 let (code, reason) = (&message["error"][0], message["error"][1].as_str());
                 let reason = reason.unwrap_or_default();

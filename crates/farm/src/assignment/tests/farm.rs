@@ -124,7 +124,7 @@ impl Farm {
 
     pub(super) fn go(&mut self, index: usize) {
         let rig = self.rigs.swap_remove(index);
-        self.assignment.leave(rig.serial, rig.total, self.now);
+        self.assignment.leave(rig.serial, rig.address, rig.total, self.now);
     }
 
     fn totals(&self) -> Vec<(u64, f64)> {
@@ -193,7 +193,7 @@ impl Farm {
         self.moved.push(movers.len());
         for index in movers.into_iter().filter(|_| self.reconnecting) {
             let rig = &mut self.rigs[index];
-            self.assignment.leave(rig.serial, rig.total, self.now);
+            self.assignment.leave(rig.serial, rig.address, rig.total, self.now);
             (rig.serial, rig.total) = (self.next_serial, 0.0);
             self.next_serial += 1;
             self.assignment.enter(rig.serial, rig.address, self.now);

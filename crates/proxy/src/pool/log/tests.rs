@@ -103,7 +103,7 @@ fn no_line_has_a_field_of_the_name_of_tracings_own() {
         extranonce1: "0102".parse().unwrap(),
         prefix_bytes: 0,
         rig_extranonce2: 4,
-        wide: false,
+        needs: None,
         probe: None,
         remark: Some("a remark".into()),
     };

@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 
 use super::{MAX_LATE, Session, put_error};
 use crate::coin::Reason;
-use crate::pool::config::JudgedBy;
 use crate::pool::ledger::Submitted;
 use crate::pool::{Hall, Moment};
 
@@ -81,11 +80,8 @@ impl Session {
             config.coin.target(told.unwrap_or(ledger.difficulty))
         };
         let present = target(self.difficulty);
-        let target = match config.judge {
-            JudgedBy::AtJob => told.map_or(present, |told| told.target),
-            JudgedBy::Present => present,
-            JudgedBy::AtOnce => target(self.announced),
-        };
+        let at_job = told.map_or(present, |told| told.target);
+        let target = config.judge.choose(at_job, present, target(self.announced));
         let share = made.job.check(extranonce1, params, now.at.duration_since(made.made))?;
         let submitted = Submitted {
             worker,

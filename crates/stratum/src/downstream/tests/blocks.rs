@@ -68,7 +68,7 @@ fn a_block_of_a_place_that_the_rig_has_left_goes_out_once() {
 #[test]
 fn a_block_passes_a_target_that_changed() {
     let mut story = mining();
-    story.view.wanted = Wanted::sure(Target::new(ruint::aliases::U256::from(1)));
+    story.view.wanted = Arc::new(Wanted::sure(Target::new(ruint::aliases::U256::from(1))));
     story.show();
     story.takes_block(JOB, "000001");
 }

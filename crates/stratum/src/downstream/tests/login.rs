@@ -18,7 +18,7 @@ fn a_rig_logs_in_in_the_usual_order() {
          {\"id\":null,\"method\":\"mining.set_difficulty\",\"params\":[256]}\n\
          {\"id\":null,\"method\":\"mining.notify\",\"params\":[\"6b000000\",\"p1\",\"w1\",true]}\n"
     );
-    assert_eq!(story.rig.agent(), Some("rig/1"));
+    assert_eq!(story.rig.agent().map(|agent| &**agent), Some("rig/1"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_work_is_told_once_and_a_new_level_rides_on_the_next() {
 #[test]
 fn a_changed_pool_target_is_judged_by_the_harder_of_the_two() {
     let mut story = Story::mining(DownstreamConfig::default());
-    story.view.wanted = Wanted::sure(scale().target(Difficulty::new(1024.0).unwrap()));
+    story.view.wanted = Arc::new(Wanted::sure(scale().target(Difficulty::new(1024.0).unwrap())));
     story.show();
     let hash = "\"00ff000000000000000000000000000000000000000000000000000000000000\"";
     assert!(story.submit(9, "6b000000", "000001", hash).contains("true"));
@@ -76,6 +76,6 @@ fn a_floor_is_told_with_the_next_work_and_its_shares_must_meet_it() {
 fn the_easiest_target_is_the_rigs_own() {
     let story = Story::mining(DownstreamConfig::default());
     assert_eq!(story.rig.difficulty(), Difficulty::new(256.0));
-    assert_eq!(story.view.wanted, Wanted::sure(Target::from_compact(0x2001_0000).unwrap()));
+    assert_eq!(*story.view.wanted, Wanted::sure(Target::from_compact(0x2001_0000).unwrap()));
     assert_eq!(story.view.generation, Generation(1));
 }

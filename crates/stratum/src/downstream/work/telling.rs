@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Asked, Bench, Sitting, Told};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, Telling};
+use crate::dialect::{Dialect, Telling, Work};
 use crate::downstream::login::Login;
 use crate::downstream::misdeeds::Misdeeds;
 use crate::downstream::out::{DownstreamOut, DownstreamTimer};
@@ -28,13 +28,13 @@ impl<D: Dialect> Bench<D> {
     /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
     fn aim(&self, frames: &JobFrames<D>, config: &DownstreamConfig) -> (Target, Option<f64>) {
         let dialect = &frames.dialect;
-        let as_pool = config.verify == Verify::Off || !dialect.checkable(&frames.job);
+        let as_pool = config.verify == Verify::Off || !frames.job.is_complete();
         let level = if as_pool { Level::TOP } else { self.vardiff.level() };
         let known = self.seat.as_ref().map(|sitting| sitting.seat.habits.known());
         let known = known.unwrap_or_default();
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
-        let own = level.target(pool, |d| dialect.rig_target(&frames.job, d));
+        let own = level.target(pool, |d| dialect.scale(&frames.job).target(d));
         let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
         (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }
@@ -262,8 +262,7 @@ impl<D: Dialect> Bench<D> {
         if known {
             return;
         }
-        let may_come =
-            !frames.dialect.checkable(&frames.job) && self.questions.len() < MAX_QUESTIONS;
+        let may_come = !frames.job.is_complete() && self.questions.len() < MAX_QUESTIONS;
         if may_come {
             self.questions.push((id, job));
         } else {

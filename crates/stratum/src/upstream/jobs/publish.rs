@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Jobs, Taken};
-use crate::dialect::{Dialect, PoolCall, Subscribed};
+use crate::dialect::{Dialect, PoolCall, Subscribed, Work};
 use crate::habits::{Answer, Habit};
 use crate::upstream::footing::Footing;
 use crate::upstream::link::Connection;
@@ -55,14 +55,14 @@ impl<D: Dialect> Jobs<D> {
         job: &D::Job,
         given: Option<&Subscribed>,
         connection: &mut Connection<D, T>,
-        dialect: &D,
     ) -> Option<Subscribed> {
         let given = given?;
         if let Some((extranonce1, size)) = connection.next_extranonce.take() {
             let announced_size = size.or(given.announced_size);
             return Some(Subscribed { extranonce1, announced_size, ..given.clone() });
         }
-        let repeats = self.works.iter().any(|known| dialect.same_work(&known.frames.job, job));
+        let key = job.key();
+        let repeats = self.works.iter().any(|known| known.frames.job.key() == key);
         if !connection.divides_anew || repeats {
             return None;
         }
@@ -91,7 +91,7 @@ impl<D: Dialect> Jobs<D> {
             self.say_target(setup, out);
         }
         out.event(UpstreamEvent::View);
-        if is_new && !setup.dialect.checkable(&told) {
+        if is_new && !told.is_complete() {
             let requests = &mut connection.requests;
             ask_about::<D, T>(&name, told, &setup.dialect, requests, out, now);
         }
@@ -107,9 +107,9 @@ impl<D: Dialect> Jobs<D> {
         setup: &Setup<D>,
         out: &mut UpstreamOut<T>,
     ) {
-        let known = setup.known().get(Habit::DifficultyFrom);
-        let at_once = behind_notify || known == Some(Answer::Other);
-        if self.announce(&setup.dialect, &connection.announced, at_once) {
+        let known = setup.known();
+        let at_once = behind_notify || known.get(Habit::DifficultyFrom) == Some(Answer::Other);
+        if self.announce(&setup.dialect, &connection.announced, known, at_once) {
             self.target_changed(setup, out);
         }
     }

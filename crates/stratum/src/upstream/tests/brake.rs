@@ -63,7 +63,7 @@ fn too_many_shares_show_a_floor_until_the_pool_has_retargeted() {
     assert!(news[on].contains("limit: 5"), "{news:?}");
     assert_eq!(news[on + 1], "view");
     assert_eq!(
-        story.pool.view().wanted,
+        *story.pool.view().wanted,
         Wanted::sure(scale().target(Difficulty::new(256.0).unwrap()))
     );
 

@@ -9,15 +9,15 @@
 //! a reference to two neighbours of the round before in 32 bits; the indices
 //! are read off it at the end.
 //!
-//! For Aion's (210, 9) that takes about 450 MB and, on a recent processor, one to
+//! For (210, 9) that takes about 450 MB and, on a recent processor, one to
 //! two seconds for the two solutions that a nonce has on average. Small parameters
 //! such as (96, 5) or (48, 5) take milliseconds.
 //!
 //! ```
-//! use orepass_aion::equihash::{Equihash, EquihashParams, Scratch};
-//! use orepass_aion::solver::Solver;
+//! use orepass_equihash::solver::Solver;
+//! use orepass_equihash::{Equihash, EquihashParams, Scratch};
 //!
-//! let equihash = Equihash::tagged(EquihashParams::new(48, 5)?, *b"AION0PoW");
+//! let equihash = Equihash::tagged(EquihashParams::of::<48, 5>(), *b"ZcashPoW");
 //! for solution in Solver::new(equihash)?.solve(b"header", &[7; 32]) {
 //!     equihash.verify(b"header", &[7; 32], &solution, &mut Scratch::default())?;
 //! }
@@ -28,7 +28,9 @@ mod join;
 mod pedigree;
 mod rows;
 
-use crate::equihash::{self, Equihash, LeafHasher};
+use crate::Equihash;
+use crate::blake2b::LeafHasher;
+use crate::indices::encode;
 use join::{Join, Sorter};
 use pedigree::Pedigree;
 use rows::{RowLayout, Rows};
@@ -110,7 +112,7 @@ impl Solver {
                 }
                 if is_last {
                     join.last_bucket(bucket, |indices| {
-                        solutions.push(equihash::encode(params, &indices));
+                        solutions.push(encode(params, &indices));
                     });
                 } else {
                     join.bucket(bucket, to);

@@ -13,17 +13,20 @@
 #[cfg(feature = "solver")]
 use fearless_simd::Level;
 
-use super::Equihash;
-use super::lanes::Lanes;
+use crate::Equihash;
+use crate::lanes::Lanes;
 #[cfg(feature = "solver")]
-use super::lanes::{self, Kernel, MAX_LANES};
+use crate::lanes::{self, Kernel, MAX_LANES};
 
 /// Message words that remain after the common state: at most two blocks, as
 /// the number may straddle the end of one.
-pub(super) type MessageWords<V> = [V; 32];
+pub(crate) type MessageWords<V> = [V; 32];
 
 /// A digest as eight little-endian words, for each lane.
-pub(super) type Digest<V> = [V; 8];
+pub(crate) type Digest<V> = [V; 8];
+
+/// The longest digest, in bytes.
+pub(crate) const MAX_DIGEST: usize = 64;
 
 /// Bytes of a block.
 const BLOCK: usize = 128;
@@ -96,7 +99,7 @@ impl LeafHasher {
 
     /// The message that [`Self::digest`] completes.
     #[inline(always)]
-    pub(super) fn message<V: Lanes>(&self, token: V::Token) -> MessageWords<V> {
+    pub(crate) fn message<V: Lanes>(&self, token: V::Token) -> MessageWords<V> {
         self.rest.map(
             #[inline(always)]
             |word| V::splat(token, word),
@@ -105,7 +108,7 @@ impl LeafHasher {
 
     /// The digests of the numbers in `numbers`, each below 2^32.
     #[inline(always)]
-    pub(super) fn digest<V: Lanes>(
+    pub(crate) fn digest<V: Lanes>(
         &self,
         token: V::Token,
         message: &mut MessageWords<V>,
@@ -254,9 +257,9 @@ fn mix<V: Lanes>(v: &mut [V; 16], [a, b, c, d]: [usize; 4], x: V, y: V) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::{self, Kernel, MAX_LANES};
-    use super::super::{AION, EquihashParams, ZCASH};
     use super::*;
+    use crate::EquihashParams;
+    use crate::lanes::{self, Kernel, MAX_LANES};
 
     /// The digest of every lane, one for each number.
     struct Digests<'a>(&'a LeafHasher, &'a [u32; MAX_LANES]);
@@ -290,8 +293,12 @@ mod tests {
     fn digests_are_those_of_blake2b() {
         let numbers = [0, 1, 255, 256, 0x0102_0304, 0x8000_0000, 0x00ff_ff00, u32::MAX];
         let input: Vec<u8> = (0..300).map(|i| (i * 7 + 3) as u8).collect();
-        let wide = Equihash::new(EquihashParams::new(48, 5).unwrap(), *b"sixteen letters.");
-        for equihash in [AION, ZCASH, wide] {
+        let variants = [
+            Equihash::tagged(EquihashParams::of::<210, 9>(), *b"AION0PoW"),
+            Equihash::tagged(EquihashParams::of::<200, 9>(), *b"ZcashPoW"),
+            Equihash::new(EquihashParams::of::<48, 5>(), *b"sixteen letters."),
+        ];
+        for equihash in variants {
             let len = equihash.params().digest_len();
             let mut params = blake2b_simd::Params::new();
             params.hash_length(len).personal(&equihash.personalization());

@@ -1,5 +1,7 @@
 //! The parameters n and k and what follows from them.
 
+use crate::blake2b::MAX_DIGEST;
+
 /// Equihash parameters n and k, checked when made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EquihashParams {
@@ -16,7 +18,7 @@ impl EquihashParams {
     /// The parameters n (bits of a leaf) and k (levels of the tree).
     ///
     /// ```
-    /// use orepass_aion::equihash::{EquihashParams, ParamsError};
+    /// use orepass_equihash::{EquihashParams, ParamsError};
     ///
     /// assert_eq!(EquihashParams::new(210, 9)?.solution_len(), 1408);
     /// assert_eq!(EquihashParams::new(210, 8), Err(ParamsError::Indivisible { n: 210, k: 8 }));
@@ -43,10 +45,33 @@ impl EquihashParams {
         if params.index_bits() > u32::BITS {
             return Err(ParamsError::IndexBits { bits: params.index_bits() });
         }
-        if params.digest_len() > blake2b_simd::OUTBYTES {
+        if params.digest_len() > MAX_DIGEST {
             return Err(ParamsError::DigestLen { len: params.digest_len() });
         }
         Ok(params)
+    }
+
+    /// Parameters that are known when a program is compiled. With others than [`Self::new`] takes
+    /// it does not compile.
+    ///
+    /// ```
+    /// use orepass_equihash::EquihashParams;
+    ///
+    /// const PARAMS: EquihashParams = EquihashParams::of::<144, 5>();
+    /// assert_eq!(PARAMS.solution_len(), 100);
+    /// ```
+    ///
+    /// ```compile_fail,E0080
+    /// orepass_equihash::EquihashParams::of::<144, 6>();
+    /// ```
+    #[must_use]
+    pub const fn of<const N: u32, const K: u32>() -> Self {
+        const {
+            match Self::new(N, K) {
+                Ok(params) => params,
+                Err(_) => panic!("EquihashParams::new refuses this n and k"),
+            }
+        }
     }
 
     /// Bits of a leaf.

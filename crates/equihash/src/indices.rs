@@ -1,6 +1,6 @@
 //! The indices of a solution: their encoding, order and uniqueness.
 
-use super::{EquihashError, EquihashParams};
+use crate::{EquihashError, EquihashParams};
 
 /// Slots of the table that finds duplicates, a power of two: enough that few
 /// of 512 indices share one, and at 16 KB no more than a part of the first
@@ -9,7 +9,7 @@ const SLOTS: usize = 8192;
 
 /// Working memory for the indices of a solution.
 #[derive(Debug, Clone)]
-pub(super) struct Indices {
+pub(crate) struct Indices {
     params: EquihashParams,
     decoded: Vec<u32>,
     /// The last position whose index falls on a slot. Left as the verification
@@ -20,7 +20,7 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    pub(super) fn new(params: EquihashParams) -> Self {
+    pub(crate) fn new(params: EquihashParams) -> Self {
         Self {
             params,
             decoded: vec![0; params.solution_indices()],
@@ -29,10 +29,15 @@ impl Indices {
         }
     }
 
+    /// The parameters that it is for.
+    pub(crate) fn params(&self) -> EquihashParams {
+        self.params
+    }
+
     /// Decodes a solution of the right length and checks order, then
     /// uniqueness of its indices.
     #[inline(always)]
-    pub(super) fn load(&mut self, solution: &[u8]) -> Result<&[u32], EquihashError> {
+    pub(crate) fn load(&mut self, solution: &[u8]) -> Result<&[u32], EquihashError> {
         let Self { params, decoded, slots, displaced } = self;
         // With the width known to the compiler the loop costs half as much.
         match params.index_bits() {

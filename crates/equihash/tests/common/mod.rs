@@ -14,11 +14,12 @@ pub(crate) fn header() -> Vec<u8> {
     (0..108).collect()
 }
 
-pub(crate) fn solved() -> [Solved; 4] {
+pub(crate) fn solved() -> [Solved; 5] {
     [
         (48, 5, 0, SOLUTION_48_5),
         (96, 5, 0, SOLUTION_96_5),
         (144, 5, 0, SOLUTION_144_5),
+        (192, 7, 0, SOLUTION_192_7),
         (200, 9, 2, SOLUTION_200_9),
     ]
     .map(|(n, k, nonce, solution)| {
@@ -38,6 +39,18 @@ const SOLUTION_144_5: &str = "\
     0102d93f886687bbdf510e26406feb34870fa44f187ccf097706d64c9ea1cf4b1e870e2913e0eeee\
     62e542df0fa481d57e280326c9ac5f6db3b15afabd7505f5001668981b314175de7e410f0fe81e94\
     774f191b9fbc5024276d3c95d5029c4501b2e96f";
+
+const SOLUTION_192_7: &str = "\
+    04bee97ba16a458aa119009894f6b25a9870cb244ae1f7b2282d2e7b52503e99d671fb86ac143fd5\
+    f40fb1c543564ff4897304f5b372127ec836b2d8cb39b95805bcd220db5f562fb3bb3f0fdb18659f\
+    4be6d4b075decba74a98b3b7132eacba33d5f9061677c70cc6049cded2502009525689d5572358be\
+    ef1499021a25c44f584f725186a45c1aed737222fbeb4fde02bad1ffd6191746453eea8f08edd97b\
+    4a61c5992b64aa13ceaa26b775c15934dc73b0c8da10caa8feddd3a4bbe5fe6925c955564bfaa411\
+    057521e4e6fe480f8a37c0a0415a741fbcddc5672ccceed8bd1e3d26fa73726768f0ddd075a48f9a\
+    8649272eca7f07b7d0f814af96130fd16c1680560d37a638c4c398228ef0cd19827c713c4f3a5001\
+    559670e9939040b744221d87472af75affd12bfa07adab8b011a0c79c095d38bd2dc67c785c7a616\
+    99ab5f29821a53175fd95e0dc12a0ebfdde3d3207e1a48d9aa434543cb9d20df879a0b59c857dc0b\
+    997a04455287e3fe65d9844b5590555644f2d3627662e05fb1fc95a806c055e3d7a68981a3ce1685";
 
 const SOLUTION_200_9: &str = "\
     000662bcff50f5751ca8d1d0afd7364641d8f8054e5c93a628e418d4f8e52b08b238d6b7b304b69f\

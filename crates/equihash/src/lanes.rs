@@ -11,10 +11,10 @@ use fearless_simd::Level;
 use fearless_simd::{Simd, prelude::*, u64x8};
 
 /// The most lanes of any implementation.
-pub(super) const MAX_LANES: usize = 8;
+pub(crate) const MAX_LANES: usize = 8;
 
 /// One or more 64-bit words on which the same is done.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// Proof that the processor has the instructions.
     type Token: Copy;
     /// Number of lanes, a power of two.
@@ -46,7 +46,7 @@ pub(super) trait Lanes: Copy {
 }
 
 /// A computation that is generic over its lanes.
-pub(super) trait Kernel {
+pub(crate) trait Kernel {
     type Output;
 
     /// Must be `#[inline(always)]`, with all that it calls, to be compiled
@@ -55,7 +55,7 @@ pub(super) trait Kernel {
 }
 
 /// Runs `kernel` on the best lanes at `level`.
-pub(super) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
+pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         if let Some(avx512) = level.as_avx512() {
@@ -188,7 +188,7 @@ impl<S: Simd> Lanes for u64x8<S> {
 
 /// Every kind of lanes that this processor can run.
 #[cfg(test)]
-pub(super) fn levels() -> Vec<Level> {
+pub(crate) fn levels() -> Vec<Level> {
     let mut levels = vec![Level::baseline(), Level::new()];
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     levels.extend(Level::new().as_avx2().map(Level::Avx2));

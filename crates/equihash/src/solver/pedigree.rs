@@ -1,6 +1,6 @@
 //! How rows came about.
 
-use crate::equihash::EquihashParams;
+use crate::EquihashParams;
 
 /// The parents of all rows, round by round.
 ///

@@ -3,7 +3,7 @@
 //! Equihash asks for 2^k distinct indices whose leaf hashes, joined pairwise
 //! by exclusive or in a binary tree, lose n/(k+1) more leading bits at every
 //! level and are zero at the root. The rules checked here are those of the
-//! [Zcash protocol specification][zcash], which Aion took over with other
+//! [Zcash protocol specification][zcash], which other coins took over with other
 //! parameters:
 //!
 //! * **Leaves.** BLAKE2b with a personalization of 16 bytes hashes
@@ -20,46 +20,52 @@
 //!
 //! [zcash]: https://zips.z.cash/protocol/protocol.pdf#equihash
 //!
-//! ```
-//! use orepass_aion::equihash::{AION, EquihashError, Scratch};
+//! Coins differ in n, k and the personalization, and in what they hash as the header, which is
+//! theirs to lay out. A coin says its variant once, as a constant:
 //!
-//! let mut scratch = Scratch::new(AION.params()); // once per session
-//! let (header_hash, nonce, solution) = ([0; 32], [0; 32], [0; 1408]);
-//! let verdict = AION.verify(&header_hash, &nonce, &solution, &mut scratch);
+//! | coin | n, k | tag | header, nonce | indices of a solution | its bytes |
+//! |---|---|---|---|---|---|
+//! | Aion | 210, 9 | `AION0PoW` | 32, 32 bytes | 512 of 22 bits | 1408 |
+//! | Zcash | 200, 9 | `ZcashPoW` | 108, 32 bytes | 512 of 21 bits | 1344 |
+//! | others | 192, 7 | their own | their own | 128 of 25 bits | 400 |
+//! | others | 144, 5 | their own | their own | 32 of 25 bits | 100 |
+//!
+//! ```
+//! use orepass_equihash::{Equihash, EquihashError, EquihashParams, Scratch};
+//!
+//! const ZCASH: Equihash = Equihash::tagged(EquihashParams::of::<200, 9>(), *b"ZcashPoW");
+//!
+//! let mut scratch = Scratch::new(ZCASH.params()); // once for many verifications
+//! let (header, nonce, solution) = ([0; 108], [0; 32], [0; 1344]);
+//! let verdict = ZCASH.verify(&header, &nonce, &solution, &mut scratch);
 //! assert_eq!(verdict, Err(EquihashError::DuplicateIndex { index: 0 }));
 //! ```
+//!
+//! The crate does no input or output, reads no clock and needs no runtime. The feature `solver`
+//! adds a module of that name, which finds solutions, for tests and demonstrations.
+//!
+//! Without optimisation a verification takes some 30 ms, so give
+//! `[profile.dev.package.orepass-equihash]` an `opt-level` of 3 where tests verify much. That is
+//! enough, since n and k are values and no const generics: the verifier is compiled here, and not
+//! once more in every crate that calls it.
 
 mod blake2b;
 mod error;
 mod indices;
 mod lanes;
 mod params;
+#[cfg(feature = "solver")]
+pub mod solver;
 mod tree;
 
 use fearless_simd::Level;
 
-pub(crate) use blake2b::LeafHasher;
+use blake2b::LeafHasher;
 pub use error::EquihashError;
 use indices::Indices;
-#[cfg(feature = "solver")]
-pub(crate) use indices::encode;
 use lanes::{Kernel, Lanes};
 pub use params::{EquihashParams, ParamsError};
 use tree::Tree;
-
-/// Aion's Equihash: n = 210, k = 9, personalization
-/// `"AION0PoW" || LE32(210) || LE32(9)`.
-///
-/// Its header is the 32-byte header hash, its nonce has 32 bytes, and a
-/// solution is 512 indices of 22 bits in 1408 bytes.
-pub const AION: Equihash = Equihash::tagged(constant(210, 9), *b"AION0PoW");
-
-/// Zcash's Equihash: n = 200, k = 9, personalization
-/// `"ZcashPoW" || LE32(200) || LE32(9)`.
-///
-/// Its header is the 108 bytes that precede the nonce in a block header, its
-/// nonce has 32 bytes, and a solution is 512 indices of 21 bits in 1344 bytes.
-pub const ZCASH: Equihash = Equihash::tagged(constant(200, 9), *b"ZcashPoW");
 
 /// An Equihash variant: its parameters and its personalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -135,10 +141,7 @@ impl Equihash {
         if solution.len() != expected {
             return Err(EquihashError::Length { expected, actual: solution.len() });
         }
-        if scratch.params != self.params {
-            *scratch = Scratch::new(self.params);
-        }
-        let indices = &mut scratch.indices;
+        let indices = scratch.indices(self.params);
         lanes::dispatch(level, Verification { equihash: self, header, nonce, solution, indices })
     }
 }
@@ -164,33 +167,25 @@ impl Kernel for Verification<'_> {
 }
 
 /// Working memory of [`Equihash::verify`], to be reused from one verification
-/// to the next: about 20 KB for [`AION`].
-#[derive(Debug, Clone)]
+/// to the next: 16 KB and eight bytes for each index, so 20 KB for 512 of them.
+///
+/// By default it is none; the first verification makes what it needs.
+#[derive(Debug, Clone, Default)]
 pub struct Scratch {
-    params: EquihashParams,
-    indices: Indices,
+    indices: Option<Indices>,
 }
 
 impl Scratch {
     /// Working memory for solutions with these parameters.
     #[must_use]
     pub fn new(params: EquihashParams) -> Self {
-        Self { params, indices: Indices::new(params) }
+        Self { indices: Some(Indices::new(params)) }
     }
-}
 
-impl Default for Scratch {
-    /// Working memory for [`AION`].
-    fn default() -> Self {
-        Self::new(AION.params())
-    }
-}
-
-/// Parameters known to be valid when the crate is compiled.
-const fn constant(n: u32, k: u32) -> EquihashParams {
-    match EquihashParams::new(n, k) {
-        Ok(params) => params,
-        Err(_) => panic!("invalid Equihash parameters"),
+    /// The memory, made anew unless it is there for these parameters.
+    fn indices(&mut self, params: EquihashParams) -> &mut Indices {
+        self.indices.take_if(|indices| indices.params() != params);
+        self.indices.get_or_insert_with(|| Indices::new(params))
     }
 }
 
@@ -267,7 +262,8 @@ mod stack {
             let (header, nonce, solution) = (hex("header_hash"), hex("nonce"), hex("solution"));
             let verified = thread::Builder::new().stack_size(STACK).spawn(move || {
                 let mut scratch = Scratch::default();
-                AION.verify_at(level, &header, &nonce, &solution, &mut scratch)
+                let aion = Equihash::tagged(EquihashParams::of::<210, 9>(), *b"AION0PoW");
+                aion.verify_at(level, &header, &nonce, &solution, &mut scratch)
             });
             assert_eq!(verified.unwrap().join().unwrap(), Ok(()), "{level:?}");
         }

@@ -1,6 +1,6 @@
 //! Rows in buckets.
 
-use crate::equihash::EquihashParams;
+use crate::EquihashParams;
 
 /// Bits of the rows in a bucket: its 2^12 rows of at most 36 bytes stay in the
 /// second level cache while they are sorted.

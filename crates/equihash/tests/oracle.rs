@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Solved, header, solved};
-use orepass_aion::equihash::{Equihash, EquihashError, EquihashParams, Scratch, ZCASH};
+use orepass_equihash::{Equihash, EquihashError, EquihashParams, Scratch};
 use proptest::prelude::*;
 
 #[test]
@@ -47,7 +47,9 @@ fn header_and_nonce_are_only_concatenated() {
 fn tags_are_told_apart() {
     let Solved { n, k, nonce, solution } = solved().into_iter().next_back().unwrap();
     let params = EquihashParams::new(n, k).unwrap();
-    assert_eq!(Equihash::tagged(params, *b"ZcashPoW"), ZCASH);
+    let personalization = *b"ZcashPoW\xc8\0\0\0\x09\0\0\0";
+    let zcash = Equihash::tagged(params, *b"ZcashPoW");
+    assert_eq!(zcash, Equihash::new(params, personalization));
     let other = Equihash::tagged(params, *b"AION0PoW");
     let verdict = other.verify(&header(), &nonce, &solution, &mut Scratch::new(params));
     assert!(matches!(verdict, Err(EquihashError::Collision { level: 1, .. })));

@@ -1,8 +1,8 @@
 //! The tree of a solution: leaves are hashed and joined, depth first.
 
-use super::blake2b::{Digest, LeafHasher};
-use super::lanes::{Lanes, MAX_LANES};
-use super::{EquihashError, EquihashParams};
+use crate::blake2b::{Digest, LeafHasher};
+use crate::lanes::{Lanes, MAX_LANES};
+use crate::{EquihashError, EquihashParams};
 
 /// Words of a row, with room for the largest n.
 const WORDS: usize = (EquihashParams::MAX_N / 64) as usize;
@@ -16,10 +16,10 @@ const WORDS: usize = (EquihashParams::MAX_N / 64) as usize;
 type Row<V> = [V; WORDS];
 
 /// The tree over `indices`, which must be as many as the parameters say.
-pub(super) struct Tree<'a> {
-    pub(super) params: EquihashParams,
-    pub(super) hasher: &'a LeafHasher,
-    pub(super) indices: &'a [u32],
+pub(crate) struct Tree<'a> {
+    pub(crate) params: EquihashParams,
+    pub(crate) hasher: &'a LeafHasher,
+    pub(crate) indices: &'a [u32],
 }
 
 impl Tree<'_> {
@@ -32,7 +32,7 @@ impl Tree<'_> {
     /// each set bit `level` of `step`: the left subtree that the next complete
     /// one of its level joins.
     #[inline(always)]
-    pub(super) fn check<V: Lanes>(&self, token: V::Token) -> Result<(), EquihashError> {
+    pub(crate) fn check<V: Lanes>(&self, token: V::Token) -> Result<(), EquihashError> {
         let k = self.params.k() as usize;
         let steps = self.indices.len() / V::LANES;
         let lane_levels = steps.trailing_zeros() as usize;
