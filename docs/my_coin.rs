@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Dialect, ExtranonceTime, Fingerprint, Fingerprinted,
-    NoRoom, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget,
-    Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
+    Announced, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
+    FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, PoolAnswer, PoolCall,
+    PoolEvent, PoolQuestion, Price, RigCall, RigSay, RigSpace, Rules, ShareTarget, Split, Splits,
+    Subscribed, Wanted, Work, WorkKey,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
+use orepass_stratum::rpc::{self, Hex, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::serde_json::value::RawValue;
 use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
@@ -99,12 +100,17 @@ fn hash(job: &Job, extranonce1: &Extranonce, share: &Share) -> PowHash {
     PowHash::from_be_bytes(bytes)
 }
 
+fn four_strings() -> Reject {
+    Reject::invalid("a submit is 4 strings")
+}
+
 impl Dialect for MyCoin {
     const NAME: &'static str = "my-coin";
 
     type Job = Job;
     type Share = Share;
     type Terms = ();
+    type Rig = ();
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -126,42 +132,35 @@ impl Dialect for MyCoin {
 
     // --- towards rigs ---
 
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        session: &str,
-        extranonce1: &Extranonce,
-        extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        let result = format_args!("[{},\"{extranonce1}\",{extranonce2_size}]", Quoted(session));
-        rpc::put_result(out, id, result);
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, (): &mut ()) -> RigCall<'a> {
+        match call.method {
+            sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, |_| four_strings())),
+            _ => sv1::hear_rig(call),
+        }
     }
 
-    fn put_target(&self, _: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = scale().difficulty_lossy(*target);
-        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+    fn tell_rig(&self, say: RigSay<'_, Job, ()>, (): &(), out: &mut BytesMut) {
+        match say {
+            RigSay::Subscribed { id, session, given: RigSpace { extranonce1, extranonce2 } } => {
+                let session = Quoted(session);
+                let result = format_args!("[{session},\"{extranonce1}\",{extranonce2}]");
+                rpc::put_result(out, id, result);
+            }
+            say => sv1::tell_rig(say, out),
+        }
     }
 
-    fn put_job(&self, id: JobId, job: &Job, _: &Target, _clean: bool, out: &mut BytesMut) {
+    fn notify(&self, id: JobId, job: &Job, _: &Target, _: NotifyForm, out: &mut BytesMut) {
         let params = format_args!("[{},\"{id}\",\"{}\"]", Quoted(&job.work), job.target);
-        rpc::put_notification(out, "mining.notify", params);
+        rpc::put_notification(out, sv1::NOTIFY, params);
     }
 
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        let text = |at: usize| rpc::string(params.elements().get(at)?);
-        let head = text(0).zip(text(1));
-        let (worker, job) = head.ok_or_else(|| Reject::invalid("a submit is 4 strings"))?;
-        Ok(SubmitHead { worker, job })
-    }
-
-    fn parse_share(&self, _: &Job, size: usize, params: &Params<'_>) -> Result<Share, Reject> {
-        let [_, _, extranonce2, nonce] =
-            strings(params.elements()).ok_or_else(|| Reject::invalid("a submit is 4 strings"))?;
+    fn read_share(&self, told: &BasisOf<'_, Self>, fields: &Params<'_>) -> Result<Share, Reject> {
+        let [_, _, extranonce2, nonce] = strings(fields.elements()).ok_or_else(four_strings)?;
         let own: Extranonce =
             extranonce2.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
-        if own.len() != size {
-            return Err(Reject::wrong_size(own.len(), size, &extranonce2));
+        if own.len() != told.extranonce2 {
+            return Err(Reject::wrong_size(own.len(), told.extranonce2, &extranonce2));
         }
         let nonce = u32::from_str_radix(&nonce, 16);
         let nonce = nonce.map_err(|_| Reject::invalid("the nonce is no number in hex"))?;
@@ -204,18 +203,21 @@ impl Dialect for MyCoin {
 
     fn check(
         &self,
-        job: &Job,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &Share,
         easiest: &Target,
         _job_age: Duration,
         (): &mut (),
     ) -> Result<Checked, Reject> {
-        let hash = hash(job, extranonce1, share);
+        let hash = hash(told.job, told.extranonce1, share);
         if !self.rules().good.meets(&hash, easiest) {
             return Err(Reject::low_difficulty(format!("{hash} is above the target {easiest}")));
         }
         Ok(Checked::Proven(hash))
+    }
+
+    fn why(&self, _: &BasisOf<'_, Self>, _: FailedShare<'_, Share>) -> Option<Diagnosis> {
+        None
     }
 
     // --- towards the pool ---

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion};
 use orepass_benches::stage::{Recorded, Stage};
 use orepass_stratum::channel::Submission;
-use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Verify;
-use orepass_stratum::rpc::Params;
+use orepass_stratum::testing::read_share;
 use serde_json::Value;
 
 fn main() {
@@ -45,11 +44,7 @@ fn windowed_rate(round_trip: Duration) -> String {
     let job = Arc::clone(&first.frames);
     let raw = serde_json::from_str::<Value>(&stage.submit).expect("JSON")["params"].to_string();
     let params = serde_json::value::RawValue::from_string(raw).expect("JSON");
-    let share = || {
-        job.dialect
-            .parse_share(&job.job, 28, &Params::read(&params).expect("an array"))
-            .expect("a good share")
-    };
+    let share = || read_share(&*job.dialect, &job.job, 28, &params).expect("a good share");
     let start = stage.now;
     let processor = Instant::now();
     let mut answers = std::collections::VecDeque::new();

@@ -20,7 +20,7 @@ use orepass_stratum::downstream::{Downstream, DownstreamConfig};
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, form};
 use orepass_stratum::vardiff::VardiffConfig;
 
 const RIGS: usize = 10_000;
@@ -149,7 +149,7 @@ fn once(criterion: &mut Criterion) {
             bencher.iter(|| {
                 out.clear();
                 let id = JobId::new(0x6b00_0001);
-                dialect.put_job(id, black_box(&job), &Target::MAX, true, &mut out);
+                dialect.notify(id, black_box(&job), &Target::MAX, form(true), &mut out);
                 out.len()
             });
         });

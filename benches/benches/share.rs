@@ -14,9 +14,10 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::pow::{self, ShareHasher};
 use orepass_hstratum::share::Nonce;
 use orepass_hstratum::{DifficultyScale, Hstratum};
-use orepass_stratum::dialect::{Checked, Dialect};
-use orepass_stratum::rpc::{Message, Params};
+use orepass_stratum::dialect::Checked;
+use orepass_stratum::rpc::Message;
 use orepass_stratum::target::{Difficulty, Target};
+use orepass_stratum::testing::{self, read_share};
 use orepass_stratum::verdict::Verdict;
 
 /// How many shares a rig sends for one job. New jobs come outside of the measured time.
@@ -50,7 +51,7 @@ fn hash(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// [`Dialect::check`] of a good share.
+/// [`check`](orepass_stratum::dialect::Dialect::check) of a good share.
 fn check(criterion: &mut Criterion) {
     let mut group = per_share(criterion, "check");
     let difficulty_1 = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
@@ -65,7 +66,7 @@ fn check(criterion: &mut Criterion) {
         let (extranonce1, share) = case.share();
         let check = || {
             let (job, share, target) = (black_box(&job), black_box(&share), black_box(&target));
-            dialect.check(job, &extranonce1, share, target, Duration::ZERO, &mut ())
+            testing::check(&dialect, job, &extranonce1, share, target, Duration::ZERO, &mut ())
         };
         assert!(matches!(check(), Ok(Checked::Proven(_))), "{name}");
         group.bench_function(name, |bencher| bencher.iter(check));
@@ -82,13 +83,11 @@ fn read(criterion: &mut Criterion) {
         let line = SharePath::new(case, ANY_HASH).submits(1).remove(0);
         let read = |size| {
             let message = Message::parse(black_box(line.as_bytes())).expect("a line");
-            let params = Params::read(message.params.expect("parameters")).expect("an array");
-            let head = dialect.submit_head(&params).expect("a worker and a job");
-            (head.worker.len(), dialect.parse_share(&job, size, &params))
+            read_share(&dialect, &job, size, message.params.expect("parameters"))
         };
         // The wide split leaves rigs all four bytes, the narrow one takes the prefix from them.
         let size = if matches!(job, Job::Deployed(_)) { 4 } else { 3 };
-        assert!(read(size).1.is_ok(), "{line}");
+        assert!(read(size).is_ok(), "{line}");
         group.bench_function(name, |bencher| bencher.iter(|| read(size)));
     }
     group.finish();

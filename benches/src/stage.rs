@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use orepass_aion::{Aion, Options};
 use orepass_equihash::Scratch;
 use orepass_stratum::channel::Submission;
-use orepass_stratum::dialect::{Dialect, PoolEvent};
+use orepass_stratum::dialect::PoolEvent;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Verify};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobIds;
-use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing::{self, seated_rig};
+use orepass_stratum::testing::{self, check, read_share, seated_rig};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -61,12 +60,11 @@ impl Recorded {
         };
         let extranonce1 = Extranonce::from_slice(&[0, 0, 0, 0, 0, 0, 0, 2]).expect("short");
         let params = raw(&self.submit["params"]);
-        let params = Params::read(&params).expect("an array");
-        let share = dialect.parse_share(&job, 24, &params).expect("a share");
+        let share = read_share(&dialect, &job, 24, &params).expect("a share");
         let mut scratch = Scratch::default();
         move || {
             let (age, target) = (Duration::ZERO, &Target::MAX);
-            dialect.check(&job, &extranonce1, &share, target, age, &mut scratch).is_ok()
+            check(&dialect, &job, &extranonce1, &share, target, age, &mut scratch).is_ok()
         }
     }
 

@@ -3,12 +3,12 @@
 //! Input: which call, then the parameters.
 
 use bytes::BytesMut;
-use orepass_stratum::dialect::{Announced, PoolEvent, Work};
+use orepass_stratum::dialect::{Announced, PoolEvent, RigSay, Work};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, form};
 use serde_json::value::RawValue;
 
 use crate::coin::{Coin, job};
@@ -53,7 +53,7 @@ pub fn notify<D: Coin>(data: &[u8]) -> usize {
 fn told<D: Coin>(dialect: &D, job: &D::Job) {
     let id = JobId::new(0x6b00_0001);
     let mut line = BytesMut::new();
-    dialect.put_job(id, job, &Target::MAX, true, &mut line);
+    dialect.notify(id, job, &Target::MAX, form(true), &mut line);
     let message = Message::parse(&line).expect("a line of our own");
     let event = testing::hear(dialect, "mining.notify", message.params.expect("parameters"));
     let Ok(PoolEvent::Job(Ok(again))) = event else { panic!("{event:?}") };
@@ -67,10 +67,11 @@ fn told<D: Coin>(dialect: &D, job: &D::Job) {
 /// A job's target and what rigs are told of it mean about the same.
 fn priced<D: Coin>(dialect: &D, job: &D::Job, announced: &Announced) {
     let target = dialect.price(job, announced, Habits::default()).wanted.surely(Habits::default());
-    let difficulty = dialect.scale(job).difficulty_lossy(target).get();
-    assert!(difficulty.is_finite() && difficulty > 0.0, "{difficulty}");
+    let difficulty = dialect.scale(job).difficulty_lossy(target);
+    assert!(difficulty.get().is_finite() && difficulty.get() > 0.0, "{difficulty}");
     let mut line = BytesMut::new();
-    dialect.put_target(job, &target, &mut line);
+    let say = RigSay::Target { target: &target, difficulty };
+    dialect.tell_rig(say, &D::Rig::default(), &mut line);
     let message = Message::parse(&line).expect("a line of our own");
     let (method, params) = (message.method.expect("a call"), message.params.expect("parameters"));
     let announced = match testing::hear(dialect, &method, params) {

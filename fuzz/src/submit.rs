@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{Checked, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc::{Message, Params};
+use orepass_stratum::rpc::Message;
 use orepass_stratum::target::Target;
+use orepass_stratum::testing::{check, diagnose, heard_submit, read_share};
 use serde_json::value::RawValue;
 
 use crate::coin::{Coin, job};
@@ -22,14 +23,13 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
     let [options, params @ ..] = data else { return 0 };
     let Ok(params) = std::str::from_utf8(params) else { return 0 };
     let Ok(params) = RawValue::from_string(params.into()) else { return 0 };
-    let Ok(params) = Params::read(&params) else { return 0 };
     let dialect = D::default();
     let job = job::<D>(D::NOTIFIES[usize::from(options & 3).min(D::NOTIFIES.len() - 1)]);
     let size = usize::from(options >> 2) % (D::MAX_EXTRANONCE2 + 2);
-    if let Err(reject) = dialect.submit_head(&params) {
+    if let Err(reject) = heard_submit(&dialect, &params) {
         assert!(reject.reason.len() <= 1024, "a reason quotes too much");
     }
-    let share = match dialect.parse_share(&job, size, &params) {
+    let share = match read_share(&dialect, &job, size, &params) {
         Ok(share) => share,
         Err(reject) => {
             assert!(reject.reason.len() <= 1024, "a reason quotes too much");
@@ -37,22 +37,21 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
         }
     };
     assert_eq!(D::extranonce2(&share).len(), size);
-    assert!(dialect.submit_head(&params).is_ok(), "a share without a worker and a job");
 
     let extranonce1 = Extranonce::from_slice(D::EXTRANONCE1).expect("short");
     let mut scratch = D::Scratch::default();
-    let mut check = |easiest| {
+    let mut checked = |easiest| {
         let age = Duration::from_secs(60);
-        dialect.check(&job, &extranonce1, &share, easiest, age, &mut scratch)
+        check(&dialect, &job, &extranonce1, &share, easiest, age, &mut scratch)
     };
     let mut good = 0;
-    if let Ok(Checked::Proven(hash)) = check(&Target::MAX) {
+    if let Ok(Checked::Proven(hash)) = checked(&Target::MAX) {
         good = 1;
         assert!(dialect.rules().good.meets(&hash, &Target::MAX));
-        assert_eq!(check(&hash.as_target()).is_ok(), D::HASH_MEETS_ITSELF);
+        assert_eq!(checked(&hash.as_target()).is_ok(), D::HASH_MEETS_ITSELF);
         assert!(D::header(&job, &extranonce1, &share).is_some());
     }
-    let _ = dialect.diagnose(&job, &extranonce1, 4, &share, &Target::ZERO);
+    let _ = diagnose(&dialect, &job, &extranonce1, 4, &share, &Target::ZERO);
 
     let (_, prefix) = D::EXTRANONCE1.split_at(D::EXTRANONCE1.len() - 1);
     let mut line = BytesMut::new();
@@ -61,11 +60,11 @@ pub fn submit<D: Coin>(data: &[u8]) -> usize {
         &mut line,
     );
     let message = Message::parse(&line).expect("a line of our own");
-    let params = &Params::read(message.params.expect("parameters")).expect("an array");
-    let head = dialect.submit_head(params).expect("a worker and a job");
-    assert_eq!((&*head.worker, &*head.job), ("account.\"farm\"", job.id()));
+    let params = message.params.expect("parameters");
+    let head = heard_submit(&dialect, params).expect("a worker and a job");
+    assert_eq!((&*head.worker, &*head.job.text), ("account.\"farm\"", job.id()));
     if size + prefix.len() <= D::MAX_EXTRANONCE2 {
-        let again = dialect.parse_share(&job, size + prefix.len(), params).expect("a share");
+        let again = read_share(&dialect, &job, size + prefix.len(), params).expect("a share");
         assert_eq!(&D::extranonce2(&again)[prefix.len()..], D::extranonce2(&share));
         assert_eq!(D::found(&again), D::found(&share));
     }

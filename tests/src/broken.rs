@@ -8,14 +8,14 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::{
-    Announced, Checked, Diagnosis, Dialect, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
-    Rules, Splits, SubmitHead, Subscribed,
+    Announced, Basis, BasisOf, Checked, Diagnosis, Dialect, FailedShare, NotifyForm, PoolAnswer,
+    PoolCall, PoolEvent, PoolQuestion, Price, RigCall, RigSay, RigSpace, Rules, Splits, Subscribed,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, Params, RpcCall, RpcReply};
+use orepass_stratum::rpc::{Params, RpcCall, RpcReply};
 use orepass_stratum::target::{Scale, Target};
 
 type Job = <Hstratum as Dialect>::Job;
@@ -65,82 +65,64 @@ impl<const LENT_TWICE: bool> FromConfig for Misdivided<LENT_TWICE> {
 
 impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
     const NAME: &'static str = Hstratum::NAME;
-    const ERROR_DATA: &'static str = Hstratum::ERROR_DATA;
-    const JOB_QUERY: Option<&'static str> = Hstratum::JOB_QUERY;
 
     type Job = Job;
     type Share = Share;
     type Terms = <Hstratum as Dialect>::Terms;
+    type Rig = <Hstratum as Dialect>::Rig;
     type Scratch = <Hstratum as Dialect>::Scratch;
 
     fn rules(&self) -> Rules {
         self.inner.rules()
     }
 
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        session: &str,
-        extranonce1: &Extranonce,
-        extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        let extranonce1 = self.wrong(extranonce1);
-        self.inner.put_subscribed(id, session, &extranonce1, extranonce2_size, out);
-    }
-
-    fn put_set_extranonce(&self, extranonce1: &Extranonce, size: usize, out: &mut BytesMut) {
-        self.inner.put_set_extranonce(&self.wrong(extranonce1), size, out);
+    fn tell_rig(&self, say: RigSay<'_, Job, Self::Terms>, rig: &Self::Rig, out: &mut BytesMut) {
+        let wrong = match say {
+            RigSay::Subscribed { given, .. } | RigSay::Extranonce(given) => {
+                self.wrong(given.extranonce1)
+            }
+            say => return self.inner.tell_rig(say, rig, out),
+        };
+        let misled = |given| RigSpace { extranonce1: &wrong, ..given };
+        let say = match say {
+            RigSay::Subscribed { id, session, given } => {
+                RigSay::Subscribed { id, session, given: misled(given) }
+            }
+            RigSay::Extranonce(given) => RigSay::Extranonce(misled(given)),
+            say => say,
+        };
+        self.inner.tell_rig(say, rig, out);
     }
 
     fn check(
         &self,
-        job: &Job,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &Share,
         easiest: &Target,
         job_age: Duration,
         scratch: &mut Self::Scratch,
     ) -> Result<Checked, Reject> {
-        self.inner.check(job, &self.wrong(extranonce1), share, easiest, job_age, scratch)
+        let wrong = self.wrong(told.extranonce1);
+        let told = Basis { extranonce1: &wrong, ..*told };
+        self.inner.check(&told, share, easiest, job_age, scratch)
     }
 
     // Everything else is Handshake's own.
 
-    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        self.inner.put_target(job, target, out);
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut Self::Rig) -> RigCall<'a> {
+        self.inner.hear_rig(call, rig)
     }
 
-    fn put_job(&self, id: JobId, job: &Job, target: &Target, clean: bool, out: &mut BytesMut) {
-        self.inner.put_job(id, job, target, clean, out);
+    fn notify(&self, id: JobId, job: &Job, target: &Target, form: NotifyForm, out: &mut BytesMut) {
+        self.inner.notify(id, job, target, form, out);
     }
 
-    fn put_job_answer(&self, id: &Id, job: &Job, out: &mut BytesMut) -> bool {
-        self.inner.put_job_answer(id, job, out)
+    fn read_share(&self, told: &BasisOf<'_, Self>, fields: &Params<'_>) -> Result<Share, Reject> {
+        self.inner.read_share(told, fields)
     }
 
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        self.inner.submit_head(params)
-    }
-
-    fn parse_share(
-        &self,
-        job: &Job,
-        extranonce2_size: usize,
-        params: &Params<'_>,
-    ) -> Result<Share, Reject> {
-        self.inner.parse_share(job, extranonce2_size, params)
-    }
-
-    fn diagnose(
-        &self,
-        job: &Job,
-        extranonce1: &Extranonce,
-        pool_extranonce1: usize,
-        share: &Share,
-        target: &Target,
-    ) -> Option<Diagnosis> {
-        self.inner.diagnose(job, extranonce1, pool_extranonce1, share, target)
+    fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
+        self.inner.why(told, failed)
     }
 
     fn scale(&self, job: &Job) -> Scale {
@@ -153,10 +135,6 @@ impl<const LENT_TWICE: bool> Dialect for Misdivided<LENT_TWICE> {
 
     fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
         self.inner.splits(given, prefix_bytes)
-    }
-
-    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        self.inner.diagnose_form(job, size, params)
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, terms: &mut Self::Terms) -> PoolEvent<Job> {

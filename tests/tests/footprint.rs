@@ -89,7 +89,7 @@ impl<D: Played> Farm<D> {
     /// The pool tells a job, and all rigs are told it.
     fn job(&mut self, number: u32) {
         self.now += Duration::from_secs(10);
-        let params = D::notify(number);
+        let params = <D as Played>::notify(number);
         self.hears(&format!(r#"{{"id":null,"method":"mining.notify","params":{params}}}"#));
         // In case the target follows the job.
         self.now += Duration::from_secs(1);

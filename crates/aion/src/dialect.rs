@@ -5,25 +5,24 @@ use std::time::Duration;
 use bytes::BytesMut;
 use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs, Pace,
-    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Rules, ShareTarget, Splits, SubmitHead,
-    SubscribeVerdict, Subscribed, Wanted,
+    Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
+    FailedShare, NotifyForm, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    RigCall, RigSay, RigSpace, Rules, ShareTarget, Splits, Subscribed, Wanted,
 };
 use orepass_stratum::error::Reject;
-use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params, Quoted, RpcCall, RpcReply};
+use orepass_stratum::rpc::{self, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
 use orepass_stratum::target::{Scale, Target};
-use serde_json::value::RawValue;
 
 use crate::job::Job;
 use crate::options::{NotifyTarget, Options};
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
-use crate::subscribe::{judge_subscribe, parse_subscribed};
-use crate::{diagnose, event, split};
+use crate::wire::subscribe::{judge_subscribe, parse_subscribed};
+use crate::wire::{event, submit};
+use crate::{diagnose, split};
 
 /// A rig that ignores jobs which are not clean must not be left on its old one for longer.
 const SOFT_FOR: Duration = Duration::from_secs(60);
@@ -89,11 +88,11 @@ impl Aion {
 
 impl Dialect for Aion {
     const NAME: &'static str = "aion";
-    const ERROR_DATA: &'static str = "null";
 
     type Job = Job;
     type Share = Share;
     type Terms = ();
+    type Rig = ();
     type Scratch = Scratch;
 
     fn rules(&self) -> Rules {
@@ -128,64 +127,59 @@ impl Dialect for Aion {
         }
     }
 
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, (): &mut ()) -> RigCall<'a> {
+        let params = call.params;
+        match call.method {
+            sv1::SUBMIT => RigCall::Submit(sv1::submit(params, submit::arity)),
+            sv1::SUBSCRIBE => RigCall::Subscribe {
+                agent: sv1::agent(params),
+                verdict: judge_subscribe(params, self.options.strict_version),
+            },
+            _ => sv1::hear_rig(call),
+        }
+    }
+
     /// The size of extranonce2 is not told: it is what extranonce1 leaves of 32 bytes.
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        session: &str,
-        extranonce1: &Extranonce,
-        _extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        rpc::put_result(out, id, format_args!("[{},\"{extranonce1}\"]", Quoted(session)));
+    fn tell_rig(&self, say: RigSay<'_, Job, ()>, (): &(), out: &mut BytesMut) {
+        match say {
+            RigSay::Subscribed { id, session, given } => {
+                let (session, extranonce1) = (Quoted(session), given.extranonce1);
+                rpc::put_result(out, id, format_args!("[{session},\"{extranonce1}\"]"));
+            }
+            RigSay::Extranonce(RigSpace { extranonce1, .. }) => {
+                rpc::put_notification(
+                    out,
+                    sv1::SET_EXTRANONCE,
+                    format_args!("[\"{extranonce1}\"]"),
+                );
+            }
+            // Some miners obey this, the reference miner obeys the notify alone; so both are told, and
+            // agree. A difficulty is never told: of the two forms in use, one makes miners disconnect.
+            RigSay::Target { target, .. } => {
+                rpc::put_notification(out, sv1::SET_TARGET, format_args!("[\"{target}\"]"));
+            }
+            say => sv1::tell_rig(say, out),
+        }
     }
 
-    fn judge_subscribe(&self, params: Option<&RawValue>) -> SubscribeVerdict {
-        judge_subscribe(params, self.options.strict_version)
+    fn notify(&self, id: JobId, job: &Job, target: &Target, form: NotifyForm, out: &mut BytesMut) {
+        rpc::put_notification(out, sv1::NOTIFY, job.notify(id, target, form.clean));
     }
 
-    /// Some miners obey this, the reference miner obeys the notify alone; so both are told, and
-    /// agree. A difficulty is never told: of the two forms in use, one makes miners disconnect.
-    fn put_target(&self, _job: &Job, target: &Target, out: &mut BytesMut) {
-        rpc::put_notification(out, "mining.set_target", format_args!("[\"{target}\"]"));
-    }
-
-    fn put_job(&self, id: JobId, job: &Job, target: &Target, clean: bool, out: &mut BytesMut) {
-        rpc::put_notification(out, "mining.notify", job.notify(id, target, clean));
-    }
-
-    fn put_set_extranonce(
-        &self,
-        extranonce1: &Extranonce,
-        _extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        rpc::put_notification(out, "mining.set_extranonce", format_args!("[\"{extranonce1}\"]"));
-    }
-
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        share::submit_head(params)
-    }
-
-    fn parse_share(
-        &self,
-        _job: &Job,
-        extranonce2_size: usize,
-        params: &Params<'_>,
-    ) -> Result<Share, Reject> {
-        Share::parse(extranonce2_size, params)
+    fn read_share(&self, told: &BasisOf<'_, Self>, fields: &Params<'_>) -> Result<Share, Reject> {
+        Share::parse(told.extranonce2, fields)
     }
 
     /// A share's time is not looked at: nothing hashes it and no server cares.
     fn check(
         &self,
-        job: &Job,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &Share,
         easiest: &Target,
         _job_age: Duration,
         scratch: &mut Scratch,
     ) -> Result<Checked, Reject> {
+        let Basis { job, extranonce1, .. } = *told;
         let judged = share::judge(job, extranonce1.as_bytes(), share, easiest, scratch)?;
         let hash = judged.hash;
         if !judged.meets_target {
@@ -213,19 +207,14 @@ impl Dialect for Aion {
         Splits::sure(split::split(given, prefix_bytes))
     }
 
-    fn diagnose_form(&self, _: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        diagnose::diagnose_form(size, params)
-    }
-
-    fn diagnose(
-        &self,
-        job: &Job,
-        extranonce1: &Extranonce,
-        pool_extranonce1: usize,
-        share: &Share,
-        target: &Target,
-    ) -> Option<Diagnosis> {
-        diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
+    fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
+        let Basis { job, extranonce1, pool_extranonce1, extranonce2, .. } = *told;
+        match failed {
+            FailedShare::Form(fields) => diagnose::diagnose_form(extranonce2, fields),
+            FailedShare::Share { share, target } => {
+                diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target)
+            }
+        }
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
@@ -257,7 +246,7 @@ impl Dialect for Aion {
             }
             PoolCall::Submit { id, worker, job, prefix, share } => {
                 let with_size = self.options.solution_prefix;
-                let params = share::submit(worker, job, prefix, share, with_size);
+                let params = submit::submit(worker, job, prefix, share, with_size);
                 rpc::put_request(out, id, sv1::SUBMIT, params);
             }
             call => sv1::tell_pool(call, out),

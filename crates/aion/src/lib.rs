@@ -5,8 +5,8 @@
 //!
 //! * [`pow`] says which Equihash is solved, by [`orepass_equihash`], and computes
 //!   the hash that is compared with a share's target.
-//! * [`job`] reads a notify, [`share`] reads and judges a submit, [`event`]
-//!   and [`subscribe`] read whatever else a pool or a miner says.
+//! * [`job`] and [`share`] say what a job and a share are, and judge the one by the other; how they are
+//!   said stands apart from that, in [`wire`].
 //! * [`Aion`] is these parts behind the
 //!   [`Dialect`](orepass_stratum::dialect::Dialect) trait.
 //!
@@ -32,15 +32,13 @@
 
 pub mod diagnose;
 pub mod dialect;
-pub mod event;
-mod field;
 pub mod job;
 pub mod options;
 pub mod pow;
 pub mod scale;
 pub mod share;
 pub mod split;
-pub mod subscribe;
+pub mod wire;
 
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, orepass_equihash, serde_json};

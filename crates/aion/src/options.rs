@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayString;
 use orepass_stratum::habits::{Answer, Habit, Habits};
+use orepass_stratum::named::Named;
 use orepass_stratum::rpc::Quoted;
 use thiserror::Error;
 
@@ -222,34 +223,13 @@ pub enum NotifyTarget {
     Share,
 }
 
-impl NotifyTarget {
-    const ALL: [Self; 2] = [Self::Network, Self::Share];
+impl Named for NotifyTarget {
+    const KIND: &'static str = "kind of target";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("network", Self::Network), ("share", Self::Share)];
 }
 
-impl fmt::Display for NotifyTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Network => "network",
-            Self::Share => "share",
-        })
-    }
-}
-
-impl FromStr for NotifyTarget {
-    type Err = UnknownNotifyTarget;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.to_string() == text)
-            .ok_or_else(|| UnknownNotifyTarget(text.into()))
-    }
-}
-
-/// A name that is none of a [`NotifyTarget`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown kind of target {0:?}, expected \"network\" or \"share\"")]
-pub struct UnknownNotifyTarget(Box<str>);
+orepass_stratum::named!(NotifyTarget);
 
 #[cfg(test)]
 mod tests {
@@ -257,7 +237,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for kind in NotifyTarget::ALL {
+        for (_, kind) in NotifyTarget::WORDS.iter().copied() {
             assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         let error = "pool".parse::<NotifyTarget>().unwrap_err();

@@ -1,10 +1,7 @@
 //! The two scales of difficulty that Aion servers use.
 
-use std::fmt;
-use std::str::FromStr;
-
+use orepass_stratum::named::Named;
 use orepass_stratum::target::Scale;
-use thiserror::Error;
 
 /// What a server means by a difficulty of one.
 ///
@@ -14,7 +11,7 @@ use thiserror::Error;
 ///
 /// let [kernel, node] = ["kernel", "node"].map(|name| name.parse().map(DifficultyScale::scale));
 /// assert_eq!(kernel?.target(Difficulty::power_of_two(13)), node?.target(Difficulty::ONE));
-/// # Ok::<(), orepass_aion::scale::UnknownScale>(())
+/// # Ok::<(), orepass_stratum::named::UnknownWord>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -43,30 +40,13 @@ impl DifficultyScale {
     }
 }
 
-impl fmt::Display for DifficultyScale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kernel => "kernel",
-            Self::Node => "node",
-        })
-    }
+impl Named for DifficultyScale {
+    const KIND: &'static str = "difficulty scale";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("kernel", Self::Kernel), ("node", Self::Node)];
 }
 
-impl FromStr for DifficultyScale {
-    type Err = UnknownScale;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|scale| scale.to_string() == text)
-            .ok_or_else(|| UnknownScale(text.into()))
-    }
-}
-
-/// A scale's name that is none.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown difficulty scale {0:?}, expected \"kernel\" or \"node\"")]
-pub struct UnknownScale(Box<str>);
+orepass_stratum::named!(DifficultyScale);
 
 #[cfg(test)]
 mod tests {

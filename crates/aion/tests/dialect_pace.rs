@@ -10,10 +10,8 @@ use std::time::{Duration, Instant};
 
 use orepass_aion::Aion;
 use orepass_stratum::channel::{Account, Submission};
-use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::JobIds;
-use orepass_stratum::rpc::Params;
-use orepass_stratum::testing::{start, written};
+use orepass_stratum::testing::{read_share, start, written};
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
@@ -145,9 +143,7 @@ impl SlowPool {
     fn submit_as(&mut self, number: u32, account: Option<Arc<Account>>) {
         // Another nonce each; the session does not prove shares, the rig's did.
         self.params[3] = format!("{number:056x}").into();
-        let share = Params::read(&raw(&self.params))
-            .and_then(|params| dialect().parse_share(&self.work.job, 28, &params))
-            .unwrap();
+        let share = read_share(&dialect(), &self.work.job, 28, &raw(&self.params)).unwrap();
         let submission = Submission {
             is_block: false,
             probe: None,

@@ -9,13 +9,14 @@ use std::time::Duration;
 use dialect_support::{dialect, notify, notify_of, raw, submit_of, vector, written};
 use orepass_aion::{Aion, Options, share};
 use orepass_equihash::Scratch;
-use orepass_stratum::dialect::{Dialect, PoolCall, SubscribeVerdict, Work};
+use orepass_stratum::dialect::{Dialect, PoolCall, RigCall, SubscribeVerdict, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Answer;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::Params;
+use orepass_stratum::rpc::RpcCall;
+use orepass_stratum::sv1;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -90,18 +91,18 @@ proptest! {
             let _ = testing::hear(&dialect, method, &raw_params);
             let _ = testing::hear(&dialect, method, &submit);
         }
-        let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
+        let _ = heard_submit(&dialect, &submit);
         let Ok(job) = notify(&params) else { return Ok(()) };
         let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
-        let Ok(share) = Params::read(&submit).and_then(|params| dialect.parse_share(&job, size, &params)) else { return Ok(()) };
+        let Ok(share) = read_share(&dialect, &job, size, &submit) else { return Ok(()) };
         prop_assert_eq!(share.extranonce2.len(), size);
         let (age, scratch) = (Duration::from_secs(u64::MAX), &mut Scratch::default());
         for target in [Target::MAX, Target::ZERO] {
-            let checked = dialect.check(&job, &extranonce1, &share, &target, age, scratch);
+            let checked = check(&dialect, &job, &extranonce1, &share, &target, age, scratch);
             let fits = extranonce1.len() + size == 32;
             prop_assert!(fits || checked.is_err());
             for pool_part in [0, 4, extranonce1.len(), 40] {
-                let _ = dialect.diagnose(&job, &extranonce1, pool_part, &share, &target);
+                let _ = diagnose(&dialect, &job, &extranonce1, pool_part, &share, &target);
             }
         }
         let _ = share::header(&job, extranonce1.as_bytes(), &share);
@@ -119,7 +120,7 @@ proptest! {
         let params = json!([id, clean, hex(target), hex(header_hash)]);
         let job = notify(&params).unwrap();
         prop_assert_eq!((&*job.id, job.clean, job.header_hash), (&*id, clean, header_hash));
-        let line = written(|out| dialect().put_job(JobId::new(number), &job, &job.target, clean, out));
+        let line = written(|out| dialect().notify(JobId::new(number), &job, &job.target, form(clean), out));
         let again = notify(&line["params"]).unwrap();
         prop_assert_eq!(job.key(), again.key());
         prop_assert_eq!((again.target, again.clean), (job.target, clean));
@@ -141,7 +142,7 @@ proptest! {
             worker, "5e49aa25", format!("{time:016X}"), const_hex::encode(&own),
             const_hex::encode_upper(&solution),
         ]);
-        let share = Params::read(&raw(submit)).and_then(|params| dialect().parse_share(&job, own.len(), &params)).unwrap();
+        let share = read_share(&dialect(), &job, own.len(), &raw(submit)).unwrap();
         prop_assert_eq!(share.time, time);
         let pool = Aion::new(Options::default().with_solution_prefix(solution_prefix));
         let line = written(|out| pool.tell_pool(PoolCall::Submit { id: 7, worker: &worker, job: &job, prefix: &prefix, share: &share }, out));
@@ -149,9 +150,9 @@ proptest! {
         let params = &line["params"];
         prop_assert_eq!(params[4].as_str().unwrap().len(), if solution_prefix { 2822 } else { 2816 });
         let (size, params) = (prefix.len() + own.len(), raw(params));
-        let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
-        prop_assert_eq!((&*head.worker, &*head.job), (&*worker, &*job.id));
-        let back = Params::read(&params).and_then(|params| dialect().parse_share(&job, size, &params)).unwrap();
+        let head = heard_submit(&dialect(), &params).unwrap();
+        prop_assert_eq!((&*head.worker, &*head.job.text), (&*worker, &*job.id));
+        let back = read_share(&dialect(), &job, size, &params).unwrap();
         prop_assert_eq!(back.extranonce2.as_bytes(), [prefix, own].concat());
         prop_assert_eq!((back.time, back.solution), (time, share.solution));
     }
@@ -163,7 +164,11 @@ proptest! {
         let pair = json!([null, result]);
         for result in [result, pair] {
             let result = raw(result);
-            match dialect.judge_subscribe(Some(&result)) {
+            let call = RpcCall { method: sv1::SUBSCRIBE, params: Some(&result) };
+            let RigCall::Subscribe { verdict, .. } = dialect.hear_rig(call, &mut ()) else {
+                panic!("a subscribe")
+            };
+            match verdict {
                 SubscribeVerdict::Serve => {}
                 SubscribeVerdict::ServeAndLog(line) => prop_assert!(line.len() <= 1024),
                 other => prop_assert!(false, "refused, and no operator asked for that: {:?}", other),

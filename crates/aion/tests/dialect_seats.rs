@@ -93,6 +93,7 @@ impl Seated {
                 work: ground.space.number(job.key()),
                 epoch: Epoch(0),
                 generation: Generation(1),
+                terms: (),
                 wanted,
                 block: None,
                 arrived: now,

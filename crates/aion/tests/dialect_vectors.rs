@@ -16,17 +16,15 @@ use orepass_stratum::dialect::{Announced, Checked, Dialect, PoolEvent, ShareTarg
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, read_share};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
 
 /// Judges a vector as a share of a rig that was told `told` bytes.
 fn check(row: &Value, told: usize, submit: &Value, easiest: &Target) -> Result<Checked, Reject> {
     let job = notify(&notify_of(row)).unwrap();
-    let share = Params::read(&raw(submit))
-        .and_then(|params| dialect().parse_share(&job, 32 - told, &params))?;
+    let share = read_share(&dialect(), &job, 32 - told, &raw(submit))?;
     let extranonce1: Extranonce = text(row, "nonce")[..2 * told].parse().unwrap();
     let header = share::header(&job, extranonce1.as_bytes(), &share).unwrap();
     assert_eq!(
@@ -34,7 +32,7 @@ fn check(row: &Value, told: usize, submit: &Value, easiest: &Target) -> Result<C
         format!("{}{}", text(row, "header_hash"), text(row, "nonce"))
     );
     let scratch = &mut Scratch::default();
-    dialect().check(&job, &extranonce1, &share, easiest, Duration::from_secs(7), scratch)
+    testing::check(&dialect(), &job, &extranonce1, &share, easiest, Duration::from_secs(7), scratch)
 }
 
 fn hash(checked: Result<Checked, Reject>) -> String {

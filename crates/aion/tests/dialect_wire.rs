@@ -12,16 +12,16 @@ use orepass_aion::share::{self, Share};
 use orepass_aion::{Aion, NotifyTarget, Options, ProtocolVersion};
 use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, PoolCall, Refusal, ShareTarget,
-    Telling, Wanted, Work,
+    Announced, Diagnosis, Dialect, Fingerprinted, OpenJobs, Pace, PoolCall, Refusal, RigSay,
+    RigSpace, ShareTarget, Telling, Wanted, Work,
 };
 use orepass_stratum::error::{Reject, RejectCode};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params};
+use orepass_stratum::rpc::Id;
 use orepass_stratum::target::{Difficulty, PowHash, Target};
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use serde_json::{Value, json};
 
 const BLOCK: &str = "mainnet_block_700023";
@@ -35,45 +35,51 @@ fn good() -> Value {
 }
 
 fn parse(params: Value) -> Result<Share, Reject> {
-    Params::read(&raw(params))
-        .and_then(|params| dialect().parse_share(&notify(&real()).unwrap(), 24, &params))
+    read_share(&dialect(), &notify(&real()).unwrap(), 24, &raw(params))
 }
 
 fn en1(text: &str) -> Extranonce {
     text.parse().unwrap()
 }
 
+const fn space(extranonce1: &Extranonce) -> RigSpace<'_> {
+    RigSpace { extranonce1, extranonce2: 28 }
+}
+
 #[test]
 fn what_rigs_are_told() {
     let job = notify(&real()).unwrap();
     let id = Id::new(Some(&raw("1"))).unwrap();
-    let subscribed = line(|out| dialect().put_subscribed(&id, "5e55", &en1("66FA7b19"), 28, out));
+    let told = |say: RigSay<'_, Job, ()>| line(|out| dialect().tell_rig(say, &(), out));
+    let subscribed =
+        told(RigSay::Subscribed { id: &id, session: "5e55", given: space(&en1("66FA7b19")) });
     assert_eq!(subscribed, "{\"id\":1,\"result\":[\"5e55\",\"66fa7b19\"],\"error\":null}\n");
 
     let target = Target::from_hex(&format!("00AB{}", "0".repeat(60))).unwrap();
     let hex = format!("00ab{}", "0".repeat(60));
-    let set = line(|out| dialect().put_target(&job, &target, out));
+    let set = told(RigSay::Target { target: &target, difficulty: Difficulty::ONE });
     assert_eq!(
         set,
         format!("{{\"id\":null,\"method\":\"mining.set_target\",\"params\":[\"{hex}\"]}}\n")
     );
-    let told = line(|out| dialect().put_job(JobId::new(0x6b00_0001), &job, &target, true, out));
+    let job_told =
+        line(|out| dialect().notify(JobId::new(0x6b00_0001), &job, &target, form(true), out));
     let header = text(&vector(BLOCK), "header_hash").to_owned();
     assert_eq!(
-        told,
+        job_told,
         format!(
             "{{\"id\":null,\"method\":\"mining.notify\",\
              \"params\":[\"6b000001\",true,\"{hex}\",\"{header}\"]}}\n"
         )
     );
-    let told = written(|out| dialect().put_job(JobId::new(1), &job, &Target::MAX, false, out));
-    assert_eq!(told["params"], json!(["00000001", false, "f".repeat(64), header]));
-    let moved = line(|out| dialect().put_set_extranonce(&en1("aabbccdd"), 28, out));
+    let soft = written(|out| dialect().notify(JobId::new(1), &job, &Target::MAX, form(false), out));
+    assert_eq!(soft["params"], json!(["00000001", false, "f".repeat(64), header]));
+    let moved = told(RigSay::Extranonce(space(&en1("aabbccdd"))));
     assert_eq!(
         moved,
         "{\"id\":null,\"method\":\"mining.set_extranonce\",\"params\":[\"aabbccdd\"]}\n"
     );
-    let refused = line(|out| rpc::put_error(out, &id, &Reject::duplicate(), Aion::ERROR_DATA));
+    let refused = told(RigSay::Refused(&id, &Reject::duplicate()));
     assert_eq!(refused, "{\"id\":1,\"result\":null,\"error\":[22,\"duplicate\",null]}\n");
 }
 
@@ -257,7 +263,7 @@ fn a_bad_submit_names_its_field() {
     let share = parse(good()).unwrap();
     let check = |told| {
         let scratch = &mut Default::default();
-        dialect().check(&job, &en1(told), &share, &Target::MAX, Duration::ZERO, scratch)
+        check(&dialect(), &job, &en1(told), &share, &Target::MAX, Duration::ZERO, scratch)
     };
     let reject = check("aabbcc").unwrap_err();
     assert_eq!(
@@ -330,17 +336,15 @@ fn a_share_is_judged_by_its_hash_first_and_by_its_solution_where_that_is_good() 
 #[test]
 fn the_head_of_a_submit() {
     let params = raw(good());
-    let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
-    assert_eq!((&*head.worker, &*head.job), ("0xa0.rig1", "1"));
+    let head = heard_submit(&dialect(), &params).unwrap();
+    assert_eq!((&*head.worker, &*head.job.text), ("0xa0.rig1", "1"));
     for (wrong, expected) in [
         (json!([1, "j"]), "worker is 1"),
         (json!(["w", 2]), "job id is 2"),
         (json!(["w"]), "mining.submit has 1 parameters"),
         (json!("w"), "params is "),
     ] {
-        let reject = Params::read(&raw(wrong))
-            .and_then(|params| dialect().submit_head(&params))
-            .unwrap_err();
+        let reject = heard_submit(&dialect(), &raw(wrong)).unwrap_err();
         assert!(reject.reason.starts_with(expected), "{reject}");
     }
 }
@@ -452,13 +456,11 @@ fn mistakes_are_named() {
     let share = |extranonce2: &str| {
         let mut submit = submit_of(&row, 8);
         submit[3] = extranonce2.into();
-        Params::read(&raw(submit))
-            .and_then(|params| dialect().parse_share(&job, extranonce2.len() / 2, &params))
-            .unwrap()
+        read_share(&dialect(), &job, extranonce2.len() / 2, &raw(submit)).unwrap()
     };
     let nonce = text(&row, "nonce");
     let diagnose = |told: &str, pool, share: &Share, target: &Target| {
-        dialect().diagnose(&job, &en1(told), pool, share, target)
+        diagnose(&dialect(), &job, &en1(told), pool, share, target)
     };
     let pool = &nonce[..16];
     let told = format!("{pool}abcd");

@@ -1,29 +1,35 @@
 //! [`Hstratum`]: the crate's parts behind the proxy's trait.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
 use bytes::BytesMut;
 use orepass_stratum::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, OpenJobs,
-    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, Refusal, Rules, ShareTarget, Splits,
-    SubmitHead, Subscribed, Wanted, Work,
+    Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
+    FailedShare, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
+    Refusal, RigCall, RigSay, Rules, ShareTarget, Splits, Subscribed, Wanted, Work,
 };
 use orepass_stratum::error::Reject;
-use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::firmware::{Firmware, Hello};
+use orepass_stratum::extranonce::MAX_EXTRANONCE;
 use orepass_stratum::habits::{Habit, Habits};
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{self, Id, Params, PoolError, Quoted, RpcCall, RpcReply};
+use orepass_stratum::rpc::{self, Params, PoolError, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
 use orepass_stratum::target::{Difficulty, Scale, Target};
 
-use crate::job::{Job, seed_list};
+use crate::firmware::RigLogin;
+use crate::job::Job;
 use crate::options::Options;
 use crate::scale::DifficultyScale;
 use crate::share::{self, Share};
-use crate::subscribe::parse_subscribed;
-use crate::{diagnose, event, firmware, split};
+use crate::wire::subscribe::parse_subscribed;
+use crate::wire::{event, list, submit};
+use crate::{diagnose, split};
+
+const GET_TRANSACTIONS: &str = "mining.get_transactions";
+/// The number of the question about a job's transactions, the only one that there is.
+const TRANSACTIONS: u8 = 0;
 
 /// What a pool may mean by a difficulty, the usual first.
 const SCALES: [DifficultyScale; 2] = [DifficultyScale::Bitcoin, DifficultyScale::Hstratum];
@@ -90,13 +96,11 @@ impl Hstratum {
 
 impl Dialect for Hstratum {
     const NAME: &'static str = "hstratum";
-    const ERROR_DATA: &'static str = "false";
-    const JOB_QUERY: Option<&'static str> = Some("mining.get_transactions");
-    const LOGIN_CALLS: &'static [&'static str] = firmware::LOGIN_CALLS;
 
     type Job = Job;
     type Share = Share;
     type Terms = ();
+    type Rig = RigLogin;
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -119,79 +123,62 @@ impl Dialect for Hstratum {
         }
     }
 
-    /// The session's id is extranonce1, as with every server known; some ASIC firmware is said to
-    /// need it so.
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        _session: &str,
-        extranonce1: &Extranonce,
-        extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        let one = extranonce1;
-        rpc::put_result(
-            out,
-            id,
-            format_args!(
-                "[[[\"mining.notify\",\"{one}\"],[\"mining.set_difficulty\",\"{one}\"]],\
-                 \"{one}\",{extranonce2_size}]"
-            ),
-        );
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut RigLogin) -> RigCall<'a> {
+        match call.method {
+            sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, submit::arity)),
+            GET_TRANSACTIONS => sv1::query(call.params, TRANSACTIONS),
+            _ => {
+                rig.note(call);
+                sv1::hear_rig(call)
+            }
+        }
     }
 
-    fn known_firmware(&self, hello: &Hello<'_>) -> Firmware {
-        firmware::known(hello)
+    fn tell_rig(&self, say: RigSay<'_, Job, ()>, _: &RigLogin, out: &mut BytesMut) {
+        match say {
+            RigSay::Refused(id, reject) => rpc::put_error(out, id, reject, "false"),
+            // The session's id is extranonce1, as with every server known; some ASIC firmware is said
+            // to need it so.
+            RigSay::Subscribed { id, given, .. } => {
+                let mut session = ArrayString::<{ 2 * MAX_EXTRANONCE }>::new();
+                // It holds the digits of the longest one.
+                let _ = write!(session, "{}", given.extranonce1);
+                sv1::tell_rig::<Job, ()>(RigSay::Subscribed { id, session: &session, given }, out);
+            }
+            RigSay::Answered { id, job: Job::Seed(job), kind: TRANSACTIONS } => {
+                if let Some(transactions) = job.transactions() {
+                    rpc::put_result(out, id, list(transactions));
+                }
+            }
+            say => sv1::tell_rig(say, out),
+        }
     }
 
-    fn put_target(&self, job: &Job, target: &Target, out: &mut BytesMut) {
-        let difficulty = self.scale(job).difficulty_lossy(*target);
-        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
-    }
-
-    fn put_job(&self, id: JobId, job: &Job, _target: &Target, clean: bool, out: &mut BytesMut) {
+    fn notify(&self, id: JobId, job: &Job, _target: &Target, form: NotifyForm, out: &mut BytesMut) {
         let mut text = ArrayString::<16>::new();
         // Sixteen bytes hold the eight digits of an id.
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{id}"));
+        let _ = write!(text, "{id}");
         match job {
-            Job::Deployed(job) => rpc::put_notification(out, "mining.notify", job.notify(&text)),
-            Job::Seed(job) => rpc::put_notification(out, "mining.notify", job.notify(&text, clean)),
+            Job::Deployed(job) => rpc::put_notification(out, sv1::NOTIFY, job.notify(&text)),
+            Job::Seed(job) => {
+                rpc::put_notification(out, sv1::NOTIFY, job.notify(&text, form.clean));
+            }
         }
     }
 
-    fn put_job_answer(&self, id: &Id, job: &Job, out: &mut BytesMut) -> bool {
-        let known = match job {
-            Job::Deployed(_) => None,
-            Job::Seed(job) => job.transactions(),
-        };
-        if let Some(transactions) = known {
-            rpc::put_result(out, id, seed_list(transactions));
-        }
-        known.is_some()
-    }
-
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        share::submit_head(params)
-    }
-
-    fn parse_share(
-        &self,
-        job: &Job,
-        extranonce2_size: usize,
-        params: &Params<'_>,
-    ) -> Result<Share, Reject> {
-        Share::parse(job, extranonce2_size, params)
+    fn read_share(&self, told: &BasisOf<'_, Self>, fields: &Params<'_>) -> Result<Share, Reject> {
+        Share::parse(told.job, told.extranonce2, fields)
     }
 
     fn check(
         &self,
-        job: &Job,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &Share,
         easiest: &Target,
         job_age: Duration,
         _scratch: &mut (),
     ) -> Result<Checked, Reject> {
+        let Basis { job, extranonce1, .. } = *told;
         share::check_time(job, share, job_age)?;
         if !job.is_complete() {
             share::check_size(job, extranonce1.as_bytes(), share)?;
@@ -219,20 +206,15 @@ impl Dialect for Hstratum {
         split::splits(given, self.options.split, prefix_bytes)
     }
 
-    fn diagnose_form(&self, job: &Job, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        diagnose::diagnose_form(job, size, params)
-    }
-
-    fn diagnose(
-        &self,
-        job: &Job,
-        extranonce1: &Extranonce,
-        pool_extranonce1: usize,
-        share: &Share,
-        target: &Target,
-    ) -> Option<Diagnosis> {
-        let scale = self.rig_scale(job);
-        diagnose::diagnose(job, extranonce1.as_bytes(), pool_extranonce1, share, target, scale)
+    fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
+        let Basis { job, extranonce1, pool_extranonce1, extranonce2, .. } = *told;
+        match failed {
+            FailedShare::Form(fields) => diagnose::diagnose_form(job, extranonce2, fields),
+            FailedShare::Share { share, target } => {
+                let (one, scale) = (extranonce1.as_bytes(), self.rig_scale(job));
+                diagnose::diagnose(job, one, pool_extranonce1, share, target, scale)
+            }
+        }
     }
 
     fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<Job> {
@@ -267,7 +249,7 @@ impl Dialect for Hstratum {
                 rpc::put_request(out, id, "mining.get_transactions", format_args!("[{job}]"));
             }
             PoolCall::Submit { id, worker, job, prefix, share } => {
-                rpc::put_request(out, id, sv1::SUBMIT, share::submit(worker, job, prefix, share));
+                rpc::put_request(out, id, sv1::SUBMIT, submit::submit(worker, job, prefix, share));
             }
             call => sv1::tell_pool(call, out),
         }

@@ -1,4 +1,4 @@
-//! Jobs of both generations, and their notify.
+//! Jobs of both generations, whatever wire they came by.
 
 mod deployed;
 mod seed;
@@ -8,14 +8,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use arrayvec::ArrayString;
 use orepass_stratum::dialect::{Work, WorkKey};
 use orepass_stratum::error::ParseError;
-use orepass_stratum::rpc;
 use orepass_stratum::target::Target;
-use serde_json::value::RawValue;
 
 pub use self::deployed::{DeployedJob, DeployedParts};
-pub(crate) use self::seed::list as seed_list;
 pub use self::seed::{MAX_TRANSACTIONS, SeedJob, SeedParts, Uncheckable, WrongTransactions};
-use crate::field::{Field, Wrong};
 use crate::share::Share;
 
 /// The longest job id of a pool, in bytes.
@@ -25,49 +21,16 @@ pub const MAX_JOB_ID: usize = 64;
 pub type PoolJobId = ArrayString<MAX_JOB_ID>;
 
 /// A pool's job.
-///
-/// ```
-/// use orepass_hstratum::job::Job;
-/// use orepass_stratum::dialect::Work;
-/// use serde_json::value::RawValue;
-///
-/// let root = "00".repeat(32);
-/// let notify = format!(
-///     r#"["7","{root}","{root}","{root}","{root}","{root}","00000000","1a06e782","5e49aa25"]"#
-/// );
-/// let job = Job::parse(&RawValue::from_string(notify)?)?;
-/// assert_eq!((job.id(), job.time()), ("7", 0x5e49_aa25));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone)]
 pub enum Job {
-    /// 9 or 10 parameters: what every pool on mainnet sends. The extranonce is in the header.
+    /// What every pool on mainnet sends. The extranonce is in the header.
     Deployed(DeployedJob),
-    /// 12 or 13 parameters: what servers sent before mainnet. The extranonce is in the coinbase
+    /// What servers sent before mainnet. The extranonce is in the coinbase
     /// transaction's witness.
     Seed(SeedJob),
 }
 
 impl Job {
-    /// Reads the parameters of a `mining.notify`. Which generation it is of is told by their
-    /// number; a boolean after the fields of the deployed one, also in quotes, is let pass.
-    ///
-    /// # Errors
-    /// A [`ParseError`] that names the number of parameters, or the field and its value.
-    pub fn parse(params: &RawValue) -> Result<Self, ParseError> {
-        const MAX_FIELDS: usize = 13;
-        let (fields, count) = rpc::array::<MAX_FIELDS>(params)
-            .ok_or_else(|| ParseError::field("params", "an array", params.get()))?;
-        match (count, &fields[..]) {
-            (12 | 13, fields) => SeedJob::parse(fields).map(Self::Seed),
-            (10 | 11, [fields @ .., clean]) if rpc::boolean(clean).is_some() => {
-                DeployedJob::parse(fields).map(Self::Deployed)
-            }
-            (9 | 10, fields) => DeployedJob::parse(fields).map(Self::Deployed),
-            _ => Err(arity(count)),
-        }
-    }
-
     /// The hash of the block that it builds on.
     #[must_use]
     pub const fn prev_block(&self) -> &[u8; 32] {
@@ -106,7 +69,7 @@ impl Job {
         }
     }
 
-    /// Whether the pool told the hash of a mask: jobs of 10 fields.
+    /// Whether the pool told the hash of a mask.
     #[must_use]
     pub const fn tells_mask(&self) -> bool {
         matches!(self, Self::Deployed(job) if job.parts().mask_hash.is_some())
@@ -171,16 +134,6 @@ impl From<SeedJob> for Job {
     fn from(job: SeedJob) -> Self {
         Self::Seed(job)
     }
-}
-
-/// A notify with a number of parameters that is no generation's.
-fn arity(found: usize) -> ParseError {
-    ParseError::arity("mining.notify", "9, 10 (with a mask hash), 12 or 13", found)
-}
-
-/// The field that every generation begins with.
-fn job_id<'a>(field: Field<'a>) -> Result<PoolJobId, Wrong<'a>> {
-    PoolJobId::from(&field.text()?).map_err(|_| field.wrong("a string of up to 64 bytes"))
 }
 
 /// A block target's compact form that no target has would make every comparison meaningless.

@@ -5,9 +5,9 @@
 //! the testnets before, puts it into the coinbase transaction and has notifies of 12 or 13.
 //! [`Job::parse`](job::Job::parse) tells them apart; both are served by the same [`Hstratum`].
 //!
-//! The crate is pure computation: no sockets, no clock. Read a notify with [`job`], a submit with
-//! [`share`], hash headers with [`pow`] and [`header`]; [`Hstratum`] is these parts behind the
-//! [`Dialect`](orepass_stratum::dialect::Dialect) trait.
+//! The crate is pure computation: no sockets, no clock. What a [`job`] and a [`share`] are stands apart
+//! from how they are said, which [`wire`] reads and writes; headers are made by [`header`] and hashed by
+//! [`pow`]. [`Hstratum`] is these parts behind the [`Dialect`](orepass_stratum::dialect::Dialect) trait.
 //!
 //! ```
 //! use orepass_hstratum::DifficultyScale;
@@ -39,8 +39,6 @@
 pub mod coinbase;
 pub mod diagnose;
 pub mod dialect;
-pub mod event;
-mod field;
 mod firmware;
 pub mod header;
 pub mod job;
@@ -50,7 +48,7 @@ pub mod pow;
 pub mod scale;
 pub mod share;
 pub mod split;
-pub mod subscribe;
+pub mod wire;
 
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, serde_json};

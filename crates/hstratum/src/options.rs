@@ -1,10 +1,7 @@
 //! What an operator may choose about this dialect.
 
-use std::fmt;
-use std::str::FromStr;
-
 use orepass_stratum::habits::{Answer, Habit, Habits};
-use thiserror::Error;
+use orepass_stratum::named::Named;
 
 use crate::scale::DifficultyScale;
 
@@ -110,35 +107,13 @@ pub enum SplitMode {
     Narrow,
 }
 
-impl SplitMode {
-    const ALL: [Self; 3] = [Self::Auto, Self::Wide, Self::Narrow];
+impl Named for SplitMode {
+    const KIND: &'static str = "split";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("wide", Self::Wide), ("narrow", Self::Narrow)];
 }
 
-impl fmt::Display for SplitMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Wide => "wide",
-            Self::Narrow => "narrow",
-        })
-    }
-}
-
-impl FromStr for SplitMode {
-    type Err = UnknownSplit;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.to_string() == text)
-            .ok_or_else(|| UnknownSplit(text.into()))
-    }
-}
-
-/// A split's name that is none.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown split {0:?}, expected \"auto\", \"wide\" or \"narrow\"")]
-pub struct UnknownSplit(Box<str>);
+orepass_stratum::named!(SplitMode);
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +121,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for mode in SplitMode::ALL {
+        for (_, mode) in SplitMode::WORDS.iter().copied() {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
         let error = "broad".parse::<SplitMode>().unwrap_err();

@@ -1,11 +1,8 @@
 //! The three scales of difficulty that Handshake servers use.
 
-use std::fmt;
-use std::str::FromStr;
-
+use orepass_stratum::named::Named;
 use orepass_stratum::target::{Scale, Target};
 use ruint::aliases::U256;
-use thiserror::Error;
 
 /// What a server means by a difficulty of one. The same number stands for targets 256 times
 /// apart, so the scale is a property of the server that has to be known.
@@ -16,7 +13,7 @@ use thiserror::Error;
 ///
 /// let scale = "hstratum".parse::<DifficultyScale>()?.scale();
 /// assert_eq!(scale.target(Difficulty::ONE).to_compact_lossy(), 0x1e00_ffff);
-/// # Ok::<(), orepass_hstratum::scale::UnknownScale>(())
+/// # Ok::<(), orepass_stratum::named::UnknownWord>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -49,31 +46,13 @@ impl DifficultyScale {
     }
 }
 
-impl fmt::Display for DifficultyScale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bitcoin => "bitcoin",
-            Self::Hstratum => "hstratum",
-            Self::Powlimit => "powlimit",
-        })
-    }
+impl Named for DifficultyScale {
+    const KIND: &'static str = "difficulty scale";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("bitcoin", Self::Bitcoin), ("hstratum", Self::Hstratum), ("powlimit", Self::Powlimit)];
 }
 
-impl FromStr for DifficultyScale {
-    type Err = UnknownScale;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|scale| scale.to_string() == text)
-            .ok_or_else(|| UnknownScale(text.into()))
-    }
-}
-
-/// A scale's name that is none.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown difficulty scale {0:?}, expected \"bitcoin\", \"hstratum\" or \"powlimit\"")]
-pub struct UnknownScale(Box<str>);
+orepass_stratum::named!(DifficultyScale);
 
 #[cfg(test)]
 mod tests {

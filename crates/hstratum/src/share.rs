@@ -1,17 +1,14 @@
-//! Submits: reading them, and judging what they claim.
+//! Shares, and judging what they claim.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Fingerprint, Fingerprinted, SubmitHead, Work};
+use orepass_stratum::dialect::{Fingerprint, Fingerprinted};
 use orepass_stratum::error::Reject;
-use orepass_stratum::rpc::{self, Hex, Params};
 use orepass_stratum::target::{PowHash, Target};
 pub use orepass_stratum::verdict::Judged;
-use serde_json::value::RawValue;
 
 use crate::coinbase::Coinbase;
-use crate::field::{Field, decode};
 use crate::header::{EXTRA_NONCE_SIZE, SeedHeader};
 use crate::job::Job;
 use crate::pow;
@@ -49,58 +46,17 @@ impl Share {
     pub fn new(extranonce2: &[u8], time: u32, nonce: Nonce) -> Option<Self> {
         let mut padded = [0; EXTRA_NONCE_SIZE];
         padded.get_mut(..extranonce2.len())?.copy_from_slice(extranonce2);
-        let extranonce2_size = extranonce2.len() as u8;
-        Some(Self { extranonce2: padded, extranonce2_size, time, nonce, mask: None })
+        Some(Self::of(padded, extranonce2.len() as u8, time, nonce))
     }
 
-    /// Reads the parameters of a `mining.submit` for a job: `[worker, job id, extranonce2, time,
-    /// nonce]`. Some firmware sends a mask as the sixth. The first two are read by
-    /// [`submit_head`].
-    ///
-    /// Hex may be in either case. The time may lack leading zeros, or have up to 16 digits with
-    /// them, as jobs' times may. The nonce of a deployed job may have 16 digits of which the first
-    /// 8 are zeros, as some firmware writes it. A sixth parameter is no reason to refuse a share,
-    /// whatever it is.
-    ///
-    /// ```
-    /// # use orepass_hstratum::{job::Job, share::Share};
-    /// # use orepass_stratum::rpc::Params;
-    /// # use serde_json::value::RawValue;
-    /// # let root = "00".repeat(32);
-    /// # let notify = format!(
-    /// #     r#"["7","{root}","{root}","{root}","{root}","{root}","00000000","1a06e782","5e49aa25"]"#
-    /// # );
-    /// # let job = Job::parse(&RawValue::from_string(notify)?)?;
-    /// let params = r#"["worker","7","aa923a8b","5e49aa25","73a37ddb"]"#;
-    /// let params = RawValue::from_string(params.into())?;
-    /// let share = Share::parse(&job, 4, &Params::read(&params)?)?;
-    /// assert_eq!(share.extranonce2(), [0xaa, 0x92, 0x3a, 0x8b]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A [`Reject`] of code 20 that names the field and its value; an extranonce2 that is not
-    /// `extranonce2_size` bytes long is [`Reject::wrong_size`].
-    pub fn parse(job: &Job, extranonce2_size: usize, params: &Params<'_>) -> Result<Self, Reject> {
-        let count = params.count();
-        let &[_, _, extranonce2, time, nonce, ref mask @ ..] = params.elements() else {
-            return Err(arity(count));
-        };
-        let nonce = Field::new("nonce", nonce);
-        if count > MAX_FIELDS {
-            return Err(arity(count));
-        }
-        let mask = match (job, mask) {
-            (Job::Deployed(_), [mask]) => Field::new("mask", mask).hash().ok(),
-            _ => None,
-        };
-        let nonce = match job {
-            Job::Deployed(_) => Nonce::Deployed(deployed_nonce(nonce)?),
-            Job::Seed(_) => Nonce::Seed(nonce.hash()?),
-        };
-        let (padded, size) = read_extranonce2(extranonce2, extranonce2_size)?;
-        let time = Field::new("ntime", time).time()?;
-        Ok(Self { extranonce2: padded, extranonce2_size: size, time, nonce, mask })
+    /// The same of an extranonce2 that is filled up with zeros behind its `size`.
+    pub(crate) const fn of(
+        extranonce2: [u8; EXTRA_NONCE_SIZE],
+        size: u8,
+        time: u32,
+        nonce: Nonce,
+    ) -> Self {
+        Self { extranonce2, extranonce2_size: size, time, nonce, mask: None }
     }
 
     /// The extranonce2 that the miner chose.
@@ -122,33 +78,27 @@ impl Fingerprinted for Share {
     }
 }
 
-/// Reads the worker and the job id of a `mining.submit`.
-///
-/// # Errors
-/// A [`Reject`] that names what is missing or of the wrong type.
-pub fn submit_head<'a>(params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-    let &[worker, job, ..] = params.elements() else {
-        return Err(arity(params.count()));
-    };
-    Ok(SubmitHead {
-        worker: Field::new("worker", worker).text()?,
-        job: Field::new("job id", job).text()?,
-    })
-}
-
 /// Computes a share's hash and compares it: it must be at or below `target`. `extranonce1` is the
 /// one that the miner was told; the share's time is not looked at, see [`check_time`]. Under a
 /// mask that only the pool knows it cannot be told whether the share is a block.
 ///
 /// ```
-/// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
+/// # use orepass_hstratum::job::{DeployedJob, DeployedParts, PoolJobId};
+/// # use orepass_hstratum::share::{self, Nonce, Share};
 /// # use orepass_stratum::target::Target;
-/// # use serde_json::value::RawValue;
-/// # let root = "00".repeat(32);
-/// # let notify = format!(
-/// #     r#"["7","{root}","{root}","{root}","{root}","{root}","00000000","1a06e782","5e49aa25"]"#
-/// # );
-/// # let job = Job::parse(&RawValue::from_string(notify)?)?;
+/// # let parts = DeployedParts {
+/// #     id: PoolJobId::from("7")?,
+/// #     prev_block: [0; 32],
+/// #     merkle_root: [0; 32],
+/// #     witness_root: [0; 32],
+/// #     tree_root: [0; 32],
+/// #     reserved_root: [0; 32],
+/// #     version: 0,
+/// #     bits: 0x1a06_e782,
+/// #     time: 0x5e49_aa25,
+/// #     mask_hash: None,
+/// # };
+/// # let job = DeployedJob::new(parts)?.into();
 /// let found = Share::new(&[0, 0, 0, 1], 0x5e49_aa25, Nonce::Deployed(7)).unwrap();
 /// let judged = share::judge(&job, &[2, 0xc0, 0x5b, 0xfd], &found, &Target::MAX)?;
 /// assert!(judged.meets_target && judged.block == Some(false));
@@ -245,74 +195,4 @@ pub fn check_time(job: &Job, share: &Share, job_age: Duration) -> Result<(), Rej
         )));
     }
     Ok(())
-}
-
-/// The parameters of a submit, the sixth of them ignored by servers.
-const MAX_FIELDS: usize = 6;
-
-fn arity(found: usize) -> Reject {
-    Reject::invalid(format!(
-        "mining.submit has {found} parameters, expected worker, job id, extranonce2, ntime, nonce"
-    ))
-}
-
-fn deployed_nonce(field: Field<'_>) -> Result<u32, Reject> {
-    let expected = "8 hex digits, or 16 that begin with 8 zeros";
-    let text = field.text()?;
-    let digits = match text.split_at_checked(8) {
-        Some((digits, "")) => digits,
-        Some(("00000000", digits)) => digits,
-        _ => return Err(field.wrong(expected).into()),
-    };
-    let mut bytes = [0; 4];
-    decode(digits, &mut bytes).ok_or_else(|| field.wrong(expected))?;
-    Ok(u32::from_be_bytes(bytes))
-}
-
-fn read_extranonce2(value: &RawValue, told: usize) -> Result<([u8; EXTRA_NONCE_SIZE], u8), Reject> {
-    let field = Field::new("extranonce2", value);
-    let text = field.text()?;
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(field.wrong("an even number of hex digits").into());
-    }
-    let size = text.len() / 2;
-    if size != told {
-        return Err(Reject::wrong_size(size, told, &text));
-    }
-    let mut bytes = [0; EXTRA_NONCE_SIZE];
-    let own = bytes.get_mut(..size).and_then(|own| decode(&text, own));
-    own.ok_or_else(|| field.wrong("no longer than the header's 24 bytes"))?;
-    Ok((bytes, size as u8))
-}
-
-/// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix` and then
-/// the share's own. The nonce has its plain form, and the mask is there when the miner sent it.
-///
-/// ```
-/// # use orepass_hstratum::{job::Job, share::{self, Nonce, Share}};
-/// fn line(job: &Job) -> Option<String> {
-///     let found = Share::new(&[0, 0, 0, 1], 0x5e49_aa25, Nonce::Deployed(7))?;
-///     let params = share::submit("account.rig", job, &[], &found);
-///     Some(format!(r#"{{"id":4,"method":"mining.submit","params":{params}}}"#))
-/// }
-/// ```
-pub fn submit<'a>(
-    worker: &'a str,
-    job: &'a Job,
-    prefix: &'a [u8],
-    share: &'a Share,
-) -> impl std::fmt::Display + 'a {
-    std::fmt::from_fn(move |f| {
-        write!(f, "[{},{}", rpc::Quoted(worker), rpc::Quoted(job.id()))?;
-        write!(f, ",\"{}{}\"", Hex(prefix), Hex(share.extranonce2()))?;
-        write!(f, ",\"{:08x}\"", share.time)?;
-        match &share.nonce {
-            Nonce::Deployed(nonce) => write!(f, ",\"{nonce:08x}\"")?,
-            Nonce::Seed(nonce) => write!(f, ",\"{}\"", Hex(nonce))?,
-        }
-        if let Some(mask) = &share.mask {
-            write!(f, ",\"{}\"", Hex(mask))?;
-        }
-        f.write_str("]")
-    })
 }

@@ -11,9 +11,8 @@ use orepass_stratum::dialect::{Dialect, Fingerprinted, PoolCall, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::USUAL_EXTRANONCE2;
 use orepass_stratum::habits::Answer;
-use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors};
@@ -87,28 +86,28 @@ proptest! {
             let _ = testing::hear(&dialect, method, &raw(&params));
             let _ = testing::hear(&dialect, method, &submit);
         }
-        let _ = Params::read(&submit).and_then(|params| dialect.submit_head(&params));
+        let _ = heard_submit(&dialect, &submit);
         let Ok(job) = notify(&params) else { return Ok(()) };
         let _ = testing::learn(&dialect, &job, &raw(answer));
         let mut out = bytes::BytesMut::new();
-        dialect.put_job(orepass_stratum::job::JobId::new(1), &job, &Target::MAX, true, &mut out);
+        dialect.notify(orepass_stratum::job::JobId::new(1), &job, &Target::MAX, form(true), &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
         let again = notify(&line["params"]).unwrap();
         prop_assert_eq!(job.key(), again.key(), "{}", params);
 
         let extranonce1 = Extranonce::from_slice(&extranonce1).unwrap();
-        let Ok(share) = Params::read(&submit).and_then(|params| dialect.parse_share(&job, size, &params)) else { return Ok(()) };
+        let Ok(share) = read_share(&dialect, &job, size, &submit) else { return Ok(()) };
         prop_assert_eq!(share.extranonce2().len(), size);
         let age = Duration::from_secs(u64::MAX);
         for target in [Target::MAX, Target::ZERO] {
-            let _ = dialect.check(&job, &extranonce1, &share, &target, age, &mut ());
-            let _ = dialect.diagnose(&job, &extranonce1, 4, &share, &target);
+            let _ = check(&dialect, &job, &extranonce1, &share, &target, age, &mut ());
+            let _ = diagnose(&dialect, &job, &extranonce1, 4, &share, &target);
         }
         let _ = share::header(&job, extranonce1.as_bytes(), &share);
         out.clear();
         dialect.tell_pool(PoolCall::Submit { id: 1, worker: "w", job: &job, prefix: &[0x2f], share: &share }, &mut out);
         let line: Value = serde_json::from_slice(&out).unwrap();
-        let back = Params::read(&raw(&line["params"])).and_then(|params| dialect.parse_share(&again, size + 1, &params));
+        let back = read_share(&dialect, &again, size + 1, &raw(&line["params"]));
         if size < 24 {
             let mut back = back.unwrap();
             prop_assert_eq!(&back.extranonce2()[1..], share.extranonce2());

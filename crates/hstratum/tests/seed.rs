@@ -9,16 +9,24 @@ use std::time::Duration;
 use orepass_hstratum::job::{Job, SeedJob, SeedParts, Uncheckable, WrongTransactions};
 use orepass_hstratum::merkle;
 use orepass_hstratum::share::{self, Nonce, Share};
-use orepass_stratum::dialect::{Checked, Dialect, PoolCall, Work};
+use orepass_stratum::dialect::{Checked, Dialect, PoolCall, RigSay, Work};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::rpc::{Id, Params};
+use orepass_stratum::rpc::Id;
 use orepass_stratum::target::Target;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, read_share};
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors, written};
 
 fn seed(index: usize) -> Value {
     vectors("seed_generation")[index]["params"].clone()
+}
+
+/// Whether a rig that asks for a job's transactions is answered.
+fn answers(job: &Job, out: &mut bytes::BytesMut) -> bool {
+    let before = out.len();
+    let say = RigSay::Answered { id: &Id::null(), job, kind: 0 };
+    dialect().tell_rig(say, &Default::default(), out);
+    out.len() > before
 }
 
 fn en1(text: &str) -> Extranonce {
@@ -28,9 +36,7 @@ fn en1(text: &str) -> Extranonce {
 #[test]
 fn a_seed_share_has_a_long_nonce() {
     let job = notify(&seed(0)).unwrap();
-    let parse = |params: Value| {
-        Params::read(&raw(params)).and_then(|params| dialect().parse_share(&job, 4, &params))
-    };
+    let parse = |params: Value| read_share(&dialect(), &job, 4, &raw(params));
     let nonce = "0A".repeat(32);
     let share = parse(json!(["r", "1", "11223300", "6b00b63e", nonce])).unwrap();
     assert_eq!(share.nonce, Nonce::Seed([10; 32]));
@@ -42,14 +48,22 @@ fn a_seed_share_has_a_long_nonce() {
     });
     assert_eq!(line["params"][4], nonce.to_lowercase());
     assert!(parse(json!(["r", "1", "11223300", "6b00b63e", "01000000"])).is_err());
-    let check =
-        |one: &str| dialect().check(&job, &en1(one), &share, &Target::MAX, Duration::ZERO, &mut ());
+    let check = |one: &str| {
+        testing::check(&dialect(), &job, &en1(one), &share, &Target::MAX, Duration::ZERO, &mut ())
+    };
     assert!(matches!(check("00000000"), Ok(Checked::Proven(_))));
     let reject = check("0000000000").unwrap_err();
     assert!(reject.reason.contains("extranonce1 of 5 and extranonce2 of 4"), "{reject}");
     let deployed = notify(&vectors("stratum")[0]["notify_params"]).unwrap();
-    let other =
-        dialect().check(&deployed, &en1("00"), &share, &Target::MAX, Duration::MAX, &mut ());
+    let other = testing::check(
+        &dialect(),
+        &deployed,
+        &en1("00"),
+        &share,
+        &Target::MAX,
+        Duration::MAX,
+        &mut (),
+    );
     assert!(other.is_err(), "{other:?}");
 }
 
@@ -57,9 +71,8 @@ fn a_seed_share_has_a_long_nonce() {
 fn transactions_are_asked_for_learnt_and_passed_on() {
     let row = &vectors("seed_generation")[1];
     let job = notify(&row["params"]).unwrap();
-    let id = Id::null();
     let mut out = bytes::BytesMut::new();
-    assert!(!dialect().put_job_answer(&id, &job, &mut out) && out.is_empty());
+    assert!(!answers(&job, &mut out) && out.is_empty());
     let line = written(|out| assert!(testing::ask(&dialect(), 5, &job, out)));
     let expected =
         json!({"id": 5, "method": "mining.get_transactions", "params": [row["params"][0]]});
@@ -80,20 +93,16 @@ fn transactions_are_asked_for_learnt_and_passed_on() {
     testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
     assert!(job.is_complete());
     assert!(!testing::ask(&dialect(), 6, &job, &mut out) && out.is_empty());
-    let line = written(|out| assert!(dialect().put_job_answer(&id, &job, out)));
+    let line = written(|out| assert!(answers(&job, out)));
     assert_eq!(line["result"], row["transactions"]);
 
     for (index, known) in [(0, true), (2, true)] {
         let alone = notify(&seed(index)).unwrap();
         assert!(!testing::ask(&dialect(), 1, &alone, &mut out), "nothing to ask");
-        let line = written(|out| assert_eq!(dialect().put_job_answer(&id, &alone, out), known));
+        let line = written(|out| assert_eq!(answers(&alone, out), known));
         assert_eq!(line["result"], json!([]));
     }
-    assert!(!dialect().put_job_answer(
-        &id,
-        &notify(&vectors("stratum")[0]["notify_params"]).unwrap(),
-        &mut out
-    ));
+    assert!(!answers(&notify(&vectors("stratum")[0]["notify_params"]).unwrap(), &mut out));
 }
 
 #[test]
@@ -114,11 +123,11 @@ fn thirteen_fields_prove_the_transactions() {
     assert_eq!(json!(root), row["merkleRoot"], "checkable without a question");
     let mut out = bytes::BytesMut::new();
     assert!(!testing::ask(&dialect(), 1, &job, &mut out));
-    assert!(!dialect().put_job_answer(&Id::null(), &job, &mut out), "leaves are no txids");
+    assert!(!answers(&job, &mut out), "leaves are no txids");
     let swapped = json!([row["transactions"][1], row["transactions"][0]]);
     assert!(testing::learn(&dialect(), &job, &raw(swapped)).is_err());
     testing::learn(&dialect(), &job, &raw(&row["transactions"])).unwrap();
-    assert!(dialect().put_job_answer(&Id::null(), &job, &mut out));
+    assert!(answers(&job, &mut out));
 }
 
 #[test]
@@ -131,7 +140,15 @@ fn a_coinbase_that_is_no_transaction_is_forwarded_unchecked() {
     assert!(!testing::ask(&dialect(), 1, &job, &mut out), "it has no other transactions");
     let share = Share::new(&[0; 4], job.time() as u32, Nonce::Seed([0; 32])).unwrap();
     let check = |share: &Share| {
-        dialect().check(&job, &en1("00000000"), share, &Target::ZERO, Duration::ZERO, &mut ())
+        testing::check(
+            &dialect(),
+            &job,
+            &en1("00000000"),
+            share,
+            &Target::ZERO,
+            Duration::ZERO,
+            &mut (),
+        )
     };
     assert_eq!(check(&share), Ok(Checked::Unchecked));
     let early = Share::new(&[0; 4], job.time() as u32 - 1, Nonce::Seed([0; 32])).unwrap();

@@ -11,8 +11,7 @@ use std::time::Duration;
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{Announced, Dialect, PoolEvent, Refusal, Subscribed, Work};
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Params;
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, read_share};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;
 use support::{file, raw};
@@ -73,11 +72,9 @@ fn replay(name: &str) -> Seen {
                     .wanted
                     .surely(Habits::default());
                 let extranonce1 = &given.as_ref().unwrap().extranonce1;
-                let checked = Params::read(&raw(&params))
-                    .and_then(|params| dialect.parse_share(job, 4, &params))
-                    .and_then(|share| {
-                        dialect.check(job, extranonce1, &share, &target, Duration::ZERO, &mut ())
-                    });
+                let checked = read_share(&dialect, job, 4, &raw(&params)).and_then(|share| {
+                    check(&dialect, job, extranonce1, &share, &target, Duration::ZERO, &mut ())
+                });
                 let verdict = checked.as_ref().map_err(|reject| reject.verdict);
                 match refusal {
                     None => {

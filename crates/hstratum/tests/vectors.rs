@@ -14,9 +14,8 @@ use orepass_hstratum::share::{self, Share};
 use orepass_stratum::dialect::{Announced, Checked, Dialect, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::Params;
 use orepass_stratum::target::{Difficulty, Target};
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, read_share};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};
 use support::{dialect, hash, hex, notify, raw, text, vectors};
@@ -26,9 +25,7 @@ fn told(params: &Value, row: &Value) -> (Job, Extranonce, Share) {
     let job = notify(params).unwrap();
     let submit = json!(["w", "1", row["extranonce2"], row["ntime"], row["nonce"]]);
     let size = text(row, "extranonce2").len() / 2;
-    let share = Params::read(&raw(submit))
-        .and_then(|params| dialect().parse_share(&job, size, &params))
-        .unwrap();
+    let share = read_share(&dialect(), &job, size, &raw(submit)).unwrap();
     (job, text(row, "extranonce1").parse().unwrap(), share)
 }
 
@@ -97,7 +94,8 @@ fn shares_of_the_deployed_generation() {
             }
             None => assert!(!deployed.mask_is_zero(), "{name}"),
         }
-        let checked = dialect().check(
+        let checked = check(
+            &dialect(),
             &job,
             &extranonce1,
             &share,
@@ -145,7 +143,7 @@ fn shares_of_the_seed_generation() {
         let Job::Seed(seed) = &job else { panic!("{name} is {job:?}") };
         let check = || {
             let age = Duration::ZERO;
-            dialect().check(&job, &extranonce1, &share, &Target::MAX, age, &mut ())
+            check(&dialect(), &job, &extranonce1, &share, &Target::MAX, age, &mut ())
         };
         if seed.needs_transactions() {
             assert!(!job.is_complete());
@@ -191,7 +189,7 @@ fn a_changed_digit_is_refused() {
     let target = DifficultyScale::Bitcoin.scale().target(Difficulty::ONE);
     let check = |params: &Value, row: &Value| {
         let (job, extranonce1, share) = told(params, row);
-        dialect().check(&job, &extranonce1, &share, &target, Duration::ZERO, &mut ())
+        check(&dialect(), &job, &extranonce1, &share, &target, Duration::ZERO, &mut ())
     };
     assert!(check(&row["notify_params"], row).is_ok());
     let changed = |text: &str, at: usize| {

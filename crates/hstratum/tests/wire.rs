@@ -10,15 +10,16 @@ use orepass_hstratum::job::Job;
 use orepass_hstratum::share::{Nonce, Share};
 use orepass_hstratum::{DifficultyScale, Hstratum, Options};
 use orepass_stratum::dialect::{
-    Announced, Diagnosis, Dialect, Fingerprinted, PoolCall, Refusal, ShareTarget, Work,
+    Announced, Diagnosis, Dialect, Fingerprinted, PoolCall, Refusal, RigSay, RigSpace, ShareTarget,
+    Work,
 };
 use orepass_stratum::error::{Reject, RejectCode, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
-use orepass_stratum::rpc::{Id, Params};
+use orepass_stratum::rpc::Id;
 use orepass_stratum::target::{Difficulty, Target};
-use orepass_stratum::testing;
+use orepass_stratum::testing::{self, check, diagnose, form, heard_submit, read_share};
 use serde_json::{Value, json};
 use support::{dialect, notify, raw, vectors, written};
 
@@ -40,8 +41,7 @@ fn seed(index: usize) -> Value {
 }
 
 fn parse(params: Value) -> Result<Share, Reject> {
-    Params::read(&raw(params))
-        .and_then(|params| dialect().parse_share(&notify(&real()).unwrap(), 4, &params))
+    read_share(&dialect(), &notify(&real()).unwrap(), 4, &raw(params))
 }
 
 fn en1(text: &str) -> Extranonce {
@@ -53,7 +53,7 @@ fn jobs_come_out_as_the_same_work() {
     let rows = vectors("stratum").into_iter().map(|row| row["notify_params"].clone());
     for params in rows.chain((0..4).map(seed)) {
         let job = notify(&params).unwrap();
-        let line = written(|out| dialect().put_job(NUMBER, &job, &Target::MAX, false, out));
+        let line = written(|out| dialect().notify(NUMBER, &job, &Target::MAX, form(false), out));
         assert_eq!((&line["method"], &line["id"]), (&json!("mining.notify"), &Value::Null));
         let mut expected = params.clone();
         expected[0] = "5e49aa25".into();
@@ -63,7 +63,7 @@ fn jobs_come_out_as_the_same_work() {
         assert_eq!((again.id(), again.time()), ("5e49aa25", job.time()));
     }
     let line = written(|out| {
-        dialect().put_job(NUMBER, &notify(&seed(0)).unwrap(), &Target::MAX, true, out);
+        dialect().notify(NUMBER, &notify(&seed(0)).unwrap(), &Target::MAX, form(true), out);
     });
     assert_eq!(line["params"][11], true, "clean as given");
 }
@@ -75,7 +75,7 @@ fn a_trailing_boolean_is_let_pass_and_not_repeated() {
         longer.as_array_mut().unwrap().push(true.into());
         let (job, with) = (notify(&params).unwrap(), notify(&longer).unwrap());
         assert_eq!(job.key(), with.key());
-        let line = written(|out| dialect().put_job(NUMBER, &with, &Target::MAX, true, out));
+        let line = written(|out| dialect().notify(NUMBER, &with, &Target::MAX, form(true), out));
         assert_eq!(line["params"].as_array().unwrap().len(), params.as_array().unwrap().len());
     }
 }
@@ -91,7 +91,7 @@ fn an_empty_mask_hash_is_a_mask_of_zeros() {
             let job = notify(&params).unwrap();
             assert_eq!(job.key(), plain.key(), "{params}");
             assert!(job.block_target().is_some(), "{params}");
-            let line = written(|out| dialect().put_job(NUMBER, &job, &Target::MAX, true, out));
+            let line = written(|out| dialect().notify(NUMBER, &job, &Target::MAX, form(true), out));
             assert_eq!(line["params"].as_array().unwrap().len(), 9, "{params}");
         }
     }
@@ -194,7 +194,9 @@ fn a_bad_notify_names_its_field() {
 fn subscribed_rigs_get_extranonce1_as_their_id() {
     let line = written(|out| {
         let id = Id::new(Some(&raw("\"x1\""))).unwrap();
-        dialect().put_subscribed(&id, "5e55", &en1("02c05bfd2f"), 3, out);
+        let given = RigSpace { extranonce1: &en1("02c05bfd2f"), extranonce2: 3 };
+        let say = RigSay::Subscribed { id: &id, session: "5e55", given };
+        dialect().tell_rig(say, &Default::default(), out);
     });
     let id = "02c05bfd2f";
     let expected = json!([[["mining.notify", id], ["mining.set_difficulty", id]], id, 3]);
@@ -236,9 +238,7 @@ fn requests_to_the_pool() {
         (json!(["r", "1", "00ab01", "000000005e49aa25", "73a37ddb", ""]), json!("73a37ddb"), None),
     ];
     for (params, nonce, mask) in cases {
-        let share = Params::read(&raw(params))
-            .and_then(|params| dialect().parse_share(&job, 3, &params))
-            .unwrap();
+        let share = read_share(&dialect(), &job, 3, &raw(params)).unwrap();
         let line = written(|out| {
             dialect().tell_pool(
                 PoolCall::Submit {
@@ -296,29 +296,19 @@ fn a_sixth_parameter_never_costs_a_share() {
     let job = notify(&seed(0)).unwrap();
     let nonce = "00".repeat(32);
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", nonce, nonce]));
-    assert_eq!(
-        Params::read(&params)
-            .and_then(|params| dialect().parse_share(&job, 4, &params))
-            .unwrap()
-            .mask,
-        None
-    );
+    assert_eq!(read_share(&dialect(), &job, 4, &params).unwrap().mask, None);
 }
 
 #[test]
 fn an_extranonce2_of_another_length_is_told_with_both() {
     let job = notify(&real()).unwrap();
     let params = raw(json!(["r", "1", "00000001", "5e49aa25", "73a37ddb"]));
-    let reject = Params::read(&params)
-        .and_then(|params| dialect().parse_share(&job, 3, &params))
-        .unwrap_err();
+    let reject = read_share(&dialect(), &job, 3, &params).unwrap_err();
     assert_eq!(reject.reason, "extranonce2 is 4 bytes (\"00000001\"), this rig was told 3");
     assert_eq!(reject.wrong_size, Some(WrongSize { found: 4, told: 3 }));
     assert_eq!(reject.code, RejectCode::Other);
     let long = raw(json!(["r", "1", "00".repeat(500), "5e49aa25", "73a37ddb"]));
-    let reject = Params::read(&long)
-        .and_then(|params| dialect().parse_share(&job, 500, &params))
-        .unwrap_err();
+    let reject = read_share(&dialect(), &job, 500, &long).unwrap_err();
     assert!(reject.reason.contains("expected no longer than the header's 24 bytes"), "{reject}");
     assert_eq!(reject.wrong_size, None, "no other length was told");
 }
@@ -326,17 +316,15 @@ fn an_extranonce2_of_another_length_is_told_with_both() {
 #[test]
 fn the_head_of_a_submit() {
     let params = raw(r#"["w\u00e9","5e49aa25"]"#);
-    let head = Params::read(&params).and_then(|params| dialect().submit_head(&params)).unwrap();
-    assert_eq!((&*head.worker, &*head.job), ("wé", "5e49aa25"));
+    let head = heard_submit(&dialect(), &params).unwrap();
+    assert_eq!((&*head.worker, &*head.job.text), ("wé", "5e49aa25"));
     for (wrong, expected) in [
         (json!([1, "j"]), "worker is 1"),
         (json!(["w", 2]), "job id is 2"),
         (json!(["w"]), "mining.submit has 1 parameters"),
         (json!("w"), "params is "),
     ] {
-        let reject = Params::read(&raw(wrong))
-            .and_then(|params| dialect().submit_head(&params))
-            .unwrap_err();
+        let reject = heard_submit(&dialect(), &raw(wrong)).unwrap_err();
         assert!(reject.reason.starts_with(expected), "{reject}");
     }
 }
@@ -347,7 +335,7 @@ fn times_are_bounded_by_the_job_alone() {
     let check = |time: u64, age: u64| {
         let share = Share::new(&[0; 4], time as u32, Nonce::Deployed(0)).unwrap();
         let age = Duration::from_secs(age);
-        dialect().check(&job, &en1("02c05bfd"), &share, &Target::MAX, age, &mut ())
+        check(&dialect(), &job, &en1("02c05bfd"), &share, &Target::MAX, age, &mut ())
     };
     let time = job.time();
     for (good, age) in [(time, 0), (time + 7_000, 0), (time + 7_060, 60)] {
@@ -397,8 +385,9 @@ fn difficulties_are_told_on_the_rigs_scale() {
         let dialect = Hstratum::new(Options::default().with_rig_difficulty_scale(rig));
         let mut out = bytes::BytesMut::new();
         let target = Target::from_compact(bits).unwrap();
-        dialect.put_target(&job, &target, &mut out);
         let difficulty = dialect.scale(&job).difficulty_lossy(target);
+        let say = RigSay::Target { target: &target, difficulty };
+        dialect.tell_rig(say, &Default::default(), &mut out);
         assert_eq!(dialect.scale(&job).target(difficulty), target);
         let line = String::from_utf8(out.to_vec()).unwrap();
         let params = line.split("\"params\":").nth(1).unwrap();
@@ -448,7 +437,7 @@ fn mistakes_are_named() {
     let target = Target::from_compact(0x1d00_ffff).unwrap();
     let good = parse(json!(["r", "1", "aa923a8b", "5e49aa25", "73a37ddb"])).unwrap();
     let diagnose = |one: &Extranonce, share: &Share, target: &Target| {
-        dialect().diagnose(&job, one, 4, share, target)
+        diagnose(&dialect(), &job, one, 4, share, target)
     };
     let mut reversed = good;
     reversed.nonce = Nonce::Deployed(0xdb7d_a373);

@@ -23,14 +23,12 @@ mod work;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::value::RawValue;
-
 use crate::channel::{ChannelView, Seat, Submission};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, JobName, RigCall, RigSay};
 use crate::error::Reject;
 use crate::firmware::Firmware;
 use crate::line::LineError;
-use crate::rpc::{Id, Message};
+use crate::rpc::{Id, Message, RpcCall};
 use crate::target::Difficulty;
 use crate::transmit::Transmit;
 
@@ -48,7 +46,7 @@ pub use misdeeds::BAD_LINES;
 use misdeeds::Misdeeds;
 pub use options::LoginOptions;
 use out::{DownstreamOut, DownstreamTimer};
-use work::Bench;
+use work::{Bench, Question};
 
 /// The most worker names on one connection.
 pub const MAX_WORKERS: usize = 16;
@@ -58,7 +56,7 @@ pub struct Downstream<D: Dialect> {
     dialect: Arc<D>,
     config: Arc<DownstreamConfig>,
     out: DownstreamOut,
-    login: Login,
+    login: Login<D::Rig>,
     bench: Bench<D>,
     judge: Judge,
     misdeeds: Misdeeds,
@@ -115,31 +113,51 @@ impl<D: Dialect> Downstream<D> {
         if let Some(misdeeds) = self.misdeeds.known_mut() {
             misdeeds.bad_lines.good_deed();
         }
-        if method == "mining.submit" {
-            return self.submit(&id, message.params, now, scratch);
+        let call = RpcCall { method, params: message.params };
+        self.handle_call(id, call, now, scratch)
+    }
+
+    fn handle_call(
+        &mut self,
+        id: Id,
+        call: RpcCall<'_>,
+        now: Instant,
+        scratch: &mut D::Scratch,
+    ) -> Option<Submission<D>> {
+        match self.dialect.hear_rig(call, &mut self.login.rig) {
+            RigCall::Submit(submit) => return self.submit(&id, submit, now, scratch),
+            RigCall::Subscribe { agent, verdict } => {
+                self.subscribe(id, agent.as_deref(), verdict, now);
+            }
+            RigCall::Authorize { worker, password } => {
+                self.authorize(&id, call.params, worker.as_deref(), password.as_deref(), now);
+            }
+            RigCall::WantsExtranonce => self.extranonce_subscribe(&id),
+            RigCall::Configure => self.say(RigSay::Configured { id: &id, asked: call.params }),
+            RigCall::Suggest(difficulty) => {
+                self.suggest_difficulty(&id, call.params, difficulty, now);
+            }
+            RigCall::Ping => self.say(RigSay::Pong(&id)),
+            RigCall::Query { job: JobName { id: Some(job), .. }, kind } => {
+                let question = Question { id, job, kind };
+                self.bench.answer_or_keep(question, &self.dialect, &self.login.rig, &mut self.out);
+            }
+            RigCall::Query { job, .. } => self.refuse(&id, &Reject::unknown_job(&job.text)),
+            RigCall::Unknown => {
+                self.misdeeds.noted().flood.nuisance(now);
+                let reason = format!("unknown method {}", crate::error::shown(call.method));
+                self.refuse(&id, &Reject::invalid(reason));
+            }
         }
-        self.handle_call(id, method, message.params, now);
         None
     }
 
-    fn handle_call(&mut self, id: Id, method: &str, params: Option<&RawValue>, now: Instant) {
-        match method {
-            "mining.subscribe" => self.subscribe(id, params, now),
-            "mining.authorize" => self.authorize(&id, params, now),
-            "mining.extranonce.subscribe" => self.extranonce_subscribe(&id),
-            "mining.configure" => self.configure(&id, params),
-            "mining.suggest_difficulty" => self.suggest_difficulty(&id, params, now),
-            "mining.ping" => self.out.answer(&id, "\"pong\""),
-            method if Some(method) == D::JOB_QUERY => {
-                self.bench.job_query(&id, params, &mut self.out);
-            }
-            method => {
-                self.login.note_call(D::LOGIN_CALLS, method);
-                self.misdeeds.noted().flood.nuisance(now);
-                let reason = format!("unknown method {}", crate::error::shown(method));
-                self.out.refuse::<D>(&id, &Reject::invalid(reason));
-            }
-        }
+    fn say(&mut self, say: RigSay<'_, D::Job, D::Terms>) {
+        self.out.say(&*self.dialect, &self.login.rig, say);
+    }
+
+    fn refuse(&mut self, id: &Id, reject: &Reject) {
+        self.say(RigSay::Refused(id, reject));
     }
 
     /// The bytes from the rig were no line.
@@ -185,7 +203,7 @@ impl<D: Dialect> Downstream<D> {
             return;
         }
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
-        self.bench.answer_questions(&mut self.out);
+        self.bench.answer_questions(&self.dialect, &self.login.rig, &mut self.out);
     }
 
     /// The rig gets a place, its first or another one, on the channel that shows `view`.
@@ -208,7 +226,7 @@ impl<D: Dialect> Downstream<D> {
     /// No channel will ever serve this rig; the reason is told to it.
     pub fn handle_no_seat(&mut self, reason: String) {
         if let Some(id) = self.login.unpark() {
-            self.out.refuse::<D>(&id, &Reject::invalid(reason.clone()));
+            self.refuse(&id, &Reject::invalid(reason.clone()));
         }
         self.out.close(CloseReason::NoRoom(reason.into()));
     }
@@ -220,8 +238,8 @@ impl<D: Dialect> Downstream<D> {
             self.judge.judged_by_pool(verdict, &mut self.out);
         }
         match verdict {
-            Ok(()) => self.out.answer(&pending.id, true),
-            Err(reject) => self.out.refuse::<D>(&pending.id, reject),
+            Ok(()) => self.say(RigSay::Taken(&pending.id)),
+            Err(reject) => self.refuse(&pending.id, reject),
         }
     }
 

@@ -23,16 +23,6 @@ pub struct Firmware {
     pub difficulty: Option<Difficulty>,
 }
 
-/// What a rig has shown of itself before it has a seat.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Hello<'a> {
-    /// The name that its software gives itself.
-    pub agent: Option<&'a str>,
-    /// Which of the dialect's [`LOGIN_CALLS`](crate::dialect::Dialect::LOGIN_CALLS) it made, by
-    /// their places in that list.
-    pub calls: u8,
-}
-
 /// Something that a rig does as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merit {
@@ -42,14 +32,6 @@ pub enum Merit {
     Sizes,
     /// It had a good share under an extranonce1 that it was told by `mining.set_extranonce`.
     Follows,
-}
-
-impl Hello<'_> {
-    /// Whether it made the call of this place in the list.
-    #[must_use]
-    pub const fn called(&self, place: usize) -> bool {
-        self.calls >> place & 1 == 1
-    }
 }
 
 impl Firmware {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::dialect::{Dialect, Wanted};
+use crate::dialect::{Dialect, NotifyForm, Wanted};
 use crate::space::WorkNumber;
 use crate::target::Target;
 
@@ -114,6 +114,8 @@ pub struct JobFrames<D: Dialect> {
     pub generation: Generation,
     /// The pool's job.
     pub job: Arc<D::Job>,
+    /// What the pool granted when it told it.
+    pub terms: D::Terms,
     /// The pool's share target for it.
     pub wanted: Wanted,
     /// What makes a share of it a block, where that can be told.
@@ -150,34 +152,34 @@ impl<const N: usize> Default for Slots<N> {
 
 struct Frame {
     target: Target,
-    clean: bool,
+    form: NotifyForm,
     bytes: Bytes,
 }
 
 impl<D: Dialect> JobFrames<D> {
-    /// The notify line for rigs of this target, rendered at its first use.
+    /// The notify line for rigs of this target and form, rendered at its first use.
     #[must_use]
-    pub fn frame(&self, target: Target, clean: bool) -> Bytes {
+    pub fn frame(&self, target: Target, form: NotifyForm) -> Bytes {
         // Without the target in it, one frame serves every level.
         let target = if self.dialect.rules().target_in_notify { target } else { Target::MAX };
         for slot in self.frames.slots() {
             let frame = slot.get_or_init(|| Frame {
                 target,
-                clean,
-                bytes: self.frame_under(self.id, target, clean),
+                form,
+                bytes: self.frame_under(self.id, target, form),
             });
-            if (frame.target, frame.clean) == (target, clean) {
+            if (frame.target, frame.form) == (target, form) {
                 return frame.bytes.clone();
             }
         }
-        self.frame_under(self.id, target, clean)
+        self.frame_under(self.id, target, form)
     }
 
     /// The notify line under another id, for a rig that may know this work's own.
     #[must_use]
-    pub fn frame_under(&self, id: JobId, target: Target, clean: bool) -> Bytes {
+    pub fn frame_under(&self, id: JobId, target: Target, form: NotifyForm) -> Bytes {
         let mut out = BytesMut::new();
-        self.dialect.put_job(id, &self.job, &target, clean, &mut out);
+        self.dialect.notify(id, &self.job, &target, form, &mut out);
         out.freeze()
     }
 }

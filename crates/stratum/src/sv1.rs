@@ -5,11 +5,13 @@
 //! it says or hears in its own way, and calls these with the rest.
 
 mod pools;
+mod rigs;
 
 pub use pools::{
     extranonce1, first, hear_answer, hear_pool, learnt, read_subscribed, set_difficulty,
     set_extranonce, set_target, size, subscribed, tell_pool, verdict,
 };
+pub use rigs::{agent, hear_rig, query, submit, tell_rig};
 
 /// Rigs ask for an extranonce; `[agent]` or `[agent, session]`.
 pub const SUBSCRIBE: &str = "mining.subscribe";
@@ -27,6 +29,8 @@ pub const SET_TARGET: &str = "mining.set_target";
 pub const SET_EXTRANONCE: &str = "mining.set_extranonce";
 /// A rig can be told another extranonce1.
 pub const EXTRANONCE_SUBSCRIBE: &str = "mining.extranonce.subscribe";
+/// A wish for extensions; `[names, their options]`.
+pub const CONFIGURE: &str = "mining.configure";
 /// A wish for a difficulty; `[difficulty]`.
 pub const SUGGEST_DIFFICULTY: &str = "mining.suggest_difficulty";
 /// Is anybody there?

@@ -8,6 +8,7 @@
 //! session `kept…` that the pool gives again is resumed. An extranonce2 `5e…` may have several
 //! hashes, of which a pool counts the first.
 
+mod calls;
 mod sessions;
 
 use std::borrow::Cow;
@@ -19,18 +20,21 @@ use ruint::aliases::U256;
 use serde_json::value::RawValue;
 
 use crate::dialect::{
-    Announced, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime, Fingerprint,
-    Fingerprinted, NoRoom, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
-    Refusal, Rules, ShareTarget, Split, Splits, SubmitHead, Subscribed, Wanted, Work, WorkKey,
+    Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
+    FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, Pace, PoolAnswer,
+    PoolCall, PoolEvent, PoolQuestion, Price, Refusal, RigCall, RigNeeds, RigSay, RigSpace, Rules,
+    ShareTarget, Split, Splits, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
+use crate::firmware::Firmware;
 use crate::habits::{Answer, Habit, Habits};
 use crate::job::JobId;
-use crate::rpc::{self, Hex, Id, Params, Quoted, RpcCall, RpcReply};
+use crate::rpc::{self, Hex, Params, Quoted, RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
 
+pub use calls::{PlainRig, check, diagnose, form, heard_submit, read_share};
 pub use sessions::{seated_rig, written};
 
 /// Some instant to count from.
@@ -59,6 +63,8 @@ pub struct Coin<const TARGET_FOLLOWS: bool> {
     pub asks_split: bool,
     /// The pool may mean 256 times easier targets by its difficulties.
     pub asks_scale: bool,
+    /// Rigs are told their extranonce when they have authorized.
+    pub late_extranonce: bool,
 }
 
 /// A job of the test coin.
@@ -81,6 +87,24 @@ pub struct TestShare {
     pub extranonce2: Extranonce,
     /// What the rig says it found.
     pub hash: PowHash,
+}
+
+/// What a rig of the test coin has negotiated: the bits that it may roll, as far as the pool's terms
+/// are a mask of them. It is told its jobs by `test.notify` then, and its submit has a fifth part, the
+/// bits that it rolled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TestRig {
+    rolls: u32,
+}
+
+impl RigNeeds for TestRig {
+    fn flavour(&self) -> u8 {
+        u8::from(self.rolls > 0)
+    }
+
+    fn firmware(&self) -> Firmware {
+        Firmware::default()
+    }
 }
 
 impl Work<TestShare> for TestJob {
@@ -151,11 +175,16 @@ fn texts<const N: usize>(elements: &[&RawValue], count: usize) -> Option<[String
     Some(out)
 }
 
+fn arity() -> Reject {
+    Reject::invalid("submit takes 4 strings")
+}
+
 impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     const NAME: &'static str = "test";
     type Job = TestJob;
     type Share = TestShare;
-    type Terms = ();
+    type Terms = u32;
+    type Rig = TestRig;
     type Scratch = ();
 
     fn rules(&self) -> Rules {
@@ -166,7 +195,11 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
             clean: CleanJobs::ByEpoch,
             target_in_notify: false,
             target_behind_notify: TARGET_FOLLOWS.then_some(Duration::from_millis(50)),
-            hello: ExtranonceTime::InSubscribed,
+            hello: if self.late_extranonce {
+                ExtranonceTime::AfterAuthorize
+            } else {
+                ExtranonceTime::InSubscribed
+            },
             checks_workers: true,
             second_solutions: false,
             habits: Habits::default(),
@@ -175,69 +208,85 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn put_subscribed(
-        &self,
-        id: &Id,
-        session: &str,
-        extranonce1: &Extranonce,
-        extranonce2_size: usize,
-        out: &mut BytesMut,
-    ) {
-        let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2_size}]");
-        rpc::put_result(out, id, result);
+    fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut TestRig) -> RigCall<'a> {
+        match call.method {
+            "test.configure" => {
+                let bits = call.params.and_then(sv1::first).and_then(rpc::whole);
+                rig.rolls = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
+                RigCall::Configure
+            }
+            sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, |_| arity())),
+            _ => sv1::hear_rig(call),
+        }
     }
 
-    fn put_target(&self, _: &TestJob, target: &Target, out: &mut BytesMut) {
-        let difficulty = scale().difficulty_lossy(*target);
-        rpc::put_notification(out, "mining.set_difficulty", format_args!("[{difficulty}]"));
+    fn tell_rig(&self, say: RigSay<'_, TestJob, u32>, rig: &TestRig, out: &mut BytesMut) {
+        match say {
+            RigSay::Configured { id, .. } if rig.rolls > 0 => {
+                rpc::put_result(out, id, format_args!("{{\"rolls\":{}}}", rig.rolls));
+            }
+            RigSay::Terms(mask) if rig.rolls > 0 => {
+                rpc::put_notification(out, "test.set_mask", format_args!("[{}]", rig.rolls & mask));
+            }
+            RigSay::Subscribed { id, session, given: RigSpace { extranonce1, extranonce2 } } => {
+                let result = format_args!("[\"{session}\",\"{extranonce1}\",{extranonce2}]");
+                rpc::put_result(out, id, result);
+            }
+            say => sv1::tell_rig(say, out),
+        }
     }
 
-    fn put_job(&self, id: JobId, job: &TestJob, _: &Target, clean: bool, out: &mut BytesMut) {
-        let (previous, work) = (Quoted(&job.previous), Quoted(&job.work));
+    fn notify(&self, id: JobId, job: &TestJob, _: &Target, form: NotifyForm, out: &mut BytesMut) {
+        let (previous, work, clean) = (Quoted(&job.previous), Quoted(&job.work), form.clean);
         let params = format_args!("[\"{id}\",{previous},{work},{clean}]");
-        rpc::put_notification(out, "mining.notify", params);
+        let method = if form.flavour == 0 { sv1::NOTIFY } else { "test.notify" };
+        rpc::put_notification(out, method, params);
     }
 
-    fn submit_head<'a>(&self, params: &Params<'a>) -> Result<SubmitHead<'a>, Reject> {
-        let text = |at: usize| rpc::string(params.elements().get(at)?);
-        let texts = text(0).zip(text(1));
-        let (worker, job) = texts.ok_or_else(|| Reject::invalid("submit of no strings"))?;
-        Ok(SubmitHead { worker, job })
-    }
-
-    fn parse_share(
+    fn read_share(
         &self,
-        _: &TestJob,
-        extranonce2_size: usize,
-        params: &Params<'_>,
+        told: &BasisOf<'_, Self>,
+        fields: &Params<'_>,
     ) -> Result<TestShare, Reject> {
-        let [_, _, extranonce2, hash] = texts(params.elements(), params.count())
-            .ok_or_else(|| Reject::invalid("submit takes 4 strings"))?;
-        let text = extranonce2;
+        let (elements, rolls) = (fields.elements(), told.rig.rolls > 0);
+        let [_, _, text, hash] =
+            texts(elements, fields.count().saturating_sub(rolls.into())).ok_or_else(arity)?;
+        if rolls {
+            let bits = elements.get(4).and_then(|bits| rpc::whole(bits)).ok_or_else(arity)?;
+            let mask = told.rig.rolls & told.terms;
+            if bits & !u64::from(mask) != 0 {
+                return Err(Reject::invalid(format!("bits {bits} are not of the mask {mask}")));
+            }
+        }
         let extranonce2: Extranonce =
             text.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
-        if extranonce2.len() != extranonce2_size {
-            return Err(Reject::wrong_size(extranonce2.len(), extranonce2_size, &text));
+        if extranonce2.len() != told.extranonce2 {
+            return Err(Reject::wrong_size(extranonce2.len(), told.extranonce2, &text));
         }
         let hash = Target::from_hex(&hash).map_err(|_| Reject::invalid("hash is not hex"))?;
         Ok(TestShare { extranonce2, hash: PowHash::from_be_bytes(hash.to_be_bytes()) })
     }
 
-    fn diagnose_form(&self, _: &TestJob, size: usize, params: &Params<'_>) -> Option<Diagnosis> {
-        let [_, _, extranonce2, _] = texts(params.elements(), params.count())?;
+    fn why(
+        &self,
+        told: &BasisOf<'_, Self>,
+        failed: FailedShare<'_, TestShare>,
+    ) -> Option<Diagnosis> {
+        let FailedShare::Form(fields) = failed else { return None };
+        let [_, _, extranonce2, _] = texts(fields.elements(), fields.count())?;
         let found = extranonce2.parse::<Extranonce>().ok()?.len();
-        (found != size).then_some(Diagnosis::IgnoresExtranonce2Size)
+        (found != told.extranonce2).then_some(Diagnosis::IgnoresExtranonce2Size)
     }
 
     fn check(
         &self,
-        job: &TestJob,
-        extranonce1: &Extranonce,
+        told: &BasisOf<'_, Self>,
         share: &TestShare,
         easiest: &Target,
         _: Duration,
         (): &mut (),
     ) -> Result<Checked, Reject> {
+        let Basis { job, extranonce1, .. } = *told;
         let bound = || {
             let whole = extranonce1.join(share.extranonce2.as_bytes()).ok()?;
             Some(bound_to(&whole, &job.work))
@@ -297,7 +346,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn hear_pool(&self, call: RpcCall<'_>, (): &mut ()) -> PoolEvent<TestJob> {
+    fn hear_pool(&self, call: RpcCall<'_>, _: &mut u32) -> PoolEvent<TestJob> {
         match call.method {
             sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
             _ => sv1::hear_pool(call),
@@ -308,7 +357,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         &self,
         to: PoolQuestion<'_, TestJob>,
         answer: &RpcReply<'_>,
-        (): &mut (),
+        _: &mut u32,
     ) -> PoolAnswer {
         match to {
             PoolQuestion::Subscribe { former } => match sv1::subscribed(answer, subscribed) {

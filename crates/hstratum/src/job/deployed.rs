@@ -1,24 +1,14 @@
 //! The jobs of mainnet.
 
-use std::fmt;
-
 use orepass_stratum::dialect::WorkKey;
 use orepass_stratum::error::ParseError;
-use orepass_stratum::rpc::{Hex, Quoted};
-use serde_json::value::RawValue;
 
-use super::{PoolJobId, arity, check_bits, job_id};
-use crate::field::Field;
+use super::{PoolJobId, check_bits};
 use crate::header::{Header, extra_nonce};
 use crate::pow;
 
 /// A job whose extranonce is a header field: everything else of the header is given, and miners
 /// have no coinbase and no tree to deal with.
-///
-/// The notify is `[job id, previous block, merkle root, witness root, tree root, reserved root,
-/// version, bits, time]`, and a tenth parameter from servers that mine under a mask: the mask's
-/// hash; null or an empty text there means a mask of zeros. The order of the roots is not the
-/// header's.
 ///
 /// ```
 /// use orepass_hstratum::job::{DeployedJob, DeployedParts, PoolJobId};
@@ -36,7 +26,7 @@ use crate::pow;
 ///     mask_hash: None,
 /// };
 /// let job = DeployedJob::new(parts)?;
-/// println!("{}", job.with_time(0x5e49_aa30).notify("7"));
+/// assert!(job.mask_is_zero());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,27 +64,6 @@ impl DeployedJob {
     pub fn new(parts: DeployedParts) -> Result<Self, ParseError> {
         check_bits(parts.bits)?;
         Ok(Self { zero_mask_hash: pow::mask_hash(&parts.prev_block, &[0; 32]), parts })
-    }
-
-    /// Reads the parameters, of which there are 9 or 10.
-    pub(super) fn parse(fields: &[&RawValue]) -> Result<Self, ParseError> {
-        let (&[id, prev_block, merkle, witness, tree, reserved, version, compact, time], mask) =
-            fields.split_first_chunk().ok_or_else(|| arity(fields.len()))?;
-        Self::new(DeployedParts {
-            id: job_id(Field::new("job id", id))?,
-            prev_block: Field::new("prevBlock", prev_block).hash()?,
-            merkle_root: Field::new("merkleRoot", merkle).hash()?,
-            witness_root: Field::new("witnessRoot", witness).hash()?,
-            tree_root: Field::new("treeRoot", tree).hash()?,
-            reserved_root: Field::new("reservedRoot", reserved).hash()?,
-            version: Field::new("version", version).hex_u32()?,
-            bits: Field::new("bits", compact).hex_u32()?,
-            time: Field::new("time", time).hex_u64()?,
-            mask_hash: match mask {
-                [mask, ..] => sent_mask_hash(mask)?,
-                [] => None,
-            },
-        })
     }
 
     /// The same work under another id.
@@ -164,31 +133,6 @@ impl DeployedJob {
         })
     }
 
-    /// Displays as the parameters of a notify under another id, with a mask hash just where the
-    /// pool sent one: common firmware reads the first nine and is known to work with both forms.
-    #[must_use]
-    pub fn notify<'a>(&'a self, id: &'a str) -> impl fmt::Display + 'a {
-        let parts = &self.parts;
-        fmt::from_fn(move |f| {
-            write!(f, "[{}", Quoted(id))?;
-            let roots = [
-                &parts.prev_block,
-                &parts.merkle_root,
-                &parts.witness_root,
-                &parts.tree_root,
-                &parts.reserved_root,
-            ];
-            for root in roots {
-                write!(f, ",\"{}\"", Hex(root))?;
-            }
-            write!(f, ",\"{:08x}\",\"{:08x}\",\"{:08x}\"", parts.version, parts.bits, parts.time)?;
-            if let Some(hash) = &parts.mask_hash {
-                write!(f, ",\"{}\"", Hex(hash))?;
-            }
-            f.write_str("]")
-        })
-    }
-
     pub(super) fn work_key(&self) -> WorkKey {
         let parts = &self.parts;
         WorkKey::of((
@@ -196,14 +140,6 @@ impl DeployedJob {
             [parts.reserved_root, *self.mask_hash()],
             [parts.version, parts.bits],
         ))
-    }
-}
-
-/// The tenth parameter; `None` for null and for an empty text, as if it were not there.
-fn sent_mask_hash(value: &RawValue) -> Result<Option<[u8; 32]>, ParseError> {
-    match value.get() {
-        "null" | "\"\"" => Ok(None),
-        _ => Ok(Some(Field::new("maskHash", value).hash()?)),
     }
 }
 
@@ -239,13 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_was_made_is_the_one_that_was_read() {
+    fn neither_id_nor_time_make_other_work() {
         for mask_hash in [None, Some([7; 32])] {
             let job = DeployedJob::new(DeployedParts { mask_hash, ..parts(1) }).unwrap();
-            let text = job.notify("7").to_string();
-            let read = super::super::Job::parse(&RawValue::from_string(text).unwrap()).unwrap();
-            let super::super::Job::Deployed(read) = read else { panic!("{read:?}") };
-            assert_eq!(read, job);
             let later = job.clone().with_time(0x5e49_aa26).with_id(PoolJobId::from("8").unwrap());
             assert_eq!(later.work_key(), job.work_key());
             assert_eq!((later.parts().time, &*later.parts().id), (0x5e49_aa26, "8"));

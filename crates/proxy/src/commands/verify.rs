@@ -9,11 +9,14 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_stratum::dialect::{Announced, Checked, PoolAnswer, PoolEvent, PoolQuestion, Work};
+use orepass_stratum::dialect::{
+    Announced, Basis, BasisOf, Checked, HeardSubmit, PoolAnswer, PoolEvent, PoolQuestion, RigCall,
+    Work,
+};
 use orepass_stratum::error::{Reject, WrongSize};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
-use orepass_stratum::rpc::{Params, RpcCall, RpcReply};
+use orepass_stratum::rpc::{RpcCall, RpcReply};
 use orepass_stratum::sv1;
 use orepass_stratum::target::{PowHash, Target};
 use serde::{Deserialize, Serialize};
@@ -217,7 +220,17 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let known = dialect.rules().habits.or(Habits::USUAL);
     let price = dialect.price(&job, &announced, known);
     let target = price.wanted.surely(known);
-    let share = share(&dialect, &job, request)?;
+    let (terms, rig) = (D::Terms::default(), D::Rig::default());
+    // Of a rig that has negotiated nothing.
+    let told = BasisOf::<D> {
+        job: &job,
+        terms: &terms,
+        rig: &rig,
+        extranonce1: &extranonce1,
+        pool_extranonce1: extranonce1.len(),
+        extranonce2: request.extranonce2_size.unwrap_or_default(),
+    };
+    let share = share(&dialect, &told, request)?;
     let uncheckable = || Reject::invalid(dialect.uncheckable(&job));
     if !job.is_complete() {
         return Err(uncheckable());
@@ -226,8 +239,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let mut scratch = D::Scratch::default();
     // An age of zero makes the strictest window: from the job's time to what pools allow a rig
     // to run ahead.
-    let checked =
-        dialect.check(&job, &extranonce1, &share, &Target::MAX, Duration::ZERO, &mut scratch)?;
+    let checked = dialect.check(&told, &share, &Target::MAX, Duration::ZERO, &mut scratch)?;
     let Checked::Proven(hash) = checked else {
         return Err(uncheckable());
     };
@@ -295,23 +307,24 @@ fn announced<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<
 
 fn share<D: FromConfig>(
     dialect: &D,
-    job: &D::Job,
+    told: &BasisOf<'_, D>,
     request: &VerifyRequest<'_>,
 ) -> Result<D::Share, Reject> {
-    let params = Params::read(request.submit)?;
-    let head = dialect.submit_head(&params)?;
-    if head.job != job.id() {
-        return Err(Reject::unknown_job(&head.job));
+    let call = RpcCall { method: sv1::SUBMIT, params: Some(request.submit) };
+    let RigCall::Submit(submit) = dialect.hear_rig(call, &mut D::Rig::default()) else {
+        return Err(Reject::invalid("rigs of this dialect submit by another call"));
+    };
+    let HeardSubmit { job, fields, .. } = submit?;
+    if job.text != told.job.id() {
+        return Err(Reject::unknown_job(&job.text));
     }
-    let with = |size| dialect.parse_share(job, size, &params);
-    match request.extranonce2_size {
-        Some(size) => with(size),
+    dialect.read_share(told, &fields).or_else(|reject| match reject.wrong_size {
         // The dialect says which length it has found.
-        None => with(0).or_else(|reject| match reject.wrong_size {
-            Some(WrongSize { found, .. }) => with(found),
-            None => Err(reject),
-        }),
-    }
+        Some(WrongSize { found, .. }) if request.extranonce2_size.is_none() => {
+            dialect.read_share(&Basis { extranonce2: found, ..*told }, &fields)
+        }
+        _ => Err(reject),
+    })
 }
 
 fn in_field(field: &str, error: impl std::fmt::Display) -> Reject {

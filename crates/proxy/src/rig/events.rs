@@ -113,7 +113,7 @@ impl<D: Dialect> ServedRig<D> {
     /// The rig has said what software it is.
     fn subscribed(&self) {
         if self.session.wants_seat() {
-            let by_login = self.route.dialect().known_firmware(&self.session.hello());
+            let by_login = self.session.firmware();
             let agent = self.session.agent().map_or("", |agent| agent);
             self.tell(|farm, rig| farm.handle_subscribe(rig, agent, by_login, now()));
         }
@@ -122,7 +122,7 @@ impl<D: Dialect> ServedRig<D> {
     /// The rig has said who it is. The first of its workers decides.
     fn authorized(&self, worker: &Arc<str>) {
         if self.session.worker() == Some(worker) {
-            let by_login = self.route.dialect().known_firmware(&self.session.hello());
+            let by_login = self.session.firmware();
             self.tell(|farm, rig| farm.handle_worker(rig, worker, by_login, now()));
         }
     }

@@ -18,6 +18,9 @@ pub(super) fn serve<D: Dialect>(served: ServedRig<D>) {
 /// hands it on, and that is most of what a rig takes in memory.
 struct Serving<D: Dialect>(Option<ServedRig<D>>);
 
+/// Nothing in it is pinned, whatever a dialect keeps of a rig.
+impl<D: Dialect> Unpin for Serving<D> {}
+
 impl<D: Dialect> Future for Serving<D> {
     type Output = ();
 

@@ -63,7 +63,7 @@ impl PoolCoin for HandshakePool {
     fn make_job(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> Box<dyn PoolJob> {
         let work = match self.generation {
             StratumGeneration::Deployed | StratumGeneration::DeployedMask => {
-                Work::Deployed(self.make_roots(order, rng))
+                MadeWork::Deployed(self.make_roots(order, rng))
             }
             StratumGeneration::Seed12 | StratumGeneration::Seed13 => self.make_seed(order, rng),
         };
@@ -119,7 +119,7 @@ impl HandshakePool {
         }
     }
 
-    fn make_seed(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> Work {
+    fn make_seed(&self, order: &JobOrder, rng: &mut fastrand::Rng) -> MadeWork {
         let head = Template {
             sequence: rng.u32(..),
             value: 2_000_000_000,
@@ -136,7 +136,7 @@ impl HandshakePool {
         // The base ends before the witness, so the id does not depend on the extranonce.
         let whole = [&head[..], &[0; 8]].concat();
         let id = CoinbaseParts::parse(whole).map_or([0; 32], |coinbase| coinbase.txid());
-        Work::Seed(Box::new(SeedWork {
+        MadeWork::Seed(Box::new(SeedWork {
             roots: SeedRoots {
                 prev_block: order.tip,
                 merkle_root: coinbase::root(&id, &leaves),
@@ -164,12 +164,12 @@ fn random<const N: usize>(rng: &mut fastrand::Rng) -> [u8; N] {
 struct HandshakePoolJob {
     id: String,
     time: u64,
-    work: Work,
+    work: MadeWork,
     pool: HandshakePool,
 }
 
 #[derive(Debug)]
-enum Work {
+enum MadeWork {
     Deployed(Roots),
     Seed(Box<SeedWork>),
 }
@@ -193,7 +193,7 @@ impl PoolJob for HandshakePoolJob {
     fn notify_params(&self, _target: &Target, _first: bool) -> String {
         let time = format!("{:08x}", self.time);
         let params = match &self.work {
-            Work::Deployed(roots) => {
+            MadeWork::Deployed(roots) => {
                 let mut params = vec![
                     json!(self.id),
                     hex(&roots.prev_block),
@@ -210,7 +210,7 @@ impl PoolJob for HandshakePoolJob {
                 }
                 params
             }
-            Work::Seed(seed) => {
+            MadeWork::Seed(seed) => {
                 let mut params =
                     vec![json!(self.id), hex(&seed.roots.prev_block), hex(&seed.head), json!("")];
                 if self.pool.generation == StratumGeneration::Seed13 {
@@ -234,8 +234,8 @@ impl PoolJob for HandshakePoolJob {
 
     fn transactions(&self) -> Option<String> {
         let txids = match &self.work {
-            Work::Deployed(_) => &[][..],
-            Work::Seed(seed) => &seed.txids,
+            MadeWork::Deployed(_) => &[][..],
+            MadeWork::Seed(seed) => &seed.txids,
         };
         Some(txids.iter().map(|txid| hex(txid)).collect::<serde_json::Value>().to_string())
     }
@@ -254,10 +254,10 @@ impl PoolJob for HandshakePoolJob {
             .ok_or(Reason::InvalidParams)?;
         // What has not the form of a share is that first, whatever its time.
         let share = match &self.work {
-            Work::Deployed(roots) => {
+            MadeWork::Deployed(roots) => {
                 self.check_deployed(roots, extranonce1, &extranonce2, time, &submit)?
             }
-            Work::Seed(seed) => seed.check(extranonce1, &extranonce2, time, &submit)?,
+            MadeWork::Seed(seed) => seed.check(extranonce1, &extranonce2, time, &submit)?,
         };
         if time < self.time {
             return Err(Reason::TimeTooOld);
@@ -393,7 +393,7 @@ mod tests {
             let job = HandshakePoolJob {
                 id: "1".into(),
                 time: u64::from(int(8)),
-                work: Work::Deployed(Roots {
+                work: MadeWork::Deployed(Roots {
                     prev_block: bytes(&params[1]),
                     merkle_root: bytes(&params[2]),
                     witness_root: bytes(&params[3]),

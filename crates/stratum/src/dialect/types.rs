@@ -1,34 +1,11 @@
 //! What a dialect is given and what it gives back.
 
-use std::borrow::Cow;
-
 use thiserror::Error;
 
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::rpc::PoolError;
 use crate::target::{Difficulty, PowHash, Target};
-
-/// The beginning of a submit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubmitHead<'a> {
-    /// The worker's name.
-    pub worker: Cow<'a, str>,
-    /// The job id that the rig names.
-    pub job: Cow<'a, str>,
-}
-
-/// What is done with a rig's subscribe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SubscribeVerdict {
-    /// It is served.
-    Serve,
-    /// It is served, and this is logged.
-    ServeAndLog(String),
-    /// It is refused with this reason, and the connection is closed.
-    Refuse(String),
-}
 
 /// A share that passed its check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +50,18 @@ pub enum Diagnosis {
     /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
     #[error("its firmware ignores mining.set_extranonce")]
     IgnoresSetExtranonce,
+    /// Something that rigs of one coin alone do wrong. No other service helps against it.
+    #[error("{}", .0.text)]
+    Own(&'static Symptom),
+}
+
+/// What a dialect knows of the mistakes of its own coin's rigs.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Symptom {
+    /// The word for it in metrics and files.
+    pub name: &'static str,
+    /// What is wrong, in words.
+    pub text: &'static str,
 }
 
 impl Diagnosis {
@@ -89,6 +78,7 @@ impl Diagnosis {
             Self::RestartsCounter => "restarts_counter",
             Self::ReadsTooHard => "reads_too_hard",
             Self::IgnoresSetExtranonce => "ignores_set_extranonce",
+            Self::Own(symptom) => symptom.name,
         }
     }
 }

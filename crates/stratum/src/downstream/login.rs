@@ -9,13 +9,12 @@ use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, SubscribeVerdict};
+use crate::dialect::{Dialect, ExtranonceTime, RigNeeds, RigSay, RigSpace, SubscribeVerdict};
 use crate::error::{Reject, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
-use crate::rpc::{self, Id, Quoted};
+use crate::rpc::Id;
 use crate::secret::Secret;
-use crate::sv1;
 use crate::target::Difficulty;
 use crate::vardiff::Vardiff;
 
@@ -23,16 +22,14 @@ use crate::vardiff::Vardiff;
 const MAX_WORKER_NAME: usize = 256;
 /// The longest password that is kept, in bytes.
 const MAX_PASSWORD: usize = 256;
-/// The most extensions of one `mining.configure` that are answered.
-const MAX_EXTENSIONS: usize = 16;
 
 /// Who the rig is and how far its login has come.
-pub(super) struct Login {
+pub(super) struct Login<R> {
     session: Box<str>,
+    /// What it has negotiated and shown of itself, as its dialect notes it.
+    pub(super) rig: R,
     step: LoginStep,
     pub(super) agent: Option<Arc<str>>,
-    /// Which of the dialect's login calls it made before it subscribed.
-    pub(super) calls: u8,
     /// At most [`MAX_WORKERS`].
     workers: Vec<AuthorizedWorker>,
     /// Whether the driver knows the rig, so that it may be told work.
@@ -78,13 +75,13 @@ pub enum StartSource {
     Password,
 }
 
-impl Login {
+impl<R: RigNeeds> Login<R> {
     pub(super) fn new(session: String, welcome: bool) -> Self {
         Self {
             session: session.into(),
+            rig: R::default(),
             step: LoginStep::Connected,
             agent: None,
-            calls: 0,
             workers: Vec::new(),
             welcome,
             asks_for_set_extranonce: false,
@@ -130,14 +127,6 @@ impl Login {
 
     pub(super) const fn is_parked(&self) -> bool {
         matches!(self.step, LoginStep::Parked { .. })
-    }
-
-    /// Notes a call that is nobody's, if it gives its firmware away.
-    pub(super) fn note_call(&mut self, known: &[&str], method: &str) {
-        let place = known.iter().take(8).position(|known| *known == method);
-        if let Some(place) = place.filter(|_| !self.is_subscribed()) {
-            self.calls |= 1 << place;
-        }
     }
 
     /// Whether the rig can be told work.
@@ -216,16 +205,19 @@ impl Login {
 }
 
 impl<D: Dialect> Downstream<D> {
-    pub(super) fn subscribe(&mut self, id: Id, params: Option<&RawValue>, now: Instant) {
-        let agent = params
-            .and_then(rpc::array::<1>)
-            .and_then(|(elements, _)| elements.first().and_then(|agent| rpc::string(agent)));
-        self.login.agent = agent.map(|agent| shown(&agent).into());
-        match self.dialect.judge_subscribe(params) {
+    pub(super) fn subscribe(
+        &mut self,
+        id: Id,
+        agent: Option<&str>,
+        verdict: SubscribeVerdict,
+        now: Instant,
+    ) {
+        self.login.agent = agent.map(|agent| shown(agent).into());
+        match verdict {
             SubscribeVerdict::Serve => {}
             SubscribeVerdict::ServeAndLog(remark) => self.out.event(Event::Remark(remark)),
             SubscribeVerdict::Refuse(reason) => {
-                self.out.refuse::<D>(&id, &Reject::invalid(reason.clone()));
+                self.refuse(&id, &Reject::invalid(reason.clone()));
                 return self.out.close(CloseReason::Refused(reason.into()));
             }
         }
@@ -233,6 +225,7 @@ impl<D: Dialect> Downstream<D> {
             // Its extranonce is still its own.
             self.misdeeds.noted().flood.nuisance(now);
             self.answer_subscribe(&id);
+            self.say_extranonce();
             return self.bench.tell_again(
                 &self.login,
                 &self.config,
@@ -243,38 +236,43 @@ impl<D: Dialect> Downstream<D> {
         }
         if let Some(former) = self.login.park(id) {
             self.misdeeds.noted().flood.nuisance(now);
-            return self.out.refuse::<D>(&former, &Reject::invalid("subscribed again"));
+            return self.refuse(&former, &Reject::invalid("subscribed again"));
         }
         self.login.await_step(&self.config, &mut self.out, now);
         self.out.event(Event::WantsSeat);
     }
 
-    pub(super) fn authorize(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
-        let given = params.and_then(rpc::array::<2>).map(|(elements, _)| elements);
-        let text = |at: usize| given.as_ref()?.get(at).and_then(|text| rpc::string(text));
-        let (name, password) = (text(0), text(1));
-        let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= MAX_WORKER_NAME)
+    pub(super) fn authorize(
+        &mut self,
+        id: &Id,
+        params: Option<&RawValue>,
+        worker: Option<&str>,
+        password: Option<&str>,
+        now: Instant,
+    ) {
+        let Some(name) = worker.filter(|name| !name.is_empty() && name.len() <= MAX_WORKER_NAME)
         else {
             let found = shown(params.map_or("nothing", RawValue::get));
             let reason = format!(
                 "authorize takes a worker name of 1 to {MAX_WORKER_NAME} bytes, found {found}"
             );
             self.misdeeds.noted().flood.nuisance(now);
-            return self.out.refuse::<D>(id, &Reject::invalid(reason));
+            return self.refuse(id, &Reject::invalid(reason));
         };
-        if self.login.worker(&name).is_none() {
+        let is_first = self.login.workers.is_empty();
+        if self.login.worker(name).is_none() {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
-            let options = LoginOptions::parse(&name, password.as_deref().unwrap_or_default());
+            let options = LoginOptions::parse(name, password.unwrap_or_default());
             let worker = AuthorizedWorker {
-                given: (options.worker != name).then(|| (&*name).into()),
+                given: (options.worker != name).then(|| name.into()),
                 name: options.worker.into(),
-                password: password.as_ref().map(|password| Secret::new(&**password)),
+                password: password.map(Secret::new),
             };
             let known = Arc::clone(&worker.name);
             if self.login.workers.len() >= MAX_WORKERS {
                 self.misdeeds.noted().flood.nuisance(now);
                 let reason = format!("at most {MAX_WORKERS} workers on one connection");
-                return self.out.refuse::<D>(id, &Reject::invalid(reason));
+                return self.refuse(id, &Reject::invalid(reason));
             }
             // Nearly all rigs have one.
             self.login.workers.reserve_exact(1);
@@ -293,42 +291,32 @@ impl<D: Dialect> Downstream<D> {
             }
             self.out.event(Event::Authorized(known));
         }
-        self.out.answer(id, true);
+        self.say(RigSay::Granted(id));
+        if is_first {
+            self.say_extranonce();
+        }
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
     }
 
     pub(super) fn extranonce_subscribe(&mut self, id: &Id) {
         self.login.asks_for_set_extranonce = true;
-        self.out.answer(id, true);
+        self.say(RigSay::Granted(id));
     }
 
-    /// Every extension is declined: none of them exists for these coins.
-    pub(super) fn configure(&mut self, id: &Id, params: Option<&RawValue>) {
-        let extensions = params
-            .and_then(rpc::array::<1>)
-            .and_then(|(elements, _)| rpc::array::<MAX_EXTENSIONS>(elements.first()?));
-        let names = extensions.map(|(names, _)| names).unwrap_or_default();
-        let declined: Vec<String> = names
-            .iter()
-            .filter_map(|name| rpc::string(name))
-            .map(|name| format!("{}:false", Quoted(&name)))
-            .collect();
-        let result = format!("{{{}}}", declined.join(","));
-        self.out.answer(id, result);
-    }
-
-    pub(super) fn suggest_difficulty(&mut self, id: &Id, params: Option<&RawValue>, now: Instant) {
-        // In an array or alone.
-        let suggested = params
-            .and_then(|params| rpc::number(sv1::first(params).unwrap_or(params)))
-            .and_then(Difficulty::new);
+    pub(super) fn suggest_difficulty(
+        &mut self,
+        id: &Id,
+        params: Option<&RawValue>,
+        suggested: Option<Difficulty>,
+        now: Instant,
+    ) {
         let Some(difficulty) = suggested else {
             let found = shown(params.map_or("nothing", RawValue::get));
             let reason = format!("a suggested difficulty is a number above 0, found {found}");
-            return self.out.refuse::<D>(id, &Reject::invalid(reason));
+            return self.refuse(id, &Reject::invalid(reason));
         };
         self.start_at(difficulty, StartSource::Suggested, now);
-        self.out.answer(id, true);
+        self.say(RigSay::Granted(id));
     }
 
     /// Starts with a difficulty, unless a weightier source has named one.
@@ -347,11 +335,13 @@ impl<D: Dialect> Downstream<D> {
             self.bench.sit(seat, extranonce1, now);
             self.login.await_step(&self.config, &mut self.out, now);
             self.answer_subscribe(&id);
+            self.say_extranonce();
             self.out.event(Event::Subscribed);
             return;
         }
         if self.can_move(&seat) {
-            self.bench.move_to(seat, extranonce1, &self.dialect, &mut self.out, now);
+            let (dialect, rig) = (&*self.dialect, &self.login.rig);
+            self.bench.move_to(seat, extranonce1, dialect, rig, &mut self.out, now);
             // Whether it follows has to be seen, however many of its shares have failed before.
             self.misdeeds.look_again();
         } else {
@@ -360,10 +350,23 @@ impl<D: Dialect> Downstream<D> {
     }
 
     fn answer_subscribe(&mut self, id: &Id) {
-        let Some((extranonce1, size)) = self.bench.told_extranonce() else { return };
-        let session = &self.login.session;
-        self.out.transmit.write(|out| {
-            self.dialect.put_subscribed(id, session, extranonce1, size, out);
-        });
+        let Some((extranonce1, extranonce2)) = self.bench.told_extranonce() else { return };
+        let given = RigSpace { extranonce1, extranonce2 };
+        let say = RigSay::Subscribed { id, session: &self.login.session, given };
+        self.out.say(&*self.dialect, &self.login.rig, say);
+    }
+
+    /// Tells the rig its extranonce, where that is due by a call of its own: when it has both
+    /// subscribed and authorized.
+    fn say_extranonce(&mut self) {
+        let is_due = self.dialect.rules().hello == ExtranonceTime::AfterAuthorize
+            && self.login.is_subscribed()
+            && self.login.first_worker().is_some();
+        let Some((extranonce1, extranonce2)) = self.bench.told_extranonce().filter(|_| is_due)
+        else {
+            return;
+        };
+        let say = RigSay::Extranonce(RigSpace { extranonce1, extranonce2 });
+        self.out.say(&*self.dialect, &self.login.rig, say);
     }
 }

@@ -1,12 +1,8 @@
 //! What comes out of a session with a rig: bytes to write, events, and when it wants to be called.
 
-use std::fmt::Display;
-
 use super::events::Events;
 use super::{CloseReason, Event};
-use crate::dialect::Dialect;
-use crate::error::Reject;
-use crate::rpc::{self, Id};
+use crate::dialect::{Dialect, RigSay};
 use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 
@@ -60,13 +56,14 @@ impl DownstreamOut {
         self.events.pop()
     }
 
-    /// Answers a call with a result, which is JSON text.
-    pub(super) fn answer(&mut self, id: &Id, result: impl Display) {
-        self.transmit.write(|out| rpc::put_result(out, id, result));
-    }
-
-    pub(super) fn refuse<D: Dialect>(&mut self, id: &Id, reject: &Reject) {
-        self.transmit.write(|out| rpc::put_error(out, id, reject, D::ERROR_DATA));
+    /// Tells the rig something in the dialect's words.
+    pub(super) fn say<D: Dialect>(
+        &mut self,
+        dialect: &D,
+        rig: &D::Rig,
+        say: RigSay<'_, D::Job, D::Terms>,
+    ) {
+        self.transmit.write(|out| dialect.tell_rig(say, rig, out));
     }
 
     /// Ends the session; once.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Downstream;
 use crate::channel::Seat;
-use crate::dialect::{Diagnosis, Dialect};
+use crate::dialect::{Diagnosis, Dialect, RigNeeds};
 use crate::extranonce::Extranonce;
-use crate::firmware::Hello;
+use crate::firmware::Firmware;
 use crate::secret::Secret;
 use crate::target::Difficulty;
 
@@ -43,10 +43,10 @@ impl<D: Dialect> Downstream<D> {
         self.login.agent.as_ref()
     }
 
-    /// What it has shown of itself so far.
+    /// What its firmware needs, as far as its login has told.
     #[must_use]
-    pub fn hello(&self) -> Hello<'_> {
-        Hello { agent: self.login.agent.as_deref(), calls: self.login.calls }
+    pub fn firmware(&self) -> Firmware {
+        self.login.rig.firmware()
     }
 
     /// What is wrong with the rig, as far as its shares showed.

@@ -5,17 +5,15 @@ mod told;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::value::RawValue;
-
 use super::in_flight::Pending;
 use super::work::{Told, replaced};
 use super::{CloseReason, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, Wanted};
+use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
 use crate::error::Reject;
 use crate::filters::Filters;
 use crate::habits::{Answer, Habit, Habits, Probe};
-use crate::rpc::{Id, Params};
+use crate::rpc::Id;
 use crate::seen::Sighting;
 use crate::target::{PowHash, Target};
 use crate::verdict::Verdict;
@@ -61,7 +59,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn submit(
         &mut self,
         id: &Id,
-        params: Option<&RawValue>,
+        submit: Result<HeardSubmit<'_>, Reject>,
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Option<Submission<D>> {
@@ -69,7 +67,7 @@ impl<D: Dialect> Downstream<D> {
         self.bench.quiet.share(now);
         self.bench.await_share(&mut self.out);
         self.out.event(Event::Sent);
-        match self.judge(id, params, now, scratch) {
+        match self.judge(id, submit, now, scratch) {
             Ok(submission) => {
                 if let Some(misdeeds) = self.misdeeds.known_mut() {
                     misdeeds.flood.good();
@@ -85,7 +83,7 @@ impl<D: Dialect> Downstream<D> {
 
     fn turn_down(&mut self, id: &Id, refused: Refused, now: Instant) {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
-        self.out.refuse::<D>(id, &reject);
+        self.refuse(id, &reject);
         let verdict = reject.verdict;
         let reason = Some(reject.reason);
         self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
@@ -105,25 +103,23 @@ impl<D: Dialect> Downstream<D> {
     fn judge(
         &mut self,
         id: &Id,
-        params: Option<&RawValue>,
+        submit: Result<HeardSubmit<'_>, Reject>,
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Result<Option<Submission<D>>, Refused> {
         if !self.login.is_subscribed() {
             return Err(Reject::not_subscribed().into());
         }
-        let params = params.ok_or_else(|| Reject::invalid("submit without parameters"))?;
-        let params = &Params::read(params)?;
-        let head = self.dialect.submit_head(params)?;
+        let HeardSubmit { worker, job, fields } = submit?;
         let checks = self.dialect.rules().checks_workers;
-        let worker = self.login.worker_of_share(&head.worker, checks);
-        let worker = Arc::clone(worker.ok_or_else(|| Reject::unauthorized(&head.worker))?);
+        let known = self.login.worker_of_share(&worker, checks);
+        let worker = Arc::clone(known.ok_or_else(|| Reject::unauthorized(&worker))?);
         let blame = |refused: Refused| Refused { worker: Some(Arc::clone(&worker)), ..refused };
 
-        let found = self.bench.find_job(&head.job, now).map_err(|reject| blame(reject.into()))?;
+        let found = self.bench.find_job(&job, now).map_err(|reject| blame(reject.into()))?;
         self.bench.make_room(found);
         let told = self.bench.told(found);
-        let Read { share, is_odd } = told.read(params, self.odd_size(told)).map_err(blame)?;
+        let Read { share, is_odd } = told.read(&fields, self.odd_size(told)).map_err(blame)?;
         let frames = Arc::clone(&told.frames);
         let Fingerprint { share: whole, nonce } = share.fingerprint();
         let nonce = nonce.filter(|_| !frames.dialect.rules().second_solutions);
@@ -137,7 +133,7 @@ impl<D: Dialect> Downstream<D> {
             None => Sighting::New,
         };
         if sighting == Sighting::Duplicate && is_odd {
-            return Err(blame(told.odd(params)));
+            return Err(blame(told.odd(&fields)));
         }
         if sighting == Sighting::Duplicate {
             let excused = told.again;
@@ -146,7 +142,7 @@ impl<D: Dialect> Downstream<D> {
         // Nothing but repetition holds a block back.
         let crowded = !self.judge.in_flight.has_room(false);
         let bar: Option<Reject> = if !found.is_open || seen.is_none() {
-            Some(replaced(&head.job))
+            Some(replaced(&job.text))
         } else if crowded {
             Some(Reject::overflow("too many shares wait for the pool's verdict"))
         } else if filters.is_some_and(Filters::is_full) {
@@ -170,7 +166,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let weight = match weight {
             Ok(weight) => weight,
-            Err(_) if is_odd => return Err(blame(told.odd(params))),
+            Err(_) if is_odd => return Err(blame(told.odd(&fields))),
             Err(reject) => {
                 let diagnoses = &mut self.misdeeds.noted().diagnoses;
                 if !diagnoses.is_patient(now) {
@@ -189,7 +185,7 @@ impl<D: Dialect> Downstream<D> {
         } else if is_odd {
             let probe = counts.then(|| self.ask(told, Habit::Split, Answer::Other)).flatten();
             if probe.is_none() || weight.hash.is_none() {
-                return Err(blame(told.odd(params)));
+                return Err(blame(told.odd(&fields)));
             }
             probe
         } else if !counts && self.is_wanted(told, weight, Wanted::perhaps) {
@@ -221,7 +217,7 @@ impl<D: Dialect> Downstream<D> {
             self.judge.remember_late(late_block);
         }
         if !forwarded {
-            self.out.answer(id, true);
+            self.say(RigSay::Taken(id));
             let verdict = Verdict::BelowPoolTarget;
             let (reason, diagnosis, worker) = (None, None, Some(worker));
             self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
@@ -238,7 +234,7 @@ impl<D: Dialect> Downstream<D> {
         let number = self.judge.shares;
         // Only a block finds no place: its answer cannot be waited for.
         if self.config.reply == Reply::Local || !self.judge.in_flight.has_room(true) {
-            self.out.answer(id, true);
+            self.say(RigSay::Taken(id));
         } else {
             let unchecked = hash.is_none();
             self.judge.in_flight.push(Pending { number, id: id.clone(), unchecked });

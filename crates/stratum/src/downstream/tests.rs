@@ -3,17 +3,19 @@
 mod blocks;
 mod comeback;
 mod conduct;
+mod late_extranonce;
 mod login;
 mod odd;
 mod probes;
 mod targets;
+mod terms;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::dialect::{Announced, Price, ShareTarget, Subscribed, Wanted, Work};
+use crate::dialect::{Announced, NotifyForm, Price, ShareTarget, Subscribed, Wanted, Work};
 use crate::firmware::Merit;
 use crate::habits::{Habit, HabitBook, Habits};
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
@@ -117,6 +119,7 @@ impl Story {
             work: space.number(job.key()),
             epoch,
             generation: self.view.generation,
+            terms: 0,
             wanted,
             block,
             arrived: self.now,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::out::{DownstreamOut, DownstreamTimer};
 use crate::channel::{ChannelView, Seat};
-use crate::dialect::{Dialect, Wanted};
+use crate::dialect::{BasisOf, Dialect, JobName, RigSay, RigSpace, Wanted};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::filters::Filters;
@@ -46,7 +46,15 @@ pub(super) struct Bench<D: Dialect> {
     /// The newest work that was told from the present seat.
     last_told: Option<Serial>,
     /// What the rig has asked about jobs and cannot be answered yet.
-    questions: Vec<(Id, JobId)>,
+    questions: Vec<Question>,
+}
+
+/// What a rig asks about a job.
+pub(super) struct Question {
+    pub(super) id: Id,
+    pub(super) job: JobId,
+    /// By the dialect's own number.
+    pub(super) kind: u8,
 }
 
 /// A place that the rig has left: the newest work that it could know there, and until when its
@@ -87,6 +95,8 @@ pub(super) struct Told<D: Dialect> {
     /// The id that this rig was told.
     pub(super) id: JobId,
     pub(super) frames: Arc<JobFrames<D>>,
+    /// What the rig had negotiated by then.
+    rig: D::Rig,
     /// Mostly the same as of the job before.
     pub(super) asked: Arc<Asked>,
     /// The work was told under this lease before: the rig may repeat what was sent for it, through no
@@ -171,11 +181,13 @@ impl<D: Dialect> Bench<D> {
         seat: Seat,
         extranonce1: Extranonce,
         dialect: &D,
+        rig: &D::Rig,
         out: &mut DownstreamOut,
         now: Instant,
     ) {
-        let size = seat.split.rig_extranonce2;
-        out.transmit.write(|out| dialect.put_set_extranonce(&extranonce1, size, out));
+        let extranonce2 = seat.split.rig_extranonce2;
+        let space = RigSpace { extranonce1: &extranonce1, extranonce2 };
+        out.say(dialect, rig, RigSay::Extranonce(space));
         self.sit(seat, extranonce1, now);
         out.timers.set(DownstreamTimer::Former, self.former.as_ref().map(|former| former.until));
     }
@@ -229,8 +241,9 @@ impl<D: Dialect> Bench<D> {
     ///
     /// # Errors
     /// [`Reject`] 21, as stale or as unknown.
-    pub(super) fn find_job(&self, id: &str, now: Instant) -> Result<FoundJob, Reject> {
-        let job = JobId::parse(id).ok_or_else(|| Reject::unknown_job(id))?;
+    pub(super) fn find_job(&self, name: &JobName<'_>, now: Instant) -> Result<FoundJob, Reject> {
+        let id = &*name.text;
+        let job = name.id.ok_or_else(|| Reject::unknown_job(id))?;
         let newest = self.told.back().ok_or_else(|| Reject::unknown_job(id))?;
         let Some(at) = self.told.iter().position(|told| told.id == job) else {
             // Ids only grow, so a smaller one was told some time ago, perhaps on an earlier
@@ -327,27 +340,22 @@ pub(super) fn replaced(id: &str) -> Reject {
 }
 
 impl Asked {
-    fn new<D: Dialect>(
-        frames: &JobFrames<D>,
-        nonces: Arc<SeatNonces>,
-        easiest: Target,
-    ) -> Arc<Self> {
-        let difficulty = frames.dialect.scale(&frames.job).difficulty_lossy(easiest);
-        Arc::new(Self { nonces, easiest, difficulty })
+    /// Whether it is the same.
+    fn is(&self, nonces: &Arc<SeatNonces>, easiest: Target, difficulty: Difficulty) -> bool {
+        Arc::ptr_eq(&self.nonces, nonces)
+            && self.easiest == easiest
+            && self.difficulty == difficulty
     }
 }
 
 impl<D: Dialect> Told<D> {
-    /// Whether the same is asked of another job's shares.
-    fn asks_the_same(
-        &self,
-        other: &JobFrames<D>,
-        nonces: &Arc<SeatNonces>,
-        easiest: Target,
-    ) -> bool {
-        Arc::ptr_eq(&self.asked.nonces, nonces)
-            && self.asked.easiest == easiest
-            && self.asked.difficulty == other.dialect.scale(&other.job).difficulty_lossy(easiest)
+    /// The job as the rig was told it.
+    pub(super) fn basis(&self) -> BasisOf<'_, D> {
+        let JobFrames { job, terms, .. } = &*self.frames;
+        let SeatNonces { extranonce1, pool_extranonce1, extranonce2_size, .. } =
+            &*self.asked.nonces;
+        let (pool_extranonce1, extranonce2) = (*pool_extranonce1, *extranonce2_size);
+        BasisOf::<D> { job, terms, rig: &self.rig, extranonce1, pool_extranonce1, extranonce2 }
     }
 
     /// Which work it is, by its content.

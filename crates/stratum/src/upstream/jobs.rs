@@ -312,6 +312,8 @@ impl<D: Dialect> Jobs<D> {
             epoch: self.epoch,
             generation: place.generation,
             job: Arc::clone(&job),
+            // Until pools are asked for any.
+            terms: D::Terms::default(),
             wanted,
             block,
             arrived,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Read, Refused, Weight};
-use crate::dialect::{Checked, Diagnosis, Dialect};
+use crate::dialect::{Basis, Checked, Diagnosis, Dialect, FailedShare};
 use crate::downstream::work::{SeatNonces, Told};
 use crate::error::Reject;
 use crate::firmware::{Firmware, Merit, USUAL_EXTRANONCE2};
@@ -20,32 +20,32 @@ impl<D: Dialect> Told<D> {
     /// Reads a submit; with an extranonce2 of the `odd` length too.
     pub(super) fn read(
         &self,
-        params: &Params<'_>,
+        fields: &Params<'_>,
         odd: Option<usize>,
     ) -> Result<Read<D::Share>, Refused> {
-        let (dialect, job) = (&self.frames.dialect, &*self.frames.job);
-        let read = |size| dialect.parse_share(job, size, params);
-        match read(self.asked.nonces.extranonce2_size) {
+        let (dialect, told) = (&self.frames.dialect, self.basis());
+        match dialect.read_share(&told, fields) {
             Ok(share) => Ok(Read { share, is_odd: false }),
-            Err(reject) => match odd.map(read) {
-                Some(Ok(share)) => Ok(Read { share, is_odd: true }),
-                _ => Err(self.malformed(reject, params)),
-            },
+            Err(reject) => {
+                let odd = odd.map(|extranonce2| Basis { extranonce2, ..told });
+                match odd.map(|told| dialect.read_share(&told, fields)) {
+                    Some(Ok(share)) => Ok(Read { share, is_odd: true }),
+                    _ => Err(self.malformed(reject, fields)),
+                }
+            }
         }
     }
 
     /// The refusal of a share whose extranonce2 has the odd length.
-    pub(super) fn odd(&self, params: &Params<'_>) -> Refused {
-        let (dialect, size) = (&self.frames.dialect, self.asked.nonces.extranonce2_size);
-        let reject = dialect.parse_share(&self.frames.job, size, params).err();
+    pub(super) fn odd(&self, fields: &Params<'_>) -> Refused {
+        let reject = self.frames.dialect.read_share(&self.basis(), fields).err();
         let unreadable =
             || Reject::invalid("extranonce2 is of another length than the rig was told");
-        self.malformed(reject.unwrap_or_else(unreadable), params)
+        self.malformed(reject.unwrap_or_else(unreadable), fields)
     }
 
-    pub(super) fn malformed(&self, reject: Reject, params: &Params<'_>) -> Refused {
-        let size = self.asked.nonces.extranonce2_size;
-        let diagnosis = self.frames.dialect.diagnose_form(&self.frames.job, size, params);
+    pub(super) fn malformed(&self, reject: Reject, fields: &Params<'_>) -> Refused {
+        let diagnosis = self.frames.dialect.why(&self.basis(), FailedShare::Form(fields));
         Refused { diagnosis, curable: self.is_curable(diagnosis), ..reject.into() }
     }
 
@@ -57,9 +57,9 @@ impl<D: Dialect> Told<D> {
         age: Duration,
         scratch: &mut D::Scratch,
     ) -> Result<Weight, Reject> {
-        let JobFrames { dialect, job, block, .. } = &*self.frames;
-        let mut check =
-            |limit| dialect.check(job, &self.asked.nonces.extranonce1, share, &limit, age, scratch);
+        let JobFrames { dialect, block, .. } = &*self.frames;
+        let told = self.basis();
+        let mut check = |limit| dialect.check(&told, share, &limit, age, scratch);
         let checked = check(limit).or_else(|reject| {
             // Where blocks are easier than shares, or a scale is set too hard.
             let missed = reject.verdict == Verdict::LowDifficulty;
@@ -80,19 +80,18 @@ impl<D: Dialect> Told<D> {
         job_age: Duration,
         scratch: &mut D::Scratch,
     ) -> Option<Diagnosis> {
-        let (dialect, job, easiest) =
-            (&self.frames.dialect, &*self.frames.job, &self.asked.easiest);
+        let (dialect, told, target) = (&self.frames.dialect, self.basis(), &self.asked.easiest);
         let before =
-            self.asked.nonces.before.as_ref().filter(|_| easiest.hashes_lossy() >= MIN_EVIDENCE);
+            self.asked.nonces.before.as_ref().filter(|_| target.hashes_lossy() >= MIN_EVIDENCE);
         let stubborn = before.is_some_and(|before| {
-            let checked = dialect.check(job, before, share, easiest, job_age, scratch);
+            let told = Basis { extranonce1: before, ..told };
+            let checked = dialect.check(&told, share, target, job_age, scratch);
             matches!(checked, Ok(Checked::Proven(_)))
         });
         if stubborn {
             return Some(Diagnosis::IgnoresSetExtranonce);
         }
-        let SeatNonces { extranonce1, pool_extranonce1, .. } = &*self.asked.nonces;
-        dialect.diagnose(job, extranonce1, *pool_extranonce1, share, easiest)
+        dialect.why(&told, FailedShare::Share { share, target })
     }
 
     /// What a good share of it shows of its rig; a target that any hash meets shows nothing.

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
+use bytes::Buf;
 
-use super::{Asked, Bench, Sitting, Told};
+use super::{Asked, Bench, Question, Sitting, Told};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, Telling, Work};
+use crate::dialect::{Dialect, NotifyForm, RigNeeds, RigSay, Telling, Work};
 use crate::downstream::login::Login;
 use crate::downstream::misdeeds::Misdeeds;
 use crate::downstream::out::{DownstreamOut, DownstreamTimer};
 use crate::downstream::{CloseReason, DownstreamConfig, Event, Verify};
 use crate::error::Reject;
-use crate::job::{JobFrames, JobId};
+use crate::job::JobFrames;
 use crate::ladder::Level;
-use crate::rpc::{self, Id};
 use crate::space::Permission;
 use crate::target::Target;
 use crate::window::JobWindow;
@@ -92,7 +91,7 @@ impl<D: Dialect> Bench<D> {
     /// Tells the rig the channel's latest work, unless it has it or cannot take it.
     pub(in crate::downstream) fn tell_work(
         &mut self,
-        login: &Login,
+        login: &Login<D::Rig>,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
         out: &mut DownstreamOut,
@@ -107,7 +106,7 @@ impl<D: Dialect> Bench<D> {
     /// The rig has subscribed once more: it has forgotten the work that it was told.
     pub(in crate::downstream) fn tell_again(
         &mut self,
-        login: &Login,
+        login: &Login<D::Rig>,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
         out: &mut DownstreamOut,
@@ -120,7 +119,7 @@ impl<D: Dialect> Bench<D> {
 
     fn tell_latest(
         &mut self,
-        login: &Login,
+        login: &Login<D::Rig>,
         config: &DownstreamConfig,
         misdeeds: &mut Misdeeds,
         out: &mut DownstreamOut,
@@ -136,13 +135,13 @@ impl<D: Dialect> Bench<D> {
         }
         let forgotten = self.last_told >= Some(frames.serial);
         if login.takes_set_extranonce() {
-            self.look_for_another_lease(&frames, misdeeds, out, now);
+            self.look_for_another_lease(&frames, &login.rig, misdeeds, out, now);
         }
         let (target, aims_at) = self.aim(&frames, config);
         let Some(sitting) = &mut self.seat else { return };
-        let dialect = &frames.dialect;
+        let (dialect, rig) = (&*frames.dialect, &login.rig);
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
-        let open = JobWindow::of(&**dialect).remembered();
+        let open = JobWindow::of(dialect).remembered();
         if !sitting.seat.lease.tell(frames.work, open) {
             // What was sent for it under this lease is not known any more.
             return out.close(CloseReason::ExtranonceChanged);
@@ -163,8 +162,14 @@ impl<D: Dialect> Bench<D> {
         let easier = present.is_some_and(|told| told.asked.easiest < target);
         self.quiet.told(aims_at, easier, now);
         out.timers.set(DownstreamTimer::Silence, self.quiet.over_at());
+        // A rig that has just come, or wishes for something else, takes what it wished for as granted.
+        let knows_terms = |told: &Told<D>| told.frames.terms == frames.terms && told.rig == *rig;
+        if telling.first || !present.is_some_and(knows_terms) {
+            out.say(dialect, rig, RigSay::Terms(&frames.terms));
+        }
+        let difficulty = dialect.scale(&frames.job).difficulty_lossy(target);
         if telling.new_target {
-            out.transmit.write(|out| dialect.put_target(&frames.job, &target, out));
+            out.say(dialect, rig, RigSay::Target { target: &target, difficulty });
         }
         let clean = dialect.rules().clean.is_clean(&telling);
         if clean {
@@ -174,26 +179,29 @@ impl<D: Dialect> Bench<D> {
         // that has come back to a channel from its former place there.
         let known = present.is_none_or(|told| told.id.get() >= frames.id.get());
         let id = if known { sitting.seat.ids.next() } else { frames.id };
+        let form = NotifyForm { clean, flavour: rig.flavour() };
         out.transmit.share(if known {
-            frames.frame_under(id, target, clean)
+            frames.frame_under(id, target, form)
         } else {
-            frames.frame(target, clean)
+            frames.frame(target, form)
         });
         out.event(Event::Told(id));
 
         // Some miners apply a new target to the job they have.
         if let Some(present) = self.told.back_mut().filter(|told| told.asked.easiest < target) {
             let nonces = Arc::clone(&present.asked.nonces);
-            present.asked = Asked::new(&present.frames, nonces, target);
+            let JobFrames { dialect, job, .. } = &*present.frames;
+            let difficulty = dialect.scale(job).difficulty_lossy(target);
+            present.asked = Arc::new(Asked { nonces, easiest: target, difficulty });
         }
-        let same = self
-            .told
-            .back()
-            .filter(|present| present.asks_the_same(&frames, &sitting.nonces, target));
-        let asked = same.map(|present| Arc::clone(&present.asked));
-        let asked =
-            asked.unwrap_or_else(|| Asked::new(&frames, Arc::clone(&sitting.nonces), target));
-        self.remember(Told { id, asked, again, ended_at: None, frames }, now);
+        let nonces = &sitting.nonces;
+        let present = self.told.back().map(|present| &present.asked);
+        let same = present.filter(|asked| asked.is(nonces, target, difficulty));
+        let asked = same.map(Arc::clone).unwrap_or_else(|| {
+            Arc::new(Asked { nonces: Arc::clone(nonces), easiest: target, difficulty })
+        });
+        let rig = rig.clone();
+        self.remember(Told { id, rig, asked, again, ended_at: None, frames }, now);
         self.await_vardiff(config, out);
     }
 
@@ -202,6 +210,7 @@ impl<D: Dialect> Bench<D> {
     fn look_for_another_lease(
         &mut self,
         frames: &JobFrames<D>,
+        rig: &D::Rig,
         misdeeds: &mut Misdeeds,
         out: &mut DownstreamOut,
         now: Instant,
@@ -220,53 +229,49 @@ impl<D: Dialect> Bench<D> {
             habits: habits.clone(),
         };
         if let Ok(extranonce1) = seat.extranonce1() {
-            self.move_to(seat, extranonce1, &frames.dialect, out, now);
+            self.move_to(seat, extranonce1, &frames.dialect, rig, out, now);
             misdeeds.look_again();
             self.latest = self.former_latest();
         }
     }
 
-    /// Answers a rig that asks about a job it was told. What the pool has still to say is answered
-    /// when it has said it.
-    pub(in crate::downstream) fn job_query(
+    /// Answers the questions that can be answered now.
+    pub(in crate::downstream) fn answer_questions(
         &mut self,
-        id: &Id,
-        params: Option<&RawValue>,
+        dialect: &D,
+        rig: &D::Rig,
         out: &mut DownstreamOut,
     ) {
-        let name = params
-            .and_then(rpc::array::<1>)
-            .and_then(|(elements, _)| elements.first().and_then(|name| rpc::string(name)))
-            .unwrap_or_default();
-        match JobId::parse(&name) {
-            Some(job) => self.answer_or_keep(id.clone(), job, out),
-            None => out.refuse::<D>(id, &Reject::unknown_job(&name)),
+        for question in std::mem::take(&mut self.questions) {
+            self.answer_or_keep(question, dialect, rig, out);
         }
     }
 
-    /// Answers the questions that can be answered now.
-    pub(in crate::downstream) fn answer_questions(&mut self, out: &mut DownstreamOut) {
-        for (id, job) in std::mem::take(&mut self.questions) {
-            self.answer_or_keep(id, job, out);
-        }
-    }
-
-    fn answer_or_keep(&mut self, id: Id, job: JobId, out: &mut DownstreamOut) {
-        let told = self.told.iter().find(|told| told.id == job);
-        let Some(told) = told else {
-            return out.refuse::<D>(&id, &Reject::unknown_job(&job.to_string()));
+    /// Answers a rig that asks about a job it was told. What the pool has still to say is answered
+    /// when it has said it.
+    pub(in crate::downstream) fn answer_or_keep(
+        &mut self,
+        question: Question,
+        dialect: &D,
+        rig: &D::Rig,
+        out: &mut DownstreamOut,
+    ) {
+        let Question { id, job, kind } = &question;
+        let Some(told) = self.told.iter().find(|told| told.id == *job) else {
+            let reject = Reject::unknown_job(&job.to_string());
+            return out.say(dialect, rig, RigSay::Refused(id, &reject));
         };
-        let frames = Arc::clone(&told.frames);
-        let mut known = false;
-        out.transmit.write(|out| known = frames.dialect.put_job_answer(&id, &frames.job, out));
-        if known {
+        let JobFrames { dialect, job, .. } = &*told.frames;
+        let before = out.transmit.remaining();
+        out.say(&**dialect, rig, RigSay::Answered { id, job, kind: *kind });
+        if out.transmit.remaining() > before {
             return;
         }
-        let may_come = !frames.job.is_complete() && self.questions.len() < MAX_QUESTIONS;
-        if may_come {
-            self.questions.push((id, job));
+        if !job.is_complete() && self.questions.len() < MAX_QUESTIONS {
+            self.questions.push(question);
         } else {
-            out.refuse::<D>(&id, &Reject::invalid("the pool has not told it"));
+            let reject = Reject::invalid("the pool has not told it");
+            out.say(&**dialect, rig, RigSay::Refused(id, &reject));
         }
     }
 }

@@ -1,14 +1,17 @@
-//! Reading JSON values into fields, with one kind of complaint for both sides of the proxy.
+//! Reading JSON values into fields, with one kind of complaint for both sides of the proxy: what is
+//! wrong in a pool's line becomes a [`ParseError`], in a rig's a [`Reject`].
 
 use std::borrow::Cow;
 
-use orepass_stratum::error::{ParseError, Reject, shown};
-use orepass_stratum::rpc;
 use serde_json::value::RawValue;
+
+use crate::error::{ParseError, Reject, shown};
+use crate::rpc;
+use crate::target::Target;
 
 /// A field that is not what it should be; an error once it is known whose.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wrong<'a> {
+pub struct Wrong<'a> {
     field: &'static str,
     expected: &'static str,
     value: &'a RawValue,
@@ -27,51 +30,77 @@ impl From<Wrong<'_>> for Reject {
 }
 
 /// One JSON value and the name it goes by.
+///
+/// ```
+/// use orepass_stratum::error::ParseError;
+/// use orepass_stratum::field::Field;
+/// use serde_json::value::RawValue;
+///
+/// let value = RawValue::from_string("\"5e49\"".into())?;
+/// assert_eq!(Field::new("bits", &value).hex_u32().ok(), Some(0x5e49));
+/// let error = ParseError::from(Field::new("root", &value).hash().unwrap_err());
+/// assert_eq!(error.to_string(), "root is \"5e49\", expected 64 hex digits");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Field<'a> {
+pub struct Field<'a> {
     name: &'static str,
     value: &'a RawValue,
 }
 
 impl<'a> Field<'a> {
-    pub(crate) const fn new(name: &'static str, value: &'a RawValue) -> Self {
+    /// A value by the name that is used in complaints.
+    #[must_use]
+    pub const fn new(name: &'static str, value: &'a RawValue) -> Self {
         Self { name, value }
     }
 
-    pub(crate) const fn wrong(self, expected: &'static str) -> Wrong<'a> {
+    /// The complaint that the value is not what is `expected`.
+    #[must_use]
+    pub const fn wrong(self, expected: &'static str) -> Wrong<'a> {
         Wrong { field: self.name, expected, value: self.value }
     }
 
-    pub(crate) fn text(self) -> Result<Cow<'a, str>, Wrong<'a>> {
+    /// A string.
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn text(self) -> Result<Cow<'a, str>, Wrong<'a>> {
         rpc::string(self.value).ok_or_else(|| self.wrong("a string"))
     }
 
     /// A boolean, also in quotes and in any case.
-    pub(crate) fn boolean(self) -> Result<bool, Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn boolean(self) -> Result<bool, Wrong<'a>> {
         rpc::boolean(self.value).ok_or_else(|| self.wrong("true or false"))
     }
 
     /// Just `N` bytes of hex, in either case, without a prefix.
-    pub(crate) fn bytes<const N: usize>(
-        self,
-        expected: &'static str,
-    ) -> Result<[u8; N], Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn bytes<const N: usize>(self, expected: &'static str) -> Result<[u8; N], Wrong<'a>> {
         let mut bytes = [0; N];
         let text = self.text()?;
         decode(&text, &mut bytes).ok_or_else(|| self.wrong(expected))?;
         Ok(bytes)
     }
 
-    pub(crate) fn hash(self) -> Result<[u8; 32], Wrong<'a>> {
+    /// 64 hex digits in either case.
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn hash(self) -> Result<[u8; 32], Wrong<'a>> {
         self.bytes("64 hex digits")
     }
 
     /// A list of up to `max` hashes. What the list may take in memory is bounded by the line.
-    pub(crate) fn hashes(
-        self,
-        max: usize,
-        too_many: &'static str,
-    ) -> Result<Box<[[u8; 32]]>, Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn hashes(self, max: usize, too_many: &'static str) -> Result<Box<[[u8; 32]]>, Wrong<'a>> {
         let items: Vec<&'a RawValue> =
             serde_json::from_str(self.value.get()).map_err(|_| self.wrong("an array"))?;
         if items.len() > max {
@@ -80,8 +109,19 @@ impl<'a> Field<'a> {
         items.into_iter().map(|item| Field::new(self.name, item).hash()).collect()
     }
 
+    /// A target of 64 hex digits, most significant first, with or without `0x`.
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn target(self) -> Result<Target, Wrong<'a>> {
+        Target::from_hex(&self.text()?).map_err(|_| self.wrong("64 hex digits"))
+    }
+
     /// Any number of bytes in hex; the line bounds how many.
-    pub(crate) fn blob(self) -> Result<Box<[u8]>, Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn blob(self) -> Result<Box<[u8]>, Wrong<'a>> {
         let text = self.text()?;
         let mut bytes = vec![0; text.len() / 2];
         decode(&text, &mut bytes).ok_or_else(|| self.wrong("an even number of hex digits"))?;
@@ -89,28 +129,28 @@ impl<'a> Field<'a> {
     }
 
     /// A number of 1 to 8 hex digits.
-    pub(crate) fn hex_u32(self) -> Result<u32, Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn hex_u32(self) -> Result<u32, Wrong<'a>> {
         hex_number(&self.text()?, 8)
             .and_then(|number| number.try_into().ok())
             .ok_or_else(|| self.wrong("up to 8 hex digits"))
     }
 
-    /// Unix seconds in up to 16 hex digits, of which only the last 8 are other than zero before
-    /// the year 2106.
-    pub(crate) fn time(self) -> Result<u32, Wrong<'a>> {
-        let wrong = || self.wrong("up to 8 hex digits, zeros before them aside");
-        let time = self.hex_u64().map_err(|_| wrong())?;
-        time.try_into().map_err(|_| wrong())
-    }
-
     /// A number of 1 to 16 hex digits.
-    pub(crate) fn hex_u64(self) -> Result<u64, Wrong<'a>> {
+    ///
+    /// # Errors
+    /// [`Wrong`] when it is anything else.
+    pub fn hex_u64(self) -> Result<u64, Wrong<'a>> {
         hex_number(&self.text()?, 16).ok_or_else(|| self.wrong("up to 16 hex digits"))
     }
 }
 
-/// Decodes hex that fills `bytes`; the library alone would take a `0x` in front.
-pub(crate) fn decode(text: &str, bytes: &mut [u8]) -> Option<()> {
+/// Decodes hex that fills `bytes`; the library alone would take a `0x` in front. `None` when it is not
+/// hex, or not as long.
+#[must_use]
+pub fn decode(text: &str, bytes: &mut [u8]) -> Option<()> {
     (text.len() == 2 * bytes.len()).then_some(())?;
     const_hex::decode_to_slice(text, bytes).ok()
 }

@@ -10,10 +10,10 @@ use crate::header::EXTRA_NONCE_SIZE;
 /// Reads the result of a `mining.subscribe`: `[[[method, session id], …], extranonce1, size]`.
 ///
 /// The pairs may come in any order or be absent, a single one without its outer brackets; the
-/// size may be missing. What the size is of differs by server, see [`split`](crate::split::split).
+/// size may be missing. What the size is of differs by server, see [`splits`](crate::split::splits).
 ///
 /// ```
-/// use orepass_hstratum::subscribe::parse_subscribed;
+/// use orepass_hstratum::wire::subscribe::parse_subscribed;
 /// use serde_json::value::RawValue;
 ///
 /// let result = r#"[[["mining.set_difficulty","0a"],["mining.notify","0a"]],"02c05bfd",24]"#;

@@ -2,20 +2,20 @@
 
 use orepass_stratum::dialect::{PoolEvent, ShareTarget};
 use orepass_stratum::error::ParseError;
+use orepass_stratum::field::Field;
 use orepass_stratum::rpc::{self, RpcCall};
 use orepass_stratum::sv1;
 use orepass_stratum::target::Difficulty;
 use serde_json::value::RawValue;
 
-use crate::field::Field;
+use super::subscribe::parse_extranonce1;
 use crate::job::Job;
-use crate::subscribe::parse_extranonce1;
 
 /// Reads a call from a pool. The specification has the methods without their `mining.` in front,
 /// servers with it.
 ///
 /// ```
-/// use orepass_aion::event::hear;
+/// use orepass_aion::wire::event::hear;
 /// use orepass_stratum::dialect::PoolEvent;
 /// use orepass_stratum::rpc::RpcCall;
 /// use serde_json::value::RawValue;
@@ -42,7 +42,7 @@ pub fn hear(call: RpcCall<'_>) -> PoolEvent<Job> {
 /// Zeros are the easiest target, which overflowed.
 fn target(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
     let field = Field::new("target", sv1::first(params).unwrap_or(params));
-    Ok(PoolEvent::Target(field.target()?))
+    Ok(PoolEvent::Target(super::target(field)?))
 }
 
 fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
@@ -55,7 +55,7 @@ fn extranonce(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
 fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
     let value = sv1::first(params).unwrap_or(params);
     let field = Field::new("difficulty", value);
-    if let Ok(target) = field.target() {
+    if let Ok(target) = super::target(field) {
         return Ok(PoolEvent::Difficulty(ShareTarget::Target(target)));
     }
     let difficulty = rpc::number(value).and_then(Difficulty::new);

@@ -3,10 +3,10 @@
 use orepass_stratum::dialect::{SubscribeVerdict, Subscribed};
 use orepass_stratum::error::{ParseError, shown};
 use orepass_stratum::extranonce::Extranonce;
+use orepass_stratum::field::Field;
 use orepass_stratum::rpc;
 use serde_json::value::RawValue;
 
-use crate::field::Field;
 use crate::options::ProtocolVersion;
 
 /// The longest extranonce1 that is read, in bytes; what can be split is less.
@@ -44,7 +44,7 @@ pub fn judge_subscribe(params: Option<&RawValue>, strict: bool) -> SubscribeVerd
 /// never announced: it is what extranonce1 leaves of 32 bytes.
 ///
 /// ```
-/// use orepass_aion::subscribe::parse_subscribed;
+/// use orepass_aion::wire::subscribe::parse_subscribed;
 /// use serde_json::value::RawValue;
 ///
 /// let result = r#"[["mining.notify","0HLFI5QCBNU77","AionStratum/1.0.0"],"01af"]"#;

@@ -1,0 +1,85 @@
+//! What a rig negotiates and a pool grants.
+
+use super::*;
+
+const CONFIGURE: &str = "{\"id\":7,\"method\":\"test.configure\",\"params\":[6]}";
+
+impl Story {
+    /// A work that the pool tells with a mask.
+    fn masked(&mut self, work: &str, mask: u32) -> String {
+        self.work("p1", work, 256.0);
+        let frames = self.view.work.take().and_then(Arc::into_inner).unwrap();
+        self.view.work = Some(Arc::new(JobFrames { terms: mask, ..frames }));
+        self.show()
+    }
+}
+
+fn mask(bits: u32) -> String {
+    format!("{{\"id\":null,\"method\":\"test.set_mask\",\"params\":[{bits}]}}\n")
+}
+
+#[test]
+fn a_rig_is_told_the_terms_before_the_first_job_that_has_them() {
+    let mut story = Story::new(DownstreamConfig::default());
+    assert_eq!(story.masked("w1", 3), "");
+    let heard = story.says(CONFIGURE);
+    assert_eq!(heard, "{\"id\":7,\"result\":{\"rolls\":6},\"error\":null}\n");
+    let heard = story.log_in();
+    let (terms, work) =
+        heard.split_once("{\"id\":null,\"method\":\"mining.set_difficulty\"").unwrap();
+    assert!(terms.ends_with(&mask(2)), "{heard}");
+    assert!(work.contains("test.notify"), "{heard}");
+
+    assert!(!story.masked("w2", 3).contains("test.set_mask"), "it has them");
+    let heard = story.masked("w3", 7);
+    assert!(heard.starts_with(&mask(6)) && heard.contains("w3"), "{heard}");
+    let heard = story.masked("w4", 0);
+    assert!(heard.starts_with(&mask(0)), "{heard}");
+}
+
+#[test]
+fn a_rig_that_negotiates_nothing_is_told_no_terms() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.masked("w1", 3);
+    assert!(!story.log_in().contains("mask"));
+    assert!(story.masked("w2", 1).starts_with("{\"id\":null,\"method\":\"mining.notify\""));
+}
+
+#[test]
+fn a_rig_that_negotiates_late_is_told_the_terms_with_the_next_work() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.masked("w1", 3);
+    story.log_in();
+    assert_eq!(story.says(CONFIGURE), "{\"id\":7,\"result\":{\"rolls\":6},\"error\":null}\n");
+    let heard = story.masked("w2", 3);
+    assert!(heard.starts_with(&mask(2)) && heard.contains("test.notify"), "{heard}");
+}
+
+#[test]
+fn a_share_is_judged_by_the_terms_of_its_job() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.says(CONFIGURE);
+    story.masked("w1", 6);
+    story.log_in();
+    story.masked("w2", 2);
+    let mut rolled = |id, job, extranonce2, bits| {
+        story.says(&format!(
+            "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"farm.r1\",\"{job}\",\"{extranonce2}\",{GOOD},\"{bits}\"]}}"
+        ))
+    };
+    assert_eq!(rolled(10, "6b000000", "000001", 4), "");
+    assert!(rolled(11, "6b000001", "000002", 4).contains("[20,\"bits 4 are not of the mask 2\""));
+    assert_eq!(rolled(12, "6b000001", "000003", 2), "");
+    assert!(rolled(13, "6b000001", "000004", 1).contains("[20,\"bits 1 are not of the mask 2\""));
+}
+
+#[test]
+fn rigs_of_one_flavour_share_a_frame() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.work("p1", "w1", 256.0);
+    let frames = story.view.work.clone().unwrap();
+    let frame = |flavour| frames.frame(Target::MAX, NotifyForm { clean: true, flavour });
+    let (plain, rolling) = (frame(0), frame(1));
+    assert!(plain != rolling, "{plain:?}");
+    assert_eq!((frame(0).as_ptr(), frame(1).as_ptr()), (plain.as_ptr(), rolling.as_ptr()));
+}
