@@ -158,7 +158,7 @@ impl Login {
 /// The extranonce in a subscribe's result.
 #[must_use]
 pub fn allotment(result: &Value) -> Allotment {
-    HandshakeRig::default().parse_subscribed(&raw(result)).unwrap()
+    HandshakeRig::default().parse_subscribed(&raw(result)).unwrap().unwrap()
 }
 
 /// The search of a job; `transactions` are the other transactions' ids, where they are needed.

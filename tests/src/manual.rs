@@ -11,6 +11,8 @@ mod contributing {}
 mod readme {}
 #[doc = include_str!("../../SECURITY.md")]
 mod security {}
+#[doc = include_str!("../../docs/add-a-coin.md")]
+mod add_a_coin {}
 #[doc = include_str!("../../docs/aion.md")]
 mod aion {}
 #[doc = include_str!("../../docs/benchmarks.md")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_stratum::channel::{Ground, PoolShared};
-use orepass_stratum::dialect::{Split, Subscribed};
+use orepass_stratum::dialect::{Rules, Split, Subscribed};
 use orepass_stratum::error::shown;
 use orepass_stratum::habits::{Habit, HabitBook, Habits};
 use orepass_stratum::job::JobIds;
@@ -53,8 +53,8 @@ pub struct Findings {
     pub doubt: Option<(Habit, f64)>,
     /// What the operator says of its habits.
     pub configured: Habits,
-    /// The two scales that difficulties may be on.
-    pub scales: [&'static str; 2],
+    /// What the dialect says of it in plain numbers.
+    pub rules: Rules,
 }
 
 /// Why a pool is of no use.
@@ -170,7 +170,7 @@ async fn try_out<D: FromConfig>(
                 difficulty: difficulty(&target),
                 doubt: work.wanted.doubt(known).map(|(habit, _)| (habit, easier)),
                 configured,
-                scales: work.dialect.rules().scale_names,
+                rules: work.dialect.rules(),
             })
         }
         _ => Err(sent_away.map_or(ProbeError::Ended(end), ProbeError::SentAway)),

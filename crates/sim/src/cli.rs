@@ -3,12 +3,18 @@
 mod pool;
 mod rigs;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use anyhow::Context;
+use clap::builder::PossibleValuesParser;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
+use crate::registry::{SimDialect, SimRegistry};
 
 /// How often a status line is printed.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
@@ -16,7 +22,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// Simulated stratum pools and rigs that really hash.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-pub(crate) struct SimCli {
+struct SimCli {
     #[command(subcommand)]
     command: SimCommand,
 }
@@ -29,18 +35,39 @@ enum SimCommand {
     Rigs(Box<rigs::RigsArgs>),
 }
 
-/// A coin's variant of stratum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SimDialect {
-    /// Handshake.
-    Hstratum,
-    /// Aion.
-    Aion,
+/// `orepass-sim`, with the coins of a registry. Ends as the command line says, or on a signal; what went
+/// wrong stands on stderr.
+#[must_use]
+pub fn main_with(registry: &SimRegistry) -> ExitCode {
+    let cli = SimCli::read(registry, std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let runtime = tokio::runtime::Runtime::new().context("no runtime");
+    match runtime.and_then(|runtime| runtime.block_on(cli.run(registry))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("orepass-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 impl SimCli {
+    /// Reads the command line, of which the registry knows the dialects.
+    fn read(
+        registry: &SimRegistry,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let names = registry.names();
+        let dialects = |command: clap::Command| {
+            let known = PossibleValuesParser::new(names.clone());
+            command.mut_arg("dialect", |dialect| dialect.value_parser(known))
+        };
+        let command = Self::command().mut_subcommand("pool", dialects);
+        let command = command.mut_subcommand("rigs", dialects);
+        Self::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+
     /// Does what the command line says; ends with the time given, or on a signal.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
         let filter = tracing_subscriber::EnvFilter::try_from_env("OREPASS_LOG")
             .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
         tracing_subscriber::fmt()
@@ -49,10 +76,16 @@ impl SimCli {
             .with_writer(std::io::stderr)
             .init();
         match self.command {
-            SimCommand::Pool(args) => args.run().await,
-            SimCommand::Rigs(args) => args.run().await,
+            SimCommand::Pool(args) => args.run(registry).await,
+            SimCommand::Rigs(args) => args.run(registry).await,
         }
     }
+}
+
+/// The coin of a name.
+fn dialect(name: &str, registry: &SimRegistry) -> anyhow::Result<SimDialect> {
+    // The command line has been read with the registry's names.
+    registry.find(name).with_context(|| format!("unknown dialect `{name}`"))
 }
 
 /// Prints a status line now and then, until the time is over or a signal comes.
@@ -108,6 +141,27 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::PoolConfig;
+    use crate::registry::SimCoin;
+    use crate::rig::RigConfig;
+
+    #[test]
+    fn a_coin_from_outside_is_called_by_its_name() {
+        let coin = SimCoin { name: "toy", pool: PoolConfig::default, rig: RigConfig::default };
+        let registry = SimRegistry::default().with(coin);
+        let call = |dialect, registry: &SimRegistry| {
+            let pool = ["orepass-sim", "pool", "--listen", "here", "--dialect", dialect];
+            let rigs = ["orepass-sim", "rigs", "--connect", "there", "--dialect", dialect];
+            [pool, rigs].map(|call| SimCli::read(registry, call).map_err(|error| error.to_string()))
+        };
+        for dialect in ["hstratum", "aion", "toy"] {
+            assert!(call(dialect, &registry).iter().all(Result::is_ok), "{dialect}");
+        }
+        for error in call("toy", &SimRegistry::default()) {
+            let error = error.unwrap_err();
+            assert!(error.contains("possible values: aion, hstratum"), "{error}");
+        }
+    }
 
     #[test]
     fn the_calls_that_the_manual_shows_are_understood() {
@@ -117,11 +171,12 @@ mod tests {
         let calls = in_blocks.chain(in_sentences).filter_map(|code| {
             code.trim_start_matches("target/release/").strip_prefix("orepass-sim ")
         });
+        let registry = SimRegistry::default();
         let mut seen = 0;
         for call in calls {
             let arguments = ["orepass-sim"].into_iter().chain(call.split_whitespace());
             // What a real call needs beside it is left to the reader there.
-            match SimCli::try_parse_from(arguments).map_err(|error| error.kind()) {
+            match SimCli::read(&registry, arguments).map_err(|error| error.kind()) {
                 Ok(_) | Err(clap::error::ErrorKind::MissingRequiredArgument) => seen += 1,
                 Err(error) => panic!("{call}: {error}"),
             }

@@ -10,7 +10,7 @@
 //! to be called next. [`net`] drives them with sockets and the runtime's clock.
 //!
 //! What differs by coin sits behind the traits of [`coin`]; [`handshake`] and [`aion`] implement
-//! them.
+//! them. A program with one more coin gives it to [`main_with`], which is the whole command line.
 //!
 //! ```
 //! use orepass_sim::net::{PoolServer, RigDriver};
@@ -34,13 +34,16 @@
 //! ```
 
 pub mod aion;
+mod cli;
 mod clock;
 pub mod coin;
 pub mod handshake;
 mod lines;
 pub mod net;
 pub mod pool;
+pub mod registry;
 pub mod rig;
 
+pub use cli::main_with;
 pub use pool::Pool;
 pub use rig::Rig;

@@ -1,18 +1,9 @@
 //! `orepass-sim`: simulated pools and rigs from the command line.
 
-mod cli;
-
 use std::process::ExitCode;
 
-use clap::Parser;
+use orepass_sim::registry::SimRegistry;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match cli::SimCli::parse().run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("orepass-sim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> ExitCode {
+    orepass_sim::main_with(&SimRegistry::default())
 }

@@ -54,6 +54,8 @@ struct RigConnection {
     /// At most [`MAX_CALLS`] more than `config.max_pending`.
     pending: BTreeMap<u64, Call>,
     allotment: Option<Allotment>,
+    /// What the pool granted last.
+    granted: Option<String>,
     /// The target announced last.
     announced: Option<Target>,
     job: Option<SearchedJob>,
@@ -82,6 +84,7 @@ struct RigMemory {
 /// What was asked.
 #[derive(Debug, Clone, PartialEq)]
 enum Call {
+    Configure,
     Subscribe,
     Authorize,
     /// A call whose answer does not matter.
@@ -249,6 +252,10 @@ impl Rig {
             return;
         };
         let (method, params) = match &call {
+            Call::Configure => {
+                let params = self.config.coin.configure_params();
+                ("mining.configure", params.unwrap_or_else(|| "[]".to_owned()))
+            }
             Call::Subscribe => {
                 let config = &self.config;
                 let params = config.coin.subscribe_params(&config.agent, &self.memory.address);
@@ -304,6 +311,9 @@ fn login(config: &RigConfig) -> Vec<Call> {
     };
     if config.extranonce_subscribe {
         login.push(Call::Courtesy("mining.extranonce.subscribe"));
+    }
+    if config.coin.configure_params().is_some() {
+        login.insert(0, Call::Configure);
     }
     login.reverse();
     login

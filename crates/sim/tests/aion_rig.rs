@@ -279,8 +279,9 @@ impl RigCoin for Scripted {
         "[]".into()
     }
 
-    fn parse_subscribed(&self, _result: &RawValue) -> Result<Allotment, RigError> {
-        Ok(Allotment { extranonce1: "00".parse().unwrap(), size: None })
+    fn parse_subscribed(&self, _result: &RawValue) -> Result<Option<Allotment>, RigError> {
+        let extranonce1 = "00".parse().unwrap();
+        Ok(Some(Allotment { extranonce1, size: None, granted: None }))
     }
 
     fn parse_notify(&self, params: &RawValue) -> Result<Box<dyn RigJob>, RigError> {

@@ -259,13 +259,9 @@ async fn replay(record: &str, config: PoolConfig, generation: StratumGeneration)
                 recorded_job = message["params"][0].take();
                 notify = ours["params"].clone();
             } else if ours["result"][1].is_string() && ours["result"][0].is_array() {
-                allotment = Some(
-                    orepass_sim::coin::RigCoin::parse_subscribed(
-                        &firmware,
-                        &common::raw(&ours["result"]),
-                    )
-                    .unwrap(),
-                );
+                let result = common::raw(&ours["result"]);
+                allotment =
+                    orepass_sim::coin::RigCoin::parse_subscribed(&firmware, &result).unwrap();
             }
             continue;
         }

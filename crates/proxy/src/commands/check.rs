@@ -1,5 +1,7 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
+mod rules;
+
 use orepass_farm::knowledge::HabitRecord;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 
@@ -65,6 +67,7 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
             match (entry.probe)(route, pool, habits).await {
                 Ok(found) => {
                     print_found(pool, &found, route);
+                    print_titled(rules::lines(&found.rules));
                     print_habits(&found, &known);
                 }
                 Err(error) => {
@@ -140,9 +143,8 @@ fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
 }
 
 /// What is known of a pool's habits, and from where.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_habits(found: &Findings, known: &[HabitRecord]) {
-    let word = |habit: Habit, answer| habit.word_among(answer, found.scales);
+    let word = |habit: Habit, answer| habit.word_among(answer, found.rules.scale_names);
     let mut lines: Vec<String> = Vec::new();
     for habit in Habit::ALL {
         if let Some(answer) = found.configured.get(habit) {
@@ -167,8 +169,16 @@ fn print_habits(found: &Findings, known: &[HabitRecord]) {
     if lines.is_empty() {
         lines.push("none known yet; each is found out when it matters".to_owned());
     }
-    for (line, title) in lines.iter().zip(["habits"].into_iter().chain(std::iter::repeat(""))) {
-        println!("    {title:<12} {line}");
+    print_titled(lines.into_iter().map(|line| ("habits", line)));
+}
+
+/// A title stands before the first of its lines alone.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_titled(lines: impl IntoIterator<Item = (&'static str, String)>) {
+    let mut before = "";
+    for (title, line) in lines {
+        println!("    {:<12} {line}", if title == before { "" } else { title });
+        before = title;
     }
 }
 

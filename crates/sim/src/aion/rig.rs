@@ -58,12 +58,12 @@ impl RigCoin for AionRig {
         format!("[{}, null,{},{}]", Quoted(agent), Quoted(host), Quoted(port))
     }
 
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Allotment, RigError> {
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Option<Allotment>, RigError> {
         let extranonce1 = rpc::array::<2>(result)
             .and_then(|(elements, _)| rpc::string(elements.get(1)?))
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| RigError::field("subscribe result", result))?;
-        Ok(Allotment { extranonce1, size: None })
+        Ok(Some(Allotment { extranonce1, size: None, granted: None }))
     }
 
     fn parse_notify(&self, params: &RawValue) -> Result<Box<dyn RigJob>, RigError> {

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use orepass_sim::aion::{AionPool, Family};
-use orepass_sim::handshake::{HandshakePool, PoolScale, StratumGeneration};
-use orepass_sim::net::PoolServer;
-use orepass_sim::pool::{ExtranonceSource, JudgedBy, PoolConfig, PoolFault};
 use orepass_stratum::target::Difficulty;
 
-use super::SimDialect;
+use crate::aion::{AionPool, Family};
+use crate::handshake::{HandshakePool, PoolScale, StratumGeneration};
+use crate::net::PoolServer;
+use crate::pool::{ExtranonceSource, JudgedBy, PoolConfig, PoolFault};
+use crate::registry::{SimDialect, SimRegistry};
 
 #[derive(Debug, Args)]
 pub(super) struct PoolArgs {
     /// The coin's variant of stratum
-    #[arg(long, value_enum)]
-    dialect: SimDialect,
+    #[arg(long, value_name = "NAME")]
+    dialect: String,
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
     listen: String,
@@ -117,13 +117,14 @@ struct AionPoolArgs {
 }
 
 impl PoolArgs {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
-        let pool = PoolServer::new(self.config());
+    pub(super) async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
+        let dialect = super::dialect(&self.dialect, registry)?;
+        let pool = PoolServer::new(self.config(dialect));
         let address = pool
             .listen(&self.listen)
             .await
             .with_context(|| format!("cannot listen at {}", self.listen))?;
-        tracing::info!(%address, dialect = ?self.dialect, "pool is open");
+        tracing::info!(%address, dialect = self.dialect, "pool is open");
         pool.begin_schedule();
         for TimedFault { fault, after } in self.faults {
             let pool = pool.clone();
@@ -153,10 +154,11 @@ impl PoolArgs {
         super::print_summary(&pool.stats())
     }
 
-    fn config(&self) -> PoolConfig {
-        let usual = match self.dialect {
+    fn config(&self, dialect: SimDialect) -> PoolConfig {
+        let usual = match dialect {
             SimDialect::Hstratum => self.hstratum.config(),
             SimDialect::Aion => self.aion.config(),
+            SimDialect::Other(coin) => (coin.pool)(),
         };
         let source =
             if self.random_extranonce1 { ExtranonceSource::Random } else { usual.extranonce1 };

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aion::{AionRig, Solvers};
+use crate::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
+use crate::net::RigFarm;
+use crate::registry::{SimDialect, SimRegistry};
+use crate::rig::{LoginOrder, RigConfig, Rubbish};
 use clap::Args;
-use orepass_sim::aion::{AionRig, Solvers};
-use orepass_sim::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
-use orepass_sim::net::RigFarm;
-use orepass_sim::rig::{LoginOrder, RigConfig, Rubbish};
-
-use super::SimDialect;
 
 /// How long open answers are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -17,8 +16,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(super) struct RigsArgs {
     /// The coin's variant of stratum
-    #[arg(long, value_enum)]
-    dialect: SimDialect,
+    #[arg(long, value_name = "NAME")]
+    dialect: String,
     /// Where to connect to
     #[arg(long, value_name = "ADDR")]
     connect: String,
@@ -93,11 +92,12 @@ struct AionRigArgs {
 }
 
 impl RigsArgs {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
+        let dialect = super::dialect(&self.dialect, registry)?;
         let seed = fastrand::u64(..);
         let solvers = self.aion.solver_threads.map_or_else(Solvers::shared, Solvers::new);
         let farm = RigFarm::start(self.count, &self.connect, self.ramp_up, |number| {
-            self.config(number, seed, &solvers)
+            self.config(dialect, number, seed, &solvers)
         });
         super::watch(self.seconds, || {
             let stats = farm.stats();
@@ -121,10 +121,17 @@ impl RigsArgs {
         super::print_summary(&farm.close().await)
     }
 
-    fn config(&self, number: usize, seed: u64, solvers: &Solvers) -> RigConfig {
-        let usual = match self.dialect {
+    fn config(
+        &self,
+        dialect: SimDialect,
+        number: usize,
+        seed: u64,
+        solvers: &Solvers,
+    ) -> RigConfig {
+        let usual = match dialect {
             SimDialect::Hstratum => self.hstratum.config(),
             SimDialect::Aion => self.aion.config(solvers),
+            SimDialect::Other(coin) => (coin.rig)(),
         };
         let reconnect_max = self.reconnect_max.unwrap_or(usual.reconnect_max);
         RigConfig {

@@ -32,7 +32,13 @@ pub trait PoolCoin: Debug + Send + Sync + 'static {
         None
     }
 
-    /// The result of `mining.subscribe`, as JSON text.
+    /// The result of `mining.configure`, as JSON text; `None` where there is no such method.
+    fn configure(&self, _params: &[&RawValue]) -> Option<String> {
+        None
+    }
+
+    /// The result of `mining.subscribe`, as JSON text. Where the extranonce [comes after the
+    /// authorize](Manners::extranonce_after_authorize), it may leave it out.
     fn subscribe_result(&self, extranonce1: &Extranonce) -> String;
 
     /// The parameters of `mining.set_extranonce`, as JSON text.
@@ -91,6 +97,9 @@ pub struct Manners {
     pub checks_workers: bool,
     /// Whether it answers `mining.get_transactions`.
     pub tells_transactions: bool,
+    /// Whether it tells the extranonce by `mining.set_extranonce`, once the connection has subscribed
+    /// and authorized.
+    pub extranonce_after_authorize: bool,
 }
 
 impl Default for Manners {
@@ -101,6 +110,7 @@ impl Default for Manners {
             flood: None,
             checks_workers: true,
             tells_transactions: true,
+            extranonce_after_authorize: false,
         }
     }
 }

@@ -19,15 +19,30 @@ pub trait RigCoin: Debug + Send + Sync + 'static {
         FirmwareHabits::default()
     }
 
+    /// The parameters of `mining.configure`, as JSON text, where the firmware begins its login with one.
+    fn configure_params(&self) -> Option<String> {
+        None
+    }
+
+    /// Reads what the pool grants, in the coin's own form: the result of `mining.configure`, or the
+    /// parameters of a call that only the coin knows. `None` where that is no grant.
+    ///
+    /// # Errors
+    /// When it is one that cannot be read.
+    fn parse_grant(&self, _method: &str, _said: &RawValue) -> Result<Option<String>, RigError> {
+        Ok(None)
+    }
+
     /// The parameters of `mining.subscribe`, as JSON text. `address` is `host:port` of the pool
     /// where it is known, else empty.
     fn subscribe_params(&self, agent: &str, address: &str) -> String;
 
-    /// Reads the result of `mining.subscribe`.
+    /// Reads the result of `mining.subscribe`; `None` where the extranonce is still to come, by a
+    /// `mining.set_extranonce`.
     ///
     /// # Errors
     /// When it has not the coin's form.
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Allotment, RigError>;
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Option<Allotment>, RigError>;
 
     /// Reads a notify.
     ///
@@ -168,13 +183,15 @@ pub struct Solution {
     pub fields: Vec<String>,
 }
 
-/// The extranonce that a rig was given.
+/// The extranonce that a rig was given, and what it was granted beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allotment {
     /// The part that tells it from others.
     pub extranonce1: Extranonce,
     /// The announced size of extranonce2, where the coin announces one.
     pub size: Option<usize>,
+    /// The last [grant](RigCoin::parse_grant), whenever it came.
+    pub granted: Option<String>,
 }
 
 /// Why a rig can do nothing with what it was told.
@@ -202,8 +219,9 @@ pub enum RigError {
 }
 
 impl RigError {
-    /// A field with the wrong content.
-    pub(crate) fn field(field: &'static str, found: &(impl ToString + ?Sized)) -> Self {
+    /// A field with the wrong content, which is shortened.
+    #[must_use]
+    pub fn field(field: &'static str, found: &(impl ToString + ?Sized)) -> Self {
         let mut found = found.to_string();
         if let Some((cut, _)) = found.char_indices().nth(80) {
             found.truncate(cut);

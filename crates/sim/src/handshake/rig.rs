@@ -84,15 +84,16 @@ impl RigCoin for HandshakeRig {
         json!([agent]).to_string()
     }
 
-    fn parse_subscribed(&self, result: &RawValue) -> Result<Allotment, RigError> {
+    fn parse_subscribed(&self, result: &RawValue) -> Result<Option<Allotment>, RigError> {
         let wrong = || RigError::field("subscribe result", result.get());
         let value: Value = serde_json::from_str(result.get()).map_err(|_| wrong())?;
         let extranonce1 = value.get(1).and_then(Value::as_str).ok_or_else(wrong)?;
         let size = value.get(2).and_then(Value::as_u64).ok_or_else(wrong)?;
-        Ok(Allotment {
+        Ok(Some(Allotment {
             extranonce1: extranonce1.parse().map_err(|_| wrong())?,
             size: usize::try_from(size).ok(),
-        })
+            granted: None,
+        }))
     }
 
     fn parse_notify(&self, params: &RawValue) -> Result<Box<dyn RigJob>, RigError> {
@@ -211,6 +212,7 @@ mod tests {
         let allotment = |extranonce1: &str, size| Allotment {
             extranonce1: extranonce1.parse().unwrap(),
             size: Some(size),
+            granted: None,
         };
         let divide = |policy, allotment: &Allotment| {
             let rig = HandshakeRig { policy, ..HandshakeRig::default() };

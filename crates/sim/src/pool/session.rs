@@ -43,6 +43,8 @@ pub(super) struct Session {
     /// How many answers wait for their time, and the last one's.
     late: (usize, Option<Instant>),
     extranonce1: Option<Extranonce>,
+    /// The subscribe's answer has left it out.
+    owes_extranonce: bool,
     workers: HashSet<String>,
     /// What the last authorize came to.
     welcome: bool,
@@ -71,6 +73,7 @@ impl Session {
             kept: Vec::new(),
             late: (0, None),
             extranonce1: None,
+            owes_extranonce: false,
             workers: HashSet::new(),
             welcome: false,
             difficulty: None,
@@ -159,10 +162,11 @@ impl Session {
             "mining.extranonce.subscribe" if hall.config.extranonce_subscribe => {
                 coin.put_result(&id, &true, &mut self.out);
             }
-            unknown => {
-                hall.ledger.stats.count_method(unknown);
-                coin.put_unknown(&id, unknown, &mut self.out);
-            }
+            "mining.configure" => match coin.configure(params) {
+                Some(result) => coin.put_result(&id, &result, &mut self.out),
+                None => self.put_unknown(&id, method, hall),
+            },
+            unknown => self.put_unknown(&id, unknown, hall),
         }
     }
 
@@ -195,6 +199,10 @@ impl Session {
     fn subscribe(&mut self, id: &Id, params: &[&RawValue], hall: &mut Hall) {
         if let Some(reason) = hall.config.coin.refuse_subscribe(params.len()) {
             return self.put_error(id, reason, hall);
+        }
+        let coin = &hall.config.coin;
+        if self.extranonce1.is_none() {
+            self.owes_extranonce = coin.manners().extranonce_after_authorize;
         }
         let extranonce1 = self.extranonce1.clone().unwrap_or_else(|| {
             let former = params.get(1).and_then(|former| rpc::string(former));
@@ -244,8 +252,12 @@ impl Session {
         self.extranonce1.is_some() && logged_in
     }
 
-    /// Tells the present job as soon as the connection is ready, once.
+    /// Tells what the subscribe's answer left out and the present job, each as soon as the connection is
+    /// ready for it, and once.
     fn tell_first(&mut self, hall: &Hall) {
+        if !self.workers.is_empty() && std::mem::take(&mut self.owes_extranonce) {
+            self.put_extranonce(hall);
+        }
         if !self.ready(hall) || !self.told.is_empty() {
             return;
         }
@@ -307,9 +319,16 @@ impl Session {
         let Hall { config, ledger, .. } = hall;
         let new = ledger.lend_extranonce(config, None);
         ledger.return_extranonce(&old);
-        let params = config.coin.set_extranonce_params(&new);
-        config.coin.put_call("mining.set_extranonce", &params, &mut self.out);
         self.extranonce1 = Some(new);
+        self.owes_extranonce = false;
+        self.put_extranonce(hall);
+    }
+
+    fn put_extranonce(&mut self, hall: &Hall) {
+        if let Some(extranonce1) = &self.extranonce1 {
+            let params = hall.config.coin.set_extranonce_params(extranonce1);
+            hall.config.coin.put_call("mining.set_extranonce", &params, &mut self.out);
+        }
     }
 
     /// Announces another difficulty, without a job.
@@ -335,6 +354,11 @@ impl Session {
                 out,
             );
         }
+    }
+
+    fn put_unknown(&mut self, id: &Id, method: &str, hall: &mut Hall) {
+        hall.ledger.stats.count_method(method);
+        hall.config.coin.put_unknown(id, method, &mut self.out);
     }
 
     fn put_error(&mut self, id: &Id, reason: Reason, hall: &Hall) {

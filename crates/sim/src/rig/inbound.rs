@@ -42,7 +42,7 @@ impl Rig {
                 self.link.open = false;
             }),
             // Rigs pass over what they do not know.
-            _ => Ok(()),
+            other => self.take_grant(other, params),
         };
         if let Err(error) = taken {
             let stats = &mut self.stats;
@@ -149,24 +149,39 @@ impl Rig {
         }
     }
 
-    /// The present search goes on with the old extranonce; the next job uses the new one.
+    /// The present search goes on with the old extranonce, if there is one; the next job uses the new
+    /// one.
     fn take_extranonce(&mut self, params: &RawValue) -> Result<(), RigError> {
         let wrong = || RigError::field("extranonce", params);
         let (elements, _) = rpc::array::<2>(params).ok_or_else(wrong)?;
         let extranonce1 = elements.first().and_then(|text| rpc::string(text));
         let extranonce1 = extranonce1.and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
         let told = elements.get(1).and_then(|size| size.get().parse().ok());
-        let size = told.or_else(|| self.link.allotment.as_ref().and_then(|before| before.size));
+        let before = self.link.allotment.as_ref();
+        let size = told.or_else(|| before.and_then(|before| before.size));
+        let is_first = before.is_none();
         self.stats.set_extranonces += 1;
-        if !self.config.ignores_set_extranonce {
-            self.allot(Allotment { extranonce1, size });
+        if is_first || !self.config.ignores_set_extranonce {
+            self.allot(Allotment { extranonce1, size, granted: None });
         }
-        Ok(())
+        if is_first { self.start_search() } else { Ok(()) }
     }
 
     fn allot(&mut self, allotment: Allotment) {
         self.stats.extranonce1 = Some(allotment.extranonce1.to_string());
-        self.link.allotment = Some(allotment);
+        let granted = self.link.granted.clone();
+        self.link.allotment = Some(Allotment { granted, ..allotment });
+    }
+
+    /// It applies to the jobs that are begun from now on.
+    fn take_grant(&mut self, method: &str, said: &RawValue) -> Result<(), RigError> {
+        if let Some(granted) = self.config.coin.parse_grant(method, said)? {
+            if let Some(allotment) = &mut self.link.allotment {
+                allotment.granted = Some(granted.clone());
+            }
+            self.link.granted = Some(granted);
+        }
+        Ok(())
     }
 
     fn handle_answer(&mut self, message: &Message<'_>) {
@@ -218,6 +233,7 @@ impl Rig {
                 };
                 *counter += 1;
             }
+            Call::Configure => self.configured(message.result.filter(|_| refusal.is_none())),
             Call::Subscribe => self.subscribed(message.result),
             Call::Authorize if refusal.is_some() => {
                 self.stats.authorize_refused += 1;
@@ -233,13 +249,22 @@ impl Rig {
         }
     }
 
+    /// Firmware whose wishes are refused goes on without.
+    fn configured(&mut self, result: Option<&RawValue>) {
+        let granted = result.map_or(Ok(()), |result| self.take_grant("mining.configure", result));
+        if let Err(error) = granted {
+            self.count_malformed(error.to_string());
+        }
+        self.go_on_with_login();
+    }
+
     fn subscribed(&mut self, result: Option<&RawValue>) {
         let parsed = match result {
             Some(result) => self.config.coin.parse_subscribed(result),
             None => Err(RigError::field("subscribe result", "null")),
         };
-        let started = parsed.and_then(|allotment| {
-            self.allot(allotment);
+        let started = parsed.and_then(|given| {
+            given.into_iter().for_each(|allotment| self.allot(allotment));
             self.start_search()
         });
         if let Err(error) = started {

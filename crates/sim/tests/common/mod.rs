@@ -77,7 +77,8 @@ impl Client {
         let mut client = Self::new(pool.connect());
         let subscribed = client.ask(r#"{"id":1,"method":"mining.subscribe","params":["test"]}"#);
         let subscribed = subscribed.await["result"].take();
-        let allotment = HandshakeRig::default().parse_subscribed(&raw(&subscribed)).unwrap();
+        let allotment = HandshakeRig::default().parse_subscribed(&raw(&subscribed));
+        let allotment = allotment.unwrap().unwrap();
         client.ask(r#"{"id":2,"method":"mining.authorize","params":["rig","x"]}"#).await;
         assert_eq!(client.line().await["method"], "mining.set_difficulty");
         let notify = client.line().await;

@@ -1,42 +1,25 @@
-//! A coin that is none of the workspace's, in the program.
+//! Its shares, judged by `orepass verify`.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
-#![allow(unreachable_pub, reason = "the coin is written as for a program of its own")]
 
-#[path = "../../docs/my_coin.rs"]
-mod my_coin;
-
-use my_coin::MyCoin;
 use orepass::commands::verify::VerifyRequest;
-use orepass::config::{OptionError, OptionTable};
-use orepass::registry::{FromConfig, Registry};
-use serde_json::{Value, json};
-
-impl FromConfig for MyCoin {
-    const ROUTE_OPTIONS: &'static [&'static str] = &["open_jobs"];
-    const POOL_OPTIONS: &'static [&'static str] = &[];
-
-    fn from_config(route: &OptionTable, _pool: &OptionTable) -> Result<Self, OptionError> {
-        let mut errors = OptionError::default();
-        let open_jobs = route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(4);
-        errors.or(Self { open_jobs })
-    }
-}
+use orepass::registry::Registry;
+use orepass_stratum::serde_json::{self, Value, json};
+use toy_coin::Toy;
 
 fn verify(request: &Value) -> Value {
-    let registry = Registry::default().with::<MyCoin>();
+    let registry = Registry::default().with::<Toy>();
     let line = request.to_string();
     let request: VerifyRequest<'_> = serde_json::from_str(&line).unwrap();
-    serde_json::to_value((registry.get("my-coin").unwrap().verify)(&request)).unwrap()
+    serde_json::to_value((registry.get("toy").unwrap().verify)(&request)).unwrap()
 }
 
-/// Its notify does not begin with the job's id, its complaints have words of their own, and its
-/// pools set no targets.
+/// Its notify does not begin with the job's id, its complaints have words of their own, and its pools set no targets.
 #[test]
 fn verify_leaves_to_the_dialect_what_only_the_dialect_knows() {
     let good = json!({
-        "dialect": "my-coin",
-        "notify": ["work", "7", "0".repeat(64)],
+        "dialect": "toy",
+        "notify": ["0a", "7", "0b", "20000000", "0".repeat(64), true],
         "extranonce1": "aabb",
         "submit": ["rig", "7", "0102030405", "00000001"],
         "difficulty": 1,
@@ -48,7 +31,7 @@ fn verify_leaves_to_the_dialect_what_only_the_dialect_knows() {
         *request.pointer_mut(place).unwrap() = value;
         verify(&request)
     };
-    assert_eq!(with("/submit/1", json!("work"))["reason"], "job not found: work");
+    assert_eq!(with("/submit/1", json!("0a"))["reason"], "job not found: 0a");
     assert_eq!(with("/submit/3", json!("x"))["reason"], "the nonce is no number in hex");
     assert_eq!(with("/difficulty", json!(1e30))["code"], 23);
     let mut request = good.clone();
