@@ -84,8 +84,8 @@ impl<D: Dialect> Jobs<D> {
         let Some(place) = footing.place(setup) else { return };
         let before = self.in_force;
         let name = Arc::clone(&job);
-        let Taken { is_new, told } =
-            self.take(&setup.dialect, job, &connection.announced, &place, now);
+        let Connection { terms, announced, .. } = &*connection;
+        let Taken { is_new, told } = self.take(&setup.dialect, job, terms, announced, &place, now);
         out.timers.set(UpstreamTimer::Job, None);
         if self.in_force != before {
             self.say_target(setup, out);
