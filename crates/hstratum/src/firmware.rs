@@ -63,7 +63,7 @@ mod tests {
             for method in calls {
                 login.note(RpcCall { method, params: None });
             }
-            let params = agent.map_or("[]".to_owned(), |agent| format!("[\"{agent}\"]"));
+            let params = agent.map_or_else(|| "[]".to_owned(), |agent| format!("[\"{agent}\"]"));
             let params = RawValue::from_string(params).unwrap();
             login.note(RpcCall { method: sv1::SUBSCRIBE, params: Some(&params) });
             login.firmware().extranonce2 == Some(USUAL_EXTRANONCE2)

@@ -9,6 +9,7 @@
 //! hashes, of which a pool counts the first.
 
 mod calls;
+pub mod kit;
 mod sessions;
 
 use std::borrow::Cow;

@@ -231,9 +231,9 @@ impl<D: Dialect> Jobs<D> {
     /// Goes on with a work in another generation, under new leases.
     pub(super) fn readopt(&mut self, work: KnownWork<D>, place: &TellingPlace<'_>) {
         let KnownWork { frames, names, .. } = work;
-        let JobFrames { dialect, job, wanted, block, arrived, .. } = &*frames;
+        let JobFrames { dialect, job, terms, wanted, block, arrived, .. } = &*frames;
         let price = Price { wanted: *wanted, block: *block };
-        self.adopt(dialect, Arc::clone(job), price, place, *arrived);
+        self.adopt(dialect, Arc::clone(job), terms, price, place, *arrived);
         if let Some(known) = self.works.back_mut() {
             known.names = names;
         }
@@ -245,6 +245,7 @@ impl<D: Dialect> Jobs<D> {
         dialect: &Arc<D>,
         job: Arc<D::Job>,
         announced: &Announced,
+        terms: &D::Terms,
         place: &TellingPlace<'_>,
         now: Instant,
     ) -> Taken<D> {
@@ -263,7 +264,7 @@ impl<D: Dialect> Jobs<D> {
                 self.epoch.0 += 1;
             }
         }
-        self.adopt(dialect, Arc::clone(&job), price, place, now);
+        self.adopt(dialect, Arc::clone(&job), terms, price, place, now);
         Taken { is_new: true, told: job }
     }
 
@@ -294,6 +295,7 @@ impl<D: Dialect> Jobs<D> {
         &mut self,
         dialect: &Arc<D>,
         job: Arc<D::Job>,
+        terms: &D::Terms,
         Price { wanted, block }: Price,
         place: &TellingPlace<'_>,
         arrived: Instant,
@@ -312,8 +314,7 @@ impl<D: Dialect> Jobs<D> {
             epoch: self.epoch,
             generation: place.generation,
             job: Arc::clone(&job),
-            // Until pools are asked for any.
-            terms: D::Terms::default(),
+            terms: terms.clone(),
             wanted,
             block,
             arrived,

@@ -85,7 +85,7 @@ impl<D: Dialect> Jobs<D> {
         let before = self.in_force;
         let name = Arc::clone(&job);
         let Taken { is_new, told } =
-            self.take(&setup.dialect, job, &connection.announced, &place, now);
+            self.take(&setup.dialect, job, &connection.announced, &connection.terms, &place, now);
         out.timers.set(UpstreamTimer::Job, None);
         if self.in_force != before {
             self.say_target(setup, out);
