@@ -25,9 +25,7 @@ pub use rigs::{
 };
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
 pub use split::{NoRoom, Split, Splits};
-pub use types::{
-    Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, Subscribed, Symptom, Wanted,
-};
+pub use types::{Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, Subscribed, Wanted};
 pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No

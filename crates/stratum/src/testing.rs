@@ -347,8 +347,13 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         }
     }
 
-    fn hear_pool(&self, call: RpcCall<'_>, _: &mut u32) -> PoolEvent<TestJob> {
+    fn hear_pool(&self, call: RpcCall<'_>, mask: &mut u32) -> PoolEvent<TestJob> {
         match call.method {
+            "test.set_mask" => {
+                let bits = sv1::first(call.params_or_null()).and_then(rpc::whole);
+                *mask = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
+                PoolEvent::Noted
+            }
             sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
             _ => sv1::hear_pool(call),
         }

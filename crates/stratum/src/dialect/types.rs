@@ -50,18 +50,6 @@ pub enum Diagnosis {
     /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
     #[error("its firmware ignores mining.set_extranonce")]
     IgnoresSetExtranonce,
-    /// Something that rigs of one coin alone do wrong. No other service helps against it.
-    #[error("{}", .0.text)]
-    Own(&'static Symptom),
-}
-
-/// What a dialect knows of the mistakes of its own coin's rigs.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Symptom {
-    /// The word for it in metrics and files.
-    pub name: &'static str,
-    /// What is wrong, in words.
-    pub text: &'static str,
 }
 
 impl Diagnosis {
@@ -78,7 +66,6 @@ impl Diagnosis {
             Self::RestartsCounter => "restarts_counter",
             Self::ReadsTooHard => "reads_too_hard",
             Self::IgnoresSetExtranonce => "ignores_set_extranonce",
-            Self::Own(symptom) => symptom.name,
         }
     }
 }

@@ -16,6 +16,7 @@ mod resume;
 mod sequences;
 mod silence;
 mod targets;
+mod terms;
 mod weight;
 mod works;
 
