@@ -252,6 +252,10 @@ impl RigJob for HeardJob {
         let granted = allotment.granted.as_deref().unwrap_or("0");
         let granted =
             u32::from_str_radix(granted, 16).map_err(|_| RigError::field("mask", granted))?;
+        if self.wish != 0 && granted & self.wish == 0 {
+            // What rolls versions for its speed stands still without.
+            return Err(RigError::field("mask", &format!("{granted:08x}")));
+        }
         Ok(Box::new(ToySearch {
             job: self.job.clone(),
             extranonce1: given.clone(),

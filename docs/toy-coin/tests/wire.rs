@@ -1,14 +1,13 @@
-//! What the dialect says as a pool it hears as a miner, and the other way round.
+//! How masks of the version and the bits of a share are said and heard, which are this coin's own.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
-    BasisOf, Dialect, NotifyForm, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, RigCall, RigSay,
+    BasisOf, Dialect, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, RigCall, RigSay,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{Id, Message, RpcCall};
 use orepass_stratum::serde_json::value::RawValue;
 use orepass_stratum::target::Target;
@@ -56,17 +55,6 @@ fn id() -> Id {
 fn a_job() -> Job {
     let block = Target::from_be_bytes([7; 32]);
     Job { id: "a".into(), parent: 1, root: u64::MAX, version: 0x2000_a000, block }
-}
-
-#[test]
-fn a_job_is_heard_as_it_is_said() {
-    let job = a_job();
-    let form = NotifyForm { clean: true, flavour: 0 };
-    let line = line(|out| TOY.notify(JobId::new(5), &job, &Target::MAX, form, out));
-    let PoolEvent::Job(Ok(heard)) = heard_by_miner(&line, &mut Mask(0)) else {
-        panic!("{line}");
-    };
-    assert_eq!(heard, Job { id: "00000005".into(), ..job });
 }
 
 #[test]
