@@ -31,9 +31,10 @@ pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No
 /// socket, no clock, no state; an implementor holds nothing but its options.
 ///
-/// The first half of the methods is what the proxy says and hears as a pool (towards rigs), the
-/// second what it says and hears as a miner (towards the pool), with the proof of work between.
-/// Provided methods are the form that most coins share.
+/// What is meant is the core's, what is written the dialect's: it turns bytes into meanings and
+/// back, and owns the arithmetic. What it does not have it does not write, and what is not written
+/// is not waited for. There are no provided methods; what dialects with JSON lines share is in
+/// [`sv1`](crate::sv1), to be called with what is not a dialect's own.
 pub trait Dialect: Send + Sync + Sized + 'static {
     /// The key in a config file and the label in metrics.
     const NAME: &'static str;

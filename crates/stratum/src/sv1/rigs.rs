@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     AUTHORIZE, CONFIGURE, EXTRANONCE_SUBSCRIBE, NOTIFY, PING, SET_DIFFICULTY, SET_EXTRANONCE,
-    SUBSCRIBE, SUGGEST_DIFFICULTY,
+    SUBSCRIBE, SUGGEST_DIFFICULTY, first,
 };
 use crate::dialect::{HeardSubmit, JobName, RigCall, RigSay, RigSpace, SubscribeVerdict};
 use crate::error::{Reject, shown};
@@ -114,10 +114,6 @@ fn declined(asked: Option<&RawValue>) -> String {
         .map(|name| format!("{}:false", Quoted(&name)))
         .collect();
     format!("{{{}}}", declined.join(","))
-}
-
-fn first(params: &RawValue) -> Option<&RawValue> {
-    rpc::array::<1>(params)?.0.first().copied()
 }
 
 fn text<'a>(field: &str, value: &'a RawValue) -> Result<Cow<'a, str>, Reject> {
