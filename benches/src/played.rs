@@ -1,12 +1,12 @@
 //! A pool that is played by hand.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use orepass_hstratum::Hstratum;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::testing::{seated_rig, written};
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Aion: a recorded share, and the proxy's two sessions between a rig and a pool that are played by hand.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_aion::{Aion, Options};
 use orepass_equihash::Scratch;
@@ -12,6 +12,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::target::Target;
 use orepass_stratum::testing::{self, check, read_share, seated_rig};
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -10,13 +10,13 @@ mod rig_lines;
 mod submit;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use bytes::Buf;
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::job::JobIds;
+use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::value::RawValue;
@@ -78,11 +78,9 @@ fn is_call(line: &Line) -> bool {
     line.contains_key("method")
 }
 
-#[expect(clippy::disallowed_methods, reason = "stories need some first instant")]
 /// The instant that all stories begin at: where it is makes no difference.
-fn start() -> Instant {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    *START
+const fn start() -> Instant {
+    orepass_stratum::testing::start()
 }
 
 /// A session with a pool that has just been connected.

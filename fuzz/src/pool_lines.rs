@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::space::Wish;
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Upstream, UpstreamEvent};
 
 use crate::coin::Coin;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::downstream::{
     Downstream, DownstreamConfig, Event, MAX_IN_FLIGHT, Reply, Verify,
@@ -14,6 +14,7 @@ use orepass_stratum::error::Reject;
 use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
 use orepass_stratum::rpc::Message;
 use orepass_stratum::testing::seated_rig;
+use orepass_stratum::time::Instant;
 
 use crate::coin::Coin;
 use crate::{is_call, mining, start, take, text};

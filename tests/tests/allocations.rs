@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Buf;
@@ -16,6 +15,7 @@ use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event, Reply};
 use orepass_stratum::job::{JobId, JobIds};
 use orepass_stratum::target::{Difficulty, PowHash};
 use orepass_stratum::testing::seated_rig;
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::vardiff::VardiffConfig;
 use orepass_stratum::verdict::Verdict;

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::Buf;
@@ -18,6 +18,7 @@ use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::rpc::Id;
 use orepass_stratum::space::{Lease, Wish};
+use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 

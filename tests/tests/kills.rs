@@ -76,7 +76,7 @@ async fn all_told(farm: &RigFarm, before: &[u64]) -> Duration {
     let waiting =
         || farm.rigs().iter().zip(before).filter(|(rig, jobs)| rig.stats().jobs == **jobs);
     until("a job at every rig", || waiting().count(), |rigs| *rigs == 0).await;
-    since.elapsed()
+    now() - since
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

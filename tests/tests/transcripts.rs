@@ -6,7 +6,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use orepass::clock::now;
 use orepass_hstratum::job::Job;
@@ -17,6 +16,7 @@ use orepass_stratum::dialect::Work;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::testing::written;
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::{Value, json};

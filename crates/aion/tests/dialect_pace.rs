@@ -6,12 +6,13 @@
 mod dialect_support;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_aion::Aion;
 use orepass_stratum::channel::{Account, Submission};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::testing::{read_share, start, written};
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 use serde_json::Value;

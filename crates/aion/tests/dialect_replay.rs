@@ -8,7 +8,7 @@ mod dialect_support;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dialect_support::{dialect, file, text};
 use orepass_aion::Aion;
@@ -17,6 +17,7 @@ use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
 use orepass_stratum::job::JobIds;
 use orepass_stratum::space::Wish;
 use orepass_stratum::testing::{start, written};
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{Notice, Upstream, UpstreamConfig, UpstreamEvent};
 use serde_json::Value;
 

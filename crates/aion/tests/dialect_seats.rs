@@ -7,12 +7,12 @@ mod dialect_support;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use dialect_support::{dialect, file, notify, text};
 use orepass_aion::{Aion, Options};
 use orepass_equihash::Scratch;
 use orepass_stratum::channel::{ChannelView, Ground};
+use orepass_stratum::time::Instant;
 
 use orepass_stratum::dialect::{Split, Wanted, Work};
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};

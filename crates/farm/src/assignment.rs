@@ -12,11 +12,12 @@ mod plan;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::pools::PoolIndex;
 use memory::FormerRigs;
 use meter::Meter;
+use orepass_stratum::time::Instant;
 use plan::Plan;
 
 /// The time between two looks, and so the least between two rebalances, while the parts stay.

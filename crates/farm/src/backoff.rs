@@ -1,6 +1,8 @@
 //! When a pool connection that has ended is made anew.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
 
 use arrayvec::ArrayVec;
 

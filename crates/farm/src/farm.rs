@@ -15,10 +15,10 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
 
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::habits::HabitBook;
+use orepass_stratum::time::Instant;
 
 use crate::assignment::Assignment;
 use crate::knowledge::{Knowledge, PoolHabits, Remembered};

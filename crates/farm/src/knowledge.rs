@@ -12,11 +12,12 @@ mod tests;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::dialect::Diagnosis;
 use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
+use orepass_stratum::time::Instant;
 
 use crate::kinds::Kinds;
 use crate::penalties::Penalties;

@@ -39,7 +39,7 @@
 //! use std::collections::HashMap;
 //! use std::net::IpAddr;
 //! use std::sync::Arc;
-//! use std::time::Instant;
+//! use orepass_stratum::time::Instant;
 //!
 //! use orepass_farm::farm::{
 //!     Act, ChannelId, Ending, Farm, FarmConfig, Order, PoolTerms, RigId, Shown,

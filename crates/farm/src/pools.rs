@@ -20,13 +20,13 @@ mod tally;
 mod tests;
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use blocks::Blocks;
 use course::{Course, Trial};
 pub use interface::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
 use member::{Health, Member};
 use orepass_stratum::error::Reject;
+use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
 use tally::Judgement;
 

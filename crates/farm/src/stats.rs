@@ -1,8 +1,9 @@
 //! Counters by verdict, and rates over the operator's four windows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
 
 /// What became of shares: a count and the work (in hashes) per verdict, and attributes that are no

@@ -3,15 +3,39 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::Sleep;
+use orepass_stratum::time::Instant;
+use tokio::time::{Instant as RuntimeInstant, Sleep};
+
+/// When the runtime's clock was first read…
+static FIRST_READING: OnceLock<RuntimeInstant> = OnceLock::new();
+/// …which is so long after the origin of sessions' time: what was earlier can be said too, and a
+/// stopped clock may begin a little before another one's first reading.
+const BEFORE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Past it no timer is set: it would ring in some thirty years.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// The present instant.
 #[must_use]
 pub fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    let now = RuntimeInstant::now();
+    let first = *FIRST_READING.get_or_init(|| now);
+    let since = now.saturating_duration_since(first);
+    let until = first.saturating_duration_since(now);
+    Instant::after_origin(BEFORE + since - until)
+}
+
+/// An instant on the clock of the runtime.
+#[must_use]
+pub fn on_runtime(at: Instant) -> RuntimeInstant {
+    let first = *FIRST_READING.get_or_init(RuntimeInstant::now);
+    match at.since_origin().checked_sub(BEFORE) {
+        Some(since) => first + since.min(FAR),
+        None => first.checked_sub(BEFORE - at.since_origin()).unwrap_or(first),
+    }
 }
 
 /// The present time in Unix seconds; 0 with a clock that was never set.
@@ -24,7 +48,7 @@ pub fn unix_seconds() -> u64 {
 /// Sleeps until an instant, or for ever without one.
 pub(crate) async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(on_runtime(at)).await,
         None => std::future::pending().await,
     }
 }
@@ -41,15 +65,16 @@ impl Alarm {
         if at <= now() {
             return Poll::Ready(());
         }
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at.into())));
-        if sleep.deadline() > at.into() {
-            sleep.as_mut().reset(at.into());
+        let sleep =
+            self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(on_runtime(at))));
+        if sleep.deadline() > on_runtime(at) {
+            sleep.as_mut().reset(on_runtime(at));
         }
         while sleep.as_mut().poll(context).is_ready() {
             if at <= now() {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(at.into());
+            sleep.as_mut().reset(on_runtime(at));
         }
         Poll::Pending
     }
@@ -62,10 +87,8 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-    use std::time::Duration;
-
     use super::*;
+    use std::future::poll_fn;
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_at_what_it_was_last_set_to_whichever_way_it_was_moved() {

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
 
 /// A count for a field of the log that is left out where there is nothing to count.
 #[must_use]

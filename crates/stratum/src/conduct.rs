@@ -1,9 +1,10 @@
 //! A rig's conduct: how many of its shares are bad, and whether its firmware can be served as it
 //! is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::dialect::Diagnosis;
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// How many of a rig's last shares are looked at.

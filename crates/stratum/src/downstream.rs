@@ -21,7 +21,6 @@ mod submit;
 mod work;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::channel::{ChannelView, Seat, Submission};
 use crate::dialect::{Dialect, JobName, RigCall, RigSay};
@@ -30,6 +29,7 @@ use crate::firmware::Firmware;
 use crate::line::LineError;
 use crate::rpc::{Id, Message, RpcCall};
 use crate::target::Difficulty;
+use crate::time::Instant;
 use crate::transmit::Transmit;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Sessions that send nothing but refused shares, or calls without end: each costs an answer, and a
 //! flood of them costs other rigs their time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// So many refused shares without a good one between them are answered as they come…

@@ -4,13 +4,13 @@ use std::fmt;
 use std::iter;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::dialect::{Dialect, NotifyForm, Wanted};
 use crate::space::WorkNumber;
 use crate::target::Target;
+use crate::time::Instant;
 
 /// New whenever a channel's extranonce1 or its split changes; jobs, leases and shares belong to
 /// one generation. No two channels of a route have the same.

@@ -9,7 +9,7 @@
 //! with a pool) and [`dialect::Dialect`] (what a coin must say).
 //!
 //! ```
-//! use std::time::Instant;
+//! use orepass_stratum::time::Instant;
 //!
 //! use orepass_stratum::channel::Submission;
 //! use orepass_stratum::dialect::Dialect;
@@ -68,6 +68,7 @@ pub mod space;
 pub mod strikes;
 pub mod sv1;
 pub mod target;
+pub mod time;
 mod timer;
 pub mod transmit;
 pub mod upstream;

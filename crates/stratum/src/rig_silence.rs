@@ -1,6 +1,8 @@
 //! Rigs that fall silent: an easier difficulty is offered once, then they are closed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::time::Instant;
 
 /// The least time without a share after which a rig counts as silent.
 pub const SILENT_AFTER: Duration = Duration::from_secs(300);

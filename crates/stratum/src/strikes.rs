@@ -1,6 +1,8 @@
 //! Counts of misdeeds that are forgiven.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::time::Instant;
 
 /// How many misdeeds are borne, and what one of them is forgiven for.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +23,7 @@ pub struct Patience {
 ///
 /// const BORNE: Patience =
 ///     Patience { limit: 2, good_deeds: 10, every: Duration::from_secs(60) };
-/// let (mut strikes, now) = (Strikes::new(&BORNE), std::time::Instant::now());
+/// let (mut strikes, now) = (Strikes::new(&BORNE), orepass_stratum::time::Instant::after_origin(std::time::Duration::ZERO));
 /// assert!(!strikes.strike(now));
 /// assert!(!strikes.strike(now + Duration::from_secs(60)), "the first is forgiven");
 /// assert!(strikes.strike(now + Duration::from_secs(61)));

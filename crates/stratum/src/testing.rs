@@ -14,7 +14,7 @@ mod sessions;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ruint::aliases::U256;
@@ -34,15 +34,15 @@ use crate::job::JobId;
 use crate::rpc::{self, Hex, Params, Quoted, RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
+use crate::time::Instant;
 
 pub use calls::{PlainRig, check, diagnose, form, heard_submit, read_share};
 pub use sessions::{seated_rig, written};
 
-/// Some instant to count from.
-#[expect(clippy::disallowed_methods, reason = "tests need some first instant")]
+/// Some instant to count from, with enough before it for what is to have been earlier.
 #[must_use]
-pub fn start() -> Instant {
-    Instant::now()
+pub const fn start() -> Instant {
+    Instant::after_origin(Duration::from_secs(1_000_000))
 }
 
 /// The test coin with targets that are announced ahead of their jobs.

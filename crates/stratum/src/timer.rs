@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Instant;
+
+use crate::time::Instant;
 
 /// What a deadline is for: an enum whose variants have no fields.
 pub(crate) trait Timer: Copy + fmt::Debug + 'static {

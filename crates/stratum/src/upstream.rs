@@ -31,7 +31,7 @@ mod weight;
 mod writing;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::channel::{ChannelView, PoolShared, Submission};
 use crate::dialect::Dialect;
@@ -40,6 +40,7 @@ use crate::habits::{Answer, Habit, Habits, Learnt, Probe};
 use crate::rpc::Message;
 use crate::strikes::Patience;
 use crate::target::Target;
+use crate::time::Instant;
 use crate::transmit::Transmit;
 
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};

@@ -1,9 +1,10 @@
 //! Share times in, levels out: each rig's difficulty follows its hashrate.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::ladder::Level;
 use crate::target::Difficulty;
+use crate::time::Instant;
 
 /// How often a rig's difficulty is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(30);

@@ -1,9 +1,8 @@
 //! Which jobs a pool still takes shares for: the one rule, for sessions with rigs and with pools.
 
-use std::time::Instant;
-
 use crate::dialect::{Dialect, OpenJobs};
 use crate::space::MAX_WORKS;
+use crate::time::Instant;
 
 /// The fewest told jobs that a session remembers, however few are open: a late share may be a block.
 const MIN_TOLD: usize = 8;

@@ -50,10 +50,10 @@ fn main() -> ExitCode {
         let storm = Storm { span: DAY * args.days, ..Storm::of_seed(seed) };
         let report = storm.run(|day| {
             if args.days > 1 && day % 7 == 0 {
-                println!("seed {seed}: day {day} of {}, {:.1?}", args.days, seed_start.elapsed());
+                println!("seed {seed}: day {day} of {}, {:.1?}", args.days, (now() - seed_start));
             }
         });
-        let _ = writeln!(out, "{}, {:.2?}", line(&report), seed_start.elapsed());
+        let _ = writeln!(out, "{}, {:.2?}", line(&report), (now() - seed_start));
         if report.violations.is_empty() {
             continue;
         }
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
             break;
         }
     }
-    let _ = writeln!(out, "{broken} seeds broke a rule, {:.1?}", start.elapsed());
+    let _ = writeln!(out, "{broken} seeds broke a rule, {:.1?}", (now() - start));
     if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use orepass::clock::on_runtime;
 use orepass::config::PoolUrl;
 use orepass::net::connect::{ConnectError, Connector, PoolConnection};
 use orepass::route::{Route, Surroundings};
@@ -143,7 +144,7 @@ async fn step(world: &Shared, route: &Arc<Route<TestCoin>>, until: Duration) -> 
     tokio::select! {
         biased;
         () = hurry.notified() => {}
-        () = tokio::time::sleep_until(wakes.into()) => {}
+        () = tokio::time::sleep_until(on_runtime(wakes)) => {}
     }
     Some(now)
 }

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fastrand::Rng;
 use orepass::clock::now;
+use orepass_stratum::time::Instant;
 
 use super::fates::{PoolFates, RigFates};
 use super::pipe::Mark;

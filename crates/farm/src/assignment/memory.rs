@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::pools::PoolIndex;
+use orepass_stratum::time::Instant;
 
 /// How long a rig's place is kept.
 const KEPT_FOR: Duration = Duration::from_secs(600);

@@ -1,6 +1,8 @@
 //! What a rig can do, by the work that it has proven.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
 
 /// The age at which work counts 1/e of what new work does.
 const FADES_IN: Duration = Duration::from_secs(1200);

@@ -1,9 +1,8 @@
 //! What a farm is told of channels, and of the pools that they lead to.
 
-use std::time::Instant;
-
 use orepass_stratum::error::Reject;
 use orepass_stratum::habits::Learnt;
+use orepass_stratum::time::Instant;
 
 use super::channels::News;
 use super::{Act, ChannelId, Ending, Farm, Shown};

@@ -1,12 +1,13 @@
 //! The route's channels, as far as they matter for who sits where.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::channel::{Ground, Seat};
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::Generation;
 use orepass_stratum::space::{NoLease, Wish, WorkNumber};
+use orepass_stratum::time::Instant;
 
 use super::{ChannelId, RigId, Shown};
 use crate::pools::{Link, PoolIndex};

@@ -2,13 +2,14 @@
 //! should be where.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::channels::OpenChannel;
 use super::seating::MAX_OPENING;
 use super::{Act, Farm, Report};
 use crate::assignment::Rebalance;
 use crate::pools::{Gate, PoolIndex};
+use orepass_stratum::time::Instant;
 
 /// How often unused channels are looked for, and better places for rigs that make do with theirs.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -2,9 +2,10 @@
 //! and not in step.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::RigId;
+use orepass_stratum::time::Instant;
 
 /// The least time between two of them: 500 a second.
 const CLOSE_EVERY: Duration = Duration::from_millis(2);

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use orepass_stratum::dialect::Diagnosis;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
+use orepass_stratum::time::Instant;
 
 use super::rigs::{ConnectedRig, RigPlace, Stand};
 use super::{Farm, Order, RigId};

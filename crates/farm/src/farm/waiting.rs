@@ -1,9 +1,10 @@
 //! Rigs that wait for a seat, in the order of their coming.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::RigId;
+use orepass_stratum::time::Instant;
 
 /// How long a rig waits for a lease to come free before another connection is opened for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

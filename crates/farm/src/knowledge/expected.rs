@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::time::Instant;
 
 use super::{FirmwareRecord, Needs};
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_stratum::habits::{Habit, HabitBook, Habits, Learnt};
+use orepass_stratum::time::Instant;
 
 use super::{Change, HabitRecord};
 use crate::pools::PoolIndex;

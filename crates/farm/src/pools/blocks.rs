@@ -2,10 +2,11 @@
 //! pools are behind.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::member::Member;
 use super::{PoolIndex, Pools};
+use orepass_stratum::time::Instant;
 
 /// The most blocks that are remembered, to tell an old one from a new one; a pool further behind
 /// has long been left for it.

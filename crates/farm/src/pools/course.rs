@@ -1,8 +1,9 @@
 //! Where the rigs are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::interface::Gate;
+use orepass_stratum::time::Instant;
 
 /// How long pools have at the start to be there: the better ones before a lesser one is used, and
 /// all of them before it is said that none serves.

@@ -1,9 +1,10 @@
 //! What is done about a pool that does badly.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::member::Member;
 use super::{Cause, PoolIndex, Pools, PoolsEvent};
+use orepass_stratum::time::Instant;
 
 /// How often it is said that a pool is kept though it does badly.
 const KEPT_EVERY: Duration = Duration::from_secs(300);

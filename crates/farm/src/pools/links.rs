@@ -1,11 +1,12 @@
 //! A pool's connections: which of them serve, and how often each was lost.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
 use super::interface::Link;
+use orepass_stratum::time::Instant;
 
 /// A connection that served and was lost more often within [`WITHIN`] is no use.
 const MAX_LOSSES: usize = 5;

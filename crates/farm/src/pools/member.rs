@@ -1,11 +1,12 @@
 //! One of the pools, and whether it serves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::interface::Cause;
 use super::links::Links;
 use super::probation::Probation;
 use super::tally::Tally;
+use orepass_stratum::time::Instant;
 
 /// A pool that stays without a connection for so long is down, even if nothing says so.
 pub(super) const GRACE: Duration = Duration::from_secs(6);

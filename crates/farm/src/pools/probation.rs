@@ -1,6 +1,8 @@
 //! A time that grows with each relapse.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
 
 /// A relapse within this time of being trusted again counts as one.
 const RELAPSE_WITHIN: Duration = Duration::from_secs(3600);

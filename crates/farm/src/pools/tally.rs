@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::interface::Cause;
 use orepass_stratum::error::{Reject, shown};
+use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
 
 /// The last shares that are looked at; more than half of them must have been credited.

@@ -7,12 +7,13 @@ mod outage;
 mod sequences;
 mod shares;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::tally::JUDGED_SHARES;
 use super::*;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::testing::start;
+use orepass_stratum::time::Instant;
 
 struct Night {
     pools: Pools,

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use orepass_stratum::time::Instant;
 use socket2::{SockRef, TcpKeepalive};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::race::{Failure, Race};
-use crate::clock::now;
+use crate::clock::{now, on_runtime};
 use crate::config::PoolUrl;
 
 /// How long making a connection may take, the look-up of the name and all addresses together.
@@ -103,7 +104,7 @@ impl Connector for Tcp {
     async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError> {
         let until = now() + CONNECT_WITHIN;
         let looked_up = tokio::net::lookup_host((pool.host(), pool.port()));
-        let addresses = tokio::time::timeout_at(until.into(), looked_up)
+        let addresses = tokio::time::timeout_at(on_runtime(until), looked_up)
             .await
             .map_err(|_| ConnectError::ResolveTimeout { host: pool.host().into() })?
             .map_err(|error| ConnectError::Resolve { host: pool.host().into(), error })?;
@@ -133,7 +134,7 @@ async fn first_of(
                 Ok(stream) => return Ok((stream, address)),
                 Err(error) => race.handle_failed(address, error, now()),
             },
-            () = tokio::time::sleep_until(wake.into()) => {}
+            () = tokio::time::sleep_until(on_runtime(wake)) => {}
         }
     }
 }

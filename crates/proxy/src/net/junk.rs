@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::repeated_warnings::{Fold, Folds};
+use orepass_stratum::time::Instant;
 
 /// How long an address is quiet after a line in the log.
 const QUIET: Duration = Duration::from_secs(60);

@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
 
 /// The wait for an answer before the next address is tried beside this one.
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

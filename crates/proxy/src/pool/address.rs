@@ -5,8 +5,9 @@
 //! configured pool's registered domain, or to a pool that the route has.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use orepass_stratum::time::Instant;
 use thiserror::Error;
 
 use crate::config::PoolUrl;

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use orepass_farm::farm::{ChannelId, Ending, Farm, Shown};
 use orepass_farm::pools::Cause;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
 use orepass_stratum::verdict::Verdict;
 

@@ -5,12 +5,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Buf;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
+use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
 use thiserror::Error;
 use tokio_util::io::poll_read_buf;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use bytes::Buf;
@@ -12,6 +12,7 @@ use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Reply};
 use orepass_stratum::job::Generation;
+use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
 

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use orepass_farm::farm::{Act, ChannelId, Farm, Order, RigId};
 use orepass_farm::pools::{Gate, PoolIndex};
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::time::Instant;
 use tokio::sync::Notify;
 
 use super::channel::Channel;

@@ -35,7 +35,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let online = route.roster.online();
         most_rigs = most_rigs.max(online);
         let (since, before, traffic) = &last_line;
-        if at.duration_since(*since) < EVERY {
+        if at.saturating_duration_since(*since) < EVERY {
             continue;
         }
         let accepted = totals.count(Verdict::AcceptedByPool);

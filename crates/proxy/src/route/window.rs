@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::mailbox::{Mailbox, ROOM};
 use crate::bell::{Bell, Calls};
+use orepass_stratum::time::Instant;
 
 /// The channel's task is called since shares wait…
 pub(crate) const SHARES: Calls = Calls::of_kind(0);

@@ -1,7 +1,5 @@
 //! What a rig's shares have shown of it, and which of them wait for the pool.
 
-use std::time::Instant;
-
 use arrayvec::ArrayVec;
 
 use super::in_flight::InFlight;
@@ -12,6 +10,7 @@ use crate::error::{Reject, RejectCode};
 use crate::firmware::Merit;
 use crate::margin::Margin;
 use crate::space::WorkNumber;
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// The most blocks of places that the rig has left that are remembered.

@@ -1,7 +1,7 @@
 //! A rig's way in: subscribe, authorize and the calls around them, in any order.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -16,6 +16,7 @@ use crate::ladder::Level;
 use crate::rpc::Id;
 use crate::secret::Secret;
 use crate::target::Difficulty;
+use crate::time::Instant;
 use crate::vardiff::Vardiff;
 
 /// The longest worker name, in bytes.

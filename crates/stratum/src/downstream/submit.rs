@@ -3,7 +3,6 @@
 mod told;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::in_flight::Pending;
 use super::work::{Told, replaced};
@@ -16,6 +15,7 @@ use crate::habits::{Answer, Habit, Habits, Probe};
 use crate::rpc::Id;
 use crate::seen::Sighting;
 use crate::target::{PowHash, Target};
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// A share that was refused here.

@@ -12,7 +12,7 @@ mod terms;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::dialect::{Announced, NotifyForm, Price, ShareTarget, Subscribed, Wanted, Work};
@@ -22,6 +22,7 @@ use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{Space, Wish};
 use crate::target::{Difficulty, Target};
 use crate::testing::{TestCoin, TestJob, scale, start, written};
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// A rig's session and a hand-made channel.

@@ -4,7 +4,7 @@ mod telling;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::out::{DownstreamOut, DownstreamTimer};
 use crate::channel::{ChannelView, Seat};
@@ -19,6 +19,7 @@ use crate::rpc::Id;
 use crate::seen::Seen;
 use crate::space::{Lease, Prefix, WorkNumber};
 use crate::target::{Difficulty, Target};
+use crate::time::Instant;
 use crate::vardiff::{Vardiff, VardiffConfig};
 use crate::window::{JobWindow, WorkStanding};
 

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Buf;
 
@@ -11,6 +10,7 @@ use crate::dialect::Dialect;
 use crate::downstream::{Downstream, DownstreamConfig};
 use crate::rpc::Quoted;
 use crate::space::Wish;
+use crate::time::Instant;
 use crate::transmit::Transmit;
 
 /// A session with a rig that has subscribed, has a seat of this view, and is authorized under this

@@ -1,7 +1,5 @@
 //! What the pool's answers mean, and what it means that there is none.
 
-use std::time::Instant;
-
 use super::link::{Connection, LinkPhase};
 use super::out::UpstreamTimer;
 use super::requests::{Open, Request, ShareTerms, without_password};
@@ -16,6 +14,7 @@ use crate::error::{Reject, RejectCode};
 use crate::habits::{Answer, Habit, Probe};
 use crate::rpc::{Message, PoolError, RpcReply};
 use crate::target::PowHash;
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// What the pool's answer to a share came to.

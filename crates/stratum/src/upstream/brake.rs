@@ -9,13 +9,14 @@ mod flow;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::out::{Timers, UpstreamOut, UpstreamTimer};
 use super::{Notice, UpstreamEvent};
 use crate::target::Target;
+use crate::time::Instant;
 use flow::Flow;
 
 /// With so many shares of late, those alone show the farm's speed.
@@ -172,7 +173,8 @@ impl Brake {
         let On { began, forgone, .. } = self.on.take()?;
         timers.set(UpstreamTimer::Brake, None);
         self.over_since = None;
-        let held = self.flow.seen().map_or(Duration::ZERO, |now| now.duration_since(began));
+        let held =
+            self.flow.seen().map_or(Duration::ZERO, |now| now.saturating_duration_since(began));
         Some(Notice::BrakeOff { forgone_hashes: forgone, held, why })
     }
 

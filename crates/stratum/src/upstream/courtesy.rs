@@ -1,8 +1,9 @@
 //! Answers to calls of a pool that are no news.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::out::UpstreamOut;
+use crate::time::Instant;
 use serde_json::value::RawValue;
 
 use crate::dialect::{CourtesyReply, Dialect, PoolCall};

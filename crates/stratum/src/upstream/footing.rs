@@ -2,7 +2,6 @@
 //! the connections, so that rigs go on where the next one is given the same.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::jobs::{Jobs, TellingPlace};
 use super::out::{UpstreamOut, UpstreamTimer};
@@ -14,6 +13,7 @@ use crate::grounds::{Claim, Grounds};
 use crate::habits::{Answer, Habit};
 use crate::job::Generation;
 use crate::space::Space;
+use crate::time::Instant;
 
 /// Where a session stands.
 pub(super) struct Footing {

@@ -4,7 +4,6 @@
 //! duplicate. Only where the operator asks for it.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::jobs::Jobs;
 use super::out::{UpstreamOut, UpstreamTimer};
@@ -15,6 +14,7 @@ use crate::channel::Submission;
 use crate::dialect::Dialect;
 use crate::error::Reject;
 use crate::job::Generation;
+use crate::time::Instant;
 
 /// The most shares that are held; there are no more on a connection.
 const MAX_HELD: usize = MAX_REQUESTS + MAX_QUEUED;

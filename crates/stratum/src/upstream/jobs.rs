@@ -4,13 +4,13 @@ mod publish;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::dialect::{Announced, Dialect, Price, Wanted, Work};
 use crate::habits::Habits;
 use crate::job::{Epoch, Frames, Generation, JobFrames, JobIds, Serial};
 use crate::space::{MAX_WORKS, Space, WorkNumber};
 use crate::target::Target;
+use crate::time::Instant;
 use crate::window::{JobWindow, WorkStanding};
 
 /// The most ids remembered under which the pool told one work.

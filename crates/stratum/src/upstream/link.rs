@@ -1,6 +1,6 @@
 //! The connection to the pool, and what lives as long as it does.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::brake::Brake;
 use super::names::{Names, Suspects};
@@ -16,6 +16,7 @@ use crate::extranonce::Extranonce;
 use crate::habits::Probe;
 use crate::job::Generation;
 use crate::strikes::Strikes;
+use crate::time::Instant;
 
 /// Whether there is a connection, and how far its login has come. What belongs to a connection is in
 /// here, so that the next one starts with nothing of it.

@@ -11,7 +11,7 @@ mod suspects;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
@@ -25,6 +25,7 @@ use crate::dialect::Dialect;
 use crate::habits::{Answer, Habit, Learnt, Probe};
 use crate::rpc::PoolError;
 use crate::secret::Secret;
+use crate::time::Instant;
 
 pub(super) use suspects::Suspects;
 

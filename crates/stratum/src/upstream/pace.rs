@@ -1,7 +1,7 @@
 //! The queue of shares to be written, and the window that some pools need.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -10,6 +10,7 @@ use super::out::{UpstreamOut, UpstreamTimer};
 use super::requests::{Request, Requests};
 use crate::channel::Submission;
 use crate::dialect::{Dialect, Pace, PoolCall};
+use crate::time::Instant;
 
 /// The most shares that wait to be written; one more is refused as overflow. The last place is a
 /// block's.

@@ -1,13 +1,13 @@
 //! What the pool's calls mean: its jobs, and the terms and the ground on which they are worked at.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::out::UpstreamTimer;
 use super::{DownReason, Notice, Upstream, UpstreamEvent};
 use crate::dialect::{CourtesyReply, Dialect, PoolEvent, Subscribed};
 use crate::error::{ParseError, Reject, shown};
 use crate::rpc::{Message, PoolError, RpcCall};
+use crate::time::Instant;
 
 impl<D: Dialect, T> Upstream<D, T> {
     pub(super) fn handle_call(

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::out::{UpstreamOut, UpstreamTimer};
 use super::silence::PROBE_WITHIN;
@@ -12,6 +12,7 @@ use crate::channel::{Account, Submission};
 use crate::dialect::Dialect;
 use crate::habits::Probe;
 use crate::target::PowHash;
+use crate::time::Instant;
 
 /// The most requests without an answer; shares past it wait in the queue. The last place is a
 /// block's.

@@ -1,12 +1,13 @@
 //! A pool that says nothing is asked, not punished: blocks may be far apart.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::DownReason;
 use super::out::UpstreamOut;
 use super::requests::{Request, Requests};
 use super::setup::Setup;
 use crate::dialect::{Dialect, PoolCall};
+use crate::time::Instant;
 
 /// So many times its usual gap between notifies a pool may say nothing.
 const GAPS: u32 = 4;

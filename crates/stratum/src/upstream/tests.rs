@@ -21,7 +21,7 @@ mod weight;
 mod works;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -32,6 +32,7 @@ use crate::habits::HabitBook;
 use crate::job::{Generation, JobFrames, JobIds, Serial};
 use crate::target::PowHash;
 use crate::testing::{Coin, TestShare, start, written};
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// A hash that meets difficulty 256.

@@ -1,10 +1,11 @@
 //! Which verdicts say something about the pool.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::jobs::Jobs;
 use crate::dialect::Dialect;
 use crate::job::{Generation, JobFrames, Serial};
+use crate::time::Instant;
 use crate::verdict::Verdict;
 
 /// A share that is written so soon after its work was told may be stale through no fault of the

@@ -2,7 +2,6 @@
 //! target may have become harder while it waited.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::UpstreamEvent;
 use super::held_shares::Attempt;
@@ -20,6 +19,7 @@ use crate::error::Reject;
 use crate::habits::Habits;
 use crate::job::Generation;
 use crate::target::Target;
+use crate::time::Instant;
 
 /// What became of a share that was to be written.
 enum Written<D: Dialect, T> {

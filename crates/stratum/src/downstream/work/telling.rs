@@ -1,7 +1,7 @@
 //! Telling a rig its work, and answering what it asks about it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Buf;
 
@@ -17,6 +17,7 @@ use crate::job::JobFrames;
 use crate::ladder::Level;
 use crate::space::Permission;
 use crate::target::Target;
+use crate::time::Instant;
 use crate::window::JobWindow;
 
 /// The most questions of a rig that wait until the pool has told what they ask for.

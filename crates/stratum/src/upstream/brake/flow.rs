@@ -1,6 +1,8 @@
 //! How many shares came of late, and what work they stand for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::time::Instant;
 
 /// How finely shares are counted.
 const SLICE: Duration = Duration::from_millis(250);
@@ -75,7 +77,8 @@ impl Flow {
 
     /// The newest of it, up to now.
     pub(super) fn of_late(&self) -> Sum {
-        let present = self.seen.zip(self.since).map(|(now, since)| now.duration_since(since));
+        let present =
+            self.seen.zip(self.since).map(|(now, since)| now.saturating_duration_since(since));
         self.sum(LATE_SLICES, present.unwrap_or_default())
     }
 

@@ -1,11 +1,12 @@
 //! A pool's job on its way to the rigs: whether its target follows, and what is in force by it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Jobs, Taken};
 use crate::dialect::{Dialect, PoolCall, Subscribed, Work};
 use crate::habits::{Answer, Habit};
+use crate::time::Instant;
 use crate::upstream::footing::Footing;
 use crate::upstream::link::Connection;
 use crate::upstream::out::{UpstreamOut, UpstreamTimer};

@@ -1,6 +1,6 @@
 //! Names with which connections were lost.
 
-use std::time::Instant;
+use crate::time::Instant;
 
 /// The most names that are remembered since a connection was lost while they were asked about…
 const MAX_SUSPECTS: usize = 32;

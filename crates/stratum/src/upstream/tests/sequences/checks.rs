@@ -21,7 +21,7 @@ impl<const LATE: bool> Books<LATE> {
             self.owed.push(Owed { id, method, name, asks_for, bytes, at: now });
         }
         let Some(pace) = self.pace else { return };
-        let recent = |owed: &&Owed| now.duration_since(owed.at) < seconds(1);
+        let recent = |owed: &&Owed| now.saturating_duration_since(owed.at) < seconds(1);
         let paced = |owed: &&Owed| !owed.is_login() && !owed.is_probe();
         let waiting = self.owed.iter().filter(paced).filter(recent);
         let bytes: Vec<usize> = waiting.clone().map(|owed| owed.bytes).collect();
