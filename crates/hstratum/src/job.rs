@@ -1,6 +1,6 @@
 //! Jobs of both generations, whatever wire they came by.
 
-mod deployed;
+pub(crate) mod deployed;
 mod seed;
 
 use std::hash::{DefaultHasher, Hash, Hasher};

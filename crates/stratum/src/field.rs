@@ -77,6 +77,19 @@ impl<'a> Field<'a> {
         rpc::boolean(self.value).ok_or_else(|| self.wrong("true or false"))
     }
 
+    /// The digits of an extranonce2 that must be `told` bytes long.
+    ///
+    /// # Errors
+    /// A [`Reject`] where it is no hex, or of another length ([`Reject::wrong_size`]).
+    pub fn extranonce2(self, told: usize) -> Result<Cow<'a, str>, Reject> {
+        let text = self.text()?;
+        if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(self.wrong("an even number of hex digits").into());
+        }
+        let size = text.len() / 2;
+        if size == told { Ok(text) } else { Err(Reject::wrong_size(size, told, &text)) }
+    }
+
     /// Just `N` bytes of hex, in either case, without a prefix.
     ///
     /// # Errors

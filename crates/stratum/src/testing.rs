@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use crate::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
     FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, Pace, PoolAnswer,
-    PoolCall, PoolEvent, PoolQuestion, Price, Refusal, RigCall, RigNeeds, RigSay, RigSpace, Rules,
+    PoolCall, PoolEvent, PoolQuestion, Price, RigCall, RigNeeds, RigSay, RigSpace, Rules,
     ShareTarget, Split, Splits, Subscribed, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
@@ -36,7 +36,10 @@ use crate::sv1;
 use crate::target::{Difficulty, PowHash, Scale, Target};
 use crate::time::Instant;
 
-pub use calls::{PlainRig, check, diagnose, form, heard_submit, read_share};
+pub use calls::{
+    PlainRig, answer, ask, check, diagnose, form, given, hear, heard_submit, learn, read_share,
+    refusal,
+};
 pub use sessions::{seated_rig, written};
 
 /// Some instant to count from, with enough before it for what is to have been earlier.
@@ -426,81 +429,4 @@ fn subscribed(result: &RawValue) -> Result<Option<Subscribed>, ParseError> {
         announced_size: elements.get(2).and_then(|size| size.get().parse().ok()),
         session: elements.first().and_then(|id| rpc::string(id)).map(Into::into),
     }))
-}
-
-/// What a dialect takes a call of a pool for.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn hear<D: Dialect>(
-    dialect: &D,
-    method: &str,
-    params: &RawValue,
-) -> Result<PoolEvent<D::Job>, ParseError> {
-    let call = RpcCall { method, params: Some(params) };
-    match dialect.hear_pool(call, &mut D::Terms::default()) {
-        PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
-        event => Ok(event),
-    }
-}
-
-/// What a dialect takes a result for that answers a question.
-#[must_use]
-pub fn answer<D: Dialect>(
-    dialect: &D,
-    to: PoolQuestion<'_, D::Job>,
-    result: &RawValue,
-) -> PoolAnswer {
-    let reply = RpcReply { result: Some(result), error: None, line: result.get().as_bytes() };
-    dialect.hear_answer(to, &reply, &mut D::Terms::default())
-}
-
-/// What a pool gives with this result of a subscribe.
-///
-/// # Errors
-/// What is wrong with it.
-///
-/// # Panics
-/// Where the dialect takes it for no answer to a subscribe, or for one that gives nothing yet.
-pub fn given<D: Dialect>(dialect: &D, result: &RawValue) -> Result<Subscribed, ParseError> {
-    match answer(dialect, PoolQuestion::Subscribe { former: None }, result) {
-        PoolAnswer::Subscribed { given: Some(given), .. } => Ok(given),
-        PoolAnswer::Unusable(error) => Err(error),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Takes what a pool answers about a job.
-///
-/// # Errors
-/// What is wrong with it.
-///
-/// # Panics
-/// Where the dialect asks nothing.
-pub fn learn<D: Dialect>(dialect: &D, job: &D::Job, result: &RawValue) -> Result<(), ParseError> {
-    match answer(dialect, PoolQuestion::Job(job), result) {
-        PoolAnswer::Yes | PoolAnswer::Nothing => Ok(()),
-        PoolAnswer::Unusable(error) => Err(error),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// How a dialect takes an error that a pool answers a share with.
-///
-/// # Panics
-/// Where the dialect takes it for none.
-#[must_use]
-pub fn refusal<D: Dialect>(dialect: &D, error: &RawValue) -> Refusal {
-    let reply = RpcReply { result: None, error: Some(error), line: b"{}" };
-    match dialect.hear_answer(PoolQuestion::Share, &reply, &mut D::Terms::default()) {
-        PoolAnswer::No(refusal, _) => refusal,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Whether the pool must be asked about a job, and what it is asked.
-pub fn ask<D: Dialect>(dialect: &D, id: u64, job: &D::Job, out: &mut BytesMut) -> bool {
-    let before = out.len();
-    dialect.tell_pool(PoolCall::Ask { id, job }, out);
-    out.len() > before
 }

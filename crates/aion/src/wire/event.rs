@@ -65,14 +65,13 @@ fn difficulty(params: &RawValue) -> Result<PoolEvent<Job>, ParseError> {
 
 #[cfg(test)]
 mod tests {
+    use orepass_stratum::testing;
+
     use super::*;
 
     fn parse(method: &str, params: &str) -> Result<PoolEvent<Job>, ParseError> {
         let params = RawValue::from_string(params.to_owned()).unwrap();
-        match hear(RpcCall { method, params: Some(&params) }) {
-            PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
-            event => Ok(event),
-        }
+        testing::hear(&crate::Aion::default(), method, &params)
     }
 
     #[test]

@@ -91,14 +91,7 @@ fn read_time(value: &RawValue) -> u64 {
 
 fn read_extranonce2(value: &RawValue, told: usize) -> Result<Extranonce, Reject> {
     let field = Field::new("extranonce2", value);
-    let text = field.text()?;
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(field.wrong("an even number of hex digits").into());
-    }
-    let size = text.len() / 2;
-    if size != told {
-        return Err(Reject::wrong_size(size, told, &text));
-    }
+    let text = field.extranonce2(told)?;
     text.parse().map_err(|_| field.wrong("no longer than the nonce's 32 bytes").into())
 }
 

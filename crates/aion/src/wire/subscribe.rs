@@ -3,8 +3,8 @@
 use orepass_stratum::dialect::{SubscribeVerdict, Subscribed};
 use orepass_stratum::error::{ParseError, shown};
 use orepass_stratum::extranonce::Extranonce;
-use orepass_stratum::field::Field;
 use orepass_stratum::rpc;
+use orepass_stratum::sv1;
 use serde_json::value::RawValue;
 
 use crate::options::ProtocolVersion;
@@ -68,11 +68,7 @@ pub fn parse_subscribed(result: &RawValue) -> Result<Subscribed, ParseError> {
 
 /// Reads an extranonce1 of up to 24 bytes.
 pub(crate) fn parse_extranonce1(value: &RawValue) -> Result<Extranonce, ParseError> {
-    let field = Field::new("extranonce1", value);
-    let parsed = field.text()?.parse().ok();
-    parsed
-        .filter(|extranonce1: &Extranonce| extranonce1.len() <= MAX_EXTRANONCE1)
-        .ok_or_else(|| field.wrong("up to 24 bytes of hex").into())
+    sv1::extranonce1(value, MAX_EXTRANONCE1)
 }
 
 fn session_id(value: &RawValue) -> Option<Box<str>> {

@@ -144,10 +144,10 @@ impl DeployedJob {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn parts(prev_block: u8) -> DeployedParts {
+    pub(crate) fn parts(prev_block: u8) -> DeployedParts {
         DeployedParts {
             id: PoolJobId::from("7").unwrap(),
             prev_block: [prev_block; 32],

@@ -72,22 +72,8 @@ fn sent_mask_hash(value: &RawValue) -> Result<Option<[u8; 32]>, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Job, PoolJobId};
-
-    fn parts(prev_block: u8) -> DeployedParts {
-        DeployedParts {
-            id: PoolJobId::from("7").unwrap(),
-            prev_block: [prev_block; 32],
-            merkle_root: [2; 32],
-            witness_root: [3; 32],
-            tree_root: [4; 32],
-            reserved_root: [5; 32],
-            version: 6,
-            bits: 0x1a06_e782,
-            time: 0x5e49_aa25,
-            mask_hash: None,
-        }
-    }
+    use crate::job::Job;
+    use crate::job::deployed::tests::parts;
 
     #[test]
     fn a_job_that_was_made_is_the_one_that_was_read() {

@@ -26,16 +26,14 @@ pub fn hear(call: RpcCall<'_>) -> PoolEvent<Job> {
 mod tests {
     use orepass_stratum::dialect::ShareTarget;
     use orepass_stratum::error::ParseError;
+    use orepass_stratum::testing;
     use serde_json::value::RawValue;
 
     use super::*;
 
     fn parse(method: &str, params: &str) -> Result<PoolEvent<Job>, ParseError> {
         let params = RawValue::from_string(params.to_owned()).unwrap();
-        match hear(RpcCall { method, params: Some(&params) }) {
-            PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
-            event => Ok(event),
-        }
+        testing::hear(&crate::Hstratum::default(), method, &params)
     }
 
     #[test]

@@ -90,18 +90,11 @@ fn deployed_nonce(field: Field<'_>) -> Result<u32, Reject> {
 
 fn read_extranonce2(value: &RawValue, told: usize) -> Result<([u8; EXTRA_NONCE_SIZE], u8), Reject> {
     let field = Field::new("extranonce2", value);
-    let text = field.text()?;
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(field.wrong("an even number of hex digits").into());
-    }
-    let size = text.len() / 2;
-    if size != told {
-        return Err(Reject::wrong_size(size, told, &text));
-    }
+    let text = field.extranonce2(told)?;
     let mut bytes = [0; EXTRA_NONCE_SIZE];
-    let own = bytes.get_mut(..size).and_then(|own| decode(&text, own));
+    let own = bytes.get_mut(..told).and_then(|own| decode(&text, own));
     own.ok_or_else(|| field.wrong("no longer than the header's 24 bytes"))?;
-    Ok((bytes, size as u8))
+    Ok((bytes, told as u8))
 }
 
 /// Unix seconds in up to 16 hex digits, of which only the last 8 are other than zero before

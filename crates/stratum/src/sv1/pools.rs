@@ -15,8 +15,9 @@ use crate::dialect::{
 };
 use crate::error::{ParseError, shown};
 use crate::extranonce::{Extranonce, MAX_EXTRANONCE};
+use crate::field::Field;
 use crate::rpc::{self, PoolError, Quoted, RpcCall, RpcReply};
-use crate::target::{Difficulty, Target};
+use crate::target::Difficulty;
 
 /// The longest host name there is, in bytes.
 const MAX_HOST: usize = 253;
@@ -149,7 +150,7 @@ pub fn first(params: &RawValue) -> Option<&RawValue> {
 pub fn set_difficulty<J>(params: &RawValue) -> Result<PoolEvent<J>, ParseError> {
     let value = first(params).unwrap_or(params);
     let difficulty = rpc::number(value).and_then(Difficulty::new);
-    let error = || ParseError::field("difficulty", "a number above zero", value.get());
+    let error = || Field::new("difficulty", value).wrong("a number above zero").into();
     difficulty.map(ShareTarget::Difficulty).map(PoolEvent::Difficulty).ok_or_else(error)
 }
 
@@ -159,9 +160,7 @@ pub fn set_difficulty<J>(params: &RawValue) -> Result<PoolEvent<J>, ParseError> 
 /// A [`ParseError`] that names the target.
 pub fn set_target<J>(params: &RawValue) -> Result<PoolEvent<J>, ParseError> {
     let value = first(params).unwrap_or(params);
-    let wrong = |expected| ParseError::field("target", expected, value.get());
-    let text = rpc::string(value).ok_or_else(|| wrong("a string"))?;
-    Target::from_hex(&text).map(PoolEvent::Target).map_err(|_| wrong("64 hex digits"))
+    Ok(PoolEvent::Target(Field::new("target", value).target()?))
 }
 
 /// Reads `[extranonce1, extranonce2_size]`, where the second may be missing.

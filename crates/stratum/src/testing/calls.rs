@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use crate::dialect::{
-    BasisOf, Checked, Diagnosis, Dialect, FailedShare, HeardSubmit, NotifyForm, RigCall,
+    BasisOf, Checked, Diagnosis, Dialect, FailedShare, HeardSubmit, NotifyForm, PoolAnswer,
+    PoolCall, PoolEvent, PoolQuestion, Refusal, RigCall, Subscribed,
 };
-use crate::error::Reject;
+use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
-use crate::rpc::RpcCall;
+use crate::rpc::{RpcCall, RpcReply};
 use crate::sv1;
 use crate::target::Target;
 
@@ -114,4 +116,81 @@ pub fn diagnose<D: Dialect>(
 #[must_use]
 pub const fn form(clean: bool) -> NotifyForm {
     NotifyForm { clean, flavour: 0 }
+}
+
+/// What a dialect takes a call of a pool for.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn hear<D: Dialect>(
+    dialect: &D,
+    method: &str,
+    params: &RawValue,
+) -> Result<PoolEvent<D::Job>, ParseError> {
+    let call = RpcCall { method, params: Some(params) };
+    match dialect.hear_pool(call, &mut D::Terms::default()) {
+        PoolEvent::Job(Err(error)) | PoolEvent::Unusable(error) => Err(error),
+        event => Ok(event),
+    }
+}
+
+/// What a dialect takes a result for that answers a question.
+#[must_use]
+pub fn answer<D: Dialect>(
+    dialect: &D,
+    to: PoolQuestion<'_, D::Job>,
+    result: &RawValue,
+) -> PoolAnswer {
+    let reply = RpcReply { result: Some(result), error: None, line: result.get().as_bytes() };
+    dialect.hear_answer(to, &reply, &mut D::Terms::default())
+}
+
+/// What a pool gives with this result of a subscribe.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect takes it for no answer to a subscribe, or for one that gives nothing yet.
+pub fn given<D: Dialect>(dialect: &D, result: &RawValue) -> Result<Subscribed, ParseError> {
+    match answer(dialect, PoolQuestion::Subscribe { former: None }, result) {
+        PoolAnswer::Subscribed { given: Some(given), .. } => Ok(given),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Takes what a pool answers about a job.
+///
+/// # Errors
+/// What is wrong with it.
+///
+/// # Panics
+/// Where the dialect asks nothing.
+pub fn learn<D: Dialect>(dialect: &D, job: &D::Job, result: &RawValue) -> Result<(), ParseError> {
+    match answer(dialect, PoolQuestion::Job(job), result) {
+        PoolAnswer::Yes | PoolAnswer::Nothing => Ok(()),
+        PoolAnswer::Unusable(error) => Err(error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How a dialect takes an error that a pool answers a share with.
+///
+/// # Panics
+/// Where the dialect takes it for none.
+#[must_use]
+pub fn refusal<D: Dialect>(dialect: &D, error: &RawValue) -> Refusal {
+    let reply = RpcReply { result: None, error: Some(error), line: b"{}" };
+    match dialect.hear_answer(PoolQuestion::Share, &reply, &mut D::Terms::default()) {
+        PoolAnswer::No(refusal, _) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the pool must be asked about a job, and what it is asked.
+pub fn ask<D: Dialect>(dialect: &D, id: u64, job: &D::Job, out: &mut BytesMut) -> bool {
+    let before = out.len();
+    dialect.tell_pool(PoolCall::Ask { id, job }, out);
+    out.len() > before
 }

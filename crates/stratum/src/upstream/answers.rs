@@ -1,9 +1,8 @@
 //! What the pool's answers mean, and what it means that there is none.
 
-use super::link::{Connection, LinkPhase};
+use super::link::LinkPhase;
 use super::out::UpstreamTimer;
 use super::requests::{Open, Request, ShareTerms, without_password};
-use super::setup::Setup;
 use super::{
     AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent,
@@ -12,7 +11,7 @@ use crate::channel::ShareOutcome;
 use crate::dialect::{Dialect, PoolAnswer, PoolCall, PoolQuestion, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::habits::{Answer, Habit, Probe};
-use crate::rpc::{Message, PoolError, RpcReply};
+use crate::rpc::{Message, PoolError};
 use crate::target::PowHash;
 use crate::time::Instant;
 use crate::verdict::Verdict;
@@ -39,7 +38,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let reply = message.reply(line);
         let Some(open) = connection.requests.take(id, &mut self.out) else {
             if connection.late_authorize.take_if(|late| *late == id).is_some() {
-                let answer = self.hear(PoolQuestion::Login, &reply);
+                let answer = connection.hear(PoolQuestion::Login, &reply, &self.setup);
                 return self.authorize_answered(answer, now);
             }
             if connection.requests.was_expired(id) {
@@ -49,22 +48,20 @@ impl<D: Dialect, T> Upstream<D, T> {
         };
         match open.request {
             Request::Configure => {
-                self.hear(PoolQuestion::Configure, &reply);
+                connection.hear(PoolQuestion::Configure, &reply, &self.setup);
                 return Ok(());
             }
             Request::Subscribe => {
-                let former = self.footing.session();
-                let Setup { dialect, .. } = &self.setup;
-                let question = PoolQuestion::Subscribe { former };
-                let answer = dialect.hear_answer(question, &reply, &mut connection.terms);
+                let question = PoolQuestion::Subscribe { former: self.footing.session() };
+                let answer = connection.hear(question, &reply, &self.setup);
                 return self.subscribe_answered(answer, now);
             }
             Request::Authorize => {
-                let answer = self.hear(PoolQuestion::Login, &reply);
+                let answer = connection.hear(PoolQuestion::Login, &reply, &self.setup);
                 return self.authorize_answered(answer, now);
             }
             Request::Question(job) => {
-                match self.hear(PoolQuestion::Job(&job), &reply) {
+                match connection.hear(PoolQuestion::Job(&job), &reply, &self.setup) {
                     // Rigs may wait for the same.
                     PoolAnswer::Yes => self.out.event(UpstreamEvent::View),
                     PoolAnswer::Unusable(error) => self.out.notice(Notice::UnusableAnswer(error)),
@@ -78,27 +75,21 @@ impl<D: Dialect, T> Upstream<D, T> {
             }
             Request::Name(account) => {
                 connection.pacer.answered(id, None);
-                let outcome = self.hear(PoolQuestion::Name, &reply).verdict();
-                if let Some(Connection { names, .. }) = self.link.connection_mut() {
-                    let outcome = outcome.map_err(|(_, error)| error);
-                    names.name_answered(id, &account, outcome, &self.setup, &mut self.out);
-                }
+                let outcome = connection.hear(PoolQuestion::Name, &reply, &self.setup).verdict();
+                let outcome = outcome.map_err(|(_, error)| error);
+                connection.names.name_answered(id, &account, outcome, &self.setup, &mut self.out);
             }
             Request::Account => {
                 connection.pacer.answered(id, None);
-                let outcome = self.hear(PoolQuestion::Name, &reply).verdict();
-                if let Some(Connection { names, .. }) = self.link.connection_mut() {
-                    let outcome = outcome.map_err(|(_, error)| error);
-                    names.account_answered(id, outcome, &self.setup, &mut self.out)?;
-                }
+                let outcome = connection.hear(PoolQuestion::Name, &reply, &self.setup).verdict();
+                let outcome = outcome.map_err(|(_, error)| error);
+                connection.names.account_answered(id, outcome, &self.setup, &mut self.out)?;
             }
             Request::Share(ticket, terms) => {
                 connection.unanswered = 0;
                 let after = Some(now.saturating_duration_since(open.sent));
                 connection.pacer.answered(id, after);
-                let dialect = &self.setup.dialect;
-                let answer =
-                    dialect.hear_answer(PoolQuestion::Share, &reply, &mut connection.terms);
+                let answer = connection.hear(PoolQuestion::Share, &reply, &self.setup);
                 let Answered { outcome, weighs, down } =
                     self.share_answered(answer.verdict(), terms, open.sent, now);
                 self.out.event(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
@@ -107,11 +98,6 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.write_submissions(now);
         Ok(())
-    }
-
-    fn hear(&mut self, to: PoolQuestion<'_, D::Job>, reply: &RpcReply<'_>) -> PoolAnswer {
-        let Some(connection) = self.link.connection_mut() else { return PoolAnswer::Nothing };
-        self.setup.dialect.hear_answer(to, reply, &mut connection.terms)
     }
 
     /// Gives up the requests that have had their time.

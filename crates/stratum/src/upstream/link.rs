@@ -10,11 +10,12 @@ use super::requests::{Request, Requests};
 use super::setup::Setup;
 use super::silence::Silence;
 use super::{BAD_LINES, OVERLONG_PARDON};
-use crate::dialect::{Announced, Dialect, PoolCall};
+use crate::dialect::{Announced, Dialect, PoolAnswer, PoolCall, PoolQuestion};
 use crate::error::ParseError;
 use crate::extranonce::Extranonce;
 use crate::habits::Probe;
 use crate::job::Generation;
+use crate::rpc::RpcReply;
 use crate::strikes::Strikes;
 use crate::time::Instant;
 
@@ -246,6 +247,17 @@ impl<D: Dialect, T> Connection<D, T> {
             brake_rests_until: brake.release(out),
         };
         (past, Interrupted { written: requests, queued: pacer, name })
+    }
+
+    /// What an answer of the pool means.
+    #[inline]
+    pub(super) fn hear(
+        &mut self,
+        to: PoolQuestion<'_, D::Job>,
+        answer: &RpcReply<'_>,
+        setup: &Setup<D>,
+    ) -> PoolAnswer {
+        setup.dialect.hear_answer(to, answer, &mut self.terms)
     }
 
     /// A call of the pool made no sense; what it takes for a job is of most interest.
