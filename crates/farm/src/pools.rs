@@ -24,7 +24,9 @@ use std::collections::VecDeque;
 
 use blocks::Blocks;
 use course::{Course, Trial};
-pub use interface::{Cause, Evidence, Gate, Leaving, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
+pub use interface::{
+    Cause, Evidence, Gate, Leaving, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing,
+};
 use member::{Health, Member};
 use orepass_stratum::error::Reject;
 use orepass_stratum::time::Instant;
