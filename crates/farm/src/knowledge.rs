@@ -81,6 +81,11 @@ impl Knowledge {
         Self { profiles, workers, firmware, kinds, penalties, expected, agents }
     }
 
+    /// All that it knows of rigs, as earlier runs would have known it.
+    pub(crate) fn export(&self, habits: Vec<HabitRecord>) -> Remembered {
+        Remembered { workers: self.workers.export(), firmware: self.firmware.export(), habits }
+    }
+
     /// Other profiles, for rigs that come or come back.
     pub(crate) fn set_profiles(&mut self, profiles: Vec<Profile>) {
         self.profiles = profiles;

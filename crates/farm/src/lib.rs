@@ -28,8 +28,10 @@
 //!   [`Act::Urgent`](farm::Act::Urgent) may shorten. It tells each connection's making and end, each
 //!   view, the verdicts that weigh, and at last that the channel has ended for good, also where its
 //!   task has panicked. A view costs the farm nothing for each rig, unless it moves them.
-//! * **Pools** have the places of the config. Their habits' books are the
-//!   [farm's](farm::Farm::habits), which all channels share.
+//! * **Pools** have slots: the places of the first config, and the next ones for those that
+//!   [come later](farm::Farm::handle_wishes). A slot never becomes another pool's, so that whatever names
+//!   one goes on to mean it. Their habits' books are the [farm's](farm::Farm::habits), which all channels
+//!   share.
 //! * **The state file** is read whole into [`Remembered`](knowledge::Remembered), and whatever
 //!   changes comes in [`Act::Remember`](farm::Act::Remember).
 //!

@@ -127,8 +127,8 @@ pub struct Ctl {
     #[command(subcommand)]
     pub command: CtlCommand,
     /// The config of the one that is asked, which names its socket; looked for as by `run`.
-    #[arg(short, long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
+    pub of: Option<PathBuf>,
     /// Its socket, instead.
     #[arg(short, long, value_name = "PATH", global = true)]
     pub socket: Option<PathBuf>,

@@ -39,6 +39,8 @@ pub trait RunningRoute: Send + Sync {
     fn can_change_to(&self, config: &RouteConfig) -> bool;
     /// The route itself.
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// Has the next route of its name know what it knows.
+    fn hand_on(&self);
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     async fn stop(&self);
 }
@@ -79,6 +81,10 @@ impl<D: Dialect> RunningRoute for Route<D> {
 
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
+    }
+
+    fn hand_on(&self) {
+        Self::hand_on(self);
     }
 
     async fn stop(&self) {

@@ -138,6 +138,12 @@ impl Store {
         RouteStore::new(Arc::clone(&self.0), route.into())
     }
 
+    /// The routes of the config are there. One that comes later may be told rigs of another's socket, so
+    /// that it counts its jobs past all that were told.
+    pub fn all_started(&self) {
+        lock(&self.0.remembered).ids.all_started();
+    }
+
     /// Whether what is remembered outlives this run.
     #[must_use]
     pub fn is_kept(&self) -> bool {

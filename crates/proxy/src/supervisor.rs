@@ -96,6 +96,7 @@ impl<'a> Supervisor<'a> {
             let started = supervisor.start_route(&route, prepared);
             supervisor.routes.push(started);
         }
+        supervisor.memory.all_started();
         Ok(supervisor)
     }
 
@@ -118,6 +119,10 @@ impl<'a> Supervisor<'a> {
                 config = loaded(&mut self.loading) => self.reload(config),
                 Some(drained) = self.drains.join_next() => if let Ok(drained) = drained {
                     self.draining.retain(|route| !Arc::ptr_eq(route, &drained));
+                    // The config may have it again one day.
+                    if !self.routes.iter().any(|route| route.name() == drained.name()) {
+                        drained.hand_on();
+                    }
                 },
                 Some(request) = requests.recv() => match request {
                     Request::Reload(answer) => self.load(Asker::Request(answer)),
@@ -233,7 +238,7 @@ impl<'a> Supervisor<'a> {
                     continue;
                 }
             };
-            let bound = socket.local_addr().unwrap_or(address.get());
+            let bound = socket.local_addr().unwrap_or_else(|_| address.get());
             info!(
                 event = "route.up", route = %config.name, dialect = route.dialect(),
                 listen = %bound, pool = %config.pools[0].name, "rigs may connect"

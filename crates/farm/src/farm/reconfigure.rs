@@ -5,8 +5,15 @@ use std::sync::Arc;
 use orepass_stratum::time::Instant;
 
 use super::{Farm, FarmConfig};
+use crate::knowledge::Remembered;
 
 impl Farm {
+    /// What the next farm of the route is to know: as it would from the state file, which may be behind.
+    #[must_use]
+    pub fn export(&self, now: Instant) -> Remembered {
+        self.knowledge.export(self.habits.export(now))
+    }
+
     /// The route has other wishes. Pools keep their slots: `config` has all that there were, those
     /// too that have [left](super::PoolTerms::leaving), and those that come at its end. A pool whose
     /// server or habits are others is another pool, in a slot of its own.

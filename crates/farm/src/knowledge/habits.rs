@@ -45,6 +45,19 @@ impl PoolHabits {
         Self { pools, trusted }
     }
 
+    /// What is trusted of servers at the moment.
+    pub(crate) fn export(&self, now: Instant) -> Vec<HabitRecord> {
+        let record = |(key, until): (&(Arc<str>, Habit), &Instant)| {
+            let (server, habit) = key;
+            let left = until.saturating_duration_since(now);
+            let book = self.pools.iter().rfind(|(of, ..)| of == server).map(|(.., book)| book)?;
+            let (server, habit, answer) = (Arc::clone(server), *habit, book.known().get(*habit)?);
+            let age = TRUSTED_FOR.saturating_sub(left);
+            (!left.is_zero()).then_some(HabitRecord { server, habit, answer, age })
+        };
+        self.trusted.iter().filter_map(record).collect()
+    }
+
     /// A pool comes. What its server has shown to others that the operator says the same of is known
     /// of it too, and goes on to be.
     pub(crate) fn add(&mut self, server: Arc<str>, configured: Habits) {

@@ -50,6 +50,15 @@ impl<V: Clone> Table<V> {
         table
     }
 
+    /// All that it knows, the last seen first.
+    pub(super) fn export(&self) -> Vec<(Arc<str>, V)> {
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|(_, entry)| std::cmp::Reverse(entry.seen));
+        let pair =
+            |(name, entry): (&Arc<str>, &TableEntry<V>)| (Arc::clone(name), entry.value.clone());
+        entries.into_iter().map(pair).collect()
+    }
+
     pub(super) fn poll_change(&mut self) -> Option<Changed<V>> {
         self.changes.pop_front()
     }

@@ -167,7 +167,7 @@ fn asked(ctl: &Ctl, method: &str, what: &str) -> Result<Body, CtlError> {
 fn connect(ctl: &Ctl) -> Result<(PathBuf, UnixStream), CtlError> {
     let named = ctl.socket.as_ref().map(|socket| vec![socket.clone()]);
     let tried = named.unwrap_or_else(|| {
-        let file = config::find(ctl.config.as_deref()).ok();
+        let file = config::find(ctl.of.as_deref()).ok();
         config::sockets(file.as_deref())
     });
     let mut found = io::Error::from(io::ErrorKind::NotFound);

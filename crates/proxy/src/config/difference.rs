@@ -196,7 +196,8 @@ impl Difference {
             anew.push(format!("dialect {} \u{2192} {dialect}", old.dialect));
         }
         if old.prefix_bytes != *prefix_bytes {
-            let shown = |bytes: Option<usize>| bytes.map_or("auto".into(), |b| b.to_string());
+            let shown =
+                |bytes: Option<usize>| bytes.map_or_else(|| "auto".into(), |b| b.to_string());
             let (before, after) = (shown(old.prefix_bytes), shown(*prefix_bytes));
             anew.push(format!("prefix_bytes {before} \u{2192} {after}"));
         }

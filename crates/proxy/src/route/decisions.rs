@@ -72,6 +72,11 @@ impl<D: Dialect> Route<D> {
         self.decisions.timer.notify_one();
     }
 
+    /// Has the next route of its name know what it knows of rigs and pools.
+    pub(crate) fn hand_on(&self) {
+        self.around.memory.give_back(self.decisions.held().farm.export(now()));
+    }
+
     /// Keeps the farm's time until the route ends.
     pub(super) async fn keep_time(self: Arc<Self>) {
         while !self.ending().is_cancelled() {

@@ -3,7 +3,7 @@
 //! Whoever works by it holds what it had when it began: a channel the pool that it was opened to, a
 //! session the wishes that it was last given. Nobody asks for each share.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use orepass_farm::farm::{Farm, FarmConfig, PoolTerms};
 use orepass_farm::pools::{Leaving, PoolIndex};
@@ -72,7 +72,7 @@ impl Slots {
             let named = config.pools.iter().position(|account| account.name == *name);
             let place = now.order.iter().position(|other| *other == slot);
             let beside = place.and_then(|place| order.get(place)).filter(|slot| is_new(slot));
-            named.map(|named| order[named]).or(beside.copied())
+            named.map(|named| order[named]).or_else(|| beside.copied())
         };
         let leaves =
             |slot| (!order.contains(&slot)).then(|| Leaving { successor: successor(slot) });
@@ -129,7 +129,7 @@ impl<D> RouteNow<D> {
             self.order.iter().filter(of_rank).map(|slot| self.name_of(*slot)).collect();
         if names.is_empty() {
             let leaving = self.pools.iter().filter(|pool| pool.leaving.is_some());
-            names.extend(leaving.map(|pool| pool.account.name.as_str()).last());
+            names.extend(leaving.map(|pool| pool.account.name.as_str()).next_back());
         }
         names.join(" + ")
     }
@@ -138,7 +138,7 @@ impl<D> RouteNow<D> {
 impl<D: Dialect> Route<D> {
     /// What it has of its config at the moment.
     pub(crate) fn now(&self) -> Arc<RouteNow<D>> {
-        Arc::clone(&self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether it can have another config without being started anew.
@@ -198,7 +198,7 @@ impl<D: Dialect> Route<D> {
             let pools = pools.into_iter().flatten().collect();
             let next = Arc::new(RouteNow { config, downstream, pools, order });
             // Before the farm's acts are done: a channel that they open finds its pool.
-            *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+            *self.now.lock().unwrap_or_else(PoisonError::into_inner) = next;
         });
         let route = Arc::clone(self);
         self.tasks.spawn(async move { route.rigs().ring_in_turn(CONFIG).await });
@@ -251,4 +251,74 @@ fn wishes(config: &RouteConfig, pools: Vec<PoolTerms>) -> FarmConfig {
 pub(super) fn farm(config: &RouteConfig, memory: &crate::store::RouteStore) -> Farm {
     let pools = config.pools.iter().map(terms).collect();
     Farm::new(wishes(config, pools), memory.take(), fastrand::u64(..), crate::clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use orepass_farm::pools::Standing;
+
+    use super::*;
+
+    fn pool(name: &str, password: &str) -> PoolAccount {
+        let url = "stratum+tcp://pool.example:3008".parse().unwrap();
+        let pool = PoolAccount::new(name.parse().unwrap(), url, "account".parse().unwrap());
+        PoolAccount { password: crate::config::Secret::new(password), ..pool }
+    }
+
+    fn config(pools: &[(&str, &str)]) -> RouteConfig {
+        let pools = pools.iter().map(|(name, password)| pool(name, password)).collect();
+        RouteConfig::new("hns".parse().unwrap(), "hstratum", pools)
+    }
+
+    fn first(pools: &[(&str, &str)]) -> RouteNow<()> {
+        let dialects = pools.iter().map(|_| Arc::new(())).collect();
+        RouteNow::first(config(pools), dialects, &Arc::new(JobIds::new(1)), |_| {
+            HabitBook::default()
+        })
+    }
+
+    /// The slots of the new config's pools, and of each slot that leaves, its successor.
+    fn slots(
+        now: &RouteNow<()>,
+        pools: &[(&str, &str)],
+    ) -> (Vec<usize>, Vec<(usize, Option<usize>)>) {
+        let Slots { order, leaving } = Slots::of(now, &config(pools));
+        let leaving = leaving.iter().enumerate();
+        (order, leaving.filter_map(|(slot, leaving)| Some((slot, (*leaving)?.successor))).collect())
+    }
+
+    #[test]
+    fn a_pool_keeps_its_slot_wherever_it_stands_and_another_one_never_gets_it() {
+        let now = first(&[("a", "x"), ("b", "x")]);
+        assert_eq!(slots(&now, &[("a", "x"), ("b", "x")]), (vec![0, 1], vec![]));
+        assert_eq!(slots(&now, &[("b", "x"), ("c", "x"), ("a", "x")]), (vec![1, 2, 0], vec![]));
+        assert_eq!(slots(&now, &[("b", "x")]), (vec![1], vec![(0, None)]));
+        assert_eq!(slots(&now, &[("a", "y"), ("b", "x")]), (vec![2, 1], vec![(0, Some(2))]));
+        // Another server in the first one's place, under its own name.
+        assert_eq!(slots(&now, &[("c", "x"), ("b", "x")]), (vec![2, 1], vec![(0, Some(2))]));
+        let mut weighted = config(&[("a", "x"), ("b", "x")]);
+        weighted.pools[1].standing = Standing { rank: 0, weight: 3.0 };
+        assert_eq!(Slots::of(&now, &weighted).order, [0, 1]);
+    }
+
+    #[test]
+    fn to_and_fro_takes_a_slot_each_time_until_there_are_none() {
+        let mut now = first(&[("a", "x")]);
+        now.order = vec![3];
+        let known = |now: &RouteNow<()>, password| {
+            let account = pool("a", password);
+            Arc::new(PoolNow { account, ..now.pools[0].kept() })
+        };
+        let pools = ["x", "y", "x", "y"].map(|password| known(&now, password));
+        now.pools = pools.to_vec();
+        let leaving = |to| vec![(0, Some(to)), (1, Some(to)), (2, Some(to))];
+        assert_eq!(slots(&now, &[("a", "y")]), (vec![3], leaving(3)));
+        let mut all = leaving(4);
+        all.push((3, Some(4)));
+        assert_eq!(slots(&now, &[("a", "x")]), (vec![4], all), "not one that leaves");
+        assert!(now.has_slots_for(&config(&[("a", "x")])));
+        now.pools.resize_with(MAX_SLOTS, || known(&first(&[("a", "x")]), "z"));
+        assert!(now.has_slots_for(&config(&[("a", "y")])));
+        assert!(!now.has_slots_for(&config(&[("a", "x")])));
+    }
 }

@@ -16,6 +16,8 @@ pub(super) struct Reservation {
     mark: u64,
     /// The routes for which ids were given out.
     counting: HashSet<Arc<str>>,
+    /// Rigs may come to a new route that another one has told ids.
+    all_started: bool,
 }
 
 impl Reservation {
@@ -30,16 +32,21 @@ impl Reservation {
         let mark = mark.filter(|&mark| mark <= room).map_or(0, |mark| mark as u32);
         let first = clock.max(mark);
         let mark = u64::from(first) + u64::from(RESERVED_IDS);
-        Self { first, mark, counting: HashSet::new() }
+        Self { first, mark, counting: HashSet::new(), all_started: false }
     }
 
     pub(super) const fn mark(&self) -> u64 {
         self.mark
     }
 
-    /// The id from which a route counts; past all ids when it counted before in this run.
+    pub(super) const fn all_started(&mut self) {
+        self.all_started = true;
+    }
+
+    /// The id from which a route counts; past all ids when it counted before in this run, or comes when
+    /// the others have begun.
     pub(super) fn first(&mut self, route: &Arc<str>) -> u32 {
-        if self.counting.insert(Arc::clone(route)) {
+        if self.counting.insert(Arc::clone(route)) && !self.all_started {
             return self.first;
         }
         let first = self.mark;

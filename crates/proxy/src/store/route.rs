@@ -26,6 +26,11 @@ impl RouteStore {
         lock(&self.store.remembered).routes.remove(&self.route).unwrap_or_default()
     }
 
+    /// Gives back what was [taken](Self::take), as it has become: another farm of the route takes it.
+    pub fn give_back(&self, known: Remembered) {
+        lock(&self.store.remembered).routes.insert(Arc::clone(&self.route), known);
+    }
+
     /// What earlier runs found out about the pool at a server, while nobody has taken it.
     #[must_use]
     pub fn habits(&self, server: &str) -> Vec<HabitRecord> {

@@ -202,7 +202,10 @@ impl Supervisor<'_> {
                     here
                 }
                 (_, here, Some(prepared)) => {
-                    leaving.extend(here);
+                    if let Some(here) = here {
+                        here.hand_on();
+                        leaving.push(here);
+                    }
                     self.start_route(route, prepared)
                 }
                 (_, Some(here), None) => here,

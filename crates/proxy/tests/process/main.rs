@@ -6,5 +6,6 @@
 mod check;
 mod files;
 mod json;
+mod reload;
 mod stuck_log;
 mod support;

@@ -75,13 +75,7 @@ impl Plan {
     /// Starts it with a log that the test reads.
     pub(crate) fn start(self) -> Orepass {
         let (mut orepass, stderr) = self.start_unread();
-        let log = Arc::clone(&orepass.log);
-        std::thread::spawn(move || {
-            for line in StdReader::new(stderr).lines() {
-                log.lock().unwrap().push(line.unwrap());
-            }
-        });
-        orepass.is_read = true;
+        orepass.read(stderr);
         orepass
     }
 
@@ -91,7 +85,7 @@ impl Plan {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (address, log) = (self.listen, Arc::default());
-        (Orepass { child, address, _config: config, log, is_read: false }, stderr)
+        (Orepass { child, address, _config: Some(config), log, is_read: false }, stderr)
     }
 
     /// Has the config checked: the exit code, and what is said on standard output.
@@ -152,16 +146,41 @@ pub(crate) struct Orepass {
     child: Child,
     /// Where rigs connect to.
     pub(crate) address: String,
-    _config: ConfigFile,
+    _config: Option<ConfigFile>,
     log: Arc<Mutex<Vec<String>>>,
     is_read: bool,
 }
 
 impl Orepass {
+    /// Starts it with a log that the test reads, as a command that says where its log goes.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (address, log) = (String::new(), Arc::default());
+        let mut orepass = Self { child, address, _config: None, log, is_read: false };
+        orepass.read(stderr);
+        orepass
+    }
+
+    fn read(&mut self, stderr: ChildStderr) {
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in StdReader::new(stderr).lines() {
+                log.lock().unwrap().push(line.unwrap());
+            }
+        });
+        self.is_read = true;
+    }
+
     /// Tells it to stop.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        let status = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
         assert!(status.success());
     }
 

@@ -7,6 +7,7 @@ mod late_extranonce;
 mod login;
 mod odd;
 mod probes;
+mod reconfigure;
 mod targets;
 mod terms;
 

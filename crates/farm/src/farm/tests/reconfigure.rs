@@ -215,6 +215,22 @@ fn a_shorter_time_to_prove_oneself_holds_for_pools_that_are_there() {
 }
 
 #[test]
+fn the_next_farm_of_a_route_knows_what_this_one_knew() {
+    let mut story = mining(1);
+    story.farm.handle_gone(RigId(1), Difficulty::new(64.0), Some(7), story.now);
+    story.farm.handle_merit(RigId(2), orepass_stratum::firmware::Merit::Shares, story.now);
+    let known = story.farm.export(story.now);
+    let workers: BTreeMap<_, _> = known.workers.iter().cloned().collect();
+    let of = |worker: &str| (workers[worker].slot, workers[worker].difficulty.map(Difficulty::get));
+    assert_eq!(of("rig1"), (Some(7), Some(64.0)));
+    assert!(known.firmware[0].1.shares);
+    let mut next = Story::after(config(1), known);
+    next.serve(1);
+    next.come(1, true);
+    assert!(next.acts().contains(&"welcome 1 at 64".into()));
+}
+
+#[test]
 fn fewer_channels_close_as_rigs_leave_and_more_are_opened_at_once() {
     let mut story = Story::serving(config(1), 1);
     (1..=3).for_each(|rig| story.come(rig, true));
