@@ -16,6 +16,7 @@ pub mod gate;
 pub mod log;
 #[cfg(doctest)]
 mod manual;
+pub mod proxy;
 pub mod relay;
 pub mod site;
 pub mod storm;
