@@ -64,6 +64,11 @@ struct Suspicion {
 }
 
 impl Conduct {
+    /// Whether a rig may be quarantined from now on. One that is stays so until it does well.
+    pub const fn set_may_quarantine(&mut self, may_quarantine: bool) {
+        self.may_quarantine = may_quarantine;
+    }
+
     /// A rig that has sent nothing yet, and whether it may be quarantined at all.
     #[must_use]
     pub fn new(may_quarantine: bool) -> Self {

@@ -16,6 +16,7 @@ mod login;
 mod misdeeds;
 mod options;
 mod out;
+mod reconfigure;
 mod shown;
 mod submit;
 mod work;

@@ -10,13 +10,14 @@ use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{Door, REMEDY};
+use crate::limits::REMEDY;
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -54,8 +55,8 @@ pub enum Full {
 }
 
 /// How many rigs a route with this config takes.
-pub(crate) const fn door(config: &RouteConfig) -> Door {
-    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
+pub(crate) const fn room(config: &RouteConfig) -> usize {
+    config.capacity().saturating_add(SPARE_SESSIONS)
 }
 
 impl<D: Dialect> Route<D> {
@@ -88,28 +89,26 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// A socket that rigs connect to, at work until the route stops.
+/// A socket that rigs connect to, at work until the route stops or it is taken back.
 struct Listener<D: Dialect> {
     route: Arc<Route<D>>,
     socket: std::net::TcpListener,
     port: u16,
+    closing: CancellationToken,
     full: Fold,
     failing: Fold,
 }
 
-/// Takes connections until the route stops.
-pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
-    match listener.into_std() {
-        Ok(socket) => {
-            tune(&SockRef::from(&socket));
-            let port = socket.local_addr().map_or(0, |address| address.port());
-            let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
-            Listener { route: Arc::clone(route), socket, port, full, failing }.go_on();
-        }
-        Err(error) => {
-            warn!(event = "listen.failed", route = route.name(), %error, "cannot take connections");
-        }
-    }
+/// Takes connections until it is told to close.
+pub(crate) fn listen<D: Dialect>(
+    route: &Arc<Route<D>>,
+    socket: std::net::TcpListener,
+    closing: CancellationToken,
+) {
+    tune(&SockRef::from(&socket));
+    let port = socket.local_addr().map_or(0, |address| address.port());
+    let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
+    Listener { route: Arc::clone(route), socket, port, closing, full, failing }.go_on();
 }
 
 impl<D: Dialect> Listener<D> {
@@ -132,7 +131,7 @@ impl<D: Dialect> Listener<D> {
         while route.next_worker() == here {
             let accepted = tokio::select! {
                 biased;
-                () = route.stopping().cancelled() => return false,
+                () = self.closing.cancelled() => return false,
                 accepted = self.next(&mut listening) => accepted,
             };
             match accepted {
@@ -142,7 +141,7 @@ impl<D: Dialect> Listener<D> {
                     self.say_failing(&error);
                     tokio::select! {
                         biased;
-                        () = route.stopping().cancelled() => return false,
+                        () = self.closing.cancelled() => return false,
                         () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }
