@@ -29,6 +29,7 @@ use crate::clock::now;
 use crate::config::{Failover, ListenAddr, PoolAccount, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
+use crate::net::front::Front;
 use crate::net::junk::JunkLog;
 use crate::pool::log::Said;
 use crate::process::Process;
@@ -78,6 +79,8 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
+    /// What its listeners expect before stratum.
+    front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
     pub(crate) door: Arc<Door>,
     /// What the log says of each pool, in the order of the pools.
@@ -118,6 +121,7 @@ impl<D: Dialect> Route<D> {
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
         let door = Arc::new(listener::door(&config));
+        let front = Mutex::new(Arc::new(Front::new(&config.front, config.has_tls())));
         let said = config.pools.iter().map(|_| Arc::default()).collect();
         let workers =
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
@@ -138,6 +142,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
+            front,
             said,
             door,
             channels: Mutex::default(),
@@ -173,7 +178,7 @@ impl<D: Dialect> Route<D> {
     pub fn listen(self: &Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
         let closing = self.stopping.child_token();
         self.accepting().push((address, closing.clone()));
-        listener::listen(self, socket, closing);
+        listener::listen(self, socket, address.is_tls(), closing);
     }
 
     /// Takes no more connections from a socket. It stays open as long as somebody else has it.
@@ -276,6 +281,11 @@ impl<D: Dialect> Route<D> {
 
     pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Arc<Channel<D>>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its listeners expect before stratum.
+    pub(crate) fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All rigs, to be called.
