@@ -283,6 +283,12 @@ impl<D: Dialect> Route<D> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How often balancers have looked whether it lives.
+    #[must_use]
+    pub fn health_checks(&self) -> u64 {
+        self.front().health_checks()
+    }
+
     /// What its listeners expect before stratum.
     pub(crate) fn front(&self) -> Arc<Front> {
         Arc::clone(&self.front.lock().unwrap_or_else(PoisonError::into_inner))

@@ -87,10 +87,7 @@ impl FromStr for PoolUrl {
 #[non_exhaustive]
 pub enum PoolUrlError {
     /// No `://`.
-    #[error(
-        "a pool URL starts with stratum+tcp://, as in stratum+tcp://pool.example:3008, or with \
-         stratum+ssl:// for TLS"
-    )]
+    #[error("a pool URL starts with stratum+tcp://, as in stratum+tcp://pool.example:3008")]
     NoScheme,
     /// Something else in front of `://`.
     #[error("a pool URL starts with stratum+tcp://, or stratum+ssl:// for TLS, not {0}://")]

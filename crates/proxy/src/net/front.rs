@@ -270,3 +270,6 @@ async fn say_farewell(mut stream: TcpStream, words: &[u8]) {
     };
     let _ = tokio::time::timeout(FAREWELL_WITHIN, said).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,3 +20,6 @@ fn provider() -> Arc<CryptoProvider> {
         LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
     Arc::clone(&PROVIDER)
 }
+
+#[cfg(test)]
+mod tests;

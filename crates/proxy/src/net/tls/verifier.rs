@@ -168,7 +168,10 @@ fn refused(
 ) -> Refused {
     match error {
         // An authority's certificate in a server's place is a self-signed one, as a rule.
-        CertificateError::UnknownIssuer => Refused::Unknown { roots, found },
+        // Who is called like one of them, and has another key, is somebody else.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Refused::Unknown { roots, found }
+        }
         CertificateError::Other(ref other) if other.to_string() == "CaUsedAsEndEntity" => {
             Refused::Unknown { roots, found }
         }
