@@ -8,11 +8,13 @@ mod dialect;
 pub(crate) mod difference;
 mod encoding;
 mod error;
+mod front;
 pub(crate) mod nearest;
 mod notes;
 mod options;
 mod pool;
 mod profile;
+mod reach;
 mod route;
 mod search_path;
 mod secret;
@@ -29,6 +31,7 @@ use toml::de::DeTable;
 pub use self::control::sockets;
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
+pub use self::front::{FrontConfig, ProxyProtocol};
 pub use self::options::{OptionError, OptionTable};
 pub use self::pool::PoolAccount;
 pub use self::profile::Profile;
@@ -112,9 +115,10 @@ impl Config {
         pool.habits = options(&pool.options, &pool.options)
             .map_err(|error| source.error(error.into_problems()))?;
         let name = dialect.parse().unwrap_or_else(|_| pool.name.clone());
-        let route =
+        let mut route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (LogConfig::default(), state::default_file());
+        route.keep_certificate(state.as_deref());
         let control = control::default_socket(state.as_deref());
         let workers = WorkerThreads::usual_count();
         Ok(Self { routes: vec![route], log, workers, state, control, source })
@@ -144,8 +148,9 @@ impl Config {
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
-        match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => {
+        match routes.into_iter().collect::<Option<Vec<_>>>() {
+            Some(mut routes) if problems.is_empty() => {
+                routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
                 Ok(Self { routes, log, workers, state, control, source })
             }
             _ => Err(source.error(problems)),

@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use crate::config::{ListenAddr, Name, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
+use crate::net::front::Front;
 use crate::net::junk::JunkLog;
 use crate::process::Process;
 use crate::rig::listener;
@@ -74,6 +75,8 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
+    /// What its listeners expect before stratum.
+    front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
     pub(crate) door: Arc<Door>,
     decisions: Decisions,
@@ -110,6 +113,7 @@ impl<D: Dialect> Route<D> {
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
         let door = Arc::new(Door::new(listener::room(&config)));
+        let front = Mutex::new(Arc::new(Front::new(&config.front, config.has_tls())));
         let workers =
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
@@ -125,6 +129,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
+            front,
             door,
             channels: Mutex::default(),
             rigs: Mailboxes::default(),
@@ -159,7 +164,7 @@ impl<D: Dialect> Route<D> {
     pub fn listen(self: &Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
         let closing = self.stopping.child_token();
         self.accepting().push((address, closing.clone()));
-        listener::listen(self, socket, closing);
+        listener::listen(self, socket, address.is_tls(), closing);
     }
 
     /// Takes no more connections from a socket. It stays open as long as somebody else has it.
@@ -253,6 +258,22 @@ impl<D: Dialect> Route<D> {
 
     pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Arc<Channel<D>>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often balancers have looked whether it lives.
+    #[must_use]
+    pub fn health_checks(&self) -> u64 {
+        self.front().health_checks()
+    }
+
+    /// What its listeners expect before stratum.
+    pub(crate) fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who comes from now on is expected to say this.
+    pub(crate) fn set_front(&self, front: Front) {
+        *self.front.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(front);
     }
 
     /// All rigs, to be called.

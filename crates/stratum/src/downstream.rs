@@ -37,7 +37,7 @@ use crate::transmit::Transmit;
 mod tests;
 
 pub use config::{DownstreamConfig, Reply, Verify};
-pub use events::{CloseReason, Event, Wait};
+pub use events::{CloseReason, Complaint, Event, Wait};
 pub use login::StartSource;
 
 pub use in_flight::MAX_IN_FLIGHT;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use orepass_stratum::target::Difficulty;
 
-use super::{Config, ListenAddr, Name, PoolAccount, RouteConfig};
+use super::{Config, Name, PoolAccount, RouteConfig};
 
 /// What is to be done with a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,13 @@ const KEYS: &[Key] = &[
     },
     Key { name: "vardiff.min", shown: |r| difficulty(r.downstream.vardiff.min), effect: NEXT_WORK },
     Key { name: "vardiff.max", shown: |r| difficulty(r.downstream.vardiff.max), effect: NEXT_WORK },
+    Key { name: "proxy_protocol", shown: |r| word(r.front.proxy_protocol), effect: RIGS_THAT_COME },
+    Key { name: "proxy_from", shown: |r| words(&r.front.proxy_from), effect: RIGS_THAT_COME },
+    Key {
+        name: "proxy_headers",
+        shown: |r| r.front.proxy_headers.to_string(),
+        effect: RIGS_THAT_COME,
+    },
     Key { name: "hold_seconds", shown: |r| seconds(r.hold_for), effect: NOW },
     Key {
         name: "failover.healthy_seconds",
@@ -115,7 +122,7 @@ impl Difference {
             let step = match before {
                 Some(before) => found.route(before, route),
                 None => {
-                    let listen = listed(&route.listen);
+                    let listen = words(&route.listen);
                     let (name, dialect) = (&route.name, &route.dialect);
                     found.lines.push(format!("route {name} starts: {dialect} on {listen}"));
                     Step::Start
@@ -188,6 +195,7 @@ impl Difference {
             max_pool_shares_per_second: _,
             options,
             pools: _,
+            front,
         } = new;
         let before = self.lines.len();
         let mut say = |what: String| self.lines.push(format!("route {name}: {what}"));
@@ -224,6 +232,9 @@ impl Difference {
         }
         if !shown && old.downstream != *downstream {
             say("wishes for rigs".into());
+        }
+        if old.front.certificate != front.certificate {
+            say(format!("another certificate for TLS, {RIGS_THAT_COME}"));
         }
         if old.profiles != *profiles {
             let (before, after) = (old.profiles.len(), profiles.len());
@@ -293,6 +304,7 @@ fn changed(old: &PoolAccount, new: &PoolAccount) -> Vec<String> {
         resubmit,
         options,
         habits,
+        reach,
     } = new;
     let mut found = Vec::new();
     let mut say = |key: &str, before: String, after: String| {
@@ -307,6 +319,12 @@ fn changed(old: &PoolAccount, new: &PoolAccount) -> Vec<String> {
     say("resubmit", word(old.resubmit), word(resubmit));
     if old.password != *password {
         found.push("password changed".into());
+    }
+    if old.reach.trust != reach.trust {
+        found.push("whom to believe over TLS".into());
+    }
+    if old.reach.proxy != reach.proxy {
+        found.push("proxy changed".into());
     }
     if !old.options.is_same(options) || old.habits != *habits {
         found.push("[route.pool.options]".into());
@@ -327,8 +345,8 @@ fn seconds(value: Option<Duration>) -> String {
     value.map_or_else(|| "for ever".into(), |value| value.as_secs().to_string())
 }
 
-fn listed(listen: &[ListenAddr]) -> String {
-    listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn words(list: &[impl Display]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use orepass_stratum::habits::Habits;
 use orepass_stratum::target::Difficulty;
 
 use super::options::OptionTable;
+use super::reach;
 use super::secret::{Secret, SecretRef};
 use super::table::TableReader;
 use super::user::UserTemplate;
 use super::value::{Name, PoolUrl};
+use crate::net::connect::Reach;
 
 /// What pools take that have no passwords.
 pub(super) const NO_PASSWORD: &str = "x";
@@ -23,6 +25,8 @@ pub struct PoolAccount {
     pub name: Name,
     /// Where it is.
     pub url: PoolUrl,
+    /// How it is reached.
+    pub reach: Reach,
     /// The account, and the names of workers.
     pub user: UserTemplate,
     /// The account's password, looked up.
@@ -48,6 +52,7 @@ impl PoolAccount {
         Self {
             name,
             url,
+            reach: Reach::default(),
             user,
             password: Secret::new(NO_PASSWORD),
             pass_password: false,
@@ -109,6 +114,7 @@ fn read(
     table.needs(&[("url", "\"stratum+tcp://pool.example:3008\""), ("user", "\"account.{rig}\"")]);
     let name: Option<Name> = table.parsed("name");
     let url: Option<PoolUrl> = table.parsed("url");
+    let reach = reach::read(table, folder, url.as_ref());
     let user: Option<UserTemplate> = table.parsed("user");
     let password = password(table, folder);
     let pass_password = table.flag("pass_password").unwrap_or(false);
@@ -123,7 +129,7 @@ fn read(
         table.note_at(key, message);
     }
     let pool = PoolAccount::new(name, url?, user?);
-    Some(PoolAccount { password, pass_password, start_difficulty, resubmit, ..pool })
+    Some(PoolAccount { reach, password, pass_password, start_difficulty, resubmit, ..pool })
 }
 
 fn password(table: &mut TableReader<'_, '_>, folder: &Path) -> Secret {

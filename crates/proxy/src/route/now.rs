@@ -15,6 +15,7 @@ use orepass_stratum::job::JobIds;
 
 use super::Route;
 use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::net::front::Front;
 use crate::pool::log::Said;
 use crate::rig::listener;
 use crate::route::mailbox::CONFIG;
@@ -152,6 +153,9 @@ impl<D: Dialect> Route<D> {
     /// Listeners are [told](Self::listen) apart.
     pub fn change(self: &Arc<Self>, config: RouteConfig, dialects: Vec<Arc<D>>) {
         self.door.set_room(listener::room(&config));
+        if self.now().config.front != config.front {
+            self.set_front(Front::new(&config.front, config.has_tls()));
+        }
         self.tell(|farm, at| {
             let before = self.now();
             let Slots { order, leaving } = Slots::of(&before, &config);

@@ -251,7 +251,7 @@ impl Supervisor<'_> {
         for (route, address) in all_addresses(&self.config) {
             let any_port = address.get().port() == 0;
             let is_wanted = wanted.iter().any(|(other, wanted)| {
-                *wanted == address && (!any_port || other.name == route.name)
+                wanted.get() == address.get() && (!any_port || other.name == route.name)
             });
             if !is_wanted {
                 self.listeners.close(route, *address);

@@ -80,9 +80,9 @@ impl Night {
             60..63 => {
                 let Some(rig) = self.some_rig() else { return };
                 let diagnosis = [
-                    Diagnosis::TruncatesExtranonce1,
-                    Diagnosis::IgnoresExtranonce2Size,
-                    Diagnosis::IgnoresSetExtranonce,
+                    Diagnosis::TRUNCATES_EXTRANONCE1,
+                    Diagnosis::IGNORES_EXTRANONCE2_SIZE,
+                    Diagnosis::IGNORES_SET_EXTRANONCE,
                 ][self.rng.usize(0..3)];
                 self.story.farm.handle_misfit(RigId(rig), diagnosis, self.story.now);
                 self.go(rig);
