@@ -6,6 +6,7 @@
 mod dialect;
 mod encoding;
 mod error;
+mod limits;
 pub(crate) mod nearest;
 mod notes;
 mod options;
@@ -22,6 +23,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use orepass_farm::limits::LimitWishes;
 use toml::de::DeTable;
 
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
@@ -36,6 +38,7 @@ pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
 pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::worker_threads::{MAX_WORKERS, WorkerThreads};
+use limits::LimitsConfig;
 use notes::Notes;
 use route::Reading;
 use table::TableReader;
@@ -51,6 +54,8 @@ pub struct Config {
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
+    /// How many rigs may connect, and how fast.
+    pub limits: LimitWishes,
     source: Source,
 }
 
@@ -110,7 +115,8 @@ impl Config {
         let route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (LogConfig::default(), state::default_file());
-        Ok(Self { routes: vec![route], log, workers: WorkerThreads::usual_count(), state, source })
+        let (workers, limits) = (WorkerThreads::usual_count(), LimitWishes::default());
+        Ok(Self { routes: vec![route], log, workers, state, limits, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -118,9 +124,11 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, routes) =
+        let (workers, log, state, limits, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
+                let limits = table.table("[limits]", LimitsConfig::read);
+                reading.limits = limits.route;
                 let routes =
                     table.tables("[[route]]", |table| RouteConfig::read(table, &mut reading));
                 if table.is_absent("route") {
@@ -130,13 +138,15 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, routes)
+                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, limits.wishes, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
         match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => Ok(Self { routes, log, workers, state, source }),
+            Some(routes) if problems.is_empty() => {
+                Ok(Self { routes, log, workers, state, limits, source })
+            }
             _ => Err(source.error(problems)),
         }
     }

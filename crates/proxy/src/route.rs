@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
+use crate::admission::Admission;
 use crate::clock::now;
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::limits::Door;
@@ -77,7 +78,7 @@ pub struct Route<D: Dialect> {
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
-    pub(crate) junk: JunkLog,
+    pub(crate) junk: Arc<JunkLog>,
     /// The way in for this route's rigs.
     pub(crate) door: Arc<Door>,
     /// What the log says of each pool, in the order of the pools.
@@ -120,7 +121,7 @@ impl<D: Dialect> Route<D> {
         let workers =
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
-        let farm = farm(&config, &around.memory);
+        let farm = farm(&config, &around.memory, &around.process.admission);
         let shared = |pool: PoolIndex| PoolShared {
             habits: farm.habits(pool).cloned().unwrap_or_default(),
             ..PoolShared::from(Arc::clone(&ids))
@@ -135,7 +136,7 @@ impl<D: Dialect> Route<D> {
             around,
             book: Arc::default(),
             roster: Arc::default(),
-            junk: JunkLog::default(),
+            junk: Arc::default(),
             said,
             door,
             channels: Mutex::default(),
@@ -280,7 +281,7 @@ impl<D: Dialect> Route<D> {
 }
 
 /// The farm of a route, with what earlier runs knew.
-fn farm(config: &RouteConfig, memory: &RouteStore) -> Farm {
+fn farm(config: &RouteConfig, memory: &RouteStore, admission: &Admission) -> Farm {
     let terms = |pool: &PoolAccount| PoolTerms {
         name: pool.name.as_str().into(),
         server: pool.url.authority().into(),
@@ -300,7 +301,11 @@ fn farm(config: &RouteConfig, memory: &RouteStore) -> Farm {
         max_dedicated: config.max_dedicated,
         profiles: config.profiles.clone(),
     };
-    Farm::new(config, memory.take(), fastrand::u64(..), now())
+    let remembered = memory.take();
+    // Where rigs mined before, they are no strangers.
+    let addresses = remembered.firmware.iter().filter_map(|(_, record)| record.address);
+    addresses.for_each(|address| admission.remember(address));
+    Farm::new(config, remembered, fastrand::u64(..), now())
 }
 
 #[cfg(test)]

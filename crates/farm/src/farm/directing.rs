@@ -46,7 +46,7 @@ impl Farm {
             (0..self.shares.len()).filter(|&pool| self.shares[pool] > 0.0).collect::<Vec<_>>()
         {
             let alone: usize = self.channels.of(pool, true).map(OpenChannel::lent).sum();
-            self.grow(pool, self.assignment.rigs_at(pool).saturating_sub(alone));
+            self.grow(pool, self.expected_at(pool).saturating_sub(alone));
         }
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;

@@ -5,6 +5,7 @@ mod firmware;
 mod pools;
 mod seats;
 mod storm;
+mod strangers;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

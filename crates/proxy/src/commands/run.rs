@@ -25,6 +25,7 @@ pub async fn run(
     process: &Process,
 ) -> Result<Outcome, CommandError> {
     let mut signals = shutdown::Signals::install().map_err(CommandError::Start)?;
+    process.admission.set_wishes(config.limits);
     // All addresses are bound before any pool is bothered.
     let bound = config
         .routes
