@@ -96,7 +96,7 @@ pub struct Refusal {
     pub trust: Trust,
 }
 
-/// What is kept of an address.
+/// What is kept of an address that is limited.
 #[derive(Debug, Clone, Copy)]
 struct Address {
     /// Connections that have proven no work.
@@ -190,7 +190,8 @@ impl Limits {
             return refusal(Limit::UnprovenPerAddress, most as usize, trust);
         }
         self.open += 1;
-        let counted = self.count(origin, now);
+        // Whom no count limits needs no entry.
+        let counted = !free && self.count(origin, now);
         Ok(Stay { trust, proven: false, counted })
     }
 

@@ -102,16 +102,21 @@ impl Door {
     /// Lets one in if there is room.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Pass> {
-        self.enter_sparing(0)
+        self.take_place(0).then(|| Pass(Arc::clone(self)))
     }
 
-    /// Lets one in if there is room for it and for so many in a hundred besides.
-    #[must_use]
-    pub fn enter_sparing(self: &Arc<Self>, percent: usize) -> Option<Pass> {
-        let room = self.room - self.room / 100 * percent;
+    /// Takes a place if there is one and so many in a hundred besides, for somebody who
+    /// [gives it back](Self::give_back).
+    pub(crate) fn take_place(&self, spared_percent: usize) -> bool {
+        let room = self.room - self.room / 100 * spared_percent;
         let next = |inside: usize| (inside < room).then_some(inside + 1);
         let entered = self.inside.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        entered.is_ok().then(|| Pass(Arc::clone(self)))
+        entered.is_ok()
+    }
+
+    /// Gives a place back that was taken.
+    pub(crate) fn give_back(&self) {
+        self.inside.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets one in that must not be refused. It takes a place that others then lack.
@@ -137,7 +142,7 @@ impl Default for Door {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::Relaxed);
+        self.0.give_back();
     }
 }
 

@@ -17,7 +17,7 @@ use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{Door, Pass, REMEDY, Reserve, is_want_of_files};
+use crate::limits::{Door, REMEDY, Reserve, is_want_of_files};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -118,9 +118,9 @@ impl From<Refusal> for Full {
     }
 }
 
-/// A rig's places: at the doors of the route and of the process, and of its address.
+/// A rig's places, at the doors of the route and of the process and of its address: to be
+/// [given back](Route::let_out). It has no handle of them, since each rig has one of these.
 pub(crate) struct Inside {
-    _passes: [Pass; 2],
     pub(super) stay: Stay,
 }
 
@@ -161,11 +161,22 @@ impl<D: Dialect> Route<D> {
             self.is_full(reason, stay.trust)
         };
         let most = self.door.room();
-        let place = self.door.enter_sparing(spared).ok_or_else(|| refused(Full::Route { most }))?;
+        if !self.door.take_place(spared) {
+            return Err(refused(Full::Route { most }));
+        }
         let most = process.door.room();
-        let file = process.door.enter_sparing(spared);
-        let file = file.ok_or_else(|| refused(Full::Process { most }))?;
-        Ok(Inside { _passes: [place, file], stay })
+        if !process.door.take_place(spared) {
+            self.door.give_back();
+            return Err(refused(Full::Process { most }));
+        }
+        Ok(Inside { stay })
+    }
+
+    /// Takes a rig's places back.
+    pub(super) fn let_out(&self, address: IpAddr, inside: &Inside) {
+        self.door.give_back();
+        self.around.process.door.give_back();
+        self.around.process.admission.leave(address, inside.stay);
     }
 
     /// Serves a rig that was let in, wherever its bytes come from.
@@ -178,7 +189,7 @@ impl<D: Dialect> Route<D> {
     ) {
         // Rigs that are refused at once go to their own backup.
         if self.gate() == Gate::Closed {
-            return self.around.process.admission.leave(peer.ip(), inside.stay);
+            return self.let_out(peer.ip(), &inside);
         }
         let worker = self.next_worker();
         serve(ServedRig::new(Arc::clone(self), wire, peer, port, inside, worker));

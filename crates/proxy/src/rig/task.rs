@@ -427,8 +427,7 @@ impl<D: Dialect> ServedRig<D> {
     /// Gives the rig's places back.
     fn step_out(&mut self) {
         if let Some(inside) = self.inside.take() {
-            let address = self.entry.rig().peer.ip();
-            self.route.around.process.admission.leave(address, inside.stay);
+            self.route.let_out(self.entry.rig().peer.ip(), &inside);
         }
     }
 
