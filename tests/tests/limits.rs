@@ -109,7 +109,9 @@ impl AsyncRead for OfCrowd {
         let number = self.number;
         let call = match self.said {
             0 => json!({"id": 1, "method": "mining.subscribe", "params": ["cgminer/4.11"]}),
-            1 => json!({"id": 2, "method": "mining.authorize", "params": [format!("farm.{number}"), "x"]}),
+            1 => {
+                json!({"id": 2, "method": "mining.authorize", "params": [format!("farm.{number}"), "x"]})
+            }
             _ if self.crowd.hung_up.load(Ordering::Relaxed) => return Poll::Ready(Ok(())),
             _ => {
                 self.crowd.waiting.lock().unwrap().push(context.waker().clone());
@@ -197,7 +199,8 @@ async fn an_address_of_strangers_is_told_that_it_has_too_many_until_they_mine() 
     until("they are in", || site.route.roster().online(), |online| *online == 3).await;
     for _ in 0..5 {
         let said = Client::connect(&site.address).await.rest().await;
-        let reason = "too many connections of this address have shown no good share; try again later";
+        let reason =
+            "too many connections of this address have shown no good share; try again later";
         assert_eq!(said, [json!({"id": null, "result": null, "error": [20, reason, null]})]);
     }
     let words = ["rig.refused", "limit=\"unproven_per_address\"", "`trusted`"];
@@ -305,9 +308,11 @@ async fn a_rig_that_never_reads_is_cut_and_nobody_else_notices() {
 async fn a_rig_that_takes_a_byte_a_minute_is_cut_all_the_same() {
     let wired = Wired::start(Plan::deployed(), 1, |_, _| ());
     let rigs = wired.rigs(2, slow_rig);
-    until("rigs log in", || rigs.iter().filter(|rig| rig.stats().logged_in == 1).count(), |in_| {
-        *in_ == 2
-    })
+    until(
+        "rigs log in",
+        || rigs.iter().filter(|rig| rig.stats().logged_in == 1).count(),
+        |in_| *in_ == 2,
+    )
     .await;
     let (mut near, far) = duplex(64);
     wired.route.admit(far, "10.9.9.9:1".parse().unwrap(), 3333).unwrap();
@@ -350,7 +355,8 @@ async fn a_flood_of_submits_slows_down_nobody_but_its_rig() {
     // As many as the connection takes: far more than 100,000 a second.
     let submit = "{\"id\":3,\"method\":\"mining.submit\",\"params\":[\"flood\",\"x\",\"00\",\"00\",\"00\"]}\n";
     let lines = submit.repeat(1000);
-    let writes = tokio::spawn(async move { while writer.write_all(lines.as_bytes()).await.is_ok() {} });
+    let writes =
+        tokio::spawn(async move { while writer.write_all(lines.as_bytes()).await.is_ok() {} });
     let reads = tokio::spawn(async move {
         let mut said = Vec::new();
         // A reset ends it too.
@@ -376,7 +382,8 @@ struct Cramped(Child);
 impl Cramped {
     fn start(descriptors: u32) -> (Self, String) {
         let run = format!("ulimit -n {descriptors} && exec {}", env!("CARGO_BIN_EXE_door"));
-        let mut child = Command::new("sh").arg("-c").arg(run).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new("sh").arg("-c").arg(run).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         (Self(child), address.trim().to_owned())

@@ -155,7 +155,12 @@ impl Limits {
     ///
     /// # Errors
     /// By which limit it is not let in.
-    pub fn enter(&mut self, address: IpAddr, access: &Access, now: Instant) -> Result<Stay, Refusal> {
+    pub fn enter(
+        &mut self,
+        address: IpAddr,
+        access: &Access,
+        now: Instant,
+    ) -> Result<Stay, Refusal> {
         let admittance = access.of(address);
         let refusal = |limit, most, trust| Err(Refusal { limit, most, trust });
         match admittance {

@@ -138,7 +138,13 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, limits.wishes, routes)
+                (
+                    workers.unwrap_or_else(WorkerThreads::usual_count),
+                    log,
+                    state,
+                    limits.wishes,
+                    routes,
+                )
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);

@@ -88,7 +88,9 @@ impl Limit {
                 "if these are your rigs, put their range into `trusted`, or raise \
                  `unproven_per_address` in [limits]; behind a proxy set `proxy_protocol`"
             }
-            Self::AcceptsPerSecond => "raise `accepts_per_second` in [limits] if these are your rigs",
+            Self::AcceptsPerSecond => {
+                "raise `accepts_per_second` in [limits] if these are your rigs"
+            }
             Self::Allow => "add its range to `allow` if it is one of yours",
             Self::Deny => "take its range out of `deny` if it is one of yours",
             Self::AccessPassword => {
@@ -100,17 +102,23 @@ impl Limit {
             Self::AuthorizeSeconds => {
                 "raise `authorize_seconds` in [limits] or [route.limits] if the rig is only slow"
             }
-            Self::LineBytes => "raise `line_bytes` in [limits] or [route.limits] if the rig needs it",
+            Self::LineBytes => {
+                "raise `line_bytes` in [limits] or [route.limits] if the rig needs it"
+            }
             Self::RequestsPerSecond => {
                 "raise `requests_per_second` in [limits] or [route.limits] if the rig needs it"
             }
-            Self::BadLines => "raise `bad_lines` in [limits] or [route.limits] if the rig mines well",
+            Self::BadLines => {
+                "raise `bad_lines` in [limits] or [route.limits] if the rig mines well"
+            }
             Self::UnwrittenBytes => {
                 "look at the rig's network; raise `unwritten_bytes` in [limits] or [route.limits] \
                  if it is only slow"
             }
-            Self::Seats => "raise the route's `max_channels` if these are your rigs, or put their \
-                 range into `trusted`",
+            Self::Seats => {
+                "raise the route's `max_channels` if these are your rigs, or put their \
+                 range into `trusted`"
+            }
         }
     }
 }

@@ -160,7 +160,8 @@ fn access_password(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Sec
     let text = table.text("access_password")?;
     match SecretRef::from(text).resolve(folder) {
         Ok(password) if password.reveal().is_empty() || password.reveal().contains([',', ';']) => {
-            let wrong = "rigs could not give it: it must not be empty, nor have a comma or semicolon";
+            let wrong =
+                "rigs could not give it: it must not be empty, nor have a comma or semicolon";
             table.note_at("access_password", wrong);
             None
         }

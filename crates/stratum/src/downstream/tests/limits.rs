@@ -68,7 +68,8 @@ fn a_rig_that_is_trusted_is_neither_slowed_nor_closed() {
 
 #[test]
 fn so_many_lines_without_sense_are_borne_as_are_configured() {
-    let mut story = Story::mining(limited(SessionLimits { bad_lines: 2, ..SessionLimits::default() }));
+    let mut story =
+        Story::mining(limited(SessionLimits { bad_lines: 2, ..SessionLimits::default() }));
     story.says("nonsense");
     assert!(!story.rig.is_closed());
     let said = story.says("nonsense");
@@ -81,14 +82,18 @@ fn who_is_late_with_its_login_is_told_so() {
     story.now += Duration::from_secs(10);
     story.rig.handle_timeout(story.now);
     let said = story.hears();
-    assert_eq!(said, "{\"id\":null,\"result\":null,\"error\":[20,\"no subscribe within 10s\",null]}\n");
+    assert_eq!(
+        said,
+        "{\"id\":null,\"result\":null,\"error\":[20,\"no subscribe within 10s\",null]}\n"
+    );
     assert!(story.rig.is_closed());
 }
 
 #[test]
 fn without_the_access_password_nobody_is_let_in_and_a_pool_never_sees_it() {
     let access_password = Some(Secret::new("let me in"));
-    let mut story = Story::new(limited(SessionLimits { access_password, ..SessionLimits::default() }));
+    let mut story =
+        Story::new(limited(SessionLimits { access_password, ..SessionLimits::default() }));
     for (password, attempt) in [("x", 1), ("", 2)] {
         let said = story.says(&authorize("farm.r1", password));
         assert!(said.contains("[24,\"unauthorized: wrong access password\""), "{said}");
