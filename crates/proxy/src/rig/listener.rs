@@ -5,6 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::farm::Farm;
 use orepass_farm::limits::{Knock, Limit, Refusal, Stay, Trust};
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
@@ -199,7 +200,7 @@ impl<D: Dialect> Route<D> {
     fn is_full(self: &Arc<Self>, reason: Full, trust: Trust) -> Full {
         let places = matches!(reason.limit(), Limit::Route | Limit::OpenFiles | Limit::Connections);
         if places && trust != Trust::Stranger {
-            self.tell(|farm, now| farm.handle_crowd(now));
+            self.tell(Farm::handle_crowd);
         }
         reason
     }
