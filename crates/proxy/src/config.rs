@@ -3,15 +3,19 @@
 //! Everything is read and checked whole before anything is applied; an error names the file, the
 //! line, the column and the nearest known key. See [`Config::load`].
 
+mod control;
 mod dialect;
+pub(crate) mod difference;
 mod encoding;
 mod error;
+mod front;
 mod limits;
 pub(crate) mod nearest;
 mod notes;
 mod options;
 mod pool;
 mod profile;
+mod reach;
 mod route;
 mod search_path;
 mod secret;
@@ -26,8 +30,10 @@ use std::path::{Path, PathBuf};
 use orepass_farm::limits::LimitWishes;
 use toml::de::DeTable;
 
+pub use self::control::sockets;
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
+pub use self::front::{FrontConfig, ProxyProtocol};
 pub use self::options::{OptionError, OptionTable};
 pub use self::pool::PoolAccount;
 pub use self::profile::Profile;
@@ -56,6 +62,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// How many rigs may connect, and how fast.
     pub limits: LimitWishes,
+    /// The socket through which it is asked for things while at work; none to have none.
+    pub control: Option<PathBuf>,
     source: Source,
 }
 
@@ -112,11 +120,14 @@ impl Config {
         pool.habits = options(&pool.options, &pool.options)
             .map_err(|error| source.error(error.into_problems()))?;
         let name = dialect.parse().unwrap_or_else(|_| pool.name.clone());
-        let route =
+        let mut route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (LogConfig::default(), state::default_file());
-        let (workers, limits) = (WorkerThreads::usual_count(), LimitWishes::default());
-        Ok(Self { routes: vec![route], log, workers, state, limits, source })
+        route.keep_certificate(state.as_deref());
+        let control = control::default_socket(state.as_deref());
+        let workers = WorkerThreads::usual_count();
+        let limits = LimitWishes::default();
+        Ok(Self { routes: vec![route], log, workers, state, limits, control, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -124,7 +135,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, limits, routes) =
+        let (workers, log, state, limits, control, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let limits = table.table("[limits]", LimitsConfig::read);
@@ -138,20 +149,18 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (
-                    workers.unwrap_or_else(WorkerThreads::usual_count),
-                    log,
-                    state,
-                    limits.wishes,
-                    routes,
-                )
+                let control = table
+                    .table("[control]", |table| control::read(table, folder, state.as_deref()));
+                let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
+                (workers, log, state, limits.wishes, control, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
-        match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => {
-                Ok(Self { routes, log, workers, state, limits, source })
+        match routes.into_iter().collect::<Option<Vec<_>>>() {
+            Some(mut routes) if problems.is_empty() => {
+                routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
+                Ok(Self { routes, log, workers, state, limits, control, source })
             }
             _ => Err(source.error(problems)),
         }

@@ -84,7 +84,7 @@ pub const REMEDY: &str = "raise the hard limit: `LimitNOFILE=1048576` in the [Se
 /// A limit on how many are inside at a time.
 #[derive(Debug)]
 pub struct Door {
-    room: usize,
+    room: AtomicUsize,
     inside: AtomicUsize,
 }
 
@@ -96,7 +96,7 @@ impl Door {
     /// A door with room for so many.
     #[must_use]
     pub const fn new(room: usize) -> Self {
-        Self { room, inside: AtomicUsize::new(0) }
+        Self { room: AtomicUsize::new(room), inside: AtomicUsize::new(0) }
     }
 
     /// Lets one in if there is room.
@@ -108,7 +108,8 @@ impl Door {
     /// Takes a place if there is one and so many in a hundred besides, for somebody who
     /// [gives it back](Self::give_back).
     pub(crate) fn take_place(&self, spared_percent: usize) -> bool {
-        let room = self.room - self.room / 100 * spared_percent;
+        let room = self.room();
+        let room = room - room / 100 * spared_percent;
         let next = |inside: usize| (inside < room).then_some(inside + 1);
         let entered = self.inside.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         entered.is_ok()
@@ -128,8 +129,13 @@ impl Door {
 
     /// For how many there is room.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        self.room
+    pub fn room(&self) -> usize {
+        self.room.load(Ordering::Relaxed)
+    }
+
+    /// There is another room from now on. Nobody who is inside has to go.
+    pub fn set_room(&self, room: usize) {
+        self.room.store(room, Ordering::Relaxed);
     }
 }
 

@@ -1,17 +1,14 @@
 //! `[limits]`, and what of it a route says otherwise in `[route.limits]`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use orepass_farm::limits::{Access, LimitWishes};
 use orepass_stratum::downstream::{DownstreamConfig, SessionLimits};
 
+use super::front::networks;
 use super::table::TableReader;
 use crate::net::listen::BACKLOG;
-
-/// What may be written as a list of ranges.
-const RANGES: &str = "[\"192.0.2.0/24\"]";
 
 /// `[limits]`: what holds for all rigs together, and what each route starts from.
 #[derive(Debug, Clone, Default)]
@@ -87,9 +84,9 @@ impl RouteLimits {
                     .unwrap_or(session.unwritten_bytes),
                 access_password: None,
             },
-            allow: ranges(table, "allow").unwrap_or_else(|| self.allow.clone()),
-            deny: ranges(table, "deny").unwrap_or_else(|| self.deny.clone()),
-            trusted: ranges(table, "trusted").unwrap_or_else(|| self.trusted.clone()),
+            allow: networks(table, "allow").unwrap_or_else(|| self.allow.clone()),
+            deny: networks(table, "deny").unwrap_or_else(|| self.deny.clone()),
+            trusted: networks(table, "trusted").unwrap_or_else(|| self.trusted.clone()),
         }
     }
 
@@ -104,20 +101,4 @@ impl RouteLimits {
         rigs.authorize_within = self.authorize_within;
         rigs.limits = self.session.clone();
     }
-}
-
-/// A list of ranges, or of single addresses.
-fn ranges(table: &mut TableReader<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
-    let mut ranges = Vec::new();
-    for (span, text) in table.texts(key, RANGES)? {
-        let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        match text.parse().ok().or_else(single) {
-            Some(range) => ranges.push(range),
-            None => table.note(
-                span,
-                format!("`{text}` is no range of addresses: write 192.0.2.0/24, 2001:db8::/32 or one address"),
-            ),
-        }
-    }
-    Some(ranges)
 }

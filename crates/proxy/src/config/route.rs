@@ -12,6 +12,7 @@ use orepass_stratum::upstream::UpstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
 
 use super::dialect::{Dialects, ReadOptions};
+use super::front::FrontConfig;
 use super::limits::RouteLimits;
 use super::options::OptionTable;
 use super::pool::{self, PoolAccount};
@@ -19,6 +20,7 @@ use super::profile::{self, Profile};
 use super::secret::SecretRef;
 use super::table::TableReader;
 use super::value::{ListenAddr, Name};
+use crate::net::tls::server::CertificateSource;
 
 /// A route, as it is run.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct RouteConfig {
     pub backlog: u32,
     /// Who may connect, and whom no limit concerns.
     pub access: Access,
+    /// What is expected there before stratum.
+    pub front: FrontConfig,
     /// The wishes for its rigs.
     pub downstream: DownstreamConfig,
     /// How many bytes of the extranonce tell rigs apart; the dialect's own choice when absent.
@@ -73,6 +77,7 @@ impl RouteConfig {
             listen: Vec::new(),
             backlog: RouteLimits::default().backlog,
             access: Access::default(),
+            front: FrontConfig::default(),
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
             hold_for: usual_hold(),
@@ -93,6 +98,19 @@ impl RouteConfig {
         self.max_channels.saturating_mul(self.max_rigs_per_channel)
     }
 
+    /// Whether rigs may come by TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.listen.iter().any(|address| address.is_tls())
+    }
+
+    /// A certificate of our own is kept beside the state.
+    pub(super) fn keep_certificate(&mut self, state: Option<&Path>) {
+        if let CertificateSource::Own(folder) = &mut self.front.certificate {
+            *folder = state.and_then(Path::parent).map(Path::to_owned);
+        }
+    }
+
     /// Reads a `[[route]]`; `None` when it lacks what it cannot do without.
     pub(super) fn read(table: &mut TableReader<'_, '_>, reading: &mut Reading<'_>) -> Option<Self> {
         table.needs(&[
@@ -103,6 +121,7 @@ impl RouteConfig {
         let name = reading.name(table);
         let dialect = reading.dialect(table);
         let listen = reading.listen(table);
+        let front = FrontConfig::read(table, reading.folder, &listen);
         let limits = table.table("[route.limits]", |table| reading.limits.read(table));
         let mut downstream = downstream(table);
         limits.apply(&mut downstream);
@@ -110,6 +129,7 @@ impl RouteConfig {
         let prefix_bytes = table.whole("prefix_bytes", 0..=4);
         let options = table.options("[route.options]");
         Some(Self {
+            front,
             backlog: limits.backlog,
             access: limits.access(),
             downstream,

@@ -11,14 +11,17 @@ use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
 use thiserror::Error;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::arrival::Arrival;
 use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{Door, REMEDY, Reserve, is_want_of_files};
+use crate::limits::{REMEDY, Reserve, is_want_of_files};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -29,6 +32,8 @@ use crate::worker_threads::WorkerThread;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How many are refused at a time for want of files.
 const REFUSED_AT_ONCE: usize = 64;
+/// How long a rig that has been greeted may take to hear that it is refused.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Of a hundred places so many are not for strangers.
 const SPARED_PERCENT: usize = 10;
 /// What is on its way to a rig that takes none of it, or of its acknowledgements, is given up then.
@@ -126,8 +131,8 @@ pub(crate) struct Inside {
 }
 
 /// How many rigs a route with this config takes.
-pub(crate) const fn door(config: &RouteConfig) -> Door {
-    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
+pub(crate) const fn room(config: &RouteConfig) -> usize {
+    config.capacity().saturating_add(SPARE_SESSIONS)
 }
 
 impl<D: Dialect> Route<D> {
@@ -153,7 +158,7 @@ impl<D: Dialect> Route<D> {
     /// When there is no room for it.
     pub(crate) fn let_in(self: &Arc<Self>, address: IpAddr) -> Result<Inside, Full> {
         let process = &self.around.process;
-        let entered = process.admission.enter(address, &self.config.access);
+        let entered = process.admission.enter(address, &self.now().config.access);
         let stay = entered.map_err(|refusal| self.is_full(refusal.into(), refusal.trust))?;
         let spared = if stay.trust == Trust::Stranger { SPARED_PERCENT } else { 0 };
         let refused = |reason: Full| {
@@ -206,11 +211,13 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// A socket that rigs connect to, at work until the route stops.
+/// A socket that rigs connect to, at work until the route stops or it is taken back.
 struct Listener<D: Dialect> {
     route: Arc<Route<D>>,
     socket: std::net::TcpListener,
     port: u16,
+    tls: bool,
+    closing: CancellationToken,
     full: Fold,
     failing: Fold,
     hurried: Fold,
@@ -218,20 +225,18 @@ struct Listener<D: Dialect> {
     reserve: Reserve,
 }
 
-/// Takes connections until the route stops.
-pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
-    match listener.into_std() {
-        Ok(socket) => {
-            tune_for_rigs(&SockRef::from(&socket));
-            let port = socket.local_addr().map_or(0, |address| address.port());
-            let [full, failing, hurried] = [Fold::new(SAY_EVERY); 3];
-            let (route, reserve) = (Arc::clone(route), Reserve::keep());
-            Listener { route, socket, port, full, failing, hurried, reserve }.go_on();
-        }
-        Err(error) => {
-            warn!(event = "listen.failed", route = route.name(), %error, "cannot take connections");
-        }
-    }
+/// Takes connections until it is told to close.
+pub(crate) fn listen<D: Dialect>(
+    route: &Arc<Route<D>>,
+    socket: std::net::TcpListener,
+    tls: bool,
+    closing: CancellationToken,
+) {
+    tune_for_rigs(&SockRef::from(&socket));
+    let port = socket.local_addr().map_or(0, |address| address.port());
+    let [full, failing, hurried] = [Fold::new(SAY_EVERY); 3];
+    let (route, reserve) = (Arc::clone(route), Reserve::keep());
+    Listener { route, socket, port, tls, closing, full, failing, hurried, reserve }.go_on();
 }
 
 impl<D: Dialect> Listener<D> {
@@ -254,7 +259,7 @@ impl<D: Dialect> Listener<D> {
         while route.next_worker() == here {
             let accepted = tokio::select! {
                 biased;
-                () = route.stopping().cancelled() => return false,
+                () = self.closing.cancelled() => return false,
                 accepted = self.next(&mut listening) => accepted,
             };
             let (pause, came) = match accepted {
@@ -275,12 +280,16 @@ impl<D: Dialect> Listener<D> {
             if let Some(pause) = pause {
                 tokio::select! {
                     biased;
-                    () = route.stopping().cancelled() => return false,
+                    () = self.closing.cancelled() => return false,
                     () = tokio::time::sleep(pause) => {}
                 }
             }
-            // Where somebody may stand between, it says here for whom it does.
-            if let Some((stream, peer)) = came {
+            let Some((stream, peer)) = came else { continue };
+            let (front, port, tls) = (route.front(), self.port, self.tls);
+            if front.greets(tls, peer.ip()) {
+                let arrival = Arrival { stream, peer, port, tls };
+                arrival.receive(&route, front, &self.closing).await;
+            } else {
                 self.admit(stream, peer);
             }
         }
@@ -301,7 +310,7 @@ impl<D: Dialect> Listener<D> {
     /// What becomes of a connection before anything is known of it but who made it.
     fn knock(&mut self, stream: &TcpStream, peer: SocketAddr) -> Knock {
         let (route, address) = (&self.route, peer.ip().to_canonical());
-        let knock = route.around.process.admission.knock(address, &route.config.access);
+        let knock = route.around.process.admission.knock(address, &route.now().config.access);
         match knock {
             Knock::Enter => {}
             Knock::Later(_) => {
@@ -335,22 +344,16 @@ impl<D: Dialect> Listener<D> {
     /// Tells a rig that there is no place for it, and the log what to change.
     fn refuse(&mut self, stream: &TcpStream, peer: SocketAddr, reason: Full) {
         say_no(&SockRef::from(stream), reason.to_rig());
-        let (limit, at) = (reason.limit(), now());
+        let at = now();
         let more = match reason {
             Full::Address { .. } | Full::Denied { .. } => self.route.junk.may_log(peer.ip(), at),
             Full::Route { .. } | Full::Process { .. } | Full::Connections { .. } => {
                 self.full.say(at)
             }
         };
-        let Some(more) = more else { return };
-        let (route, more_since_last) = (self.route.name(), nonzero(more));
-        // Those that have always been said name their remedy themselves.
-        let remedy = match reason {
-            Full::Route { .. } | Full::Process { .. } => String::new(),
-            _ => format!("; {}", limit.remedy()),
-        };
-        let limit = limit.name();
-        warn!(event = "rig.refused", route, %peer, limit, more_since_last, "{reason}{remedy}");
+        if let Some(more) = more {
+            say_refused(&self.route, peer, reason, more);
+        }
     }
 
     /// Without files for them, takes some that wait to be taken, and tells them so.
@@ -381,11 +384,36 @@ impl<D: Dialect> Listener<D> {
     }
 }
 
+/// Says in the log that there is no place for a rig, and what to change.
+pub(super) fn say_refused<D: Dialect>(route: &Route<D>, peer: SocketAddr, reason: Full, more: u64) {
+    let (route, more_since_last, limit) = (route.name(), nonzero(more), reason.limit());
+    // Those that have always been said name their remedy themselves.
+    let remedy = match reason {
+        Full::Route { .. } | Full::Process { .. } => String::new(),
+        _ => format!("; {}", limit.remedy()),
+    };
+    let limit = limit.name();
+    warn!(event = "rig.refused", route, %peer, limit, more_since_last, "{reason}{remedy}");
+}
+
+/// The line by which a rig is told why it is not served.
+fn refusal(reason: &str) -> String {
+    format!("{{\"id\":null,\"result\":null,\"error\":[20,\"{reason}\",null]}}\n")
+}
+
+/// Tells a rig so that has been greeted.
+pub(super) async fn say_no_on(mut wire: Box<dyn Wire>, reason: Full) {
+    let told = async {
+        let _ = wire.write_all(refusal(reason.to_rig()).as_bytes()).await;
+        let _ = wire.shutdown().await;
+    };
+    // A rig that does not take it is closed all the same.
+    let _ = tokio::time::timeout(REFUSED_WITHIN, told).await;
+}
+
 /// Tells a rig why it is not served, if that finds room at once, and that nothing will follow.
 fn say_no(socket: &SockRef<'_>, reason: &str) {
-    let line = format!("{{\"id\":null,\"result\":null,\"error\":[20,\"{reason}\",null]}}\n");
-    // A rig that does not take it is closed all the same.
-    let _ = socket.send(line.as_bytes());
+    let _ = socket.send(refusal(reason).as_bytes());
     let _ = socket.shutdown(Shutdown::Write);
 }
 

@@ -29,7 +29,7 @@ use crate::bell::Calls;
 use crate::clock::{Alarm, now};
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
-use crate::route::mailbox::{MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
+use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
 use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Route};
 use crate::worker_threads::WorkerThread;
@@ -103,12 +103,14 @@ impl<D: Dialect> ServedRig<D> {
         let entry = route.roster().enter(peer);
         let serial = entry.rig().serial;
         let mailbox = Arc::new(Mailbox::default());
+        // It is called for other wishes that come after this.
         route.rigs().join(serial, &mailbox);
+        let now_at_work = route.now();
         let trust = inside.stay.trust;
         let stranger = (trust == Trust::Stranger).then(|| Arc::clone(&route.junk));
         let mut session = Downstream::new(
-            Arc::clone(route.dialect()),
-            Arc::clone(&route.downstream),
+            Arc::clone(&now_at_work.any_pool().dialect),
+            Arc::clone(&now_at_work.downstream),
             format!("{:08x}", serial as u32),
             now(),
         );
@@ -120,7 +122,7 @@ impl<D: Dialect> ServedRig<D> {
             wire: Some(wire),
             // Whoever accepted it did so there, as a rule.
             is_at_home: route.workers().is_here(worker),
-            lines: RigLines::new(route.downstream.limits.line_bytes),
+            lines: RigLines::new(now_at_work.downstream.limits.line_bytes),
             alarm: Alarm::default(),
             // It may stop already.
             calls: STOP,
@@ -129,7 +131,7 @@ impl<D: Dialect> ServedRig<D> {
             unproven: true,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.config.name.clone(), Arc::clone(entry.rig()), stranger),
+            log: RigLog::new(route.name.clone(), Arc::clone(entry.rig()), stranger),
             accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
@@ -239,6 +241,10 @@ impl<D: Dialect> ServedRig<D> {
         if calls.has(ORDERS) {
             self.take_orders();
         }
+        if calls.has(CONFIG) {
+            let downstream = Arc::clone(&self.route.now().downstream);
+            self.session.handle_config(downstream, now());
+        }
         if self.leaving() {
             return calls != Calls::NONE;
         }
@@ -292,7 +298,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Whether the rig has too much to read before it is read again.
     fn is_full(&mut self) -> bool {
-        self.session.transmit().remaining() >= self.route.downstream.limits.unwritten_bytes
+        self.session.transmit().remaining() >= self.session.config().limits.unwritten_bytes
     }
 
     /// Takes the lines that have come, as far as that may be now.
@@ -320,7 +326,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Hands a share to the channel. Where that has no room, the rig waits with it.
     fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
-        let answered = self.route.downstream.reply == Reply::Local;
+        let answered = self.session.config().reply == Reply::Local;
         let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
         let worker = self.route.roster.worker(&submission.worker, &mut self.books);
         let books = [Arc::clone(&self.route.book), worker];
@@ -345,7 +351,7 @@ impl<D: Dialect> ServedRig<D> {
         let former = former.map(|(generation, channel)| (*generation, channel));
         let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
-        let pool = (channel.pool, self.route.pool(channel.pool));
+        let pool = (channel.pool, &channel.to.account);
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
         let is_block = submission.is_block;
