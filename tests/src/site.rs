@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use orepass::config::{ListenAddr, PoolAccount, RouteConfig};
 use orepass::net::connect::{Connector, Tcp};
+use orepass::process::Process;
 use orepass::route::{Route, Surroundings};
 use orepass::store::RouteStore;
 use orepass_farm::pools::Standing;
@@ -40,6 +41,8 @@ pub struct Plan {
     pub options: Options,
     /// What the route knows from earlier runs; nothing, and it forgets at its end, when absent.
     pub memory: Option<RouteStore>,
+    /// What the route shares with others.
+    pub process: Process,
 }
 
 impl Plan {
@@ -65,6 +68,7 @@ impl Plan {
             },
             options: Options::default(),
             memory: None,
+            process: Process::default(),
         }
     }
 
@@ -113,7 +117,8 @@ impl Plan {
 
     fn around(&self, connector: impl Connector) -> Surroundings {
         let around = Surroundings::new(Arc::new(connector));
-        Surroundings { memory: self.memory.clone().unwrap_or(around.memory), ..around }
+        let memory = self.memory.clone().unwrap_or(around.memory);
+        Surroundings { memory, process: self.process.clone(), ..around }
     }
 
     /// The pool alone, listening nowhere yet.

@@ -76,6 +76,7 @@ impl Wired {
         let dialect = Arc::new(Hstratum::new(plan.options));
         let dialects = vec![dialect; count];
         let around = Surroundings::new(Arc::new(wires.clone()));
+        let around = Surroundings { process: plan.process, ..around };
         let route = Route::start(route, dialects, around, Vec::new());
         Self { pools, route, wires }
     }

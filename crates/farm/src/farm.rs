@@ -10,6 +10,7 @@ mod reconfigure;
 mod rig_calls;
 mod rigs;
 mod seating;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -30,6 +31,7 @@ pub use config::{FarmConfig, PoolTerms};
 use directing::LOOK_EVERY;
 use exits::Exits;
 use rigs::ConnectedRig;
+use strangers::Strangers;
 pub use waiting::Waiter;
 use waiting::WaitingRigs;
 
@@ -44,6 +46,8 @@ pub struct Farm {
     /// In boxes, since a table that fills in order is half empty.
     rigs: BTreeMap<RigId, Box<ConnectedRig>>,
     channels: Channels,
+    /// Rigs that have shown no work yet.
+    strangers: Strangers,
     /// Rigs that wait for a seat.
     queue: WaitingRigs,
     /// Rigs that are to be closed in turn.
@@ -82,6 +86,7 @@ impl Farm {
             assignment: Assignment::new(config.pools.len()),
             rigs: BTreeMap::new(),
             channels: Channels::default(),
+            strangers: Strangers::default(),
             queue: WaitingRigs::default(),
             exits: Exits::default(),
             unsettled: BTreeSet::new(),
@@ -172,15 +177,18 @@ impl Farm {
         self.acts.push_back(Act::Rig { rig, order });
     }
 
-    /// Draws the consequences of all that was told since the last time. Those who wait go first.
+    /// Draws the consequences of all that was told since the last time. Those who wait go first, and
+    /// of them those that are no strangers.
     fn conclude(&mut self) {
         if std::mem::take(&mut self.directs) {
             self.direct();
         }
         // Without any pool nobody finds a seat.
         if std::mem::take(&mut self.room) && !self.queue.is_empty() && self.gate == Gate::Open {
-            let waiting: Vec<RigId> = self.queue.iter().map(|waiter| waiter.rig).collect();
-            waiting.into_iter().for_each(|rig| self.settle(rig));
+            let waiting = self.queue.iter().map(|waiter| waiter.rig);
+            let (strangers, known): (Vec<_>, Vec<_>) =
+                waiting.partition(|rig| self.strangers.contains(*rig));
+            known.into_iter().chain(strangers).for_each(|rig| self.settle(rig));
         }
         while let Some(rig) = self.unsettled.pop_first() {
             self.settle(rig);

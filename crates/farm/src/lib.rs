@@ -165,6 +165,7 @@ pub mod backoff;
 pub mod farm;
 pub mod kinds;
 pub mod knowledge;
+pub mod limits;
 pub mod penalties;
 pub mod pools;
 pub mod stats;

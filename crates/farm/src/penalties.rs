@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use orepass_stratum::time::Instant;
 
+use crate::limits::Origin;
+
 /// So many quarantines…
 const QUARANTINES: usize = 3;
 /// …within this time, and the rig is refused…
@@ -18,10 +20,10 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(600);
 const MAX_RECORDS: usize = 4096;
 
 /// The record of a route: by worker and address together, never a whole address, since other rigs
-/// behind it may be good.
+/// behind it may be good. All of an IPv6 /64 are one address.
 #[derive(Debug, Default)]
 pub struct Penalties {
-    records: HashMap<(Arc<str>, IpAddr), Record>,
+    records: HashMap<(Arc<str>, Origin), Record>,
 }
 
 #[derive(Debug)]
@@ -61,14 +63,14 @@ impl Penalties {
         if self.records.is_empty() {
             return None;
         }
-        let record = self.records.get(&(Arc::clone(worker), address))?;
+        let record = self.records.get(&(Arc::clone(worker), Origin::of(address)))?;
         let left = record.refused_until?.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
     fn record(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) -> &mut Record {
         self.make_room(now);
-        let record = self.records.entry((Arc::clone(worker), address));
+        let record = self.records.entry((Arc::clone(worker), Origin::of(address)));
         record.or_insert_with(|| Record { quarantines: Vec::new(), refused_until: None })
     }
 
@@ -121,6 +123,16 @@ mod tests {
         assert_eq!(penalties.refused(&bad, "10.0.0.8".parse().unwrap(), now), None);
         assert_eq!(penalties.refused(&bad, HOME, now + REFUSED_FOR), None);
         assert_eq!(penalties.quarantined(&bad, HOME, now + REFUSED_FOR), None, "it begins anew");
+    }
+
+    #[test]
+    fn another_address_of_the_same_64_bits_is_no_way_out() {
+        let mut penalties = Penalties::default();
+        let (bad, now): (Arc<str>, _) = ("farm.bad".into(), start());
+        penalties.refuse(&bad, "2001:db8::1".parse().unwrap(), now);
+        let refused = |address: &str| penalties.refused(&bad, address.parse().unwrap(), now);
+        assert_eq!(refused("2001:db8::ffff:2"), Some(REFUSED_FOR));
+        assert_eq!(refused("2001:db8:0:1::1"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod difference;
 mod encoding;
 mod error;
 mod front;
+mod limits;
 pub(crate) mod nearest;
 mod notes;
 mod options;
@@ -26,6 +27,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use orepass_farm::limits::LimitWishes;
 use toml::de::DeTable;
 
 pub use self::control::sockets;
@@ -42,6 +44,7 @@ pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
 pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::worker_threads::{MAX_WORKERS, WorkerThreads};
+use limits::LimitsConfig;
 use notes::Notes;
 use route::Reading;
 use table::TableReader;
@@ -57,6 +60,8 @@ pub struct Config {
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
+    /// How many rigs may connect, and how fast.
+    pub limits: LimitWishes,
     /// The socket through which it is asked for things while at work; none to have none.
     pub control: Option<PathBuf>,
     source: Source,
@@ -121,7 +126,8 @@ impl Config {
         route.keep_certificate(state.as_deref());
         let control = control::default_socket(state.as_deref());
         let workers = WorkerThreads::usual_count();
-        Ok(Self { routes: vec![route], log, workers, state, control, source })
+        let limits = LimitWishes::default();
+        Ok(Self { routes: vec![route], log, workers, state, limits, control, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -129,9 +135,11 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, control, routes) =
+        let (workers, log, state, limits, control, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
+                let limits = table.table("[limits]", LimitsConfig::read);
+                reading.limits = limits.route;
                 let routes =
                     table.tables("[[route]]", |table| RouteConfig::read(table, &mut reading));
                 if table.is_absent("route") {
@@ -143,7 +151,8 @@ impl Config {
                 let state = table.table("[state]", |table| state::read(table, folder, file));
                 let control = table
                     .table("[control]", |table| control::read(table, folder, state.as_deref()));
-                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, control, routes)
+                let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
+                (workers, log, state, limits.wishes, control, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -151,7 +160,7 @@ impl Config {
         match routes.into_iter().collect::<Option<Vec<_>>>() {
             Some(mut routes) if problems.is_empty() => {
                 routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
-                Ok(Self { routes, log, workers, state, control, source })
+                Ok(Self { routes, log, workers, state, limits, control, source })
             }
             _ => Err(source.error(problems)),
         }

@@ -34,6 +34,7 @@
 //! # Ok::<(), orepass::config::ConfigError>(())
 //! ```
 
+pub mod admission;
 mod bell;
 pub mod cli;
 pub mod clock;

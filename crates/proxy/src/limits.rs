@@ -1,5 +1,6 @@
 //! How many files, and so connections, this process may have open, and who gets them.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,9 +102,22 @@ impl Door {
     /// Lets one in if there is room.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Pass> {
-        let next = |inside: usize| (inside < self.room()).then_some(inside + 1);
+        self.take_place(0).then(|| Pass(Arc::clone(self)))
+    }
+
+    /// Takes a place if there is one and so many in a hundred besides, for somebody who
+    /// [gives it back](Self::give_back).
+    pub(crate) fn take_place(&self, spared_percent: usize) -> bool {
+        let room = self.room();
+        let room = room - room / 100 * spared_percent;
+        let next = |inside: usize| (inside < room).then_some(inside + 1);
         let entered = self.inside.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        entered.is_ok().then(|| Pass(Arc::clone(self)))
+        entered.is_ok()
+    }
+
+    /// Gives a place back that was taken.
+    pub(crate) fn give_back(&self) {
+        self.inside.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets one in that must not be refused. It takes a place that others then lack.
@@ -134,8 +148,37 @@ impl Default for Door {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::Relaxed);
+        self.0.give_back();
     }
+}
+
+/// A descriptor that is kept so that one more connection can be taken when there are no others: to be
+/// told so, rather than wait for an answer that never comes.
+#[derive(Debug)]
+pub struct Reserve(Option<File>);
+
+impl Reserve {
+    /// Keeps one, if there is any.
+    #[must_use]
+    pub fn keep() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    /// Lends it for as long as something takes.
+    pub fn lend<T>(&mut self, what: impl FnOnce() -> T) -> T {
+        self.0 = None;
+        let made = what();
+        *self = Self::keep();
+        made
+    }
+}
+
+/// Whether the system said that no more files can be open, in this process or at all.
+#[must_use]
+pub fn is_want_of_files(error: &io::Error) -> bool {
+    /// `EMFILE` and `ENFILE`, everywhere.
+    const NO_FILES: [i32; 2] = [24, 23];
+    error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Listeners {
         if let Some(socket) = self.0.get(&place) {
             return socket.local_addr();
         }
-        let socket = listen(address.get())?.into_std()?;
+        let socket = listen(address.get(), route.backlog)?.into_std()?;
         let bound = socket.local_addr()?;
         self.0.insert(place, socket);
         Ok(bound)

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::admission::Admission;
 use crate::limits::{self, Door};
 use crate::worker_threads::WorkerThreads;
 
@@ -11,6 +12,8 @@ use crate::worker_threads::WorkerThreads;
 pub struct Process {
     /// The way in, for rigs and for connections to pools.
     pub door: Arc<Door>,
+    /// Which rigs are let in.
+    pub admission: Arc<Admission>,
     /// The threads; without them, the runtime in which a route is started.
     pub workers: Option<Arc<WorkerThreads>>,
 }
@@ -23,6 +26,7 @@ impl Process {
     /// When the system gives no thread.
     pub fn prepare(capacity: usize, workers: usize) -> io::Result<Self> {
         let door = limits::raise_and_report(capacity);
-        Ok(Self { door, workers: Some(Arc::new(WorkerThreads::start(workers)?)) })
+        let workers = Some(Arc::new(WorkerThreads::start(workers)?));
+        Ok(Self { door, workers, ..Self::default() })
     }
 }

@@ -74,7 +74,7 @@ pub struct Route<D: Dialect> {
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
-    pub(crate) junk: JunkLog,
+    pub(crate) junk: Arc<JunkLog>,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -117,7 +117,7 @@ impl<D: Dialect> Route<D> {
         let workers =
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
-        let farm = now::farm(&config, &around.memory);
+        let farm = now::farm(&config, &around.memory, &around.process.admission);
         let habits = |pool| farm.habits(pool).cloned().unwrap_or_default();
         let (name, now) = (config.name.clone(), RouteNow::first(config, dialects, &ids, habits));
         let route = Arc::new(Self {
@@ -128,7 +128,7 @@ impl<D: Dialect> Route<D> {
             around,
             book: Arc::default(),
             roster: Arc::default(),
-            junk: JunkLog::default(),
+            junk: Arc::default(),
             front,
             door,
             channels: Mutex::default(),

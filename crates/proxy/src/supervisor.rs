@@ -77,6 +77,7 @@ impl<'a> Supervisor<'a> {
                 listeners.open(route, address).map_err(bind)?;
             }
         }
+        process.admission.set_wishes(config.limits);
         let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
         let mut supervisor = Self {
             config,

@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use orepass::config::Config;
+use orepass::config::{Config, RouteConfig};
 use orepass::registry::Registry;
 use orepass::telemetry::{LogFormat, LogLevel};
-use orepass_stratum::downstream::{Reply, Verify};
+use orepass_farm::limits::{Admittance, LimitWishes};
+use orepass_stratum::downstream::{Reply, SessionLimits, Verify};
 use orepass_stratum::target::Difficulty;
 use proptest::prelude::*;
 use wildmatch::WildMatch;
@@ -459,4 +460,102 @@ proptest! {
             prop_assert!(error.to_string().contains('^'));
         }
     }
+}
+
+const LIMITED: &str = r#"
+[limits]
+connections = 5000
+unproven_per_address = 7
+limit_private = true
+accepts_per_second = 11
+backlog = 128
+subscribe_seconds = 5
+line_bytes = 2048
+deny = ["198.51.100.0/24", "::ffff:203.0.113.7"]
+trusted = ["192.0.2.7"]
+
+[[route]]
+name = "one"
+dialect = "hstratum"
+listen = [":3008"]
+access_password = "let me in"
+[[route.pool]]
+url = "stratum+tcp://pool.example:3008"
+user = "account"
+
+[[route]]
+name = "two"
+dialect = "hstratum"
+listen = [":3009"]
+[route.limits]
+backlog = 64
+authorize_seconds = 30
+line_bytes = 4096
+requests_per_second = 3
+bad_lines = 2
+unwritten_bytes = 8192
+trusted = []
+[[route.pool]]
+url = "stratum+tcp://pool.example:3008"
+user = "account"
+"#;
+
+#[test]
+fn a_route_has_the_limits_of_all_but_where_it_says_otherwise() {
+    let config = Config::parse("t", LIMITED, &Registry::default()).unwrap();
+    assert_eq!(
+        config.limits,
+        LimitWishes {
+            connections: Some(5000),
+            unproven_per_address: 7,
+            accepts_per_second: 11,
+            limit_private: true,
+        }
+    );
+    let [one, two] = &config.routes[..] else { panic!("two routes") };
+    assert_eq!((one.backlog, two.backlog), (128, 64));
+    let seconds = |route: &RouteConfig| {
+        [route.downstream.subscribe_within.as_secs(), route.downstream.authorize_within.as_secs()]
+    };
+    assert_eq!((seconds(one), seconds(two)), ([5, 60], [5, 30]));
+    let usual = SessionLimits::default();
+    let password = one.downstream.limits.access_password.clone();
+    assert_eq!(password.as_ref().unwrap().reveal(), "let me in");
+    let limits = SessionLimits { line_bytes: 2048, access_password: password, ..usual };
+    assert_eq!(one.downstream.limits, limits);
+    let expected = SessionLimits {
+        line_bytes: 4096,
+        requests_per_second: 3,
+        bad_lines: 2,
+        unwritten_bytes: 8192,
+        access_password: None,
+    };
+    assert_eq!(two.downstream.limits, expected);
+    let of = |route: &RouteConfig, address: &str| route.access.of(address.parse().unwrap());
+    for route in [one, two] {
+        assert_eq!(of(route, "198.51.100.9"), Admittance::Denied);
+        assert_eq!(of(route, "203.0.113.7"), Admittance::Denied);
+    }
+    assert_eq!(of(one, "192.0.2.7"), Admittance::Trusted);
+    assert_eq!(of(two, "192.0.2.7"), Admittance::Free);
+    assert!(!format!("{config:?}").contains("let me in"));
+}
+
+#[test]
+fn limits_that_cannot_be_are_shown_in_their_place() {
+    let said = |from: &str, to: &str| {
+        let text = LIMITED.replace(from, to);
+        assert_ne!(text, LIMITED);
+        Config::parse("t", &text, &Registry::default()).unwrap_err().to_string()
+    };
+    let range = said("\"192.0.2.7\"", "\"192.0.2.7/33\"");
+    assert!(range.contains("t:11:12: expected an address or a network"), "{range}");
+    assert!(said("connections = 5000", "connections = 0").contains("a number from 1 to"));
+    let comma = said("let me in", "let,me,in");
+    assert!(comma.contains("nor have a comma"), "{comma}");
+    assert!(!comma.contains("let,me,in\" is"), "{comma}");
+    let misplaced = said("bad_lines = 2", "connections = 2");
+    assert!(misplaced.contains("write it right below [limits]"), "{misplaced}");
+    let near = said("line_bytes = 4096", "line_byte = 4096");
+    assert!(near.contains("`line_bytes`"), "{near}");
 }

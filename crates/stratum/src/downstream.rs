@@ -8,10 +8,12 @@
 //! [`poll_timeout`](Downstream::poll_timeout). It reads no more lines from a rig that
 //! [has no room](Downstream::has_room).
 
+mod access;
 mod config;
 mod events;
 mod in_flight;
 mod judge;
+mod limits;
 mod login;
 mod misdeeds;
 mod options;
@@ -42,6 +44,7 @@ pub use login::StartSource;
 
 pub use in_flight::MAX_IN_FLIGHT;
 use judge::Judge;
+pub use limits::SessionLimits;
 use login::Login;
 pub use misdeeds::BAD_LINES;
 use misdeeds::Misdeeds;
@@ -125,7 +128,12 @@ impl<D: Dialect> Downstream<D> {
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Option<Submission<D>> {
-        match self.dialect.hear_rig(call, &mut self.login.rig) {
+        let call_of_rig = self.dialect.hear_rig(call, &mut self.login.rig);
+        // A share counts when it is known that it is not good.
+        if !matches!(call_of_rig, RigCall::Submit(_)) {
+            self.request(now);
+        }
+        match call_of_rig {
             RigCall::Submit(submit) => return self.submit(&id, submit, now, scratch),
             RigCall::Subscribe { agent, verdict } => {
                 self.subscribe(id, agent.as_deref(), verdict, now);
@@ -163,7 +171,12 @@ impl<D: Dialect> Downstream<D> {
 
     /// The bytes from the rig were no line.
     pub fn handle_line_error(&mut self, error: LineError) {
-        self.out.close(CloseReason::Line(error));
+        self.end(CloseReason::Line(error));
+    }
+
+    /// The operator trusts the rig's address: it is neither slowed nor let go for what it sends.
+    pub fn handle_trust(&mut self) {
+        self.misdeeds.trust();
     }
 
     /// What is known of the rig's firmware by its subscribe, on which depends which seat it can have.
@@ -246,7 +259,7 @@ impl<D: Dialect> Downstream<D> {
 
     /// The proxy is about to stop, or the driver must end the session.
     pub fn handle_close(&mut self, reason: CloseReason) {
-        self.out.close(reason);
+        self.end(reason);
     }
 
     /// The time has come that [`poll_timeout`](Self::poll_timeout) gave.
@@ -255,7 +268,7 @@ impl<D: Dialect> Downstream<D> {
             return;
         }
         if let Some(reason) = self.login.overdue(&self.config, &self.out, now) {
-            return self.out.close(reason);
+            return self.end(reason);
         }
         if self.out.timers.is_due(DownstreamTimer::Former, now) {
             self.bench.leave_former();
@@ -295,7 +308,7 @@ impl<D: Dialect> Downstream<D> {
     /// Before when nothing more should be read from the rig, since it sends nothing but rubbish.
     #[must_use]
     pub fn reads_at(&self) -> Option<Instant> {
-        self.misdeeds.known()?.flood.reads_at()
+        self.misdeeds.reads_at()
     }
 
     /// Whether the rig may send a share now. One that comes all the same is refused as overflow unless
@@ -307,8 +320,28 @@ impl<D: Dialect> Downstream<D> {
 
     fn bad_line(&mut self, what: &'static str, now: Instant) {
         self.out.event(Event::BadLine(what));
-        if self.misdeeds.noted().bad_lines.strike(now) {
-            self.out.close(CloseReason::BadLines(what));
+        if self.misdeeds.bad_line(self.config.limits.bad_lines, now) {
+            self.end(CloseReason::BadLines(what));
         }
+    }
+
+    /// A call that brings nothing: not more than so many a second are borne. The first few are a
+    /// login, for which nothing is noted.
+    pub(super) fn request(&mut self, now: Instant) {
+        if !self.login.has_called() {
+            return;
+        }
+        let limit = self.config.limits.requests_per_second;
+        if self.misdeeds.noted().pace.request(limit, now) && !self.misdeeds.are_borne() {
+            self.end(CloseReason::Requests(limit));
+        }
+    }
+
+    /// The session is over; the rig is told why where that is of use to it.
+    fn end(&mut self, reason: CloseReason) {
+        if reason.is_told() && !self.out.is_closed() {
+            self.refuse(&Id::null(), &Reject::invalid(reason.to_string()));
+        }
+        self.out.close(reason);
     }
 }

@@ -43,6 +43,7 @@
 // What stands in public signatures, so that nobody has to find the version that fits.
 pub use {arrayvec, bytes, const_hex, ruint, serde_json};
 
+pub mod bucket;
 pub mod channel;
 pub mod conduct;
 pub mod dialect;
@@ -60,6 +61,7 @@ pub mod ladder;
 pub mod line;
 pub mod margin;
 pub mod named;
+pub mod pace;
 pub mod rig_silence;
 pub mod rpc;
 pub mod secret;

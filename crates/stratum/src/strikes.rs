@@ -30,7 +30,7 @@ pub struct Patience {
 /// ```
 #[derive(Debug)]
 pub struct Strikes {
-    patience: &'static Patience,
+    patience: Patience,
     count: u16,
     good: u16,
     /// Since when the oldest of them has been waiting to be forgiven.
@@ -40,8 +40,13 @@ pub struct Strikes {
 impl Strikes {
     /// None yet.
     #[must_use]
-    pub const fn new(patience: &'static Patience) -> Self {
-        Self { patience, count: 0, good: 0, since: None }
+    pub const fn new(patience: &Patience) -> Self {
+        Self { patience: *patience, count: 0, good: 0, since: None }
+    }
+
+    /// From now on so many are too many.
+    pub const fn set_limit(&mut self, limit: u16) {
+        self.patience.limit = limit;
     }
 
     /// A misdeed; `true` when it is one too many.

@@ -14,6 +14,13 @@ async fn knock(site: &Site, bytes: &[u8]) -> Vec<serde_json::Value> {
     client.rest().await
 }
 
+/// These lines are the reason for which the connection was closed, and nothing else.
+fn is_told(lines: &[serde_json::Value], reason: &str) {
+    let [line] = lines else { panic!("{lines:?}") };
+    assert!(line["id"].is_null() && line["error"][0] == 20, "{line}");
+    assert!(line["error"][1].as_str().unwrap().contains(reason), "{line}");
+}
+
 fn overlong(newline: bool) -> Vec<u8> {
     let mut line = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"".to_vec();
     line.resize(20 * 1024, b'x');
@@ -43,7 +50,7 @@ async fn what_is_no_stratum_is_closed_without_a_word_and_logged_once() {
         assert!(knock(&site, bytes).await.is_empty(), "{}", String::from_utf8_lossy(bytes));
     }
     for bytes in [overlong(false), overlong(true)] {
-        assert!(knock(&site, &bytes).await.is_empty());
+        is_told(&knock(&site, &bytes).await, "longer than 16384 bytes");
     }
     until("strangers leave", || site.route.roster().online(), |online| *online == 2).await;
     let lines = log.lines(&["rig.refused"]);
@@ -81,7 +88,7 @@ async fn four_lines_without_sense_are_borne_and_the_fifth_ends_the_connection() 
         let subscribed = client.line().await.unwrap_or_else(|| panic!("{shown} was not borne"));
         assert_eq!(subscribed["id"], 1, "{subscribed}");
         client.send_bytes(line).await;
-        assert!(client.rest().await.is_empty(), "{shown}");
+        is_told(&client.rest().await, "too many lines made no sense");
     }
     site.all_earn(&farm, 10).await;
     let accounts = site.finish(farm).await;
@@ -95,7 +102,7 @@ async fn a_rig_that_is_logged_in_is_closed_for_an_overlong_line_too() {
     let site = Plan::deployed().start().await;
     let (mut client, _) = Client::login(&site.address, "rig").await;
     client.send_bytes(&overlong(true)).await;
-    assert!(client.rest().await.is_empty());
-    log.says(&["rig.down", "longer than 16384 bytes"]).await;
+    is_told(&client.rest().await, "longer than 16384 bytes");
+    log.says(&["rig.down", "longer than 16384 bytes", "limit=\"line_bytes\""]).await;
     site.close().await;
 }

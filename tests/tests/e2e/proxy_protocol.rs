@@ -131,5 +131,5 @@ async fn rigs_behind_haproxy_earn_with_and_without_tls_and_health_checks_are_non
     secured.stop_mining();
     until("answers", || secured.stats().pending, |pending| *pending == 0).await;
     secured.close().await;
-    site.finish(plain).await.honesty();
+    site.finish(plain).await.honesty().assert_none();
 }

@@ -145,6 +145,15 @@ pub enum NoSeat {
         /// How many there may be.
         most: usize,
     },
+    /// It has shown no work yet, and what others leave is full.
+    #[error(
+        "no room at {pool} for another rig that has shown no good share yet: such rigs get one connection \
+         beside those that others need"
+    )]
+    Stranger {
+        /// The pool's name.
+        pool: Box<str>,
+    },
     /// All connections are full.
     #[error(
         "no room: {open} of {most} connections to {pool} are full with {capacity} rigs each; raise \

@@ -54,7 +54,7 @@ impl Farm {
             // place, of the kind that they need.
             let at_home = |rig: &&RigId| self.assignment.pool_of(rig.0) == Some(pool);
             let astray = self.astray.iter().filter(at_home).count();
-            self.grow(pool, self.assignment.rigs_at(pool).saturating_sub(alone + astray));
+            self.grow(pool, self.expected_at(pool).saturating_sub(alone + astray));
         }
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;

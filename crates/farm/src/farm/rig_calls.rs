@@ -23,6 +23,14 @@ impl Farm {
         self.unsettled.insert(id);
     }
 
+    /// The operator trusts a rig's address: whatever it sends, it is not refused when it comes back.
+    pub fn handle_trust(&mut self, id: RigId, now: Instant) {
+        self.now = now;
+        if let Some(rig) = self.rigs.get_mut(&id) {
+            rig.trusted = true;
+        }
+    }
+
     /// A rig has subscribed and waits for its first seat, with the name of its software, and what is
     /// known of such a login.
     pub fn handle_subscribe(&mut self, id: RigId, agent: &str, by_login: Firmware, now: Instant) {
@@ -65,7 +73,7 @@ impl Farm {
         }
         rig.worker = Some(Arc::clone(worker));
         let Some(known) = rig.known() else { return };
-        if let Some(left) = self.knowledge.refused(known, now) {
+        if let Some(left) = self.knowledge.refused(known, now).filter(|_| !rig.trusted) {
             return self.dismiss(id, CloseReason::Penalty(left));
         }
         let needs = self.knowledge.needs(known.agent, Some(worker), by_login, now);
@@ -125,7 +133,8 @@ impl Farm {
     /// A rig enters quarantine.
     pub fn handle_quarantine(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) else { return };
+        let rig = self.rigs.get(&id).filter(|rig| !rig.trusted);
+        let Some(known) = rig.and_then(|rig| rig.known()) else { return };
         if let Some(refused_for) = self.knowledge.quarantined(known, now) {
             self.dismiss(id, CloseReason::Penalty(refused_for));
         }
@@ -134,7 +143,8 @@ impl Farm {
     /// A rig sent nothing but refused shares, and its session has ended for it.
     pub fn handle_flood(&mut self, id: RigId, now: Instant) {
         self.now = now;
-        if let Some(known) = self.rigs.get(&id).and_then(|rig| rig.known()) {
+        let rig = self.rigs.get(&id).filter(|rig| !rig.trusted);
+        if let Some(known) = rig.and_then(|rig| rig.known()) {
             self.knowledge.refuse(known, now);
         }
         self.goes(id);
@@ -151,6 +161,7 @@ impl Farm {
     ) {
         self.now = now;
         let Some(rig) = self.rigs.remove(&id) else { return };
+        self.strangers.leave(id);
         if let Some(known) = rig.known() {
             self.knowledge.remember(known, difficulty, slot, now);
         }

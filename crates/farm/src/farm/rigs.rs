@@ -29,6 +29,10 @@ pub(super) struct ConnectedRig {
     pub(super) slot: Option<u64>,
     /// Whether it can be told another extranonce.
     pub(super) follows: bool,
+    /// The operator trusts its address: it is never refused for what it sent.
+    pub(super) trusted: bool,
+    /// A stranger has made way for it.
+    pub(super) displaces: bool,
     pub(super) stand: Stand,
     /// What it was told that it waits for.
     pub(super) told: Wait,
@@ -75,6 +79,8 @@ impl ConnectedRig {
             needs: None,
             slot: None,
             follows: false,
+            trusted: false,
+            displaces: false,
             stand: Stand::Door,
             told: Wait::default(),
         }

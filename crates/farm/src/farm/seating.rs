@@ -30,6 +30,8 @@ struct WantedSeat {
     slot: Option<u64>,
     address: IpAddr,
     worker: Option<Arc<str>>,
+    /// It has shown no work yet.
+    stranger: bool,
 }
 
 /// What a rig that wants a seat gets.
@@ -38,6 +40,8 @@ enum SeatAnswer {
     Seat(Box<Seat>, ChannelId),
     /// There may be one soon.
     Wait(Wait),
+    /// There is one when this stranger has left it.
+    After(RigId),
     /// There is none, and there will be none.
     Full(NoSeat),
 }
@@ -54,6 +58,7 @@ impl Farm {
         // A rig that does not mine yet takes no part in the split.
         let address = rig.address;
         let pool = rig.mines().then(|| self.assignment.enter(id.0, address, now)).flatten();
+        self.strangers.is_at(id, pool);
         let must_move = match &rig.stand {
             Stand::Door | Stand::Goes(_) => false,
             Stand::Waits => true,
@@ -68,12 +73,14 @@ impl Farm {
         let place = rig.place().copied();
         let not = place.filter(|place| self.must_not_stay(place)).map(|place| place.channel);
         let (needs, slot, worker) = (rig.needs(), rig.slot, rig.worker.clone());
+        let stranger = self.strangers.contains(id);
+        let firmware = needs.firmware;
         let mut wanted =
-            WantedSeat { pool, patient, not, firmware: needs.firmware, slot, address, worker };
+            WantedSeat { pool, patient, not, firmware, slot, address, worker, stranger };
         let mut answer = self.find(&wanted);
         let shut = match &answer {
             SeatAnswer::Full(_) => true,
-            SeatAnswer::Wait(_) => !patient,
+            SeatAnswer::Wait(_) | SeatAnswer::After(_) => !patient,
             SeatAnswer::Seat(..) => false,
         };
         if shut && needs.firmware != needs.sure {
@@ -93,6 +100,7 @@ impl Farm {
         match answer {
             SeatAnswer::Seat(seat, channel) => self.offer(id, pool, seat, channel),
             SeatAnswer::Wait(what) => self.wait(id, what),
+            SeatAnswer::After(stranger) => self.displace(id, stranger),
             SeatAnswer::Full(reason) => match place {
                 None => self.turn_away(id, reason),
                 Some(place) if self.channels.get(place.channel).is_none() => {
@@ -133,6 +141,7 @@ impl Farm {
     /// Nothing more is done for a rig.
     pub(super) fn goes(&mut self, id: RigId) {
         self.rest(id);
+        self.strangers.stands_up(id);
         if let Some(rig) = self.rigs.get_mut(&id) {
             rig.stand = Stand::Goes(rig.channel());
         }
@@ -183,13 +192,22 @@ impl Farm {
         if resting && wanted.patient && !dedicated {
             return SeatAnswer::Wait(Wait::Lease);
         }
+        if wanted.patient && self.may_displace(pool, dedicated, wanted.stranger) {
+            // Of seats that come free with the next work none is to be waited for instead.
+            if let Some(stranger) = self.displaced(pool, dedicated, wanted.stranger) {
+                return SeatAnswer::After(stranger);
+            }
+        }
         let (capacity, most) = if dedicated {
             (1, self.config.max_dedicated)
         } else {
             (self.channel_capacity(pool), self.config.max_channels)
         };
-        let waiting = self.queue.like(dedicated).max(1);
-        if opening < waiting.div_ceil(capacity).min(MAX_OPENING) && open < most {
+        // What strangers wait for is not opened for others.
+        let strangers = if wanted.stranger { 0 } else { self.strangers.unseated() };
+        let waiting = self.queue.like(dedicated).saturating_sub(strangers).max(1);
+        let may_open = !wanted.stranger || self.may_open_for_stranger();
+        if opening < waiting.div_ceil(capacity).min(MAX_OPENING) && open < most && may_open {
             self.open(pool, dedicated);
             return SeatAnswer::Wait(Wait::Pool);
         }
@@ -200,7 +218,9 @@ impl Farm {
             return SeatAnswer::Wait(Wait::Pool);
         }
         let pool = self.config.pools.get(pool).map(|pool| pool.name.clone()).unwrap_or_default();
-        SeatAnswer::Full(if dedicated {
+        SeatAnswer::Full(if wanted.stranger && open < most {
+            NoSeat::Stranger { pool }
+        } else if dedicated {
             NoSeat::Dedicated { pool, most }
         } else {
             NoSeat::Shared { pool, open, most, capacity }
@@ -235,9 +255,11 @@ impl Farm {
             return self.queue.leave(id);
         }
         seat.lease.belongs_to(rig.address, rig.worker.as_ref());
+        rig.displaces = false;
         let Some(at) = self.channels.get_mut(channel) else { return };
         at.rigs.insert(id);
         let pool = at.pool;
+        self.strangers.sits(id, at.dedicated, self.now);
         let former =
             std::mem::replace(&mut rig.stand, Stand::Sits(RigPlace::new(channel, pool, &seat)));
         if let Stand::Sits(former) = former
@@ -261,6 +283,15 @@ impl Farm {
             rig.told = what;
             self.order(id, Order::Wait(what));
         }
+    }
+
+    /// A rig waits for the seat of a stranger, which makes way for it; once.
+    fn displace(&mut self, id: RigId, stranger: RigId) {
+        let Some(rig) = self.rigs.get_mut(&id) else { return };
+        if !std::mem::replace(&mut rig.displaces, true) {
+            self.dismiss(stranger, CloseReason::MakesRoom);
+        }
+        self.wait(id, Wait::Lease);
     }
 
     fn turn_away(&mut self, id: RigId, reason: NoSeat) {

@@ -6,6 +6,7 @@ mod pools;
 mod reconfigure;
 mod seats;
 mod storm;
+mod strangers;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -16,7 +16,8 @@ pub(super) fn bind(
 ) -> impl Iterator<Item = Result<(SocketAddr, TcpListener), CommandError>> {
     route.listen.iter().map(|address| {
         let address = address.get();
-        let listener = listen(address).map_err(|error| CommandError::Bind { address, error })?;
+        let listener = listen(address, route.backlog)
+            .map_err(|error| CommandError::Bind { address, error })?;
         Ok((listener.local_addr().unwrap_or(address), listener))
     })
 }

@@ -19,7 +19,7 @@ use super::{CommandError, Outcome};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::limits;
-use crate::net::listen::listen;
+use crate::net::listen::{BACKLOG, listen};
 use crate::process::Process;
 use crate::registry::{DialectEntry, Registry};
 use crate::running::RunningRoute;
@@ -99,7 +99,7 @@ impl Stage {
         let failed = |error| CommandError::Bind { address: loopback, error };
         let pool = PoolServer::new(pool);
         let pool_address = pool.listen(loopback).await.map_err(failed)?;
-        let listener = listen(loopback).map_err(failed)?;
+        let listener = listen(loopback, BACKLOG).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let text = format!(
             "[[route]]\nname = \"{dialect}\"\ndialect = \"{dialect}\"\nlisten = [\"{address}\"]\n\

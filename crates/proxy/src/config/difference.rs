@@ -4,6 +4,7 @@
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
+use orepass_farm::limits::LimitWishes;
 use orepass_stratum::target::Difficulty;
 
 use super::{Config, Name, PoolAccount, RouteConfig};
@@ -44,6 +45,7 @@ struct Key {
 const NOW: &str = "";
 const NEXT_WORK: &str = "told with the next work";
 const LATER_CHANNELS: &str = "for connections to pools that are made from now on";
+const LATER_SOCKETS: &str = "for sockets that are opened from now on";
 const RIGS_THAT_COME: &str = "for rigs that come from now on";
 
 /// What changes in place.
@@ -74,6 +76,37 @@ const KEYS: &[Key] = &[
         name: "proxy_headers",
         shown: |r| r.front.proxy_headers.to_string(),
         effect: RIGS_THAT_COME,
+    },
+    Key { name: "limits.backlog", shown: |r| r.backlog.to_string(), effect: LATER_SOCKETS },
+    Key {
+        name: "limits.subscribe_seconds",
+        shown: |r| seconds(Some(r.downstream.subscribe_within)),
+        effect: RIGS_THAT_COME,
+    },
+    Key {
+        name: "limits.authorize_seconds",
+        shown: |r| seconds(Some(r.downstream.authorize_within)),
+        effect: RIGS_THAT_COME,
+    },
+    Key {
+        name: "limits.line_bytes",
+        shown: |r| r.downstream.limits.line_bytes.to_string(),
+        effect: RIGS_THAT_COME,
+    },
+    Key {
+        name: "limits.requests_per_second",
+        shown: |r| r.downstream.limits.requests_per_second.to_string(),
+        effect: NOW,
+    },
+    Key {
+        name: "limits.bad_lines",
+        shown: |r| r.downstream.limits.bad_lines.to_string(),
+        effect: NOW,
+    },
+    Key {
+        name: "limits.unwritten_bytes",
+        shown: |r| r.downstream.limits.unwritten_bytes.to_string(),
+        effect: NOW,
     },
     Key { name: "hold_seconds", shown: |r| seconds(r.hold_for), effect: NOW },
     Key {
@@ -116,7 +149,7 @@ const KEYS: &[Key] = &[
 impl Difference {
     pub(crate) fn between(old: &Config, new: &Config) -> Self {
         let mut found = Self::default();
-        let Config { routes, log, workers, state, control, source: _ } = new;
+        let Config { routes, log, workers, state, limits, control, source: _ } = new;
         for route in routes {
             let before = old.routes.iter().find(|before| before.name == route.name);
             let step = match before {
@@ -139,6 +172,7 @@ impl Difference {
                 found.removed.push(name.clone());
             }
         }
+        found.limits(old.limits, *limits);
         if old.log.level != log.level {
             let (before, after) = (word(old.log.level), word(log.level));
             found.lines.push(format!("log.level {before} \u{2192} {after}"));
@@ -176,6 +210,32 @@ impl Difference {
         self.at_restart.push(line);
     }
 
+    /// Who may connect, in all routes together.
+    fn limits(&mut self, old: LimitWishes, new: LimitWishes) {
+        let shown = |limits: LimitWishes| {
+            // Whoever adds one says it here.
+            let LimitWishes {
+                connections,
+                unproven_per_address,
+                accepts_per_second,
+                limit_private,
+            } = limits;
+            let connections = connections.map_or("none".into(), |most| most.to_string());
+            [
+                ("connections", connections),
+                ("unproven_per_address", unproven_per_address.to_string()),
+                ("accepts_per_second", accepts_per_second.to_string()),
+                ("limit_private", limit_private.to_string()),
+            ]
+        };
+        for ((key, before), (_, after)) in shown(old).into_iter().zip(shown(new)) {
+            if before != after {
+                let line = format!("limits.{key} {before} \u{2192} {after}, {RIGS_THAT_COME}");
+                self.lines.push(line);
+            }
+        }
+    }
+
     /// A route that both have.
     fn route(&mut self, old: &RouteConfig, new: &RouteConfig) -> Step {
         let name = &new.name;
@@ -196,6 +256,8 @@ impl Difference {
             options,
             pools: _,
             front,
+            backlog: _,
+            access,
         } = new;
         let before = self.lines.len();
         let mut say = |what: String| self.lines.push(format!("route {name}: {what}"));
@@ -229,6 +291,13 @@ impl Difference {
                 let effect = if effect.is_empty() { String::new() } else { format!(", {effect}") };
                 say(format!("{name} {before} \u{2192} {after}{effect}"));
             }
+        }
+        if old.downstream.limits.access_password != downstream.limits.access_password {
+            shown = true;
+            say(format!("access_password changed, for logins from now on"));
+        }
+        if old.access != *access {
+            say(format!("allow, deny or trusted, {RIGS_THAT_COME}"));
         }
         if !shown && old.downstream != *downstream {
             say("wishes for rigs".into());

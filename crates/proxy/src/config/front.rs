@@ -101,7 +101,7 @@ fn certificate(
 }
 
 /// A list of networks and addresses.
-fn networks(table: &mut TableReader<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
+pub(super) fn networks(table: &mut TableReader<'_, '_>, key: &'static str) -> Option<Vec<IpNet>> {
     let texts = table.texts(key, "[\"10.0.0.5\", \"192.168.0.0/16\"]")?;
     let mut networks = Vec::new();
     for (span, text) in texts {

@@ -4,16 +4,20 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
+use orepass_farm::limits::Access;
 use orepass_farm::pools::PoolsConfig;
 use orepass_stratum::downstream::{DownstreamConfig, Reply, Verify};
+use orepass_stratum::secret::Secret;
 use orepass_stratum::upstream::UpstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
 
 use super::dialect::{Dialects, ReadOptions};
 use super::front::FrontConfig;
+use super::limits::RouteLimits;
 use super::options::OptionTable;
 use super::pool::{self, PoolAccount};
 use super::profile::{self, Profile};
+use super::secret::SecretRef;
 use super::table::TableReader;
 use super::value::{ListenAddr, Name};
 use crate::net::tls::server::CertificateSource;
@@ -27,6 +31,10 @@ pub struct RouteConfig {
     pub dialect: String,
     /// Where rigs connect to; no two of a config clash.
     pub listen: Vec<ListenAddr>,
+    /// How many connections may wait to be taken; the system may cap it lower.
+    pub backlog: u32,
+    /// Who may connect, and whom no limit concerns.
+    pub access: Access,
     /// What is expected there before stratum.
     pub front: FrontConfig,
     /// The wishes for its rigs.
@@ -67,6 +75,8 @@ impl RouteConfig {
             name,
             dialect: dialect.into(),
             listen: Vec::new(),
+            backlog: RouteLimits::default().backlog,
+            access: Access::default(),
             front: FrontConfig::default(),
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
@@ -112,11 +122,16 @@ impl RouteConfig {
         let dialect = reading.dialect(table);
         let listen = reading.listen(table);
         let front = FrontConfig::read(table, reading.folder, &listen);
-        let downstream = downstream(table);
+        let limits = table.table("[route.limits]", |table| reading.limits.read(table));
+        let mut downstream = downstream(table);
+        limits.apply(&mut downstream);
+        downstream.limits.access_password = access_password(table, reading.folder);
         let prefix_bytes = table.whole("prefix_bytes", 0..=4);
         let options = table.options("[route.options]");
         Some(Self {
             front,
+            backlog: limits.backlog,
+            access: limits.access(),
             downstream,
             prefix_bytes,
             hold_for: hold_for(table),
@@ -158,6 +173,24 @@ fn downstream(table: &mut TableReader<'_, '_>) -> DownstreamConfig {
     rigs.quarantine = table.flag("quarantine").unwrap_or(rigs.quarantine);
     rigs.vardiff = table.table("[route.vardiff]", |table| vardiff(table, rigs.vardiff));
     rigs
+}
+
+/// What rigs must have among the options of their password.
+fn access_password(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Secret> {
+    let text = table.text("access_password")?;
+    match SecretRef::from(text).resolve(folder) {
+        Ok(password) if password.reveal().is_empty() || password.reveal().contains([',', ';']) => {
+            let wrong =
+                "rigs could not give it: it must not be empty, nor have a comma or semicolon";
+            table.note_at("access_password", wrong);
+            None
+        }
+        Ok(password) => Some(password),
+        Err(error) => {
+            table.note_at("access_password", error.to_string());
+            None
+        }
+    }
 }
 
 fn vardiff(table: &mut TableReader<'_, '_>, usual: VardiffConfig) -> VardiffConfig {
@@ -236,11 +269,14 @@ pub(super) struct Reading<'a> {
     dialects: &'a dyn Dialects,
     names: HashSet<Name>,
     listen: Vec<ListenAddr>,
+    /// What `[limits]` says for all of them.
+    pub(super) limits: RouteLimits,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(folder: &'a Path, dialects: &'a dyn Dialects) -> Self {
-        Self { folder, dialects, names: HashSet::new(), listen: Vec::new() }
+        let (names, listen, limits) = (HashSet::new(), Vec::new(), RouteLimits::default());
+        Self { folder, dialects, names, listen, limits }
     }
 
     /// No two routes have the same name.

@@ -1,10 +1,11 @@
 //! Strangers and rigs that are refused at the door: few lines in the log, however many come.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::repeated_warnings::{Fold, Folds};
+use orepass_farm::limits::Origin;
 use orepass_stratum::time::Instant;
 
 /// How long an address is quiet after a line in the log.
@@ -50,25 +51,10 @@ impl Default for JunkLog {
     }
 }
 
-/// Whom an address belongs to, as far as it can be told: one IPv6 host has a whole /64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
-    V4(Ipv4Addr),
-    /// The first half of an address.
-    V6(u64),
-}
-
-impl Origin {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6((Ipv6Addr::to_bits(address) >> 64) as u64),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     fn v4(n: u32) -> IpAddr {

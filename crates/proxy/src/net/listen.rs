@@ -7,25 +7,26 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tracing::info;
 
-/// Connections that wait to be taken; the system may cap it lower.
-const BACKLOG: i32 = 4096;
+/// Connections that wait to be taken unless configured; the system may cap it lower.
+pub const BACKLOG: u32 = 4096;
 
 /// Listens on an address. `[::]` takes IPv4 as well, and IPv4 alone where the machine has no IPv6.
 ///
 /// # Errors
 /// What the system says.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let new = |domain| Socket::new(domain, Type::STREAM, Some(Protocol::TCP));
-    TcpListener::from_std(with_fallback(address, new)?.into())
+    TcpListener::from_std(with_fallback(address, backlog, new)?.into())
 }
 
 /// A socket that listens. `new` makes one of a family.
 fn with_fallback(
     address: SocketAddr,
+    backlog: u32,
     new: impl Fn(Domain) -> io::Result<Socket>,
 ) -> io::Result<Socket> {
     let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    listening(address, &new).or_else(|error| {
+    listening(address, backlog, &new).or_else(|error| {
         let taken = matches!(error.kind(), io::ErrorKind::AddrInUse);
         let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied);
         if !any_v6 || taken || denied {
@@ -33,7 +34,7 @@ fn with_fallback(
         }
         // Systems differ in what they say where there is no IPv6. That IPv4 works proves it.
         let instead = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-        let socket = listening(instead, &new).map_err(|_| error)?;
+        let socket = listening(instead, backlog, &new).map_err(|_| error)?;
         info!(
             event = "listen.ipv4_only",
             "this machine has no IPv6: listening on {instead} instead of {address}"
@@ -44,6 +45,7 @@ fn with_fallback(
 
 fn listening(
     address: SocketAddr,
+    backlog: u32,
     new: impl Fn(Domain) -> io::Result<Socket>,
 ) -> io::Result<Socket> {
     let socket = new(Domain::for_address(address))?;
@@ -54,7 +56,7 @@ fn listening(
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket)
 }
 
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn a_machine_without_ipv6_listens_on_ipv4_and_says_so_once() {
         let lines = json_lines(|| {
-            let socket = with_fallback("[::]:0".parse().unwrap(), without_ipv6).unwrap();
+            let socket = with_fallback("[::]:0".parse().unwrap(), BACKLOG, without_ipv6).unwrap();
             let address = socket.local_addr().unwrap().as_socket_ipv4().unwrap();
             assert!(address.ip().is_unspecified());
         });
@@ -90,18 +92,18 @@ mod tests {
 
     #[test]
     fn only_the_address_of_all_falls_back_and_only_where_ipv4_works() {
-        let error = with_fallback("[::1]:0".parse().unwrap(), without_ipv6).unwrap_err();
+        let error = with_fallback("[::1]:0".parse().unwrap(), BACKLOG, without_ipv6).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(NO_SUCH_FAMILY), "that one was asked for by name");
 
-        let taken = with_fallback("0.0.0.0:0".parse().unwrap(), without_ipv6).unwrap();
+        let taken = with_fallback("0.0.0.0:0".parse().unwrap(), BACKLOG, without_ipv6).unwrap();
         let port = taken.local_addr().unwrap().as_socket_ipv4().unwrap().port();
         let same = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        let error = with_fallback(same, without_ipv6).unwrap_err();
+        let error = with_fallback(same, BACKLOG, without_ipv6).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(NO_SUCH_FAMILY), "IPv4 did not work either");
 
         // Without files for a socket, neither family is at fault.
         let none = |_| Err(io::Error::from_raw_os_error(24));
-        let error = with_fallback("[::]:0".parse().unwrap(), none).unwrap_err();
+        let error = with_fallback("[::]:0".parse().unwrap(), BACKLOG, none).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(24));
     }
 }

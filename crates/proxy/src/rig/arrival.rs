@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::listener::{self, Full, say_no_on};
 use crate::clock::now;
 use crate::net::front::{Front, GreetError, Greeted};
 use crate::repeated_warnings::nonzero;
@@ -40,7 +41,7 @@ impl Arrival {
         // A greeting takes a file as a rig does, and gives it back when that is let in.
         let Some(file) = route.around.process.door.enter() else {
             let most = route.around.process.door.room();
-            return say_refused(route, self.peer, &crate::route::Full::Process { most });
+            return say_full(route, self.peer, Full::Process { most });
         };
         // It goes to another runtime.
         let Self { stream, peer, port, tls } = self;
@@ -55,11 +56,13 @@ impl Arrival {
             };
             drop((place, file));
             match greeted {
-                Ok(Greeted { wire, peer }) => {
-                    if let Err(full) = own.admit_wire(wire, peer, port) {
-                        say_refused(&own, peer, &full);
+                Ok(Greeted { wire, peer }) => match own.let_in(peer.ip()) {
+                    Ok(inside) => own.serve(wire, inside, peer, port),
+                    Err(full) => {
+                        say_full(&own, peer, full);
+                        say_no_on(wire, full).await;
                     }
-                }
+                },
                 Err(error @ (GreetError::Left | GreetError::HealthCheck)) => {
                     debug!(event = "rig.none", route = own.name(), %peer, "{error}");
                 }
@@ -67,6 +70,12 @@ impl Arrival {
             }
         };
         route.tasks.spawn_on(greeting, &runtime);
+    }
+}
+
+fn say_full<D: Dialect>(route: &Route<D>, peer: SocketAddr, reason: Full) {
+    if let Some(more) = route.junk.may_log(peer.ip(), now()) {
+        listener::say_refused(route, peer, reason, more);
     }
 }
 

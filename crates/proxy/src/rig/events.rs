@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use orepass_farm::farm::{Farm, RigId};
+use orepass_farm::limits::Trust;
 use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::{CloseReason, Event};
@@ -34,10 +35,17 @@ struct LastSeen {
 }
 
 impl<D: Dialect> Registration<D> {
-    pub(super) fn new(route: &Arc<Route<D>>, entry: &RosterEntry) -> Self {
+    pub(super) fn new(route: &Arc<Route<D>>, entry: &RosterEntry, trust: Trust) -> Self {
         let (rig, address) = (RigId(entry.rig().serial), entry.rig().peer.ip());
         let work = Arc::clone(&entry.rig().work);
-        route.tell(|farm, now| farm.handle_rig(rig, address, work, now));
+        route.tell(|farm, now| {
+            farm.handle_rig(rig, address, work, now);
+            match trust {
+                Trust::Stranger => farm.handle_stranger(rig, now),
+                Trust::Known => {}
+                Trust::Trusted => farm.handle_trust(rig, now),
+            }
+        });
         Self { route: Arc::clone(route), rig, follows: false, last: None }
     }
 }
@@ -64,6 +72,7 @@ impl<D: Dialect> ServedRig<D> {
                     self.route.book.ended(verdict, hashes);
                     if verdict.proves_work() && verdict != Verdict::Quarantined {
                         self.entry.rig().work.add(hashes);
+                        self.has_proven();
                     }
                     if let Some(worker) = worker {
                         let book = self.route.roster.worker(&worker, &mut self.books);
@@ -104,6 +113,24 @@ impl<D: Dialect> ServedRig<D> {
     pub(super) fn remember(&mut self) {
         let (difficulty, slot) = (self.session.proven_difficulty(), self.session.slot());
         self.registration.last = Some(Box::new(LastSeen { difficulty, slot }));
+    }
+
+    /// It has had a good share: the first one counts.
+    pub(super) fn has_proven(&mut self) {
+        if std::mem::replace(&mut self.unproven, false) {
+            self.first_proof();
+        }
+    }
+
+    #[cold]
+    fn first_proof(&mut self) {
+        let address = self.entry.rig().peer.ip();
+        if let Some(inside) = &mut self.inside {
+            self.route.around.process.admission.proven(address, &mut inside.stay);
+        }
+        if self.log.is_known() {
+            self.tell(|farm, rig| farm.handle_proven(rig, now()));
+        }
     }
 
     pub(super) fn tell(&self, what: impl FnOnce(&mut Farm, RigId)) {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use orepass_stratum::line::{LineError, LineReader, MAX_RIG_LINE};
+use orepass_stratum::line::{LineError, LineReader};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
@@ -22,8 +22,9 @@ thread_local! {
 pub(super) struct RigLines(LineReader);
 
 impl RigLines {
-    pub(super) fn new() -> Self {
-        Self(LineReader::new(MAX_RIG_LINE))
+    /// Lines have at most so many bytes.
+    pub(super) fn new(line_bytes: usize) -> Self {
+        Self(LineReader::new(line_bytes))
     }
 
     /// Reads once; gives how much has come.

@@ -1,14 +1,17 @@
 //! Rigs come in.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::farm::Farm;
+use orepass_farm::limits::{Knock, Limit, Refusal, Stay, Trust};
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
 use thiserror::Error;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -18,7 +21,7 @@ use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::REMEDY;
+use crate::limits::{REMEDY, Reserve, is_want_of_files};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -27,6 +30,16 @@ use crate::worker_threads::WorkerThread;
 
 /// The wait after an accept that failed, for want of files most of the time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How many are refused at a time for want of files.
+const REFUSED_AT_ONCE: usize = 64;
+/// How long a rig that has been greeted may take to hear that it is refused.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
+/// Of a hundred places so many are not for strangers.
+const SPARED_PERCENT: usize = 10;
+/// What is on its way to a rig that takes none of it, or of its acknowledgements, is given up then.
+const UNHEARD_FOR: Duration = Duration::from_secs(60);
+/// How much the system keeps for a rig that does not read.
+const SEND_BUFFER: usize = 128 * 1024;
 /// How often it is said that no more connections are taken, or that none can be.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Connections have the options of the socket that they came to, which spares five calls each.
@@ -53,6 +66,68 @@ pub enum Full {
         /// How many that are.
         most: usize,
     },
+    /// There are as many connections of rigs as the operator wants.
+    #[error("more than {most} connections of rigs")]
+    Connections {
+        /// How many that are.
+        most: usize,
+    },
+    /// The address has as many connections without a good share as it may.
+    #[error("more than {most} connections of this address that have shown no good share")]
+    Address {
+        /// How many that are.
+        most: usize,
+    },
+    /// The operator does not want it.
+    #[error("this address may not connect")]
+    Denied {
+        /// By which list.
+        by: Limit,
+    },
+}
+
+impl Full {
+    /// The limit that was met.
+    #[must_use]
+    pub const fn limit(&self) -> Limit {
+        match self {
+            Self::Route { .. } => Limit::Route,
+            Self::Process { .. } => Limit::OpenFiles,
+            Self::Connections { .. } => Limit::Connections,
+            Self::Address { .. } => Limit::UnprovenPerAddress,
+            Self::Denied { by } => *by,
+        }
+    }
+
+    /// What the rig is told.
+    fn to_rig(self) -> &'static str {
+        match self {
+            Self::Route { .. } | Self::Process { .. } | Self::Connections { .. } => NO_PLACE,
+            Self::Address { .. } => {
+                "too many connections of this address have shown no good share; try again later"
+            }
+            Self::Denied { .. } => "this address may not connect",
+        }
+    }
+}
+
+/// What a rig is told for which there is no place.
+const NO_PLACE: &str = "too many connections; try again later";
+
+impl From<Refusal> for Full {
+    fn from(Refusal { limit, most, .. }: Refusal) -> Self {
+        match limit {
+            Limit::Connections => Self::Connections { most },
+            Limit::UnprovenPerAddress => Self::Address { most },
+            by => Self::Denied { by },
+        }
+    }
+}
+
+/// A rig's places, at the doors of the route and of the process and of its address: to be
+/// [given back](Route::let_out). It has no handle of them, since each rig has one of these.
+pub(crate) struct Inside {
+    pub(super) stay: Stay,
 }
 
 /// How many rigs a route with this config takes.
@@ -72,28 +147,67 @@ impl<D: Dialect> Route<D> {
         peer: SocketAddr,
         port: u16,
     ) -> Result<(), Full> {
-        self.admit_wire(Box::new(wire), peer, port)
+        let inside = self.let_in(peer.ip())?;
+        self.serve(Box::new(wire), inside, peer, port);
+        Ok(())
     }
 
-    pub(super) fn admit_wire(
+    /// Gives a rig its places. Whoever gets them has it [served](Self::serve).
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(crate) fn let_in(self: &Arc<Self>, address: IpAddr) -> Result<Inside, Full> {
+        let process = &self.around.process;
+        let entered = process.admission.enter(address, &self.now().config.access);
+        let stay = entered.map_err(|refusal| self.is_full(refusal.into(), refusal.trust))?;
+        let spared = if stay.trust == Trust::Stranger { SPARED_PERCENT } else { 0 };
+        let refused = |reason: Full| {
+            process.admission.leave(address, stay);
+            process.admission.count(reason.limit());
+            self.is_full(reason, stay.trust)
+        };
+        let most = self.door.room();
+        if !self.door.take_place(spared) {
+            return Err(refused(Full::Route { most }));
+        }
+        let most = process.door.room();
+        if !process.door.take_place(spared) {
+            self.door.give_back();
+            return Err(refused(Full::Process { most }));
+        }
+        Ok(Inside { stay })
+    }
+
+    /// Takes a rig's places back.
+    pub(super) fn let_out(&self, address: IpAddr, inside: &Inside) {
+        self.door.give_back();
+        self.around.process.door.give_back();
+        self.around.process.admission.leave(address, inside.stay);
+    }
+
+    /// Serves a rig that was let in, wherever its bytes come from.
+    pub(crate) fn serve(
         self: &Arc<Self>,
         wire: Box<dyn Wire>,
+        inside: Inside,
         peer: SocketAddr,
         port: u16,
-    ) -> Result<(), Full> {
-        let Some(place) = self.door.enter() else {
-            return Err(Full::Route { most: self.door.room() });
-        };
-        let Some(file) = self.around.process.door.enter() else {
-            return Err(Full::Process { most: self.around.process.door.room() });
-        };
+    ) {
         // Rigs that are refused at once go to their own backup.
-        if self.gate() != Gate::Closed {
-            let worker = self.next_worker();
-            let inside = [place, file];
-            serve(ServedRig::new(Arc::clone(self), wire, peer, port, inside, worker));
+        if self.gate() == Gate::Closed {
+            return self.let_out(peer.ip(), &inside);
         }
-        Ok(())
+        let worker = self.next_worker();
+        serve(ServedRig::new(Arc::clone(self), wire, peer, port, inside, worker));
+    }
+
+    /// There is no place. For one that is no stranger, a stranger makes way, so that there will be.
+    fn is_full(self: &Arc<Self>, reason: Full, trust: Trust) -> Full {
+        let places = matches!(reason.limit(), Limit::Route | Limit::OpenFiles | Limit::Connections);
+        if places && trust != Trust::Stranger {
+            self.tell(Farm::handle_crowd);
+        }
+        reason
     }
 }
 
@@ -106,6 +220,9 @@ struct Listener<D: Dialect> {
     closing: CancellationToken,
     full: Fold,
     failing: Fold,
+    hurried: Fold,
+    /// To refuse somebody with when there are no files.
+    reserve: Reserve,
 }
 
 /// Takes connections until it is told to close.
@@ -115,10 +232,11 @@ pub(crate) fn listen<D: Dialect>(
     tls: bool,
     closing: CancellationToken,
 ) {
-    tune(&SockRef::from(&socket));
+    tune_for_rigs(&SockRef::from(&socket));
     let port = socket.local_addr().map_or(0, |address| address.port());
-    let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
-    Listener { route: Arc::clone(route), socket, port, tls, closing, full, failing }.go_on();
+    let [full, failing, hurried] = [Fold::new(SAY_EVERY); 3];
+    let (route, reserve) = (Arc::clone(route), Reserve::keep());
+    Listener { route, socket, port, tls, closing, full, failing, hurried, reserve }.go_on();
 }
 
 impl<D: Dialect> Listener<D> {
@@ -144,25 +262,35 @@ impl<D: Dialect> Listener<D> {
                 () = self.closing.cancelled() => return false,
                 accepted = self.next(&mut listening) => accepted,
             };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let (front, port, tls) = (route.front(), self.port, self.tls);
-                    if front.greets(tls, peer.ip()) {
-                        let arrival = Arrival { stream, peer, port, tls };
-                        arrival.receive(&route, front, &self.closing).await;
-                    } else {
-                        self.admit(stream, peer);
-                    }
-                }
-                Err(error) if is_about_one(&error) => {}
+            let (pause, came) = match accepted {
+                Ok((stream, peer)) => match self.knock(&stream, peer) {
+                    Knock::Enter => (None, Some((stream, peer))),
+                    Knock::Later(wait) => (Some(wait), Some((stream, peer))),
+                    Knock::Denied => continue,
+                },
+                Err(error) if is_about_one(&error) => continue,
                 Err(error) => {
                     self.say_failing(&error);
-                    tokio::select! {
-                        biased;
-                        () = self.closing.cancelled() => return false,
-                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    if is_want_of_files(&error) {
+                        self.refuse_some();
                     }
+                    (Some(ACCEPT_PAUSE), None)
                 }
+            };
+            if let Some(pause) = pause {
+                tokio::select! {
+                    biased;
+                    () = self.closing.cancelled() => return false,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            let Some((stream, peer)) = came else { continue };
+            let (front, port, tls) = (route.front(), self.port, self.tls);
+            if front.greets(tls, peer.ip()) {
+                let arrival = Arrival { stream, peer, port, tls };
+                arrival.receive(&route, front, &self.closing).await;
+            } else {
+                self.admit(stream, peer);
             }
         }
         true
@@ -179,17 +307,70 @@ impl<D: Dialect> Listener<D> {
         listening.accept().await
     }
 
+    /// What becomes of a connection before anything is known of it but who made it.
+    fn knock(&mut self, stream: &TcpStream, peer: SocketAddr) -> Knock {
+        let (route, address) = (&self.route, peer.ip().to_canonical());
+        let knock = route.around.process.admission.knock(address, &route.now().config.access);
+        match knock {
+            Knock::Enter => {}
+            Knock::Later(_) => {
+                if let Some(more) = self.hurried.say(now()) {
+                    let limit = Limit::AcceptsPerSecond;
+                    warn!(
+                        event = "listen.slowed", route = route.name(), peer = %address,
+                        limit = limit.name(), more_since_last = nonzero(more),
+                        "connections come faster than they are taken: they wait; {}", limit.remedy()
+                    );
+                }
+            }
+            Knock::Denied => self.refuse(stream, peer, Full::Denied { by: Limit::Deny }),
+        }
+        knock
+    }
+
+    /// The rig at the other end wants in.
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if !INHERITS {
-            tune(&SockRef::from(&stream));
+            tune_for_rigs(&SockRef::from(&stream));
         }
         // A rig that came by IPv4 is shown so.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if let Err(reason) = self.route.admit(stream, peer, self.port)
-            && let Some(more) = self.full.say(now())
-        {
-            let (route, more_since_last) = (self.route.name(), nonzero(more));
-            warn!(event = "rig.refused", route, %peer, more_since_last, "{reason}");
+        match self.route.let_in(peer.ip()) {
+            Ok(inside) => self.route.serve(Box::new(stream), inside, peer, self.port),
+            Err(reason) => self.refuse(&stream, peer, reason),
+        }
+    }
+
+    /// Tells a rig that there is no place for it, and the log what to change.
+    fn refuse(&mut self, stream: &TcpStream, peer: SocketAddr, reason: Full) {
+        say_no(&SockRef::from(stream), reason.to_rig());
+        let at = now();
+        let more = match reason {
+            Full::Address { .. } | Full::Denied { .. } => self.route.junk.may_log(peer.ip(), at),
+            Full::Route { .. } | Full::Process { .. } | Full::Connections { .. } => {
+                self.full.say(at)
+            }
+        };
+        if let Some(more) = more {
+            say_refused(&self.route, peer, reason, more);
+        }
+    }
+
+    /// Without files for them, takes some that wait to be taken, and tells them so.
+    fn refuse_some(&mut self) {
+        for _ in 0..REFUSED_AT_ONCE {
+            let socket = &self.socket;
+            let refused = self.reserve.lend(|| match socket.accept() {
+                Ok((stream, _)) => {
+                    say_no(&SockRef::from(&stream), NO_PLACE);
+                    true
+                }
+                Err(_) => false,
+            });
+            if !refused {
+                return;
+            }
+            self.route.around.process.admission.count(Limit::OpenFiles);
         }
     }
 
@@ -201,6 +382,48 @@ impl<D: Dialect> Listener<D> {
             "cannot take connections; tried again every {ACCEPT_PAUSE:?}"
         );
     }
+}
+
+/// Says in the log that there is no place for a rig, and what to change.
+pub(super) fn say_refused<D: Dialect>(route: &Route<D>, peer: SocketAddr, reason: Full, more: u64) {
+    let (route, more_since_last, limit) = (route.name(), nonzero(more), reason.limit());
+    // Those that have always been said name their remedy themselves.
+    let remedy = match reason {
+        Full::Route { .. } | Full::Process { .. } => String::new(),
+        _ => format!("; {}", limit.remedy()),
+    };
+    let limit = limit.name();
+    warn!(event = "rig.refused", route, %peer, limit, more_since_last, "{reason}{remedy}");
+}
+
+/// The line by which a rig is told why it is not served.
+fn refusal(reason: &str) -> String {
+    format!("{{\"id\":null,\"result\":null,\"error\":[20,\"{reason}\",null]}}\n")
+}
+
+/// Tells a rig so that has been greeted.
+pub(super) async fn say_no_on(mut wire: Box<dyn Wire>, reason: Full) {
+    let told = async {
+        let _ = wire.write_all(refusal(reason.to_rig()).as_bytes()).await;
+        let _ = wire.shutdown().await;
+    };
+    // A rig that does not take it is closed all the same.
+    let _ = tokio::time::timeout(REFUSED_WITHIN, told).await;
+}
+
+/// Tells a rig why it is not served, if that finds room at once, and that nothing will follow.
+fn say_no(socket: &SockRef<'_>, reason: &str) {
+    let _ = socket.send(refusal(reason).as_bytes());
+    let _ = socket.shutdown(Shutdown::Write);
+}
+
+/// Sets what connections of rigs have besides what all have.
+fn tune_for_rigs(socket: &SockRef<'_>) {
+    tune(socket);
+    // A socket that refuses these still works.
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(UNHEARD_FOR));
 }
 
 /// Whether it is about this connection alone: it ended before it was taken. The next may be well.
@@ -222,18 +445,20 @@ mod tests {
             return;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tune(&SockRef::from(&listener));
+        tune_for_rigs(&SockRef::from(&listener));
         let rig = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let options = |stream: &TcpStream| {
             let socket = SockRef::from(stream);
             let times = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
             let times = (times.0.unwrap(), times.1.unwrap());
             let retries = socket.tcp_keepalive_retries().unwrap();
-            (socket.keepalive().unwrap(), times, retries, stream.nodelay().unwrap())
+            let (unheard, buffer) = (socket.tcp_user_timeout().unwrap(), socket.send_buffer_size());
+            let nodelay = stream.nodelay().unwrap();
+            (socket.keepalive().unwrap(), times, retries, nodelay, unheard, buffer.unwrap())
         };
         let (accepted, _) = listener.accept().await.unwrap();
         assert_ne!(options(&accepted), options(&rig));
-        tune(&SockRef::from(&rig));
+        tune_for_rigs(&SockRef::from(&rig));
         assert_eq!(options(&accepted), options(&rig));
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::limits::Limit;
 use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::conduct::{LOOKED_AT, MAX_BAD, Turn};
 use orepass_stratum::dialect::{Diagnosis, Dialect};
@@ -16,8 +17,10 @@ use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
 use super::roster::OnlineRig;
+use crate::admission::limit_of;
 use crate::clock::now;
 use crate::config::Name;
+use crate::net::junk::JunkLog;
 use crate::repeated_warnings::{Fold, nonzero};
 use crate::route::Route;
 
@@ -27,6 +30,8 @@ const REFUSED_EVERY: Duration = Duration::from_secs(60);
 /// Tells the story of one rig: it came, its first share, why its shares are refused, it left.
 pub(crate) struct RigLog {
     whose: Whose,
+    /// What is said of a rig that has shown no work is counted by its address.
+    stranger: Option<Arc<JunkLog>>,
     is_up: bool,
     first_share_told: bool,
     renamed: bool,
@@ -53,11 +58,16 @@ impl Whose {
 }
 
 impl RigLog {
-    /// A rig has connected.
+    /// A rig has connected; with the log of strangers where it is one.
     #[must_use]
-    pub(crate) const fn new(route: Name, rig: Arc<OnlineRig>) -> Self {
+    pub(crate) const fn new(
+        route: Name,
+        rig: Arc<OnlineRig>,
+        stranger: Option<Arc<JunkLog>>,
+    ) -> Self {
         Self {
             whose: Whose { route, rig, worker: None },
+            stranger,
             is_up: false,
             first_share_told: false,
             renamed: false,
@@ -65,6 +75,17 @@ impl RigLog {
             diagnosis: None,
             bad_lines: 0,
         }
+    }
+
+    /// It has shown work; tells whether it was a stranger before.
+    pub(super) fn is_known(&mut self) -> bool {
+        self.stranger.take().is_some()
+    }
+
+    /// Whether a line about it may be written now: of strangers one for each address and minute.
+    fn may_say(&self) -> bool {
+        let address = self.whose.rig.peer.ip();
+        self.stranger.as_ref().is_none_or(|junk| junk.may_log(address, now()).is_some())
     }
 
     /// Whose story it is.
@@ -86,6 +107,9 @@ impl RigLog {
         };
         self.is_up = true;
         self.whose.worker = Some(Arc::clone(worker));
+        if !self.may_say() {
+            return;
+        }
         let (route, rig, peer) = self.whose.fields();
         let agent = session.agent().map_or("unknown", |agent| agent);
         let how =
@@ -106,6 +130,7 @@ impl RigLog {
         let reason = complaint.map_or("good, below the pool's target", |why| &*why.reason);
         let diagnosis = complaint.and_then(|why| why.diagnosis);
         let diagnosis = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis));
+        let diagnosis = diagnosis.filter(|_| self.may_say());
         if let Some(diagnosis) = diagnosis {
             self.diagnosis = Some(diagnosis);
             let (route, rig, peer) = self.whose.fields();
@@ -118,6 +143,9 @@ impl RigLog {
 
     /// It enters or leaves quarantine.
     pub(crate) fn turn(&self, turn: Turn, guess: Option<Diagnosis>) {
+        if !self.may_say() {
+            return;
+        }
         let (route, rig, peer) = self.whose.fields();
         match turn {
             Turn::Quarantined => {
@@ -152,7 +180,7 @@ impl RigLog {
 
     /// Something is wrong with the rig, though its shares are good.
     pub(crate) fn diagnosed(&mut self, diagnosis: Diagnosis) {
-        if self.diagnosis.replace(diagnosis) != Some(diagnosis) {
+        if self.diagnosis.replace(diagnosis) != Some(diagnosis) && self.may_say() {
             let (route, rig, peer) = self.whose.fields();
             let consequence = consequence(diagnosis, false);
             warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}; {consequence}");
@@ -169,7 +197,7 @@ impl RigLog {
 
     /// A worker's name was changed to be fit for a pool. Said once for each rig.
     pub(crate) fn renamed(&mut self, worker: &str, name: &str) {
-        if std::mem::replace(&mut self.renamed, true) {
+        if std::mem::replace(&mut self.renamed, true) || !self.may_say() {
             return;
         }
         let (route, rig, peer) = self.whose.fields();
@@ -182,6 +210,9 @@ impl RigLog {
 
     /// Something to know about this rig.
     pub(crate) fn remark(&self, remark: &str) {
+        if !self.may_say() {
+            return;
+        }
         let (route, rig, peer) = self.whose.fields();
         info!(event = "rig.remark", route, rig, %peer, "{remark}");
     }
@@ -189,15 +220,26 @@ impl RigLog {
     /// It left, or was let go.
     pub(crate) fn down<D: Dialect>(&self, route: &Route<D>, reason: &CloseReason) {
         let (name, rig, peer) = self.whose.fields();
+        let limit = limit_of(reason);
+        let (remedy, limit) = (limit.map_or("", Limit::remedy), limit.map(Limit::name));
+        let but = if remedy.is_empty() { "" } else { "; " };
         if self.is_up {
-            let fault = reason.fault();
-            info!(event = "rig.down", route = name, rig, %peer, %fault, "rig down: {reason}");
+            if self.may_say() {
+                let fault = reason.fault();
+                info!(
+                    event = "rig.down", route = name, rig, %peer, %fault, limit,
+                    "rig down: {reason}{but}{remedy}"
+                );
+            }
         } else if matches!(reason, CloseReason::Gone | CloseReason::Shutdown) {
             // A port check, or a rig that never said who it is.
             debug!(event = "rig.down", route = name, %peer, "{reason}");
         } else if let Some(more) = route.junk.may_log(peer.ip(), now()) {
             let more_since_last = nonzero(more);
-            warn!(event = "rig.refused", route = name, %peer, more_since_last, "closed: {reason}");
+            warn!(
+                event = "rig.refused", route = name, %peer, limit, more_since_last,
+                "closed: {reason}{but}{remedy}"
+            );
         }
     }
 
@@ -213,6 +255,9 @@ impl RigLog {
         let (route, rig, peer) = self.whose.fields();
         debug!(event = "share", route, rig, %verdict, reason);
         let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
+        if !good && !self.may_say() {
+            return;
+        }
         if first && good {
             info!(event = "rig.first_share", route, rig, %peer, %verdict, "first share: {reason}");
         } else if first {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use bytes::Buf;
+use orepass_farm::limits::Trust;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Reply};
@@ -19,12 +20,13 @@ use tracing::trace;
 use super::account::Accounts;
 use super::events::Registration;
 use super::lines::RigLines;
+use super::listener::Inside;
 use super::log::RigLog;
 use super::roster::{HeldBooks, RosterEntry};
 use super::seat::TakenSeat;
+use crate::admission::limit_of;
 use crate::bell::Calls;
 use crate::clock::{Alarm, now};
-use crate::limits::Pass;
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
 use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
@@ -34,10 +36,10 @@ use crate::worker_threads::WorkerThread;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
-/// With more than this unwritten, nothing more is read from the rig.
-const MAX_UNWRITTEN: usize = 64 * 1024;
-/// How long a rig may leave what is written to it unread.
+/// How long a rig may leave anything of what is written to it unread…
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
+/// …and for how long it may be more than the limit.
+const FULL_WITHIN: Duration = Duration::from_secs(10);
 /// How long the last words to a rig may take, with the verdicts that it still waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -55,6 +57,9 @@ pub(crate) struct ServedRig<D: Dialect> {
     stopping: bool,
     /// A share of the rig has found no room; it is not read until that is taken.
     corked: bool,
+    /// It has had no good share.
+    pub(super) unproven: bool,
+    /// Since when there has been something unwritten at every moment.
     unwritten_since: Option<Instant>,
     /// Why it is let go, and until when it may take its last words.
     leaving: Option<Box<(CloseReason, Instant)>>,
@@ -70,8 +75,8 @@ pub(crate) struct ServedRig<D: Dialect> {
     pub(super) registration: Registration<D>,
     pub(super) entry: RosterEntry,
     pub(super) route: Arc<Route<D>>,
-    /// Its places at the doors of the route and of the process.
-    inside: Option<[Pass; 2]>,
+    /// Its places, while it has them.
+    pub(super) inside: Option<Inside>,
     worker: WorkerThread,
 }
 
@@ -92,7 +97,7 @@ impl<D: Dialect> ServedRig<D> {
         wire: Box<dyn Wire>,
         peer: SocketAddr,
         port: u16,
-        inside: [Pass; 2],
+        inside: Inside,
         worker: WorkerThread,
     ) -> Self {
         let entry = route.roster().enter(peer);
@@ -101,31 +106,38 @@ impl<D: Dialect> ServedRig<D> {
         // It is called for other wishes that come after this.
         route.rigs().join(serial, &mailbox);
         let now_at_work = route.now();
+        let trust = inside.stay.trust;
+        let stranger = (trust == Trust::Stranger).then(|| Arc::clone(&route.junk));
+        let mut session = Downstream::new(
+            Arc::clone(&now_at_work.any_pool().dialect),
+            Arc::clone(&now_at_work.downstream),
+            format!("{:08x}", serial as u32),
+            now(),
+        );
+        if trust == Trust::Trusted {
+            session.handle_trust();
+        }
         Self {
-            session: Downstream::new(
-                Arc::clone(&now_at_work.any_pool().dialect),
-                Arc::clone(&now_at_work.downstream),
-                format!("{:08x}", serial as u32),
-                now(),
-            ),
+            session,
             wire: Some(wire),
             // Whoever accepted it did so there, as a rule.
             is_at_home: route.workers().is_here(worker),
-            lines: RigLines::new(),
+            lines: RigLines::new(now_at_work.downstream.limits.line_bytes),
             alarm: Alarm::default(),
             // It may stop already.
             calls: STOP,
             stopping: false,
             corked: false,
+            unproven: true,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.name.clone(), Arc::clone(entry.rig())),
+            log: RigLog::new(route.name.clone(), Arc::clone(entry.rig()), stranger),
             accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
             former: None,
             mailbox,
-            registration: Registration::new(&route, &entry),
+            registration: Registration::new(&route, &entry, trust),
             entry,
             route,
             inside: Some(inside),
@@ -154,6 +166,9 @@ impl<D: Dialect> ServedRig<D> {
     pub(super) fn end(&mut self, reason: &CloseReason) {
         if !self.session.is_closed() {
             self.remember();
+        }
+        if let Some(limit) = limit_of(reason) {
+            self.route.around.process.admission.count(limit);
         }
         self.log.down(&self.route, reason);
     }
@@ -188,7 +203,8 @@ impl<D: Dialect> ServedRig<D> {
             if let Some(worker) = self.belongs_to() {
                 return Poll::Ready(Leave::Move(worker));
             }
-            if self.alarm.poll(self.deadline(at), context).is_ready() {
+            let deadline = self.deadline(at);
+            if self.alarm.poll(deadline, context).is_ready() {
                 if let Some(gone) = self.on_time() {
                     return Poll::Ready(Leave::Close(gone));
                 }
@@ -210,6 +226,9 @@ impl<D: Dialect> ServedRig<D> {
         if calls.has(MAIL) {
             while let Some(Mail { number, verdict }) = self.mailbox.take() {
                 self.session.handle_verdict(number, &verdict);
+                if verdict.is_ok() {
+                    self.has_proven();
+                }
                 self.log.verdict(&verdict);
                 if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
                     self.tell(|farm, rig| farm.handle_overflow(rig, now()));
@@ -279,7 +298,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Whether the rig has too much to read before it is read again.
     fn is_full(&mut self) -> bool {
-        self.session.transmit().remaining() >= MAX_UNWRITTEN
+        self.session.transmit().remaining() >= self.session.config().limits.unwritten_bytes
     }
 
     /// Takes the lines that have come, as far as that may be now.
@@ -313,6 +332,10 @@ impl<D: Dialect> ServedRig<D> {
         let books = [Arc::clone(&self.route.book), worker];
         if submission.hash.is_none() {
             books.iter().for_each(|book| book.unchecked());
+        }
+        // Where nobody checks it and no verdict comes back, nothing better will be known.
+        if submission.hash.is_some() || answered {
+            self.has_proven();
         }
         let rig = Arc::clone(self.entry.rig());
         let open = self.route.open_share();
@@ -369,20 +392,21 @@ impl<D: Dialect> ServedRig<D> {
         };
         if !self.session.transmit().has_remaining() {
             self.unwritten_since = None;
-        } else if wrote || self.unwritten_since.is_none() {
+        } else if self.unwritten_since.is_none() {
+            // Also a rig that takes a byte now and then has to take all of it in time.
             self.unwritten_since = Some(now());
         }
         Ok(wrote)
     }
 
     /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
-    fn deadline(&self, began: Instant) -> Option<Instant> {
+    fn deadline(&mut self, began: Instant) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {
             return Some(leaving.1);
         }
         // What had passed by then has been acted on; only the session sets its own again.
         let reads = self.session.reads_at().filter(|reads| *reads > began);
-        let slow = self.unwritten_since.map(|since| since + WRITE_WITHIN);
+        let slow = self.unwritten_since.map(|since| since + self.write_within());
         [reads, slow, self.session.poll_timeout()].into_iter().flatten().min()
     }
 
@@ -393,11 +417,24 @@ impl<D: Dialect> ServedRig<D> {
             // A rig that does not listen to its last words is closed all the same.
             return Some(leaving.0);
         }
-        if self.unwritten_since.is_some_and(|since| since + WRITE_WITHIN <= at) {
-            return Some(CloseReason::SlowReader(WRITE_WITHIN));
+        let within = self.write_within();
+        if self.unwritten_since.is_some_and(|since| since + within <= at) {
+            return Some(CloseReason::SlowReader(within));
         }
         self.session.handle_timeout(at);
         None
+    }
+
+    /// How long what is unwritten now may be so.
+    fn write_within(&mut self) -> Duration {
+        if self.is_full() { FULL_WITHIN } else { WRITE_WITHIN }
+    }
+
+    /// Gives the rig's places back.
+    fn step_out(&mut self) {
+        if let Some(inside) = self.inside.take() {
+            self.route.let_out(self.entry.rig().peer.ip(), &inside);
+        }
     }
 
     /// Closes the connection of a rig that was told all that it is owed, or will be told no more.
@@ -407,9 +444,10 @@ impl<D: Dialect> ServedRig<D> {
         if owed || self.session.transmit().has_remaining() {
             return None;
         }
-        let wire = self.wire.as_mut()?;
+        self.wire.as_ref()?;
         // When it sees the end, there is room for it to come back.
-        self.inside = None;
+        self.step_out();
+        let wire = self.wire.as_mut()?;
         if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
             return None;
         }
@@ -419,6 +457,7 @@ impl<D: Dialect> ServedRig<D> {
 
 impl<D: Dialect> Drop for ServedRig<D> {
     fn drop(&mut self) {
+        self.step_out();
         self.mailbox.close();
         self.route.rigs().leave(self.entry.rig().serial);
     }

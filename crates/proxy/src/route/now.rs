@@ -14,6 +14,7 @@ use orepass_stratum::habits::HabitBook;
 use orepass_stratum::job::JobIds;
 
 use super::Route;
+use crate::admission::Admission;
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::net::front::Front;
 use crate::pool::log::Said;
@@ -252,9 +253,17 @@ fn wishes(config: &RouteConfig, pools: Vec<PoolTerms>) -> FarmConfig {
 }
 
 /// The farm of a route at its start, with what earlier runs knew.
-pub(super) fn farm(config: &RouteConfig, memory: &crate::store::RouteStore) -> Farm {
+pub(super) fn farm(
+    config: &RouteConfig,
+    memory: &crate::store::RouteStore,
+    admission: &Admission,
+) -> Farm {
     let pools = config.pools.iter().map(terms).collect();
-    Farm::new(wishes(config, pools), memory.take(), fastrand::u64(..), crate::clock::now())
+    let remembered = memory.take();
+    // Where rigs mined before, they are no strangers.
+    let addresses = remembered.firmware.iter().filter_map(|(_, record)| record.address);
+    addresses.for_each(|address| admission.remember(address));
+    Farm::new(wishes(config, pools), remembered, fastrand::u64(..), crate::clock::now())
 }
 
 #[cfg(test)]

@@ -223,6 +223,7 @@ impl Supervisor<'_> {
         if self.config.log.level != config.log.level && !telemetry::set_level(config.log.level) {
             changed.push("log.level stays: the command line or $OREPASS_LOG beats it".into());
         }
+        self.process.admission.set_wishes(config.limits);
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::SessionLimits;
 use crate::vardiff::VardiffConfig;
 
 /// The wishes of a route for its rigs, said one by one.
@@ -32,6 +33,8 @@ pub struct DownstreamConfig {
     pub authorize_within: Duration,
     /// How long a rig waits for a channel before it is let go.
     pub park_for: Duration,
+    /// What is borne of one rig.
+    pub limits: SessionLimits,
 }
 
 impl Default for DownstreamConfig {
@@ -45,6 +48,7 @@ impl Default for DownstreamConfig {
             subscribe_within: Duration::from_secs(10),
             authorize_within: Duration::from_secs(60),
             park_for: Duration::from_secs(15),
+            limits: SessionLimits::default(),
         }
     }
 }
@@ -122,6 +126,13 @@ impl DownstreamConfig {
     #[must_use]
     pub const fn with_park_for(mut self, park_for: Duration) -> Self {
         self.park_for = park_for;
+        self
+    }
+
+    /// With so much borne of one rig.
+    #[must_use]
+    pub fn with_limits(mut self, limits: SessionLimits) -> Self {
+        self.limits = limits;
         self
     }
 }

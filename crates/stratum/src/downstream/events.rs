@@ -14,6 +14,7 @@ use crate::firmware::Merit;
 use crate::flood::TOO_MANY;
 use crate::job::JobId;
 use crate::line::LineError;
+use crate::pace::PRESSED_FOR;
 use crate::verdict::Verdict;
 
 /// What happened in a session with a rig.
@@ -149,6 +150,15 @@ pub enum CloseReason {
     /// It sent nothing but refused shares.
     #[error("{TOO_MANY} refused shares without a good one between them")]
     Flood,
+    /// It sent too much that was no good share, for too long.
+    #[error("more than {0} requests a second beside good shares, for {PRESSED_FOR:?}")]
+    Requests(u32),
+    /// It gave a wrong access password, so often.
+    #[error("wrong access password, {0} times")]
+    AccessDenied(u8),
+    /// It has shown no work, and others wait for its place.
+    #[error("no good share yet: its place goes to others; the rig may come back")]
+    MakesRoom,
     /// No pool serves, for so long that the rig should go to its own backup.
     #[error("no pool serves; the rig may go to its own backup")]
     Outage,
@@ -167,6 +177,23 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Whether the rig is told: it can act on it, or somebody who looks at it.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        matches!(
+            self,
+            Self::Line(LineError::TooLong { .. })
+                | Self::BadLines(_)
+                | Self::SubscribeTimeout(_)
+                | Self::AuthorizeTimeout(_)
+                | Self::Penalty(_)
+                | Self::Flood
+                | Self::Requests(_)
+                | Self::AccessDenied(_)
+                | Self::MakesRoom
+        )
+    }
+
     /// Who has to act on it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
@@ -180,6 +207,9 @@ impl CloseReason {
             | Self::Silent(_)
             | Self::Penalty(_)
             | Self::Flood
+            | Self::Requests(_)
+            | Self::AccessDenied(_)
+            | Self::MakesRoom
             | Self::Gone
             | Self::SlowReader(_) => Fault::Miner,
             Self::Parked(..) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::access::without_access;
 use super::options::LoginOptions;
 use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Downstream, DownstreamConfig, Event, MAX_WORKERS, Wait};
 use crate::channel::Seat;
 use crate::dialect::{Dialect, ExtranonceTime, RigNeeds, RigSay, RigSpace, SubscribeVerdict};
-use crate::error::{Reject, shown};
+use crate::error::{Reject, RejectCode, shown};
 use crate::extranonce::Extranonce;
 use crate::ladder::Level;
 use crate::rpc::Id;
@@ -18,11 +19,16 @@ use crate::secret::Secret;
 use crate::target::Difficulty;
 use crate::time::Instant;
 use crate::vardiff::Vardiff;
+use crate::verdict::Verdict;
 
 /// The longest worker name, in bytes.
 const MAX_WORKER_NAME: usize = 256;
 /// The longest password that is kept, in bytes.
 const MAX_PASSWORD: usize = 256;
+/// As many calls as a login may have with all that rigs ask beside.
+const LOGIN_CALLS: u8 = 16;
+/// With so many wrong access passwords the session is over.
+const MAX_WRONG_ACCESS: u8 = 3;
 
 /// Who the rig is and how far its login has come.
 pub(super) struct Login<R> {
@@ -40,6 +46,10 @@ pub(super) struct Login<R> {
     pub(super) honours_set_extranonce: Option<bool>,
     /// Where the difficulty that it started with came from.
     start: Option<StartSource>,
+    /// How many calls it has had, as far as that matters.
+    calls: u8,
+    /// How often it gave a wrong access password.
+    wrong_access: u8,
 }
 
 /// How far a login has come, and what the rig has not been answered.
@@ -88,6 +98,8 @@ impl<R: RigNeeds> Login<R> {
             asks_for_set_extranonce: false,
             honours_set_extranonce: None,
             start: None,
+            calls: 0,
+            wrong_access: 0,
         }
     }
 
@@ -97,6 +109,13 @@ impl<R: RigNeeds> Login<R> {
             Some(known) => known,
             None => self.asks_for_set_extranonce,
         }
+    }
+
+    /// Counts a call; whether there were as many before it as a login may have.
+    pub(super) const fn has_called(&mut self) -> bool {
+        let before = self.calls;
+        self.calls = before.saturating_add(1);
+        before >= LOGIN_CALLS
     }
 
     /// It subscribes for the first time, or while it waits; gives back the subscribe that waited.
@@ -260,6 +279,14 @@ impl<D: Dialect> Downstream<D> {
             self.misdeeds.noted().flood.nuisance(now);
             return self.refuse(id, &Reject::invalid(reason));
         };
+        let mut rest = None;
+        if let Some(access) = &self.config.limits.access_password {
+            rest = without_access(password.unwrap_or_default(), access);
+            if rest.is_none() {
+                return self.deny_access(id);
+            }
+        }
+        let password = rest.as_deref().or(password);
         let is_first = self.login.workers.is_empty();
         if self.login.worker(name).is_none() {
             let password = password.filter(|password| password.len() <= MAX_PASSWORD);
@@ -297,6 +324,18 @@ impl<D: Dialect> Downstream<D> {
             self.say_extranonce();
         }
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
+    }
+
+    fn deny_access(&mut self, id: &Id) {
+        let (code, verdict) = (RejectCode::Unauthorized, Verdict::Unauthorized);
+        self.refuse(id, &Reject::new(code, "unauthorized: wrong access password", verdict));
+        if self.login.wrong_access == 0 {
+            self.out.event(Event::Remark("it gave a wrong access password".to_owned()));
+        }
+        self.login.wrong_access += 1;
+        if self.login.wrong_access >= MAX_WRONG_ACCESS {
+            self.end(CloseReason::AccessDenied(MAX_WRONG_ACCESS));
+        }
     }
 
     pub(super) fn extranonce_subscribe(&mut self, id: &Id) {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::flood::Flood;
+use crate::pace::Pace;
 use crate::strikes::{Patience, Strikes};
+use crate::time::Instant;
 
 /// How many failed shares of one rig are looked into: a guess costs several hashes.
 const DIAGNOSES: Patience =
     Patience { limit: 16, good_deeds: u16::MAX, every: Duration::from_secs(60) };
-/// How many lines without sense are borne; the last of them ends the session.
+/// How many lines without sense are borne unless configured; the last of them ends the session.
 pub const BAD_LINES: Patience =
     Patience { limit: 5, good_deeds: 100, every: Duration::from_secs(60) };
 
@@ -21,6 +23,9 @@ pub(super) struct NotedMisdeeds {
     /// Failed shares that were looked into.
     pub(super) diagnoses: Strikes,
     pub(super) bad_lines: Strikes,
+    pub(super) pace: Pace,
+    /// The operator trusts the rig: none of this slows it or ends its session.
+    trusted: bool,
 }
 
 impl Misdeeds {
@@ -41,8 +46,33 @@ impl Misdeeds {
                 flood: Flood::default(),
                 diagnoses: Strikes::new(&DIAGNOSES),
                 bad_lines: Strikes::new(&BAD_LINES),
+                pace: Pace::new(Instant::after_origin(Duration::ZERO)),
+                trusted: false,
             })
         })
+    }
+
+    /// The operator trusts the rig.
+    pub(super) fn trust(&mut self) {
+        self.noted().trusted = true;
+    }
+
+    /// Whether the operator trusts the rig.
+    pub(super) fn are_borne(&self) -> bool {
+        self.known().is_some_and(|noted| noted.trusted)
+    }
+
+    /// Another line without sense, of which so many are borne; `true` when it is one too many.
+    pub(super) fn bad_line(&mut self, limit: u16, now: Instant) -> bool {
+        let noted = self.noted();
+        noted.bad_lines.set_limit(limit);
+        noted.bad_lines.strike(now) && !noted.trusted
+    }
+
+    /// Before when nothing more is to be read from the rig.
+    pub(super) fn reads_at(&self) -> Option<Instant> {
+        let noted = self.known().filter(|noted| !noted.trusted)?;
+        noted.flood.reads_at().max(noted.pace.reads_at())
     }
 
     /// Shares are looked into as if none had failed.

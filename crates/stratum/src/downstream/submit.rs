@@ -95,9 +95,10 @@ impl<D: Dialect> Downstream<D> {
         }
         self.judge.note(verdict, &mut self.out);
         self.judge.conclude(&mut self.out, now);
-        if self.misdeeds.noted().flood.refused(verdict, now) {
-            self.out.close(CloseReason::Flood);
+        if self.misdeeds.noted().flood.refused(verdict, now) && !self.misdeeds.are_borne() {
+            return self.end(CloseReason::Flood);
         }
+        self.request(now);
     }
 
     fn judge(

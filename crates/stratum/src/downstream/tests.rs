@@ -4,6 +4,7 @@ mod blocks;
 mod comeback;
 mod conduct;
 mod late_extranonce;
+mod limits;
 mod login;
 mod odd;
 mod probes;
@@ -314,6 +315,8 @@ fn lines_without_sense_end_the_session_at_the_fifth() {
         story.rig.handle_line(line, story.now, &mut ());
     }
     assert!(matches!(story.events().last(), Some(Event::Closed(CloseReason::BadLines(_)))));
+    let said = story.hears();
+    assert!(said.contains("\"error\":[20,\"too many lines made no sense"), "{said}");
     assert_eq!(
         story.says("{\"id\":1,\"method\":\"mining.ping\"}"),
         "",
