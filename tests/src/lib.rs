@@ -17,6 +17,7 @@ pub mod log;
 #[cfg(doctest)]
 mod manual;
 pub mod programs;
+pub mod proxy;
 pub mod relay;
 pub mod site;
 pub mod storm;

@@ -66,7 +66,7 @@ async fn a_pool_that_is_not_who_it_should_be_gets_no_account() {
     let site = plan.start_between(pool, &before, dialect, orepass::net::connect::Tcp).await;
     let (right, wrong) = (right.fingerprint.to_string(), wrong.fingerprint.to_string());
     log.says(&["expected the certificate", &right, "found", &wrong]).await;
-    assert_eq!(site.pool.stats().subscribes, 0);
+    assert_eq!(site.pool.stats().connections_total, 0);
     site.close().await;
 }
 

@@ -19,7 +19,7 @@ use crate::net::connect::Reach;
 pub(super) const NO_PASSWORD: &str = "x";
 
 /// A pool of a route, as it is used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PoolAccount {
     /// Its label; `host:port` unless configured.
     pub name: Name,
@@ -62,6 +62,16 @@ impl PoolAccount {
             options: OptionTable::default(),
             habits: Habits::default(),
         }
+    }
+}
+
+impl PoolAccount {
+    /// Whether the other one is the same pool, wherever the two stand: connections to the one serve
+    /// for the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let here = Self { standing: self.standing, options: self.options.clone(), ..other.clone() };
+        self.options.is_same(&other.options) && *self == here
     }
 }
 

@@ -18,7 +18,7 @@ use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{Door, REMEDY};
+use crate::limits::REMEDY;
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -56,8 +56,8 @@ pub enum Full {
 }
 
 /// How many rigs a route with this config takes.
-pub(crate) const fn door(config: &RouteConfig) -> Door {
-    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
+pub(crate) const fn room(config: &RouteConfig) -> usize {
+    config.capacity().saturating_add(SPARE_SESSIONS)
 }
 
 impl<D: Dialect> Route<D> {
