@@ -33,7 +33,7 @@ async fn rigs_earn_at_a_pool_behind_a_socks_proxy_with_and_without_tls() {
         }
         // The proxy is given the name.
         let address = format!("localhost:{}", address.port());
-        let dialect = orepass_hstratum::Hstratum::new(plan.options.clone());
+        let dialect = orepass_hstratum::Hstratum::new(plan.options);
         let tcp = orepass::net::connect::Tcp;
         let site = plan.start_between(pool, &address, dialect, tcp).await;
         let farm = site.farm(2, |number| site.rig(number));
@@ -60,7 +60,7 @@ async fn a_proxy_that_does_not_help_is_named_with_the_reason() {
         let proxy = format!("socks5://{login}127.0.0.1:{port}").parse().unwrap();
         plan.route.pools[0].reach.proxy = Some(proxy);
         let nobody = format!("127.0.0.1:{}", free_port());
-        let dialect = orepass_hstratum::Hstratum::new(plan.options.clone());
+        let dialect = orepass_hstratum::Hstratum::new(plan.options);
         let (pool, tcp) = (plan.make_pool(), orepass::net::connect::Tcp);
         let site = plan.start_between(pool, &nobody, dialect, tcp).await;
         log.says(&[&format!("proxy 127.0.0.1:{port}: "), reason]).await;

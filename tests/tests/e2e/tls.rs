@@ -31,7 +31,7 @@ async fn rigs_that_come_by_tls_earn_at_a_pool_that_has_it() {
     let pool = plan.make_pool();
     let behind = pool.listen("127.0.0.1:0").await.unwrap();
     let before = pools.before(behind).await.to_string();
-    let dialect = orepass_hstratum::Hstratum::new(plan.options.clone());
+    let dialect = orepass_hstratum::Hstratum::new(plan.options);
     let connector = orepass::net::connect::Tcp;
     let mut site = plan.start_between(pool, &before, dialect, connector).await;
     site.address = to(site.listens("tls://127.0.0.1:0"), ours.reach(None)).await.to_string();
@@ -62,7 +62,7 @@ async fn a_pool_that_is_not_who_it_should_be_gets_no_account() {
     let pool = plan.make_pool();
     let behind = pool.listen("127.0.0.1:0").await.unwrap();
     let before = wrong.before(behind).await.to_string();
-    let dialect = orepass_hstratum::Hstratum::new(plan.options.clone());
+    let dialect = orepass_hstratum::Hstratum::new(plan.options);
     let site = plan.start_between(pool, &before, dialect, orepass::net::connect::Tcp).await;
     let (right, wrong) = (right.fingerprint.to_string(), wrong.fingerprint.to_string());
     log.says(&["expected the certificate", &right, "found", &wrong]).await;

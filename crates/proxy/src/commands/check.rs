@@ -147,7 +147,7 @@ fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
         addresses.iter().filter(|other| *other != peer).map(ToString::to_string).collect();
     match &others[..] {
         _ if let Some(proxy) = &pool.reach.proxy => {
-            println!("    address      by the proxy {proxy}")
+            println!("    address      by the proxy {proxy}");
         }
         [] => println!("    address      {peer}"),
         others => println!("    address      {peer} answered; also {}", others.join(", ")),

@@ -98,7 +98,7 @@ pub enum ConnectError {
         failures: Vec<Failure>,
     },
     /// The proxy does not take us there.
-    #[error("proxy {proxy}: {}", .error.as_ref().map_or(SILENT.to_owned(), ToString::to_string))]
+    #[error("proxy {proxy}: {}", said(.error.as_ref(), SILENT))]
     Proxy {
         /// Which one.
         proxy: Box<str>,
@@ -106,7 +106,7 @@ pub enum ConnectError {
         error: Option<SocksError>,
     },
     /// The connection is there, and TLS is not.
-    #[error("{}", .0.as_ref().map_or(NO_HANDSHAKE.to_owned(), ToString::to_string))]
+    #[error("{}", said(.0.as_ref(), NO_HANDSHAKE))]
     Tls(Option<TlsError>),
     /// What another kind of connector says.
     #[error(transparent)]
@@ -117,6 +117,10 @@ pub enum ConnectError {
 const SILENT: &str = "no answer in time";
 const NO_HANDSHAKE: &str = "the server said nothing in the TLS handshake; is this its plain port? \
      Then the URL starts with stratum+tcp://";
+
+fn said(error: Option<&impl ToString>, silent: &str) -> String {
+    error.map_or_else(|| silent.to_owned(), ToString::to_string)
+}
 
 impl ConnectError {
     /// Of what kind it is; that of the first address where there were several.

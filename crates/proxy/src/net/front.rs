@@ -141,6 +141,13 @@ impl Front {
         }
     }
 
+    /// Reads the certificate again, without waiting for the next minute. Blocks while it reads.
+    pub fn read_again(&self) {
+        if let Some(tls) = self.tls.get() {
+            tls.read_again();
+        }
+    }
+
     /// Where greetings are to run.
     #[must_use]
     pub const fn runtime(&self) -> &Handle {

@@ -156,6 +156,9 @@ impl<D: Dialect> Route<D> {
         self.door.set_room(listener::room(&config));
         if self.now().config.front != config.front {
             self.set_front(Front::new(&config.front, config.has_tls()));
+        } else {
+            // The same file may have another certificate in it.
+            self.front().read_again();
         }
         self.tell(|farm, at| {
             let before = self.now();

@@ -212,7 +212,7 @@ impl FromStr for TlsName {
     type Err = TlsNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let address = text.parse::<IpAddr>().ok().map(|address| ServerName::from(address));
+        let address = text.parse::<IpAddr>().ok().map(ServerName::from);
         // The root's dot is for resolvers; no certificate has it.
         let name = || ServerName::try_from(text.trim_end_matches('.').to_owned());
         address.map_or_else(name, Ok).map(Self).map_err(|_| TlsNameError)
