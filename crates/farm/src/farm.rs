@@ -8,6 +8,7 @@ mod directing;
 mod exits;
 mod rig_calls;
 mod rigs;
+mod saving;
 mod seating;
 #[cfg(test)]
 mod tests;

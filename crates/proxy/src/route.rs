@@ -2,6 +2,7 @@
 
 pub mod channel;
 mod decisions;
+mod drain;
 pub(crate) mod mailbox;
 mod reports;
 mod summary;
@@ -44,7 +45,7 @@ pub use crate::rig::listener::Full;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.
-pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(10);
 
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);

@@ -106,6 +106,12 @@ impl<D: Dialect> ServedRig<D> {
         self.registration.last = Some(Box::new(LastSeen { difficulty, slot }));
     }
 
+    /// Has the farm note the same now, since the process may not be there when the rig goes.
+    pub(super) fn save(&self) {
+        let (difficulty, slot) = (self.session.proven_difficulty(), self.session.slot());
+        self.tell(|farm, rig| farm.handle_state(rig, difficulty, slot, now()));
+    }
+
     pub(super) fn tell(&self, what: impl FnOnce(&mut Farm, RigId)) {
         self.route.tell(|farm, _| what(farm, self.registration.rig));
     }

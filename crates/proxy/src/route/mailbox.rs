@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use orepass_farm::farm::Order;
 use orepass_stratum::error::Reject;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::bell::{Bell, Calls};
 
@@ -17,8 +19,10 @@ pub(crate) const VIEW: Calls = Calls::of_kind(1);
 pub(crate) const ORDERS: Calls = Calls::of_kind(2);
 /// …the share that found no room is taken…
 pub(crate) const ROOM: Calls = Calls::of_kind(3);
-/// …or the route stops.
+/// …the route stops…
 pub(crate) const STOP: Calls = Calls::of_kind(4);
+/// …or what will be of use when the rig comes back is to be noted now.
+pub(crate) const SAVE: Calls = Calls::of_kind(7);
 
 /// A verdict on its way to the session whose share it judges.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ struct Letters {
     verdicts: VecDeque<Mail>,
     /// One of each kind at most.
     orders: Vec<Order>,
+    /// Held until the rig's state is noted, or it has left.
+    saving: Option<TaskTrackerToken>,
 }
 
 impl Mailbox {
@@ -61,6 +67,11 @@ impl Mailbox {
     /// What the farm has decided, in order.
     pub(crate) fn take_orders(&self) -> Vec<Order> {
         self.letters().as_mut().map(|letters| mem::take(&mut letters.orders)).unwrap_or_default()
+    }
+
+    /// To be held until the rig's state is noted.
+    pub(crate) fn take_saving(&self) -> Option<TaskTrackerToken> {
+        self.letters().as_mut()?.saving.take()
     }
 
     /// The rig has left.
@@ -116,6 +127,19 @@ impl Mailboxes {
         let mailbox = self.all().get(&rig).cloned();
         if let Some(mailbox) = mailbox {
             mailbox.give(order);
+        }
+    }
+
+    /// The rigs, in the order in which they came.
+    pub(crate) fn serials(&self) -> Vec<u64> {
+        self.all().keys().copied().collect()
+    }
+
+    /// Has each of them note its state; the tracker tells when all have.
+    pub(crate) fn save(&self, saving: &TaskTracker) {
+        let mailboxes: Vec<_> = self.all().values().cloned().collect();
+        for mailbox in mailboxes {
+            mailbox.leave(SAVE, |letters| letters.saving = Some(saving.token()));
         }
     }
 
