@@ -173,12 +173,27 @@ impl ConfigArgs {
     /// # Errors
     /// A [`ConfigError`] when there is none, or a wrong one.
     pub fn load(&self, dialects: &dyn Dialects) -> Result<Config, ConfigError> {
+        self.load_with_file(dialects).map(|(config, _)| config)
+    }
+
+    /// As [`load`](Self::load), with the file, where there is one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with_file(
+        &self,
+        dialects: &dyn Dialects,
+    ) -> Result<(Config, Option<PathBuf>), ConfigError> {
         match &self.quick {
             Some(Quick { url, user, password, dialect, bind }) => {
                 let (url, user) = (url.clone(), user.clone());
-                Config::quick(url, user, password.as_ref(), dialect, *bind, dialects)
+                let config = Config::quick(url, user, password.as_ref(), dialect, *bind, dialects)?;
+                Ok((config, None))
             }
-            None => Config::load(&config::find(self.config.as_deref())?, dialects),
+            None => {
+                let file = config::find(self.config.as_deref())?;
+                Ok((Config::load(&file, dialects)?, Some(file)))
+            }
         }
     }
 }

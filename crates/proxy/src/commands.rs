@@ -25,10 +25,11 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     let Cli { command, log, run } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
-            let (config, _log) = prepared(config.load(registry)?, &log)?;
+            let (config, file) = config.load_with_file(registry)?;
+            let (config, _log) = prepared(config, &log)?;
             let process = Process::prepare(config.capacity(), config.workers);
             let process = process.map_err(CommandError::Start)?;
-            block_on(run::run(config, registry, &process))
+            block_on(run::run(config, file, registry, &process))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
             let (config, _log) = prepared(config.load(registry)?, &log)?;

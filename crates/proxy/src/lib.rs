@@ -40,6 +40,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod limits;
+pub mod listeners;
 pub mod net;
 pub mod pool;
 pub mod probe;
@@ -49,8 +50,9 @@ pub mod repeated_warnings;
 pub mod rig;
 pub mod route;
 pub mod running;
-pub mod shutdown;
+pub mod signals;
 pub mod store;
+pub mod supervisor;
 pub mod telemetry;
 pub mod worker_threads;
 

@@ -27,7 +27,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
 use crate::clock::now;
-use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::config::{Failover, ListenAddr, PoolAccount, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
 use crate::net::junk::JunkLog;
@@ -96,6 +96,8 @@ pub struct Route<D: Dialect> {
     filling: Mutex<WorkerThread>,
     /// Told to stop: no new rigs, no new shares.
     stopping: CancellationToken,
+    /// The sockets from which it takes connections, each told to be left alone.
+    accepting: Mutex<Vec<(ListenAddr, CancellationToken)>>,
     /// Told to end at once.
     ending: CancellationToken,
     /// Told that even the last words have had their time.
@@ -145,6 +147,7 @@ impl<D: Dialect> Route<D> {
             scratch: Mutex::default(),
             workers,
             stopping: CancellationToken::new(),
+            accepting: Mutex::default(),
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
             sessions: TaskTracker::new(),
@@ -153,10 +156,36 @@ impl<D: Dialect> Route<D> {
         });
         route.tasks.spawn(Arc::clone(&route).keep_time());
         for listener in listeners {
-            listener::listen(&route, listener);
+            let socket = listener.local_addr().and_then(|at| Ok((at, listener.into_std()?)));
+            match socket {
+                Ok((address, socket)) => route.listen(address.into(), socket),
+                Err(error) => {
+                    let route = route.name();
+                    warn!(event = "listen.failed", route, %error, "cannot take connections");
+                }
+            }
         }
         route.tasks.spawn(summary::report(Arc::clone(&route)));
         route
+    }
+
+    /// Takes connections from a socket, which the config calls by this address, until the route
+    /// stops or that is [taken back](Self::unlisten).
+    pub fn listen(self: &Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
+        let closing = self.stopping.child_token();
+        self.accepting().push((address, closing.clone()));
+        listener::listen(self, socket, closing);
+    }
+
+    /// Takes no more connections from a socket. It stays open as long as somebody else has it.
+    pub fn unlisten(&self, address: &ListenAddr) {
+        self.accepting().retain(|(of, closing)| {
+            let stays = of != address;
+            if !stays {
+                closing.cancel();
+            }
+            stays
+        });
     }
 
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
@@ -268,6 +297,10 @@ impl<D: Dialect> Route<D> {
 
     pub(crate) fn return_scratch(&self, scratch: D::Scratch) {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+
+    fn accepting(&self) -> MutexGuard<'_, Vec<(ListenAddr, CancellationToken)>> {
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fills(&self, worker: WorkerThread) {

@@ -7,7 +7,7 @@ use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
 use tokio::net::TcpListener;
 
-use crate::config::{OptionError, PoolAccount, RouteConfig};
+use crate::config::{ListenAddr, OptionError, PoolAccount, RouteConfig};
 use crate::net::connect::Tcp;
 use crate::process::Process;
 use crate::registry::{FromConfig, configured};
@@ -28,6 +28,11 @@ pub trait RunningRoute: Send + Sync {
     fn live_channels(&self) -> usize;
     /// The rigs that are connected.
     fn roster(&self) -> &Arc<Roster>;
+    /// Takes connections from a socket, which the config calls by this address, until the route
+    /// stops or that is [taken back](Self::unlisten).
+    fn listen(self: Arc<Self>, address: ListenAddr, socket: std::net::TcpListener);
+    /// Takes no more connections from a socket. It stays open as long as somebody else has it.
+    fn unlisten(&self, address: &ListenAddr);
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     async fn stop(&self);
 }
@@ -52,6 +57,14 @@ impl<D: Dialect> RunningRoute for Route<D> {
 
     fn roster(&self) -> &Arc<Roster> {
         Self::roster(self)
+    }
+
+    fn listen(self: Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
+        Self::listen(&self, address, socket);
+    }
+
+    fn unlisten(&self, address: &ListenAddr) {
+        Self::unlisten(self, address);
     }
 
     async fn stop(&self) {

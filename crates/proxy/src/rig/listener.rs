@@ -10,6 +10,7 @@ use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::serving::serve;
@@ -88,28 +89,26 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// A socket that rigs connect to, at work until the route stops.
+/// A socket that rigs connect to, at work until the route stops or it is taken back.
 struct Listener<D: Dialect> {
     route: Arc<Route<D>>,
     socket: std::net::TcpListener,
     port: u16,
+    closing: CancellationToken,
     full: Fold,
     failing: Fold,
 }
 
-/// Takes connections until the route stops.
-pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
-    match listener.into_std() {
-        Ok(socket) => {
-            tune(&SockRef::from(&socket));
-            let port = socket.local_addr().map_or(0, |address| address.port());
-            let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
-            Listener { route: Arc::clone(route), socket, port, full, failing }.go_on();
-        }
-        Err(error) => {
-            warn!(event = "listen.failed", route = route.name(), %error, "cannot take connections");
-        }
-    }
+/// Takes connections until it is told to close.
+pub(crate) fn listen<D: Dialect>(
+    route: &Arc<Route<D>>,
+    socket: std::net::TcpListener,
+    closing: CancellationToken,
+) {
+    tune(&SockRef::from(&socket));
+    let port = socket.local_addr().map_or(0, |address| address.port());
+    let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
+    Listener { route: Arc::clone(route), socket, port, closing, full, failing }.go_on();
 }
 
 impl<D: Dialect> Listener<D> {
@@ -132,7 +131,7 @@ impl<D: Dialect> Listener<D> {
         while route.next_worker() == here {
             let accepted = tokio::select! {
                 biased;
-                () = route.stopping().cancelled() => return false,
+                () = self.closing.cancelled() => return false,
                 accepted = self.next(&mut listening) => accepted,
             };
             match accepted {
@@ -142,7 +141,7 @@ impl<D: Dialect> Listener<D> {
                     self.say_failing(&error);
                     tokio::select! {
                         biased;
-                        () = route.stopping().cancelled() => return false,
+                        () = self.closing.cancelled() => return false,
                         () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }
