@@ -15,12 +15,14 @@ mod route;
 mod search_path;
 mod secret;
 mod state;
+mod stop;
 mod syntax;
 mod table;
 mod user;
 mod value;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::DeTable;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
+    /// Over how long the rigs leave when the program ends.
+    pub drain_for: Duration,
     source: Source,
 }
 
@@ -110,7 +114,8 @@ impl Config {
         let route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (LogConfig::default(), state::default_file());
-        Ok(Self { routes: vec![route], log, workers: WorkerThreads::usual_count(), state, source })
+        let (workers, drain_for) = (WorkerThreads::usual_count(), stop::DRAIN_FOR);
+        Ok(Self { routes: vec![route], log, workers, state, drain_for, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -118,7 +123,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, routes) =
+        let (workers, log, state, drain_for, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let routes =
@@ -130,13 +135,17 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, routes)
+                let drain_for = table.table("[stop]", stop::read);
+                let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
+                (workers, log, state, drain_for, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
         match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => Ok(Self { routes, log, workers, state, source }),
+            Some(routes) if problems.is_empty() => {
+                Ok(Self { routes, log, workers, state, drain_for, source })
+            }
             _ => Err(source.error(problems)),
         }
     }

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use socket2::SockRef;
+
 use crate::config::{ListenAddr, Name, RouteConfig};
-use crate::net::listen::listen;
+use crate::net::listen::{BACKLOG, listen};
 
 /// What a route's config says of a socket. Port 0 is another socket in every route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,6 +56,34 @@ impl Listeners {
     /// Takes a socket that somebody else has bound.
     pub fn insert(&mut self, route: &RouteConfig, address: ListenAddr, socket: TcpListener) {
         self.0.insert(Place::new(route, address), socket);
+    }
+
+    /// Takes a socket that was bound elsewhere for the first of the routes' addresses that it stands for
+    /// and that is not listened on yet; gives it back where there is none.
+    ///
+    /// # Errors
+    /// The socket.
+    pub fn adopt(&mut self, routes: &[RouteConfig], socket: TcpListener) -> Result<(), TcpListener> {
+        let Ok(bound) = socket.local_addr() else { return Err(socket) };
+        let places: Vec<_> =
+            routes.iter().flat_map(|route| route.listen.iter().map(move |at| (route, *at))).collect();
+        // A socket for all addresses is one, whatever it is called.
+        let is_like = |wanted: SocketAddr| {
+            let all = bound.ip().is_unspecified() && wanted.ip().is_unspecified();
+            let port = bound.port() == wanted.port() || wanted.port() == 0;
+            port && (all || bound.ip() == wanted.ip())
+        };
+        let mut free = places.iter().filter(|(route, address)| !self.has(route, *address));
+        let exact = free.clone().find(|(_, address)| address.get() == bound);
+        let place = exact.or_else(|| free.find(|(_, address)| is_like(address.get())));
+        let Some(&(route, address)) = place else { return Err(socket) };
+        // Whoever has bound it may have had other wishes.
+        let _ = SockRef::from(&socket).listen(BACKLOG);
+        if socket.set_nonblocking(true).is_err() {
+            return Err(socket);
+        }
+        self.insert(route, address, socket);
+        Ok(())
     }
 
     /// A handle of a socket, for those who accept on it.

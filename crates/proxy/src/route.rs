@@ -124,9 +124,12 @@ impl<D: Dialect> Route<D> {
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
         let farm = farm(&config, &around.memory);
-        let shared = |pool: PoolIndex| PoolShared {
-            habits: farm.habits(pool).cloned().unwrap_or_default(),
-            ..PoolShared::from(Arc::clone(&ids))
+        let shared = |pool: PoolIndex| {
+            let mut shared = PoolShared::from(Arc::clone(&ids));
+            shared.habits = farm.habits(pool).cloned().unwrap_or_default();
+            let server = config.pools[pool].url.authority();
+            around.memory.hold(&server, &shared.grounds);
+            shared
         };
         let route = Arc::new(Self {
             shared: (0..config.pools.len()).map(shared).collect(),

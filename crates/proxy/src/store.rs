@@ -14,9 +14,10 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf, absolute};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use orepass_stratum::extranonce::Extranonce;
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -43,6 +44,15 @@ struct StoreInner {
     writer: Option<StoreWriter<Changes>>,
     /// The writer's file.
     path: PathBuf,
+    held: Mutex<HeldExtranonces>,
+}
+
+/// Under what rigs of the process before this one still work, or did lately.
+#[derive(Default)]
+struct HeldExtranonces {
+    /// Each with its pool's host and port.
+    extranonces: Vec<(String, Extranonce)>,
+    until_dropped: Weak<()>,
 }
 
 /// What earlier runs have left.
@@ -197,7 +207,9 @@ impl Store {
     /// # Errors
     /// In words, why that cannot be. What is noted waits all the same.
     pub fn reopen(&self) -> Result<(), String> {
-        let StoreInner { remembered, writer: Some(writer), path } = &*self.0 else { return Ok(()) };
+        let StoreInner { remembered, writer: Some(writer), path, .. } = &*self.0 else {
+            return Ok(());
+        };
         let opened = Database::open(path, unix_seconds()).map_err(|error| error.to_string())?;
         let (mut database, found) = opened;
         let file = path.display().to_string();
@@ -234,6 +246,16 @@ impl Store {
         Ok(store.clone())
     }
 
+    /// Routes that start later have none of their connections work under these extranonces, each with
+    /// its pool's host and port, until what this gives is dropped.
+    #[must_use]
+    pub fn hold(&self, extranonces: Vec<(String, Extranonce)>) -> Arc<()> {
+        let held = Arc::new(());
+        let until_dropped = Arc::downgrade(&held);
+        *lock(&self.0.held) = HeldExtranonces { extranonces, until_dropped };
+        held
+    }
+
     fn without_file(now: u64) -> Self {
         let fresh = KeptState { ids: Reservation::new(None, now), routes: Routes::new() };
         Self::new(fresh, None, PathBuf::new())
@@ -257,7 +279,8 @@ impl Store {
         writer: Option<StoreWriter<Changes>>,
         path: PathBuf,
     ) -> Self {
-        Self(Arc::new(StoreInner { remembered: Mutex::new(remembered), writer, path }))
+        let (remembered, held) = (Mutex::new(remembered), Mutex::default());
+        Self(Arc::new(StoreInner { remembered, writer, path, held }))
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! What is asked for by a signal or through the control socket is done one after the other.
 
+mod stopping;
+mod taking_over;
+mod upgrading;
+
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
@@ -17,6 +21,10 @@ use crate::registry::Registry;
 use crate::running::RunningRoute;
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
+use crate::systemd::{self, ServiceManager};
+
+use self::upgrading::Upgraded;
+pub(crate) use self::stopping::stop;
 
 /// How many requests may wait; whoever comes then is told that it is busy.
 const MAX_REQUESTS: usize = 4;
@@ -42,6 +50,9 @@ pub struct Supervisor<'a> {
     pub(crate) memory: Store,
     pub(crate) listeners: Listeners,
     pub(crate) routes: Vec<Arc<dyn RunningRoute>>,
+    pub(crate) manager: ServiceManager,
+    /// While this is there, extranonces of the process before this one are held.
+    held: Option<Arc<()>>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -55,67 +66,133 @@ impl<'a> Supervisor<'a> {
         registry: &'a Registry,
         process: &'a Process,
     ) -> Result<Self, CommandError> {
+        let mut supervisor = Self::bind(config, file, registry, process, systemd::sockets())?;
+        let state = supervisor.config.state.as_deref();
+        let memory = state.map_or_else(Store::fleeting, Store::open);
+        supervisor.begin(memory)?;
+        supervisor.accept();
+        Ok(supervisor)
+    }
+
+    /// Binds all addresses but those of these sockets, which are bound.
+    fn bind(
+        config: Config,
+        file: Option<PathBuf>,
+        registry: &'a Registry,
+        process: &'a Process,
+        bound: Vec<TcpListener>,
+    ) -> Result<Self, CommandError> {
         let mut listeners = Listeners::default();
+        for socket in bound {
+            if let Err(socket) = listeners.adopt(&config.routes, socket)
+                && let Ok(address) = socket.local_addr()
+            {
+                warn!(event = "listen.unwanted", %address, "no route listens on {address}: closed");
+            }
+        }
         for route in &config.routes {
             for &address in &route.listen {
                 let bind = |error| CommandError::Bind { address: address.get(), error };
                 listeners.open(route, address).map_err(bind)?;
             }
         }
-        let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
-        let mut supervisor =
-            Self { config, file, registry, process, memory, listeners, routes: Vec::new() };
-        for route in supervisor.config.routes.clone() {
-            supervisor.start_route(&route)?;
+        let (memory, routes) = (Store::fleeting(), Vec::new());
+        let manager = ServiceManager::from_env();
+        Ok(Self { config, file, registry, process, memory, listeners, routes, manager, held: None })
+    }
+
+    /// Starts the routes, which accept nothing yet.
+    fn begin(&mut self, memory: Store) -> Result<(), CommandError> {
+        self.memory = memory;
+        for route in self.config.routes.clone() {
+            self.start_route(&route)?;
         }
-        Ok(supervisor)
+        Ok(())
+    }
+
+    /// All routes accept.
+    fn accept(&self) {
+        for config in &self.config.routes {
+            if let Some(route) = self.routes.iter().find(|route| route.name() == config.name.as_str()) {
+                self.accept_at(config, route);
+            }
+        }
+    }
+
+    fn accept_at(&self, config: &RouteConfig, route: &Arc<dyn RunningRoute>) {
+        for &address in &config.listen {
+            let socket = self.listeners.socket(config, address);
+            let bound = socket.and_then(|socket| Ok((socket.local_addr()?, socket)));
+            match bound {
+                Ok((bound, socket)) => {
+                    info!(
+                        event = "route.up", route = %config.name, dialect = route.dialect(),
+                        listen = %bound, pool = %config.pools[0].name, "rigs may connect"
+                    );
+                    Arc::clone(route).listen(address, socket);
+                }
+                Err(error) => {
+                    let route = route.name();
+                    warn!(event = "listen.failed", route, %error, "cannot take connections");
+                }
+            }
+        }
+    }
+
+    /// No route accepts; the sockets stay open.
+    fn stop_accepting(&self) {
+        for (config, route) in self.config.routes.iter().flat_map(|config| {
+            let route = self.routes.iter().find(|route| route.name() == config.name.as_str());
+            route.map(|route| (config, route))
+        }) {
+            config.listen.iter().for_each(|address| route.unlisten(address));
+        }
     }
 
     /// Serves until it is told to stop.
     pub async fn run(mut self, mut signals: Signals) {
         let (_asks, mut requests) = mpsc::channel(MAX_REQUESTS);
+        self.manager.ready(self.process.workers.clone());
         let signal = loop {
+            self.manager.watch(&self.routes);
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Signal::Stop(name) => break name,
-                    Signal::Reload => self.reload(),
+                    Signal::Reload => self.notified_reload(),
                     Signal::ReopenLogs => reopen_logs(),
-                    Signal::Upgrade => self.upgrade(),
+                    Signal::Upgrade => match self.upgrade(None, &mut signals, &mut requests).await {
+                        Upgraded::No => {}
+                        Upgraded::Stop(name) => break name,
+                        Upgraded::Yes => return self.leave(&mut signals).await,
+                    },
                 },
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(_answer) => self.reload(),
-                    Request::Upgrade(_answer) => self.upgrade(),
+                    Request::Reload(_answer) => self.notified_reload(),
+                    Request::Upgrade(answer) => {
+                        match self.upgrade(Some(answer), &mut signals, &mut requests).await {
+                            Upgraded::No => {}
+                            Upgraded::Stop(name) => break name,
+                            Upgraded::Yes => return self.leave(&mut signals).await,
+                        }
+                    }
                 },
             }
         };
         self.stop(signal, &mut signals).await;
     }
 
-    /// Stops all routes; a second signal ends that.
-    async fn stop(self, signal: &str, signals: &mut Signals) {
-        info!(event = "stopping", signal, "stopping; a second signal stops at once");
-        let hurried = tokio::select! {
-            () = stop(&self.routes) => None,
-            signal = signals.stop() => Some(signal),
-        };
-        self.memory.close().await;
-        match hurried {
-            None => info!(event = "stopped", "stopped"),
-            Some(signal) => warn!(event = "stopped", signal, "stopped at once"),
-        }
+    /// Has the service manager wait for it too.
+    fn notified_reload(&mut self) {
+        self.manager.reloading();
+        self.reload();
+        self.manager.reloaded();
     }
 
     /// Reads the config again, and changes what is different.
     fn reload(&mut self) {
         let file = self.file.as_deref().map(|file| file.display().to_string());
         warn!(event = "reload", file, routes = self.config.routes.len(), "not built yet");
-    }
-
-    /// Hands over to a new process.
-    fn upgrade(&mut self) {
-        let sockets = self.listeners.iter().count();
-        warn!(event = "upgrade", sockets, "not built yet");
     }
 
     fn start_route(&mut self, config: &RouteConfig) -> Result<(), CommandError> {
@@ -126,16 +203,6 @@ impl<'a> Supervisor<'a> {
         let memory = self.memory.route(config.name.as_str());
         let route = (entry.start)(config, memory, self.process.clone(), Vec::new())
             .map_err(|error| self.config.source().error(error.into_problems()))?;
-        for &address in &config.listen {
-            let bind = |error| CommandError::Bind { address: address.get(), error };
-            let socket = self.listeners.socket(config, address).map_err(bind)?;
-            let bound = socket.local_addr().map_err(bind)?;
-            info!(
-                event = "route.up", route = %config.name, dialect = entry.name, listen = %bound,
-                pool = %config.pools[0].name, "rigs may connect"
-            );
-            Arc::clone(&route).listen(address, socket);
-        }
         self.routes.push(route);
         Ok(())
     }
@@ -143,14 +210,4 @@ impl<'a> Supervisor<'a> {
 
 fn reopen_logs() {
     warn!(event = "log.reopen", "not built yet");
-}
-
-/// Stops all routes at the same time.
-pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
-    let mut stopping = JoinSet::new();
-    for route in routes {
-        let route = Arc::clone(route);
-        stopping.spawn(async move { route.stop().await });
-    }
-    stopping.join_all().await;
 }

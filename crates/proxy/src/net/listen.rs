@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 /// Connections that wait to be taken; the system may cap it lower.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// Listens on an address. `[::]` takes IPv4 as well, and IPv4 alone where the machine has no IPv6.
 ///

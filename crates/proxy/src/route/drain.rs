@@ -6,6 +6,7 @@ use orepass_farm::drain::Drain;
 use orepass_farm::farm::{Order, RigId};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
+use orepass_stratum::extranonce::Extranonce;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +24,16 @@ impl<D: Dialect> Route<D> {
         self.rigs.save(&saving);
         saving.close();
         timeout(SAVE_WITHIN, saving.wait()).await.is_ok()
+    }
+
+    /// Under which extranonces rigs work, each with its pool's host and port.
+    pub(crate) fn extranonces(&self) -> Vec<(String, Extranonce)> {
+        let channels: Vec<_> = self.channels().values().cloned().collect();
+        let given = channels.iter().filter_map(|channel| {
+            let extranonce1 = channel.view().ground.as_ref()?.split.extranonce1.clone();
+            Some((self.pool(channel.pool).url.authority().to_string(), extranonce1))
+        });
+        given.collect()
     }
 
     /// Lets the rigs that are connected leave one after the other, within `over`. Until its turn each

@@ -6,5 +6,8 @@
 mod check;
 mod files;
 mod json;
+mod drain;
 mod stuck_log;
 mod support;
+mod systemd;
+mod upgrade;
