@@ -274,11 +274,7 @@ impl Store {
         Self::new(remembered, writer.ok(), path.to_owned())
     }
 
-    fn new(
-        remembered: KeptState,
-        writer: Option<StoreWriter<Changes>>,
-        path: PathBuf,
-    ) -> Self {
+    fn new(remembered: KeptState, writer: Option<StoreWriter<Changes>>, path: PathBuf) -> Self {
         let (remembered, held) = (Mutex::new(remembered), Mutex::default());
         Self(Arc::new(StoreInner { remembered, writer, path, held }))
     }

@@ -23,8 +23,8 @@ use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
 
-use self::upgrading::Upgraded;
 pub(crate) use self::stopping::stop;
+use self::upgrading::Upgraded;
 
 /// How many requests may wait; whoever comes then is told that it is busy.
 const MAX_REQUESTS: usize = 4;
@@ -113,7 +113,9 @@ impl<'a> Supervisor<'a> {
     /// All routes accept.
     fn accept(&self) {
         for config in &self.config.routes {
-            if let Some(route) = self.routes.iter().find(|route| route.name() == config.name.as_str()) {
+            if let Some(route) =
+                self.routes.iter().find(|route| route.name() == config.name.as_str())
+            {
                 self.accept_at(config, route);
             }
         }

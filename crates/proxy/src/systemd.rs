@@ -104,9 +104,16 @@ impl ServiceManager {
         self.tell(&format!("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC={micros}"));
     }
 
-    /// Another process is the service from now on.
-    pub(crate) fn is_now(&self, process: u32) {
+    /// Another process is the service from now on, and tells what there is to tell.
+    pub(crate) fn hand_over(&mut self, process: u32) {
+        self.telling = None;
         self.tell(&format!("MAINPID={process}"));
+    }
+
+    /// This process is the service again.
+    pub(crate) fn take_back(&mut self, workers: Option<Arc<WorkerThreads>>) {
+        self.tell(&format!("MAINPID={}", std::process::id()));
+        self.ready(workers);
     }
 
     /// These routes have to work, or the watchdog is not fed.
@@ -137,7 +144,8 @@ async fn work(workers: Option<&WorkerThreads>, routes: &[Arc<dyn RunningRoute>])
         let _ = runtime.spawn(async {}).await;
     }
     for route in routes {
-        let (route, runtime) = (Arc::clone(route), workers.and_then(|workers| workers.runtimes().next()));
+        let (route, runtime) =
+            (Arc::clone(route), workers.and_then(|workers| workers.runtimes().next()));
         let touch = async move { route.touch() };
         let _ = match runtime {
             Some(runtime) => runtime.spawn(touch).await,

@@ -58,7 +58,8 @@ impl Successor {
     pub(crate) async fn start(listeners: &Listeners) -> Result<Self, String> {
         let program = PROGRAM.get().ok_or("it is not known where this program was started from")?;
         if std::process::id() == 1 {
-            let why = "this is the first process here, with which all others end: start anew instead";
+            let why =
+                "this is the first process here, with which all others end: start anew instead";
             return Err(why.to_owned());
         }
         Self::spawn(program, std::env::args_os().skip(1), listeners)

@@ -80,7 +80,9 @@ impl World {
     }
 
     fn act(&mut self, rng: &mut Rng) {
-        while self.old_lives && let Some(act) = self.old.poll() {
+        while self.old_lives
+            && let Some(act) = self.old.poll()
+        {
             match act {
                 old::Act::Start => {
                     self.new = Some(New::begin(self.now));
@@ -265,8 +267,11 @@ fn whatever_goes_wrong_one_process_accepts_and_one_has_the_file() {
             assert_eq!(world.answers.len(), 1, "seed {seed}: whoever asked is answered");
             assert!(world.draining || world.old_has_file, "seed {seed}: the file is back");
         }
-        if !world.old_lives && !world.leaves && world.new.is_some() && !world.hangs {
-            let new = world.new.as_ref().unwrap();
+        if let Some(new) = &world.new
+            && !world.old_lives
+            && !world.leaves
+            && !world.hangs
+        {
             assert!(new.is_serving(), "seed {seed}: the new one serves, or has ended");
         }
         ends[match &world.answers[..] {

@@ -21,8 +21,8 @@ impl Supervisor<'_> {
         let over = self.config.drain_for;
         self.manager.stopping(over + DRAIN_FOR + SPARE);
         info!(
-            event = "stopping", signal,
-            "stopping: rigs leave in turn within {over:?}; a second signal stops at once"
+            event = "stopping",
+            signal, "stopping: rigs leave in turn within {over:?}; a second signal stops at once"
         );
         self.stop_accepting();
         // Rigs are refused, and go elsewhere; unless somebody else has the socket too.

@@ -78,7 +78,8 @@ impl<'a> Supervisor<'a> {
             }
         }
         info!(event = "taken_over", "serving in place of the former process");
-        let mut supervisor = supervisor.ok_or_else(|| CommandError::Failed("no routes".to_owned()))?;
+        let mut supervisor =
+            supervisor.ok_or_else(|| CommandError::Failed("no routes".to_owned()))?;
         supervisor.see_off(old);
         Ok(supervisor)
     }

@@ -108,14 +108,14 @@ impl Supervisor<'_> {
             Act::Answer(answer) => handover.answer(answer),
             Act::Drain => {
                 if let Some(process) = handover.process() {
-                    self.manager.is_now(process);
+                    self.manager.hand_over(process);
                 }
                 let (routes, over) = (self.routes.clone(), self.config.drain_for);
                 handover.draining = Some(Box::pin(async move { empty(&routes, over).await }));
             }
             Act::Undrain => {
                 handover.draining = None;
-                self.manager.is_now(std::process::id());
+                self.manager.take_back(self.process.workers.clone());
                 warn!(
                     event = "upgrade.failed",
                     "the new process has ended: this one, whose rigs were leaving, serves again"

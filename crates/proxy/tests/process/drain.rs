@@ -1,15 +1,17 @@
 //! The end: rigs leave in turn, each with its verdicts.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orepass_sim::pool::PoolFault;
+use tokio::time::Instant;
 
 use crate::support::{Folder, Plan, Rig, easy_pool, number, pool, rigs, until};
 
 const RIGS: usize = 1000;
 const OVER: Duration = Duration::from_secs(5);
 /// No vardiff: every rig has the pool's own target, and more shares than it would like.
-const EASY: &str = "max_channels = 8\nmax_pool_shares_per_second = 10000\nvardiff = { enabled = false }";
+const EASY: &str =
+    "max_channels = 8\nmax_pool_shares_per_second = 10000\nvardiff = { enabled = false }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_rigs_leave_spread_over_the_time_with_all_verdicts() {
@@ -26,10 +28,14 @@ async fn a_thousand_rigs_leave_spread_over_the_time_with_all_verdicts() {
     let began = Instant::now();
     orepass.terminate();
     let mut left = Vec::new();
-    until("all leave", || farm.stats().connected, |connected| {
-        left.push((began.elapsed(), RIGS as u64 - connected));
-        *connected == 0
-    })
+    until(
+        "all leave",
+        || farm.stats().connected,
+        |connected| {
+            left.push((began.elapsed(), RIGS as u64 - connected));
+            *connected == 0
+        },
+    )
     .await;
     assert!(orepass.ends().await.success());
     // Never more than a third of them in a fifth of the time.
@@ -76,11 +82,15 @@ async fn what_a_rig_sends_while_it_is_closed_does_not_take_its_answers_from_it()
     let mut orepass = plan.start();
     let mut rig = Rig::login(&listen, "rig1").await;
     pool.fault(PoolFault::LateVerdicts(Duration::from_millis(700)));
-    rig.send(r#"{"id":"bad","method":"mining.submit","params":["rig1","none","00","00","00"]}"#).await;
+    rig.send(r#"{"id":"bad","method":"mining.submit","params":["rig1","none","00","00","00"]}"#)
+        .await;
     orepass.terminate();
     // More than it takes: nobody reads this any more, and a reset would follow a close.
     for _ in 0..200 {
-        rig.send(r#"{"id":"late","method":"mining.submit","params":["rig1","none","00","00","00"]}"#).await;
+        rig.send(
+            r#"{"id":"late","method":"mining.submit","params":["rig1","none","00","00","00"]}"#,
+        )
+        .await;
     }
     rig.answer("bad").await;
     while rig.line().await.is_some() {}

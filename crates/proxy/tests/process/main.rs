@@ -4,9 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod check;
+mod drain;
 mod files;
 mod json;
-mod drain;
 mod stuck_log;
 mod support;
 mod systemd;

@@ -129,7 +129,8 @@ impl Plan {
     }
 
     fn command(&self, command: &str) -> (Command, ConfigFile) {
-        let Self { listen, pool, route, more, arguments, files, program, environment, socket } = self;
+        let Self { listen, pool, route, more, arguments, files, program, environment, socket } =
+            self;
         let config = ConfigFile::write(&format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
              [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\

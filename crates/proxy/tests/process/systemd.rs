@@ -44,10 +44,8 @@ async fn a_service_is_ready_when_it_listens_feeds_the_watchdog_and_says_that_it_
     let (pool, at_pool) = pool().await;
     let manager = Manager::new("notify");
     let mut plan = Plan::new(&at_pool).await;
-    plan.environment = vec![
-        ("NOTIFY_SOCKET", manager.address.clone()),
-        ("WATCHDOG_USEC", "600000".to_owned()),
-    ];
+    plan.environment =
+        vec![("NOTIFY_SOCKET", manager.address.clone()), ("WATCHDOG_USEC", "600000".to_owned())];
     let mut orepass = plan.start();
     manager.hears("READY=1");
     // It listens already.
@@ -78,10 +76,8 @@ async fn at_an_upgrade_the_new_process_becomes_the_service() {
     let (pool, at_pool) = pool().await;
     let manager = Manager::new("mainpid");
     let mut plan = Plan::new(&at_pool).await;
-    plan.environment = vec![
-        ("NOTIFY_SOCKET", manager.address.clone()),
-        ("WATCHDOG_USEC", "600000".to_owned()),
-    ];
+    plan.environment =
+        vec![("NOTIFY_SOCKET", manager.address.clone()), ("WATCHDOG_USEC", "600000".to_owned())];
     let mut orepass = plan.start();
     orepass.says(&["pool.up"]).await;
     manager.hears("READY=1");

@@ -5,12 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orepass_sim::net::RigFarm;
+use orepass_sim::net::{PoolServer, RigFarm};
+use orepass_sim::pool::PoolConfig;
 
 use crate::support::{Folder, Orepass, Plan, easy_pool, number, rigs, signal, until};
 
 const RIGS: usize = 500;
-const EASY: &str = "max_channels = 8\nmax_pool_shares_per_second = 10000\nvardiff = { enabled = false }";
+const EASY: &str =
+    "max_channels = 8\nmax_pool_shares_per_second = 10000\nvardiff = { enabled = false }";
 
 /// A copy of the program that can be replaced.
 fn program(folder: &Folder) -> PathBuf {
@@ -137,4 +139,36 @@ async fn a_process_that_dies_with_the_file_or_hangs_gives_all_back() {
     until("the end", || orepass.lines(&["stopped"]).len(), |lines| *lines >= 4).await;
     farm.close().await;
     pool.close();
+}
+
+/// Each connection is to a pool of its own, so that all have the same extranonce1.
+async fn forgetful_pools() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let config = PoolConfig { difficulty: 1e-8, ..PoolConfig::default() };
+                PoolServer::new(config).serve(stream).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_gives_all_connections_one_extranonce_keeps_the_old_process() {
+    let at_pool = forgetful_pools().await;
+    let folder = Folder::new("upgrade-same");
+    let (mut orepass, farm, _) = at_work(&folder, &at_pool, 5).await;
+    orepass.signal("USR2");
+    let failed = orepass.says(&["upgrade.failed"]).await;
+    assert!(failed.contains("not every route that is served now had a pool"), "{failed}");
+    let more = farm.stats().accepted + 5;
+    until("shares", || farm.stats().accepted, |accepted| *accepted > more).await;
+    assert_eq!(farm.stats().disconnects, 0, "no rig has noticed");
+    orepass.terminate();
+    assert!(orepass.ends().await.success());
+    assert_eq!(farm.close().await.works_repeated, 0);
 }
