@@ -39,6 +39,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod control;
 mod handover;
 pub mod limits;
 pub mod listeners;

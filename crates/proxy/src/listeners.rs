@@ -12,17 +12,18 @@ use socket2::SockRef;
 use crate::config::{ListenAddr, Name, RouteConfig};
 use crate::net::listen::{BACKLOG, listen};
 
-/// What a route's config says of a socket. Port 0 is another socket in every route.
+/// What a route's config says of a socket, whatever is spoken on it. Port 0 is another socket in every
+/// route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
-    address: ListenAddr,
+    address: SocketAddr,
     route: Option<Name>,
 }
 
 impl Place {
     fn new(route: &RouteConfig, address: ListenAddr) -> Self {
         let any_port = address.get().port() == 0;
-        Self { address, route: any_port.then(|| route.name.clone()) }
+        Self { address: address.get(), route: any_port.then(|| route.name.clone()) }
     }
 }
 
@@ -107,7 +108,7 @@ impl Listeners {
     }
 
     /// All sockets, by configured address.
-    pub fn iter(&self) -> impl Iterator<Item = (ListenAddr, &TcpListener)> {
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, &TcpListener)> {
         self.0.iter().map(|(place, socket)| (place.address, socket))
     }
 }

@@ -1,5 +1,6 @@
 //! A route at work, whatever its dialect.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,11 @@ pub trait RunningRoute: Send + Sync {
     fn listen(self: Arc<Self>, address: ListenAddr, socket: std::net::TcpListener);
     /// Takes no more connections from a socket. It stays open as long as somebody else has it.
     fn unlisten(&self, address: &ListenAddr);
+    /// Whether it can have another config of the same dialect, options and prefix without being
+    /// started anew.
+    fn can_change_to(&self, config: &RouteConfig) -> bool;
+    /// The route itself.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Has each rig's state noted for the state file.
     async fn save(&self) -> bool;
     /// Lets the rigs leave one after the other; see [`Route::empty`].
@@ -77,6 +83,14 @@ impl<D: Dialect> RunningRoute for Route<D> {
         Self::unlisten(self, address);
     }
 
+    fn can_change_to(&self, config: &RouteConfig) -> bool {
+        Self::can_change_to(self, config)
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
     async fn save(&self) -> bool {
         Self::save(self).await
     }
@@ -98,21 +112,53 @@ impl<D: Dialect> RunningRoute for Route<D> {
     }
 }
 
-/// Starts a configured route on listeners that are bound already.
+/// A route that a config asks for, with everything made that can fail.
+pub trait PreparedRoute: Send {
+    /// Starts it. Beside the listeners that are given here it can be
+    /// [told of others](RunningRoute::listen).
+    fn start(
+        self: Box<Self>,
+        memory: RouteStore,
+        process: Process,
+        listeners: Vec<TcpListener>,
+    ) -> Arc<dyn RunningRoute>;
+    /// Changes one that is at work, and [can be](RunningRoute::can_change_to), to this.
+    fn change(self: Box<Self>, route: Arc<dyn RunningRoute>);
+}
+
+struct Prepared<D> {
+    config: RouteConfig,
+    dialects: Vec<Arc<D>>,
+}
+
+impl<D: Dialect> PreparedRoute for Prepared<D> {
+    fn start(
+        self: Box<Self>,
+        memory: RouteStore,
+        process: Process,
+        listeners: Vec<TcpListener>,
+    ) -> Arc<dyn RunningRoute> {
+        let around = Surroundings { connector: Arc::new(Tcp), memory, process };
+        Route::start(self.config, self.dialects, around, listeners)
+    }
+
+    fn change(self: Box<Self>, route: Arc<dyn RunningRoute>) {
+        // Of another dialect it is no change, but another route.
+        if let Ok(route) = route.as_any().downcast::<Route<D>>() {
+            route.change(self.config, self.dialects);
+        }
+    }
+}
+
+/// Prepares a configured route.
 ///
 /// # Errors
 /// What is wrong with the dialect's options.
-pub fn start<D: FromConfig>(
-    route: &RouteConfig,
-    memory: RouteStore,
-    process: Process,
-    listeners: Vec<TcpListener>,
-) -> Result<Arc<dyn RunningRoute>, OptionError> {
+pub fn prepare<D: FromConfig>(route: &RouteConfig) -> Result<Box<dyn PreparedRoute>, OptionError> {
     let dialect = |pool: &PoolAccount| {
         let configured = configured::<D>(&route.options, &pool.options)?;
         Ok(Arc::new(configured.dialect))
     };
     let dialects = route.pools.iter().map(dialect).collect::<Result<_, OptionError>>()?;
-    let surroundings = Surroundings { connector: Arc::new(Tcp), memory, process };
-    Ok(Route::start(route.clone(), dialects, surroundings, listeners))
+    Ok(Box::new(Prepared { config: route.clone(), dialects }))
 }

@@ -2,29 +2,34 @@
 //!
 //! What is asked for by a signal or through the control socket is done one after the other.
 
+mod reload;
 mod stopping;
 mod taking_over;
 mod upgrading;
 
+use std::future::pending;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
-use crate::config::{Config, RouteConfig};
+use crate::config::{Config, Name, RouteConfig};
+use crate::control::{Asks, Changed, ControlSocket, RouteStatus, Status};
 use crate::listeners::Listeners;
 use crate::process::Process;
 use crate::registry::Registry;
-use crate::running::RunningRoute;
+use crate::running::{PreparedRoute, RunningRoute};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
-
-pub(crate) use self::stopping::stop;
-use self::upgrading::Upgraded;
+pub use reload::Refusal;
+use reload::{Asker, Loading};
+pub(crate) use stopping::stop;
+use upgrading::Upgraded;
 
 /// How many requests may wait; whoever comes then is told that it is busy.
 const MAX_REQUESTS: usize = 4;
@@ -34,9 +39,11 @@ const MAX_REQUESTS: usize = 4;
 #[derive(Debug)]
 pub enum Request {
     /// To read the config again.
-    Reload(oneshot::Sender<Result<Vec<String>, String>>),
-    /// To hand over to a new process.
+    Reload(oneshot::Sender<Result<Changed, Refusal>>),
+    /// To hand over to a new process, whose id is the answer.
     Upgrade(oneshot::Sender<Result<u32, String>>),
+    /// To say what is at work.
+    Status(oneshot::Sender<Status>),
 }
 
 /// The process at work.
@@ -49,8 +56,15 @@ pub struct Supervisor<'a> {
     pub(crate) process: &'a Process,
     pub(crate) memory: Store,
     pub(crate) listeners: Listeners,
+    /// In the config's order.
     pub(crate) routes: Vec<Arc<dyn RunningRoute>>,
-    pub(crate) manager: ServiceManager,
+    /// Routes that the config has no more, each until its rigs have gone.
+    pub(crate) draining: Vec<Arc<dyn RunningRoute>>,
+    drains: JoinSet<Arc<dyn RunningRoute>>,
+    /// A config that is being read, and for whom.
+    loading: Option<Loading>,
+    reloads: u64,
+    manager: ServiceManager,
     /// While this is there, extranonces of the process before this one are held.
     held: Option<Arc<()>>,
 }
@@ -96,120 +110,242 @@ impl<'a> Supervisor<'a> {
                 listeners.open(route, address).map_err(bind)?;
             }
         }
-        let (memory, routes) = (Store::fleeting(), Vec::new());
-        let manager = ServiceManager::from_env();
-        Ok(Self { config, file, registry, process, memory, listeners, routes, manager, held: None })
+        Ok(Self {
+            config,
+            file,
+            registry,
+            process,
+            memory: Store::fleeting(),
+            listeners,
+            routes: Vec::new(),
+            draining: Vec::new(),
+            drains: JoinSet::new(),
+            loading: None,
+            reloads: 0,
+            manager: ServiceManager::from_env(),
+            held: None,
+        })
     }
 
     /// Starts the routes, which accept nothing yet.
     fn begin(&mut self, memory: Store) -> Result<(), CommandError> {
         self.memory = memory;
-        for route in self.config.routes.clone() {
-            self.start_route(&route)?;
+        for route in &self.config.routes {
+            let prepared = self.prepare(route)?;
+            self.routes.push(self.start_deaf(route, prepared));
         }
         Ok(())
     }
 
     /// All routes accept.
     fn accept(&self) {
-        for config in &self.config.routes {
-            if let Some(route) =
-                self.routes.iter().find(|route| route.name() == config.name.as_str())
-            {
-                self.accept_at(config, route);
-            }
-        }
-    }
-
-    fn accept_at(&self, config: &RouteConfig, route: &Arc<dyn RunningRoute>) {
-        for &address in &config.listen {
-            let socket = self.listeners.socket(config, address);
-            let bound = socket.and_then(|socket| Ok((socket.local_addr()?, socket)));
-            match bound {
-                Ok((bound, socket)) => {
-                    info!(
-                        event = "route.up", route = %config.name, dialect = route.dialect(),
-                        listen = %bound, pool = %config.pools[0].name, "rigs may connect"
-                    );
-                    Arc::clone(route).listen(address, socket);
-                }
-                Err(error) => {
-                    let route = route.name();
-                    warn!(event = "listen.failed", route, %error, "cannot take connections");
-                }
-            }
+        for (route, config) in self.routes.iter().zip(&self.config.routes) {
+            self.listen(route, config, &config.listen);
         }
     }
 
     /// No route accepts; the sockets stay open.
     fn stop_accepting(&self) {
-        for (config, route) in self.config.routes.iter().flat_map(|config| {
-            let route = self.routes.iter().find(|route| route.name() == config.name.as_str());
-            route.map(|route| (config, route))
-        }) {
+        for (route, config) in self.routes.iter().zip(&self.config.routes) {
             config.listen.iter().for_each(|address| route.unlisten(address));
         }
     }
 
     /// Serves until it is told to stop.
     pub async fn run(mut self, mut signals: Signals) {
-        let (_asks, mut requests) = mpsc::channel(MAX_REQUESTS);
+        let (asks, mut requests) = mpsc::channel(MAX_REQUESTS);
+        let mut control = self.open_control(&asks);
         self.manager.ready(self.process.workers.clone());
         let signal = loop {
             self.manager.watch(&self.routes);
-            tokio::select! {
+            let upgraded = tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Signal::Stop(name) => break name,
-                    Signal::Reload => self.notified_reload(),
-                    Signal::ReopenLogs => reopen_logs(),
-                    Signal::Upgrade => match self.upgrade(None, &mut signals, &mut requests).await {
-                        Upgraded::No => {}
-                        Upgraded::Stop(name) => break name,
-                        Upgraded::Yes => return self.leave(&mut signals).await,
-                    },
+                    Signal::Reload => {
+                        self.load_as_told(Asker::Signal);
+                        Upgraded::No
+                    }
+                    Signal::ReopenLogs => {
+                        reopen_logs();
+                        Upgraded::No
+                    }
+                    Signal::Upgrade => self.upgrade(None, &mut signals, &mut requests).await,
                 },
+                config = loaded(&mut self.loading) => {
+                        self.reload_as_told(config);
+                        Upgraded::No
+                    }
+                Some(drained) = self.drains.join_next() => {
+                    if let Ok(drained) = drained {
+                        self.draining.retain(|route| !Arc::ptr_eq(route, &drained));
+                    }
+                    Upgraded::No
+                }
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(_answer) => self.notified_reload(),
+                    Request::Reload(answer) => {
+                        self.load_as_told(Asker::Request(answer));
+                        Upgraded::No
+                    }
                     Request::Upgrade(answer) => {
-                        match self.upgrade(Some(answer), &mut signals, &mut requests).await {
-                            Upgraded::No => {}
-                            Upgraded::Stop(name) => break name,
-                            Upgraded::Yes => return self.leave(&mut signals).await,
-                        }
+                        self.upgrade(Some(answer), &mut signals, &mut requests).await
+                    }
+                    Request::Status(answer) => {
+                        let _ = answer.send(self.status());
+                        Upgraded::No
                     }
                 },
+            };
+            match upgraded {
+                Upgraded::No => {}
+                // The new process had taken it.
+                Upgraded::Back => control = self.open_control(&asks),
+                Upgraded::Stop(name) => break name,
+                Upgraded::Yes => {
+                    drop((control, requests));
+                    return self.leave(&mut signals).await;
+                }
             }
         };
+        drop((control, requests));
         self.stop(signal, &mut signals).await;
     }
 
-    /// Has the service manager wait for it too.
-    fn notified_reload(&mut self) {
+    /// Reads the config again; the service manager waits for that too.
+    fn load_as_told(&mut self, asker: Asker) {
         self.manager.reloading();
-        self.reload();
-        self.manager.reloaded();
+        self.load(asker);
+        self.tell_reloaded();
     }
 
-    /// Reads the config again, and changes what is different.
-    fn reload(&mut self) {
-        let file = self.file.as_deref().map(|file| file.display().to_string());
-        warn!(event = "reload", file, routes = self.config.routes.len(), "not built yet");
+    fn reload_as_told(&mut self, config: reload::Loaded) {
+        self.reload(config);
+        self.tell_reloaded();
     }
 
-    fn start_route(&mut self, config: &RouteConfig) -> Result<(), CommandError> {
+    fn tell_reloaded(&self) {
+        if self.loading.is_none() {
+            self.manager.reloaded();
+        }
+    }
+
+    /// Answers at the socket that the config names. Without it rigs are served all the same.
+    fn open_control(&self, asks: &Asks) -> Option<ControlSocket> {
+        let path = self.config.control.as_deref()?;
+        match ControlSocket::open(path, asks.clone()) {
+            Ok(socket) => {
+                info!(event = "control.up", socket = %path.display(), "`orepass ctl` may ask");
+                Some(socket)
+            }
+            Err(error) => {
+                warn!(
+                    event = "control.failed", socket = %path.display(), %error,
+                    "`orepass ctl` cannot ask; signals can"
+                );
+                None
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let of = |route: &Arc<dyn RunningRoute>| RouteStatus {
+            name: route.name().to_owned(),
+            dialect: route.dialect().to_owned(),
+            rigs: route.roster().online(),
+            channels: route.live_channels(),
+            shares: route.totals().sent,
+        };
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            config: self.file.as_ref().map(|file| file.display().to_string()),
+            reloads: self.reloads,
+            routes: self.routes.iter().map(of).collect(),
+            draining: self.draining.iter().map(of).collect(),
+        }
+    }
+
+    /// Makes all of a route that can fail.
+    fn prepare(&self, config: &RouteConfig) -> Result<Box<dyn PreparedRoute>, CommandError> {
         let entry = self
             .registry
             .get(&config.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+        let prepared = (entry.prepare)(config);
+        Ok(prepared.map_err(|error| self.config.source().error(error.into_problems()))?)
+    }
+
+    /// Starts a route on its sockets, which are bound.
+    fn start_route(
+        &self,
+        config: &RouteConfig,
+        prepared: Box<dyn PreparedRoute>,
+    ) -> Arc<dyn RunningRoute> {
+        let route = self.start_deaf(config, prepared);
+        self.listen(&route, config, &config.listen);
+        route
+    }
+
+    /// Starts a route that accepts nothing yet.
+    fn start_deaf(
+        &self,
+        config: &RouteConfig,
+        prepared: Box<dyn PreparedRoute>,
+    ) -> Arc<dyn RunningRoute> {
         let memory = self.memory.route(config.name.as_str());
-        let route = (entry.start)(config, memory, self.process.clone(), Vec::new())
-            .map_err(|error| self.config.source().error(error.into_problems()))?;
-        self.routes.push(route);
-        Ok(())
+        prepared.start(memory, self.process.clone(), Vec::new())
+    }
+
+    /// Has a route accept on sockets, which are bound.
+    fn listen(
+        &self,
+        route: &Arc<dyn RunningRoute>,
+        config: &RouteConfig,
+        listen: &[crate::config::ListenAddr],
+    ) {
+        for &address in listen {
+            let socket = match self.listeners.socket(config, address) {
+                Ok(socket) => socket,
+                // For want of files: a socket that is bound can be shared otherwise.
+                Err(error) => {
+                    let (route, listen) = (route.name(), address.to_string());
+                    warn!(event = "listen.failed", route, listen, %error, "cannot take connections");
+                    continue;
+                }
+            };
+            let bound = socket.local_addr().unwrap_or(address.get());
+            info!(
+                event = "route.up", route = %config.name, dialect = route.dialect(),
+                listen = %bound, pool = %config.pools[0].name, "rigs may connect"
+            );
+            Arc::clone(route).listen(address, socket);
+        }
+    }
+
+    /// A route ends: its rigs leave in turn, each with its verdicts.
+    fn drain(&mut self, route: Arc<dyn RunningRoute>) {
+        self.draining.push(Arc::clone(&route));
+        let over = self.config.drain_for;
+        self.drains.spawn(async move {
+            route.empty(over).await;
+            route.stop().await;
+            route
+        });
+    }
+
+    fn route(&self, name: &Name) -> Option<&Arc<dyn RunningRoute>> {
+        self.routes.iter().find(|route| route.name() == name.as_str())
+    }
+}
+
+/// The config that is being read, once it is; never where none is.
+async fn loaded(loading: &mut Option<Loading>) -> reload::Loaded {
+    match loading {
+        Some(loading) => loading.finished().await,
+        None => pending().await,
     }
 }
 
 fn reopen_logs() {
-    warn!(event = "log.reopen", "not built yet");
+    warn!(event = "log.reopen", "the log goes to stderr: there is no file to open again");
 }

@@ -107,8 +107,9 @@ impl Stage {
         );
         let config = Config::parse("demo", &text, registry)?;
         let memory = Store::fleeting().route(dialect);
-        let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
-            .map_err(|error| config.source().error(error.into_problems()))?;
+        let route = (entry.prepare)(&config.routes[0])
+            .map_err(|error| config.source().error(error.into_problems()))?
+            .start(memory, Process::default(), vec![listener]);
         let farm = RigFarm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {
             dialect,

@@ -31,7 +31,7 @@ impl<D: Dialect> Route<D> {
         let channels: Vec<_> = self.channels().values().cloned().collect();
         let given = channels.iter().filter_map(|channel| {
             let extranonce1 = channel.view().ground.as_ref()?.split.extranonce1.clone();
-            Some((self.pool(channel.pool).url.authority().to_string(), extranonce1))
+            Some((channel.to.account.url.authority().to_string(), extranonce1))
         });
         given.collect()
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::{self, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use orepass_farm::farm::Order;
 use orepass_stratum::error::Reject;
@@ -19,10 +20,17 @@ pub(crate) const VIEW: Calls = Calls::of_kind(1);
 pub(crate) const ORDERS: Calls = Calls::of_kind(2);
 /// …the share that found no room is taken…
 pub(crate) const ROOM: Calls = Calls::of_kind(3);
+/// …the route has other wishes for its rigs…
+pub(crate) const CONFIG: Calls = Calls::of_kind(5);
 /// …the route stops…
 pub(crate) const STOP: Calls = Calls::of_kind(4);
 /// …or what will be of use when the rig comes back is to be noted now.
 pub(crate) const SAVE: Calls = Calls::of_kind(7);
+
+/// So many rigs are called at once where all are to be called, and nothing hurries.
+const SLICE: usize = 256;
+/// The time between two slices.
+const SLICE_EVERY: Duration = Duration::from_millis(20);
 
 /// A verdict on its way to the session whose share it judges.
 #[derive(Debug)]
@@ -140,6 +148,15 @@ impl Mailboxes {
         let mailboxes: Vec<_> = self.all().values().cloned().collect();
         for mailbox in mailboxes {
             mailbox.leave(SAVE, |letters| letters.saving = Some(saving.token()));
+        }
+    }
+
+    /// Calls them all, some at a time. Those who join meanwhile are not called.
+    pub(crate) async fn ring_in_turn(&self, calls: Calls) {
+        let all: Vec<Arc<Mailbox>> = self.all().values().cloned().collect();
+        for slice in all.chunks(SLICE) {
+            slice.iter().for_each(|mailbox| mailbox.bell.ring(calls));
+            tokio::time::sleep(SLICE_EVERY).await;
         }
     }
 

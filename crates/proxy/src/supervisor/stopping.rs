@@ -33,6 +33,7 @@ impl Supervisor<'_> {
             self.memory.flush().await;
             empty(&self.routes, over).await;
             stop(&self.routes).await;
+            while self.drains.join_next().await.is_some() {}
         };
         let hurried = tokio::select! {
             () = ending => None,
@@ -43,9 +44,13 @@ impl Supervisor<'_> {
     }
 
     /// Stops all routes, whose rigs have left: another process serves.
-    pub(super) async fn leave(self, signals: &mut Signals) {
+    pub(super) async fn leave(mut self, signals: &mut Signals) {
+        let stopped = async {
+            stop(&self.routes).await;
+            while self.drains.join_next().await.is_some() {}
+        };
         let hurried = tokio::select! {
-            () = stop(&self.routes) => None,
+            () = stopped => None,
             signal = signals.stop() => Some(signal),
         };
         said(hurried);

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::stopping::empty;
-use super::{Request, Supervisor};
+use super::{Refusal, Request, Supervisor};
 use crate::clock::{now, sleep_until};
 use crate::handover::old::{Act, Heard, Old};
 use crate::handover::{Message, News, State, Successor};
@@ -21,6 +21,8 @@ const REOPEN_EVERY: Duration = Duration::from_secs(60);
 pub(super) enum Upgraded {
     /// This process serves on.
     No,
+    /// It serves again: the new one served for a while, and is no more.
+    Back,
     /// It has to stop, by the signal of this name.
     Stop(&'static str),
     /// The new one serves, and the rigs of this one have had their turn to leave.
@@ -34,6 +36,7 @@ struct Handover {
     draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     answer: Option<oneshot::Sender<Result<u32, String>>>,
     stop: Option<&'static str>,
+    is_back: bool,
 }
 
 impl Supervisor<'_> {
@@ -44,9 +47,17 @@ impl Supervisor<'_> {
         signals: &mut Signals,
         requests: &mut mpsc::Receiver<Request>,
     ) -> Upgraded {
+        if self.loading.is_some() {
+            let why = "the config is being read again; ask when that is done";
+            warn!(event = "upgrade.failed", "{why}");
+            if let Some(asker) = answer {
+                let _ = asker.send(Err(why.to_owned()));
+            }
+            return Upgraded::No;
+        }
         info!(event = "upgrade", "starting a new process, to which this one hands over");
         let mut handover =
-            Handover { old: Old::begin(now()), new: None, draining: None, answer, stop: None };
+            Handover::begin(answer);
         loop {
             while let Some(act) = handover.old.poll() {
                 if let Some(upgraded) = self.act(act, &mut handover).await {
@@ -54,7 +65,7 @@ impl Supervisor<'_> {
                 }
             }
             if handover.old.is_over() {
-                return Upgraded::No;
+                return if handover.is_back { Upgraded::Back } else { Upgraded::No };
             }
             let Handover { old, new, draining, stop, .. } = &mut handover;
             tokio::select! {
@@ -70,8 +81,9 @@ impl Supervisor<'_> {
                     }
                 },
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(answer) => _ = answer.send(Err(BUSY.to_owned())),
+                    Request::Reload(answer) => _ = answer.send(Err(Refusal::HandingOver)),
                     Request::Upgrade(answer) => _ = answer.send(Err(BUSY.to_owned())),
+                    Request::Status(answer) => _ = answer.send(self.status()),
                 },
                 news = heard(new) => old.handle(news, now()),
                 () = drained(draining) => {
@@ -115,6 +127,7 @@ impl Supervisor<'_> {
             }
             Act::Undrain => {
                 handover.draining = None;
+                handover.is_back = true;
                 self.manager.take_back(self.process.workers.clone());
                 warn!(
                     event = "upgrade.failed",
@@ -142,6 +155,11 @@ impl Supervisor<'_> {
 const BUSY: &str = "this process is handing over to a new one; ask that one, when it serves";
 
 impl Handover {
+    fn begin(answer: Option<oneshot::Sender<Result<u32, String>>>) -> Self {
+        let old = Old::begin(now());
+        Self { old, new: None, draining: None, answer, stop: None, is_back: false }
+    }
+
     async fn send(&self, message: &Message) {
         if let Some(new) = &self.new {
             new.send(message).await;
