@@ -9,6 +9,7 @@ mod exits;
 mod reconfigure;
 mod rig_calls;
 mod rigs;
+mod saving;
 mod seating;
 mod strangers;
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! [`farm::Farm`]. What it is made of serves alone too: [`pools::Pools`] (which pool now),
 //! [`assignment::Assignment`] (which rig at which pool), [`penalties::Penalties`],
 //! [`kinds::Kinds`] (what firmware of one kind has shown), [`backoff::Backoff`] (when a lost
-//! connection is made anew) and [`stats::Book`] (what became of shares).
+//! connection is made anew), [`drain::Drain`] (who leaves when, at the end) and [`stats::Book`]
+//! (what became of shares).
 //!
 //! # How a farm is driven
 //!
@@ -162,6 +163,7 @@
 
 pub mod assignment;
 pub mod backoff;
+pub mod drain;
 pub mod farm;
 pub mod kinds;
 pub mod knowledge;

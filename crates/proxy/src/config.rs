@@ -20,12 +20,14 @@ mod route;
 mod search_path;
 mod secret;
 mod state;
+mod stop;
 mod syntax;
 mod table;
 mod user;
 mod value;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orepass_farm::limits::LimitWishes;
 use toml::de::DeTable;
@@ -64,6 +66,8 @@ pub struct Config {
     pub limits: LimitWishes,
     /// The socket through which it is asked for things while at work; none to have none.
     pub control: Option<PathBuf>,
+    /// Over how long the rigs leave when the program ends.
+    pub drain_for: Duration,
     source: Source,
 }
 
@@ -125,9 +129,9 @@ impl Config {
         let (log, state) = (LogConfig::default(), state::default_file());
         route.keep_certificate(state.as_deref());
         let control = control::default_socket(state.as_deref());
-        let workers = WorkerThreads::usual_count();
+        let (workers, drain_for) = (WorkerThreads::usual_count(), stop::DRAIN_FOR);
         let limits = LimitWishes::default();
-        Ok(Self { routes: vec![route], log, workers, state, limits, control, source })
+        Ok(Self { routes: vec![route], log, workers, state, limits, control, drain_for, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -135,7 +139,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, limits, control, routes) =
+        let (workers, log, state, limits, control, drain_for, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let limits = table.table("[limits]", LimitsConfig::read);
@@ -151,8 +155,9 @@ impl Config {
                 let state = table.table("[state]", |table| state::read(table, folder, file));
                 let control = table
                     .table("[control]", |table| control::read(table, folder, state.as_deref()));
+                let drain_for = table.table("[stop]", stop::read);
                 let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
-                (workers, log, state, limits.wishes, control, routes)
+                (workers, log, state, limits.wishes, control, drain_for, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -160,7 +165,7 @@ impl Config {
         match routes.into_iter().collect::<Option<Vec<_>>>() {
             Some(mut routes) if problems.is_empty() => {
                 routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
-                Ok(Self { routes, log, workers, state, limits, control, source })
+                Ok(Self { routes, log, workers, state, limits, control, drain_for, source })
             }
             _ => Err(source.error(problems)),
         }

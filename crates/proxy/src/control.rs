@@ -167,7 +167,7 @@ fn refuse(code: StatusCode, error: impl Into<String>) -> Response {
 
 fn not_reloaded(refusal: &Refusal) -> Response {
     let code = match refusal {
-        Refusal::Busy => StatusCode::CONFLICT,
+        Refusal::Busy | Refusal::HandingOver => StatusCode::CONFLICT,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let problems = refusal.invalid().map(|invalid| {

@@ -41,6 +41,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod control;
+mod handover;
 pub mod limits;
 pub mod listeners;
 pub mod net;
@@ -55,6 +56,7 @@ pub mod running;
 pub mod signals;
 pub mod store;
 pub mod supervisor;
+mod systemd;
 pub mod telemetry;
 pub mod worker_threads;
 
@@ -68,6 +70,9 @@ use crate::registry::Registry;
 /// The program, with the dialects of a registry.
 #[must_use]
 pub fn main_with(registry: &Registry) -> ExitCode {
+    // Both before there is a second thread.
+    systemd::take_sockets();
+    handover::note_program();
     match commands::execute(Cli::read(), registry) {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Failure) => ExitCode::FAILURE,

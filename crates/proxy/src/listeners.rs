@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use socket2::SockRef;
+
 use crate::config::{ListenAddr, Name, RouteConfig};
 use crate::net::listen::listen;
 
@@ -57,6 +59,40 @@ impl Listeners {
         self.0.insert(Place::new(route, address), socket);
     }
 
+    /// Takes a socket that was bound elsewhere for the first of the routes' addresses that it stands for
+    /// and that is not listened on yet; gives it back where there is none.
+    ///
+    /// # Errors
+    /// The socket.
+    pub fn adopt(
+        &mut self,
+        routes: &[RouteConfig],
+        socket: TcpListener,
+    ) -> Result<(), TcpListener> {
+        let Ok(bound) = socket.local_addr() else { return Err(socket) };
+        let places: Vec<_> = routes
+            .iter()
+            .flat_map(|route| route.listen.iter().map(move |at| (route, *at)))
+            .collect();
+        // A socket for all addresses is one, whatever it is called.
+        let is_like = |wanted: SocketAddr| {
+            let all = bound.ip().is_unspecified() && wanted.ip().is_unspecified();
+            let port = bound.port() == wanted.port() || wanted.port() == 0;
+            port && (all || bound.ip() == wanted.ip())
+        };
+        let mut free = places.iter().filter(|(route, address)| !self.has(route, *address));
+        let exact = free.clone().find(|(_, address)| address.get() == bound);
+        let place = exact.or_else(|| free.find(|(_, address)| is_like(address.get())));
+        let Some(&(route, address)) = place else { return Err(socket) };
+        // Whoever has bound it may have had other wishes.
+        let _ = SockRef::from(&socket).listen(i32::try_from(route.backlog).unwrap_or(i32::MAX));
+        if socket.set_nonblocking(true).is_err() {
+            return Err(socket);
+        }
+        self.insert(route, address, socket);
+        Ok(())
+    }
+
     /// A handle of a socket, for those who accept on it.
     ///
     /// # Errors
@@ -74,5 +110,35 @@ impl Listeners {
     /// All sockets, by configured address.
     pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, &TcpListener)> {
         self.0.iter().map(|(place, socket)| (place.address, socket))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PoolAccount;
+
+    fn route(listen: &[&str]) -> RouteConfig {
+        let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
+        let pool = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
+        let listen = listen.iter().map(|address| address.parse().unwrap()).collect();
+        let route = RouteConfig::new("hns".parse().unwrap(), "hstratum", vec![pool]);
+        RouteConfig { listen, ..route }
+    }
+
+    #[test]
+    fn a_socket_from_outside_goes_to_the_address_that_it_stands_for() {
+        let bind = |address: &str| TcpListener::bind(address).unwrap();
+        let (own, all, other) = (bind("127.0.0.1:0"), bind("0.0.0.0:0"), bind("127.0.0.1:0"));
+        let port = all.local_addr().unwrap().port();
+        // Where the machine has no IPv6, that is what was bound.
+        let routes = [route(&[&own.local_addr().unwrap().to_string(), &format!("[::]:{port}")])];
+        let mut listeners = Listeners::default();
+        let twin = own.try_clone().unwrap();
+        assert!(listeners.adopt(&routes, own).is_ok());
+        assert!(listeners.adopt(&routes, all).is_ok());
+        assert!(routes[0].listen.iter().all(|address| listeners.has(&routes[0], *address)));
+        assert!(listeners.adopt(&routes, twin).is_err(), "that is taken");
+        assert!(listeners.adopt(&routes, other).is_err(), "nobody wants it");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod channel;
 mod decisions;
+mod drain;
 pub(crate) mod mailbox;
 pub(crate) mod now;
 mod reports;
@@ -42,7 +43,7 @@ pub use crate::rig::listener::Full;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.
-pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(10);
 
 /// How long rigs may then take to read what is left to say.
 const FAREWELL_FOR: Duration = Duration::from_secs(1);
@@ -120,6 +121,10 @@ impl<D: Dialect> Route<D> {
         let farm = now::farm(&config, &around.memory, &around.process.admission);
         let habits = |pool| farm.habits(pool).cloned().unwrap_or_default();
         let (name, now) = (config.name.clone(), RouteNow::first(config, dialects, &ids, habits));
+        for pool in &now.pools {
+            let server = pool.account.url.authority();
+            around.memory.hold(&server, &pool.shared.grounds);
+        }
         let route = Arc::new(Self {
             name,
             now: Mutex::new(Arc::new(now)),

@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::extranonce::Extranonce;
 use tokio::net::TcpListener;
 
 use crate::config::{ListenAddr, OptionError, PoolAccount, RouteConfig};
@@ -41,6 +43,14 @@ pub trait RunningRoute: Send + Sync {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Has the next route of its name know what it knows.
     fn hand_on(&self);
+    /// Has each rig's state noted for the state file.
+    async fn save(&self) -> bool;
+    /// Lets the rigs leave one after the other; see [`Route::empty`].
+    async fn empty(&self, over: Duration);
+    /// Under which extranonces rigs work, each with its pool's host and port.
+    fn extranonces(&self) -> Vec<(String, Extranonce)>;
+    /// Has the farm draw its conclusions, which takes as long as its lock is held.
+    fn touch(self: Arc<Self>);
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     async fn stop(&self);
 }
@@ -85,6 +95,22 @@ impl<D: Dialect> RunningRoute for Route<D> {
 
     fn hand_on(&self) {
         Self::hand_on(self);
+    }
+
+    async fn save(&self) -> bool {
+        Self::save(self).await
+    }
+
+    async fn empty(&self, over: Duration) {
+        Self::empty(self, over).await;
+    }
+
+    fn extranonces(&self) -> Vec<(String, Extranonce)> {
+        Self::extranonces(self)
+    }
+
+    fn touch(self: Arc<Self>) {
+        self.tell(|_, _| {});
     }
 
     async fn stop(&self) {

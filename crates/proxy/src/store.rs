@@ -13,10 +13,12 @@ mod route;
 mod writer;
 
 use std::fmt;
-use std::path::{Path, absolute};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf, absolute};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use orepass_stratum::extranonce::Extranonce;
+use thiserror::Error;
 use tracing::{info, warn};
 
 use self::database::{Changes, Database, OpenError};
@@ -40,6 +42,17 @@ struct StoreInner {
     remembered: Mutex<KeptState>,
     /// None where nothing outlives the run.
     writer: Option<StoreWriter<Changes>>,
+    /// The writer's file.
+    path: PathBuf,
+    held: Mutex<HeldExtranonces>,
+}
+
+/// Under what rigs of the process before this one still work, or did lately.
+#[derive(Default)]
+struct HeldExtranonces {
+    /// Each with its pool's host and port.
+    extranonces: Vec<(String, Extranonce)>,
+    until_dropped: Weak<()>,
 }
 
 /// What earlier runs have left.
@@ -70,8 +83,13 @@ impl Store {
     pub fn open_at(path: &Path, now: u64) -> Self {
         // The log names it in full, and SQLite gives no meaning of its own to an absolute path.
         let path = absolute(path).unwrap_or_else(|_| path.to_owned());
+        let opened = Database::open(&path, now);
+        Self::of_opened(opened, &path, now)
+    }
+
+    fn of_opened(opened: Result<(Database, KeptState), OpenError>, path: &Path, now: u64) -> Self {
         let file = path.display();
-        match Database::open(&path, now) {
+        match opened {
             Ok((database, remembered)) => {
                 let routes = || remembered.routes.values();
                 let workers: usize = routes().map(|route| route.workers.len()).sum();
@@ -80,9 +98,9 @@ impl Store {
                     event = "state.read", %file, workers, firmware,
                     "remembering {workers} workers"
                 );
-                Self::with_file(database, remembered, &path)
+                Self::with_file(database, remembered, path)
             }
-            Err(error @ OpenError::Damaged(_)) => Self::begin_anew(&error, &path, now),
+            Err(error @ OpenError::Damaged(_)) => Self::begin_anew(&error, path, now),
             Err(error) => {
                 warn!(
                     event = "state.unusable", %file,
@@ -129,7 +147,7 @@ impl Store {
             return Ok(Self::without_file(now));
         }
         let remembered = database::look(&path, now).map_err(|error| error.to_string())?;
-        Ok(Self::new(remembered, None))
+        Ok(Self::new(remembered, None, path))
     }
 
     /// One route's part, by the route's name.
@@ -172,8 +190,81 @@ impl Store {
         }
     }
 
+    /// As [`close`](Self::close), so that another process can open the file. Gives the mark: the first
+    /// job id that this process does not tell, which may go on telling jobs for a while.
+    ///
+    /// # Errors
+    /// [`NotLetGo`].
+    pub async fn hand_over(&self) -> Result<u64, NotLetGo> {
+        let mark = lock(&self.0.remembered).ids.leave();
+        if let Some(writer) = &self.0.writer {
+            writer.note(|changes| changes.mark = Some(mark));
+            if !writer.close(CLOSE_WITHIN).await {
+                return Err(NotLetGo);
+            }
+        }
+        Ok(mark)
+    }
+
+    /// Opens the file again after it was [handed over](Self::hand_over), and writes what was noted
+    /// since. What the other process has put there meanwhile and this one knows otherwise is lost.
+    /// Blocks while it opens.
+    ///
+    /// # Errors
+    /// In words, why that cannot be. What is noted waits all the same.
+    pub fn reopen(&self) -> Result<(), String> {
+        let StoreInner { remembered, writer: Some(writer), path, .. } = &*self.0 else {
+            return Ok(());
+        };
+        let opened = Database::open(path, unix_seconds()).map_err(|error| error.to_string())?;
+        let (mut database, found) = opened;
+        let file = path.display().to_string();
+        let restarted = writer.restart(file, move |changes| database.write(changes));
+        restarted.map_err(|error| error.to_string())?;
+        let ids = &mut lock(remembered).ids;
+        ids.not_before(found.ids.mark());
+        writer.note(|changes| changes.mark = Some(ids.mark()));
+        writer.hurry();
+        Ok(())
+    }
+
+    /// As [`open`](Self::open), or [`fleeting`](Self::fleeting) without a path, where another process
+    /// has [handed over](Self::hand_over): no job id before its mark is told.
+    ///
+    /// # Errors
+    /// In words, where the other process has the file still, or some third one.
+    pub fn take_over(path: Option<&Path>, mark: u64) -> Result<Self, String> {
+        let now = unix_seconds();
+        let store = match path.map(|path| absolute(path).unwrap_or_else(|_| path.to_owned())) {
+            None => Self::without_file(now),
+            Some(path) => match Database::open(&path, now) {
+                Err(OpenError::InUse) => {
+                    return Err(format!("another process uses the state file {}", path.display()));
+                }
+                opened => Self::of_opened(opened, &path, now),
+            },
+        };
+        let ids = &mut lock(&store.0.remembered).ids;
+        ids.begin_at(mark);
+        if let Some(writer) = &store.0.writer {
+            writer.note(|changes| changes.mark = Some(ids.mark()));
+        }
+        Ok(store.clone())
+    }
+
+    /// Routes that start later have none of their connections work under these extranonces, each with
+    /// its pool's host and port, until what this gives is dropped.
+    #[must_use]
+    pub fn hold(&self, extranonces: Vec<(String, Extranonce)>) -> Arc<()> {
+        let held = Arc::new(());
+        let until_dropped = Arc::downgrade(&held);
+        *lock(&self.0.held) = HeldExtranonces { extranonces, until_dropped };
+        held
+    }
+
     fn without_file(now: u64) -> Self {
-        Self::new(KeptState { ids: Reservation::new(None, now), routes: Routes::new() }, None)
+        let fresh = KeptState { ids: Reservation::new(None, now), routes: Routes::new() };
+        Self::new(fresh, None, PathBuf::new())
     }
 
     fn with_file(mut database: Database, remembered: KeptState, path: &Path) -> Self {
@@ -186,13 +277,19 @@ impl Store {
                  rigs is forgotten at the end of this run"
             );
         }
-        Self::new(remembered, writer.ok())
+        Self::new(remembered, writer.ok(), path.to_owned())
     }
 
-    fn new(remembered: KeptState, writer: Option<StoreWriter<Changes>>) -> Self {
-        Self(Arc::new(StoreInner { remembered: Mutex::new(remembered), writer }))
+    fn new(remembered: KeptState, writer: Option<StoreWriter<Changes>>, path: PathBuf) -> Self {
+        let (remembered, held) = (Mutex::new(remembered), Mutex::default());
+        Self(Arc::new(StoreInner { remembered, writer, path, held }))
     }
 }
+
+/// The state file was not written in time, or cannot be: it may be open still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the state file could not be written and closed within {CLOSE_WITHIN:?}")]
+pub struct NotLetGo;
 
 impl fmt::Debug for StoreInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,8 +3,12 @@
 //! What is asked for by a signal or through the control socket is done one after the other.
 
 mod reload;
+mod stopping;
+mod taking_over;
+mod upgrading;
 
 use std::future::pending;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,8 +25,11 @@ use crate::registry::Registry;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
+use crate::systemd::{self, ServiceManager};
 pub use reload::Refusal;
 use reload::{Asker, Loading};
+pub(crate) use stopping::stop;
+use upgrading::Upgraded;
 
 /// How many requests may wait; whoever comes then is told that it is busy.
 const MAX_REQUESTS: usize = 4;
@@ -57,6 +64,9 @@ pub struct Supervisor<'a> {
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
     reloads: u64,
+    manager: ServiceManager,
+    /// While this is there, extranonces of the process before this one are held.
+    held: Option<Arc<()>>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -70,91 +80,158 @@ impl<'a> Supervisor<'a> {
         registry: &'a Registry,
         process: &'a Process,
     ) -> Result<Self, CommandError> {
+        let mut supervisor = Self::bind(config, file, registry, process, systemd::sockets())?;
+        let state = supervisor.config.state.as_deref();
+        let memory = state.map_or_else(Store::fleeting, Store::open);
+        supervisor.begin(memory)?;
+        supervisor.accept();
+        Ok(supervisor)
+    }
+
+    /// Binds all addresses but those of these sockets, which are bound.
+    fn bind(
+        config: Config,
+        file: Option<PathBuf>,
+        registry: &'a Registry,
+        process: &'a Process,
+        bound: Vec<TcpListener>,
+    ) -> Result<Self, CommandError> {
         let mut listeners = Listeners::default();
+        for socket in bound {
+            if let Err(socket) = listeners.adopt(&config.routes, socket)
+                && let Ok(address) = socket.local_addr()
+            {
+                warn!(event = "listen.unwanted", %address, "no route listens on {address}: closed");
+            }
+        }
         for route in &config.routes {
             for &address in &route.listen {
                 let bind = |error| CommandError::Bind { address: address.get(), error };
                 listeners.open(route, address).map_err(bind)?;
             }
         }
-        process.admission.set_wishes(config.limits);
-        let memory = config.state.as_deref().map_or_else(Store::fleeting, Store::open);
-        let mut supervisor = Self {
+        process.admission.set_wishes(config.limits.clone());
+        Ok(Self {
             config,
             file,
             registry,
             process,
-            memory,
+            memory: Store::fleeting(),
             listeners,
             routes: Vec::new(),
             draining: Vec::new(),
             drains: JoinSet::new(),
             loading: None,
             reloads: 0,
-        };
-        for route in supervisor.config.routes.clone() {
-            let prepared = supervisor.prepare(&route)?;
-            let started = supervisor.start_route(&route, prepared);
-            supervisor.routes.push(started);
+            manager: ServiceManager::from_env(),
+            held: None,
+        })
+    }
+
+    /// Starts the routes, which accept nothing yet.
+    fn begin(&mut self, memory: Store) -> Result<(), CommandError> {
+        self.memory = memory;
+        for route in &self.config.routes {
+            let prepared = self.prepare(route)?;
+            self.routes.push(self.start_deaf(route, prepared));
         }
-        supervisor.memory.all_started();
-        Ok(supervisor)
+        self.memory.all_started();
+        Ok(())
+    }
+
+    /// All routes accept.
+    fn accept(&self) {
+        for (route, config) in self.routes.iter().zip(&self.config.routes) {
+            self.listen(route, config, &config.listen);
+        }
+    }
+
+    /// No route accepts; the sockets stay open.
+    fn stop_accepting(&self) {
+        for (route, config) in self.routes.iter().zip(&self.config.routes) {
+            config.listen.iter().for_each(|address| route.unlisten(address));
+        }
     }
 
     /// Serves until it is told to stop.
     pub async fn run(mut self, mut signals: Signals) {
         let (asks, mut requests) = mpsc::channel(MAX_REQUESTS);
-        let control = self.open_control(&asks);
+        let mut control = self.open_control(&asks);
+        self.manager.ready(self.process.workers.clone());
         let signal = loop {
-            tokio::select! {
+            self.manager.watch(&self.routes);
+            let upgraded = tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Signal::Stop(name) => break name,
-                    Signal::Reload => self.load(Asker::Signal),
-                    Signal::ReopenLogs => reopen_logs(),
-                    Signal::Upgrade => match self.upgrade() {
-                        Ok(pid) => info!(event = "upgraded", pid, "process {pid} serves now"),
-                        Err(why) => warn!(event = "upgrade.refused", "{why}"),
-                    },
-                },
-                config = loaded(&mut self.loading) => self.reload(config),
-                Some(drained) = self.drains.join_next() => if let Ok(drained) = drained {
-                    self.draining.retain(|route| !Arc::ptr_eq(route, &drained));
-                    // The config may have it again one day.
-                    if !self.routes.iter().any(|route| route.name() == drained.name()) {
-                        drained.hand_on();
+                    Signal::Reload => {
+                        self.load_as_told(Asker::Signal);
+                        Upgraded::No
                     }
+                    Signal::ReopenLogs => {
+                        reopen_logs();
+                        Upgraded::No
+                    }
+                    Signal::Upgrade => self.upgrade(None, &mut signals, &mut requests).await,
                 },
+                config = loaded(&mut self.loading) => {
+                        self.reload_as_told(config);
+                        Upgraded::No
+                    }
+                Some(drained) = self.drains.join_next() => {
+                    if let Ok(drained) = drained {
+                        self.draining.retain(|route| !Arc::ptr_eq(route, &drained));
+                        // The config may have it again one day.
+                        if !self.routes.iter().any(|route| route.name() == drained.name()) {
+                            drained.hand_on();
+                        }
+                    }
+                    Upgraded::No
+                }
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(answer) => self.load(Asker::Request(answer)),
+                    Request::Reload(answer) => {
+                        self.load_as_told(Asker::Request(answer));
+                        Upgraded::No
+                    }
                     Request::Upgrade(answer) => {
-                        let _ = answer.send(self.upgrade());
+                        self.upgrade(Some(answer), &mut signals, &mut requests).await
                     }
                     Request::Status(answer) => {
                         let _ = answer.send(self.status());
+                        Upgraded::No
                     }
                 },
+            };
+            match upgraded {
+                Upgraded::No => {}
+                // The new process had taken it.
+                Upgraded::Back => control = self.open_control(&asks),
+                Upgraded::Stop(name) => break name,
+                Upgraded::Yes => {
+                    drop((control, requests));
+                    return self.leave(&mut signals).await;
+                }
             }
         };
         drop((control, requests));
         self.stop(signal, &mut signals).await;
     }
 
-    /// Stops all routes; a second signal ends that.
-    async fn stop(mut self, signal: &str, signals: &mut Signals) {
-        info!(event = "stopping", signal, "stopping; a second signal stops at once");
-        let stopped = async {
-            stop(&self.routes).await;
-            while self.drains.join_next().await.is_some() {}
-        };
-        let hurried = tokio::select! {
-            () = stopped => None,
-            signal = signals.stop() => Some(signal),
-        };
-        self.memory.close().await;
-        match hurried {
-            None => info!(event = "stopped", "stopped"),
-            Some(signal) => warn!(event = "stopped", signal, "stopped at once"),
+    /// Reads the config again; the service manager waits for that too.
+    fn load_as_told(&mut self, asker: Asker) {
+        self.manager.reloading();
+        self.load(asker);
+        self.tell_reloaded();
+    }
+
+    fn reload_as_told(&mut self, config: reload::Loaded) {
+        self.reload(config);
+        self.tell_reloaded();
+    }
+
+    fn tell_reloaded(&self) {
+        if self.loading.is_none() {
+            self.manager.reloaded();
         }
     }
 
@@ -174,12 +251,6 @@ impl<'a> Supervisor<'a> {
                 None
             }
         }
-    }
-
-    /// Hands over to a new process.
-    fn upgrade(&mut self) -> Result<u32, String> {
-        let sockets = self.listeners.iter().count();
-        Err(format!("this version cannot hand its {sockets} sockets over; start it anew"))
     }
 
     fn status(&self) -> Status {
@@ -216,10 +287,19 @@ impl<'a> Supervisor<'a> {
         config: &RouteConfig,
         prepared: Box<dyn PreparedRoute>,
     ) -> Arc<dyn RunningRoute> {
-        let memory = self.memory.route(config.name.as_str());
-        let route = prepared.start(memory, self.process.clone(), Vec::new());
+        let route = self.start_deaf(config, prepared);
         self.listen(&route, config, &config.listen);
         route
+    }
+
+    /// Starts a route that accepts nothing yet.
+    fn start_deaf(
+        &self,
+        config: &RouteConfig,
+        prepared: Box<dyn PreparedRoute>,
+    ) -> Arc<dyn RunningRoute> {
+        let memory = self.memory.route(config.name.as_str());
+        prepared.start(memory, self.process.clone(), Vec::new())
     }
 
     /// Has a route accept on sockets, which are bound.
@@ -248,10 +328,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// A route ends: its rigs get their verdicts, and go.
+    /// A route ends: its rigs leave in turn, each with its verdicts.
     fn drain(&mut self, route: Arc<dyn RunningRoute>) {
         self.draining.push(Arc::clone(&route));
+        let over = self.config.drain_for;
         self.drains.spawn(async move {
+            route.empty(over).await;
             route.stop().await;
             route
         });
@@ -272,14 +354,4 @@ async fn loaded(loading: &mut Option<Loading>) -> reload::Loaded {
 
 fn reopen_logs() {
     warn!(event = "log.reopen", "the log goes to stderr: there is no file to open again");
-}
-
-/// Stops all routes at the same time.
-pub(crate) async fn stop(routes: &[Arc<dyn RunningRoute>]) {
-    let mut stopping = JoinSet::new();
-    for route in routes {
-        let route = Arc::clone(route);
-        stopping.spawn(async move { route.stop().await });
-    }
-    stopping.join_all().await;
 }

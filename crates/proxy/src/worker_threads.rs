@@ -83,6 +83,11 @@ impl WorkerThreads {
         Handle::try_current().is_ok_and(|here| here.id() == self.runtime(worker).id())
     }
 
+    /// All their runtimes.
+    pub(crate) fn runtimes(&self) -> impl Iterator<Item = &Handle> {
+        self.runtimes.iter()
+    }
+
     /// A worker's runtime.
     #[must_use]
     pub fn runtime(&self, worker: WorkerThread) -> &Handle {

@@ -9,7 +9,7 @@
 //! An extranonce1 that comes back has its former [`Space`], so that what was told in it is not told
 //! again as if it were new.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use thiserror::Error;
 
@@ -29,6 +29,8 @@ struct GroundsState {
     /// The one claimed last is the last.
     entries: Vec<GroundEntry>,
     claims: u64,
+    /// What rigs of another process work under, each for as long as it is held.
+    foreign: Vec<(Extranonce, Weak<()>)>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,10 @@ impl Grounds {
         own: Option<&Claim>,
     ) -> Result<(Claim, Space), Clash> {
         let mut state = self.state();
+        state.foreign.retain(|(_, held)| held.strong_count() > 0);
+        if state.foreign.iter().any(|(foreign, _)| *foreign == split.extranonce1) {
+            return Err(Clash { connection: None });
+        }
         for entry in state.entries.iter_mut().filter(|e| e.extranonce1 == split.extranonce1) {
             let is_own = entry.holder.is_some_and(|h| own.is_some_and(|own| own.claim == h.claim));
             if entry.is_in_use() && !is_own {
@@ -100,6 +106,12 @@ impl Grounds {
         state.entries.push(entry);
         state.forget_surplus();
         Ok((Claim { grounds: self.clone(), claim }, space))
+    }
+
+    /// Rigs of another process, which is handing over to this one, work under this extranonce1 or did
+    /// lately: nobody may claim it until what `held` leads to is dropped.
+    pub fn hold(&self, extranonce1: Extranonce, held: Weak<()>) {
+        self.state().foreign.push((extranonce1, held));
     }
 
     fn state(&self) -> MutexGuard<'_, GroundsState> {
@@ -207,6 +219,17 @@ mod tests {
         assert!(other.holds() && !one.holds(), "it was not live, and had no rigs");
         drop(one);
         assert!(other.holds());
+    }
+
+    #[test]
+    fn what_another_process_works_under_is_nobodys_until_it_is_let_go_of() {
+        let grounds = Grounds::default();
+        let held = Arc::new(());
+        grounds.hold(split(7).extranonce1, Arc::downgrade(&held));
+        assert_eq!(grounds.claim(&split(7), 250, 1, None).unwrap_err().connection, None);
+        assert!(grounds.claim(&split(8), 250, 1, None).is_ok());
+        drop(held);
+        assert!(grounds.claim(&split(7), 250, 1, None).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{CommandError, Outcome};
 use crate::config::Config;
+use crate::handover;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::signals::Signals;
@@ -20,6 +21,11 @@ pub async fn run(
     process: &Process,
 ) -> Result<Outcome, CommandError> {
     let signals = Signals::install().map_err(CommandError::Start)?;
-    Supervisor::start(config, file, registry, process)?.run(signals).await;
+    let predecessor = handover::predecessor().map_err(CommandError::Start)?;
+    let supervisor = match predecessor {
+        None => Supervisor::start(config, file, registry, process)?,
+        Some(old) => Supervisor::take_over(old, config, file, registry, process).await?,
+    };
+    supervisor.run(signals).await;
     Ok(Outcome::Success)
 }

@@ -149,7 +149,7 @@ const KEYS: &[Key] = &[
 impl Difference {
     pub(crate) fn between(old: &Config, new: &Config) -> Self {
         let mut found = Self::default();
-        let Config { routes, log, workers, state, limits, control, source: _ } = new;
+        let Config { routes, log, workers, state, limits, control, drain_for, source: _ } = new;
         for route in routes {
             let before = old.routes.iter().find(|before| before.name == route.name);
             let step = match before {
@@ -176,6 +176,10 @@ impl Difference {
         if old.log.level != log.level {
             let (before, after) = (word(old.log.level), word(log.level));
             found.lines.push(format!("log.level {before} \u{2192} {after}"));
+        }
+        if old.drain_for != *drain_for {
+            let [before, after] = [old.drain_for, *drain_for].map(|over| over.as_secs());
+            found.lines.push(format!("stop.drain_seconds {before} \u{2192} {after}"));
         }
         if old.log.format != log.format {
             found.put_off("log.format", word(old.log.format), word(log.format));

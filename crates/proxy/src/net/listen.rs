@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 /// Connections that wait to be taken unless configured; the system may cap it lower.
-pub const BACKLOG: u32 = 4096;
+pub(crate) const BACKLOG: u32 = 4096;
 
 /// Listens on an address. `[::]` takes IPv4 as well, and IPv4 alone where the machine has no IPv6.
 ///

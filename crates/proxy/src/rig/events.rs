@@ -115,6 +115,12 @@ impl<D: Dialect> ServedRig<D> {
         self.registration.last = Some(Box::new(LastSeen { difficulty, slot }));
     }
 
+    /// Has the farm note the same now, since the process may not be there when the rig goes.
+    pub(super) fn save(&self) {
+        let (difficulty, slot) = (self.session.proven_difficulty(), self.session.slot());
+        self.tell(|farm, rig| farm.handle_state(rig, difficulty, slot, now()));
+    }
+
     /// It has had a good share: the first one counts.
     pub(super) fn has_proven(&mut self) {
         if std::mem::replace(&mut self.unproven, false) {

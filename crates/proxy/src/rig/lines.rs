@@ -45,6 +45,22 @@ impl RigLines {
         read
     }
 
+    /// Reads and forgets; tells whether that was all.
+    pub(super) fn poll_end<R: AsyncRead + Unpin + ?Sized>(
+        &mut self,
+        reader: &mut R,
+        context: &mut Context<'_>,
+    ) -> bool {
+        loop {
+            self.0.buffer().clear();
+            match self.poll_read(reader, context) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return true,
+            }
+        }
+    }
+
     /// Whether nothing is left of the last read.
     pub(super) fn is_empty(&mut self) -> bool {
         self.0.buffer().is_empty()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use orepass_farm::farm::Order;
 use orepass_stratum::channel::Seat;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
 
 use super::task::ServedRig;
@@ -46,6 +47,7 @@ impl<D: Dialect> ServedRig<D> {
                 }
                 Order::Wait(wait) => self.session.handle_wait(wait),
                 Order::Refuse(reason) => self.session.handle_no_seat(reason.to_string()),
+                Order::Leave(CloseReason::Shutdown) => self.stopping = true,
                 Order::Leave(reason) => self.session.handle_close(reason),
             }
         }

@@ -29,7 +29,7 @@ use crate::bell::Calls;
 use crate::clock::{Alarm, now};
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
-use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
+use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, SAVE, STOP, VIEW};
 use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Route};
 use crate::worker_threads::WorkerThread;
@@ -42,6 +42,8 @@ const WRITE_WITHIN: Duration = Duration::from_secs(60);
 const FULL_WITHIN: Duration = Duration::from_secs(10);
 /// How long the last words to a rig may take, with the verdicts that it still waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
+/// How long a rig that was told that this is the end may take to end its side as well.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// A rig's session, its connection, and where it sits.
 pub(crate) struct ServedRig<D: Dialect> {
@@ -53,8 +55,8 @@ pub(crate) struct ServedRig<D: Dialect> {
     alarm: Alarm,
     /// What the task was called for and could not do yet.
     calls: Calls,
-    /// The route stops: nothing more is read.
-    stopping: bool,
+    /// Its turn to leave has come, since the route stops: nothing more is read.
+    pub(super) stopping: bool,
     /// A share of the rig has found no room; it is not read until that is taken.
     corked: bool,
     /// It has had no good share.
@@ -62,7 +64,7 @@ pub(crate) struct ServedRig<D: Dialect> {
     /// Since when there has been something unwritten at every moment.
     unwritten_since: Option<Instant>,
     /// Why it is let go, and until when it may take its last words.
-    leaving: Option<Box<(CloseReason, Instant)>>,
+    leaving: Option<Box<Leaving>>,
     pub(super) log: RigLog,
     accounts: Accounts,
     /// The books of its workers.
@@ -78,6 +80,15 @@ pub(crate) struct ServedRig<D: Dialect> {
     /// Its places, while it has them.
     pub(super) inside: Option<Inside>,
     worker: WorkerThread,
+}
+
+/// A rig that is let go.
+struct Leaving {
+    reason: CloseReason,
+    /// When its time is up.
+    until: Instant,
+    /// It was told all, and that this is the end.
+    is_told: bool,
 }
 
 type FormerChannels<D> = ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>;
@@ -191,6 +202,7 @@ impl<D: Dialect> ServedRig<D> {
                 Ok(read) => went_on |= read,
                 Err(gone) => return Poll::Ready(Leave::Close(gone)),
             }
+            self.conclude();
             went_on |= self.take_events();
             let held = self.calls.has(VIEW) || self.is_full();
             match self.write(context) {
@@ -238,6 +250,12 @@ impl<D: Dialect> ServedRig<D> {
         if calls.has(ROOM) {
             self.corked = false;
         }
+        if calls.has(SAVE)
+            && let Some(saving) = self.mailbox.take_saving()
+        {
+            self.save();
+            drop(saving);
+        }
         if calls.has(ORDERS) {
             self.take_orders();
         }
@@ -258,21 +276,28 @@ impl<D: Dialect> ServedRig<D> {
             }
         }
         if calls.has(STOP) {
-            self.stopping = self.route.stopping().is_cancelled();
+            self.stopping |= self.route.stopping().is_cancelled();
             if self.route.closing_now().is_cancelled() {
                 self.session.handle_close(CloseReason::Shutdown);
             }
         }
-        if self.stopping && self.session.in_flight() == 0 {
+        calls.without(VIEW) != Calls::NONE
+    }
+
+    /// Lets a rig go whose turn has come, when all that was read of it has been taken and judged.
+    fn conclude(&mut self) {
+        if self.stopping
+            && self.session.in_flight() == 0
+            && (self.lines.is_empty() || self.may_take())
+        {
             self.session.handle_close(CloseReason::Shutdown);
         }
-        calls.without(VIEW) != Calls::NONE
     }
 
     /// Reads and takes lines as far as that may be now; tells whether any came.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let mut any = !self.lines.is_empty() && self.may_read() && self.take_lines();
-        while self.may_read() {
+        let mut any = !self.lines.is_empty() && self.may_take() && self.take_lines();
+        while !self.stopping && self.may_take() {
             let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
             match self.lines.poll_read(wire, context) {
                 Poll::Pending => break,
@@ -285,14 +310,13 @@ impl<D: Dialect> ServedRig<D> {
         Ok(any)
     }
 
-    /// Whether anything more is taken from the rig: not while a share of it waits for room or it
+    /// Whether anything more that the rig sends is taken: not while a share of it waits for room or it
     /// does not read itself; slowly where it sends nothing but rubbish.
-    fn may_read(&mut self) -> bool {
+    fn may_take(&mut self) -> bool {
         !self.corked
             && !self.session.is_closed()
             && self.session.has_room()
             && !self.is_full()
-            && !self.stopping
             && self.session.reads_at().is_none_or(|at| at <= now())
     }
 
@@ -305,7 +329,7 @@ impl<D: Dialect> ServedRig<D> {
     fn take_lines(&mut self) -> bool {
         let (at, mut any) = (now(), false);
         let mut scratch = self.route.take_scratch();
-        while self.may_read() {
+        while self.may_take() {
             let Some(line) = self.lines.next() else { break };
             any = true;
             match line {
@@ -370,7 +394,7 @@ impl<D: Dialect> ServedRig<D> {
             CloseReason::Gone => DRAIN_FOR,
             _ => FAREWELL_WITHIN,
         };
-        self.leaving = Some(Box::new((reason, now() + within)));
+        self.leaving = Some(Box::new(Leaving { reason, until: now() + within, is_told: false }));
     }
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
@@ -402,7 +426,7 @@ impl<D: Dialect> ServedRig<D> {
     /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.
     fn deadline(&mut self, began: Instant) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {
-            return Some(leaving.1);
+            return Some(leaving.until);
         }
         // What had passed by then has been acted on; only the session sets its own again.
         let reads = self.session.reads_at().filter(|reads| *reads > began);
@@ -415,7 +439,7 @@ impl<D: Dialect> ServedRig<D> {
         let at = now();
         if let Some(leaving) = self.leaving.take() {
             // A rig that does not listen to its last words is closed all the same.
-            return Some(leaving.0);
+            return Some(leaving.reason);
         }
         let within = self.write_within();
         if self.unwritten_since.is_some_and(|since| since + within <= at) {
@@ -439,19 +463,29 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Closes the connection of a rig that was told all that it is owed, or will be told no more.
     fn take_leave(&mut self, context: &mut Context<'_>) -> Option<CloseReason> {
-        self.leaving.as_ref()?;
-        let owed = self.session.in_flight() > 0 && !self.route.closing_now().is_cancelled();
-        if owed || self.session.transmit().has_remaining() {
+        let leaving = self.leaving.as_ref()?;
+        if !leaving.is_told {
+            let owed = self.session.in_flight() > 0 && !self.route.closing_now().is_cancelled();
+            if owed || self.session.transmit().has_remaining() {
+                return None;
+            }
+            self.wire.as_ref()?;
+            // When it sees the end, there is room for it to come back.
+            self.step_out();
+            let wire = self.wire.as_mut()?;
+            if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
+                return None;
+            }
+            let leaving = self.leaving.as_mut()?;
+            leaving.is_told = true;
+            leaving.until = now() + LINGER;
+        }
+        let (leaving, wire) = (self.leaving.as_ref()?, self.wire.as_mut()?);
+        // To close what was not read to its end is a reset, which takes the last words from the rig.
+        if leaving.reason != CloseReason::Gone && !self.lines.poll_end(wire, context) {
             return None;
         }
-        self.wire.as_ref()?;
-        // When it sees the end, there is room for it to come back.
-        self.step_out();
-        let wire = self.wire.as_mut()?;
-        if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
-            return None;
-        }
-        self.leaving.take().map(|leaving| leaving.0)
+        self.leaving.take().map(|leaving| leaving.reason)
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use orepass_farm::farm::Order;
 use orepass_stratum::error::Reject;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::bell::{Bell, Calls};
 
@@ -20,8 +22,10 @@ pub(crate) const ORDERS: Calls = Calls::of_kind(2);
 pub(crate) const ROOM: Calls = Calls::of_kind(3);
 /// …the route has other wishes for its rigs…
 pub(crate) const CONFIG: Calls = Calls::of_kind(5);
-/// …or the route stops.
+/// …the route stops…
 pub(crate) const STOP: Calls = Calls::of_kind(4);
+/// …or what will be of use when the rig comes back is to be noted now.
+pub(crate) const SAVE: Calls = Calls::of_kind(7);
 
 /// So many rigs are called at once where all are to be called, and nothing hurries.
 const SLICE: usize = 256;
@@ -52,6 +56,8 @@ struct Letters {
     verdicts: VecDeque<Mail>,
     /// One of each kind at most.
     orders: Vec<Order>,
+    /// Held until the rig's state is noted, or it has left.
+    saving: Option<TaskTrackerToken>,
 }
 
 impl Mailbox {
@@ -69,6 +75,11 @@ impl Mailbox {
     /// What the farm has decided, in order.
     pub(crate) fn take_orders(&self) -> Vec<Order> {
         self.letters().as_mut().map(|letters| mem::take(&mut letters.orders)).unwrap_or_default()
+    }
+
+    /// To be held until the rig's state is noted.
+    pub(crate) fn take_saving(&self) -> Option<TaskTrackerToken> {
+        self.letters().as_mut()?.saving.take()
     }
 
     /// The rig has left.
@@ -124,6 +135,19 @@ impl Mailboxes {
         let mailbox = self.all().get(&rig).cloned();
         if let Some(mailbox) = mailbox {
             mailbox.give(order);
+        }
+    }
+
+    /// The rigs, in the order in which they came.
+    pub(crate) fn serials(&self) -> Vec<u64> {
+        self.all().keys().copied().collect()
+    }
+
+    /// Has each of them note its state; the tracker tells when all have.
+    pub(crate) fn save(&self, saving: &TaskTracker) {
+        let mailboxes: Vec<_> = self.all().values().cloned().collect();
+        for mailbox in mailboxes {
+            mailbox.leave(SAVE, |letters| letters.saving = Some(saving.token()));
         }
     }
 

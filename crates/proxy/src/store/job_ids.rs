@@ -54,6 +54,27 @@ impl Reservation {
         first as u32
     }
 
+    /// Reserves what may still be told while another process takes over; gives the mark.
+    pub(super) fn leave(&mut self) -> u64 {
+        self.mark += u64::from(RESERVED_IDS);
+        self.mark
+    }
+
+    /// Another process may have told ids up to its mark.
+    pub(super) fn not_before(&mut self, mark: u64) {
+        self.mark = self.mark.max(mark);
+    }
+
+    /// Another process tells ids up to its mark, before this one has told any. When 32 bits are nearly
+    /// used up, those of the clock are its own: it began there.
+    pub(super) fn begin_at(&mut self, mark: u64) {
+        let room = u64::from(u32::MAX - 2 * RESERVED_IDS);
+        if mark <= room && mark > u64::from(self.first) {
+            self.first = mark as u32;
+            self.mark = mark + u64::from(RESERVED_IDS);
+        }
+    }
+
     /// Reserves more when too few are left after `next`, the first that was not told.
     pub(super) fn reserve(&mut self, next: u32) {
         let wanted = u64::from(next) + u64::from(RESERVED_IDS);

@@ -1,8 +1,9 @@
 //! One route's part of what is remembered.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use orepass_farm::knowledge::{Change, HabitRecord, Remembered};
+use orepass_stratum::grounds::Grounds;
 
 use super::job_ids::Reservation;
 use super::{StoreInner, lock};
@@ -38,6 +39,14 @@ impl RouteStore {
         let habits = remembered.routes.get(&self.route).map(|known| known.habits.as_slice());
         let of_server = |record: &&HabitRecord| *record.server == *server;
         habits.unwrap_or_default().iter().filter(of_server).cloned().collect()
+    }
+
+    /// Has the grounds of the pool at a server hold what is [held](super::Store::hold) of it.
+    pub(crate) fn hold(&self, server: &str, grounds: &Grounds) {
+        let held = lock(&self.store.held);
+        for (_, extranonce1) in held.extranonces.iter().filter(|(of, _)| of == server) {
+            grounds.hold(extranonce1.clone(), Weak::clone(&held.until_dropped));
+        }
     }
 
     /// Has something written that has changed of what is seen `now`, in Unix seconds.

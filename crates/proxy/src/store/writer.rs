@@ -28,10 +28,11 @@ pub(super) trait Batch: Default + Send + 'static {
     fn merge(&mut self, newer: Self);
 }
 
-/// The thread's handle; to drop it ends the thread after a last round, which nobody waits for.
+/// The thread's handle; to drop it ends the thread after a last round, which nobody waits for. After a
+/// [`close`](Self::close) what is noted waits at the desk for a thread that is started anew.
 pub(super) struct StoreWriter<B> {
     desk: Arc<Mutex<B>>,
-    wishes: SyncSender<RoundRequest>,
+    wishes: Mutex<SyncSender<RoundRequest>>,
 }
 
 /// A round now.
@@ -54,12 +55,23 @@ impl<B: Batch> StoreWriter<B> {
         file: String,
         write: impl FnMut(&mut B) -> Result<(), E> + Send + 'static,
     ) -> io::Result<Self> {
-        let (wishes, received) = sync_channel(MAX_WISHES);
         let desk = Arc::new(Mutex::new(B::default()));
-        let own = Arc::clone(&desk);
-        let thread = thread::Builder::new().name("state".to_owned());
-        thread.spawn(move || work(&file, &own, &received, write))?;
+        let wishes = Mutex::new(spawn(file, &desk, write)?);
         Ok(Self { desk, wishes })
+    }
+
+    /// Starts another thread in place of one that was [closed](Self::close), with all that was noted
+    /// since.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(super) fn restart<E: Display>(
+        &self,
+        file: String,
+        write: impl FnMut(&mut B) -> Result<(), E> + Send + 'static,
+    ) -> io::Result<()> {
+        *lock(&self.wishes) = spawn(file, &self.desk, write)?;
+        Ok(())
     }
 
     /// Adds to what is written next.
@@ -69,7 +81,7 @@ impl<B: Batch> StoreWriter<B> {
 
     /// Asks for a round now. When that does not go, there are some to come.
     pub(super) fn hurry(&self) {
-        let _ = self.wishes.try_send(RoundRequest::Hurry);
+        let _ = lock(&self.wishes).try_send(RoundRequest::Hurry);
     }
 
     /// A round now; whether everything was written in time.
@@ -88,9 +100,21 @@ impl<B: Batch> StoreWriter<B> {
         within: Duration,
     ) -> bool {
         let (answer, answered) = oneshot::channel();
-        self.wishes.try_send(wish(answer)).is_ok()
-            && matches!(timeout(within, answered).await, Ok(Ok(true)))
+        let asked = lock(&self.wishes).try_send(wish(answer));
+        asked.is_ok() && matches!(timeout(within, answered).await, Ok(Ok(true)))
     }
+}
+
+fn spawn<B: Batch, E: Display>(
+    file: String,
+    desk: &Arc<Mutex<B>>,
+    write: impl FnMut(&mut B) -> Result<(), E> + Send + 'static,
+) -> io::Result<SyncSender<RoundRequest>> {
+    let (wishes, received) = sync_channel(MAX_WISHES);
+    let desk = Arc::clone(desk);
+    let thread = thread::Builder::new().name("state".to_owned());
+    thread.spawn(move || work(&file, &desk, &received, write))?;
+    Ok(wishes)
 }
 
 fn work<B: Batch, E: Display>(
@@ -127,6 +151,12 @@ fn work<B: Batch, E: Display>(
             Ok(RoundRequest::Close(answer)) => {
                 // With it goes the connection to the file.
                 drop(write);
+                if failing {
+                    // A thread that is started anew has it to write.
+                    let mut desk = lock(desk);
+                    batch.merge(mem::take(&mut *desk));
+                    *desk = batch;
+                }
                 let _ = answer.send(!failing);
                 return;
             }
@@ -183,5 +213,19 @@ mod tests {
         writer.note(|batch| batch.push(2));
         assert!(writer.close(Duration::from_secs(60)).await);
         assert_eq!(tries.iter().collect::<Vec<_>>(), [vec![1], vec![1, 2]]);
+    }
+
+    #[tokio::test]
+    async fn what_was_noted_while_no_thread_wrote_is_written_by_the_next() {
+        let writer = StoreWriter::start("t".to_owned(), |_: &mut Vec<u32>| Err("full")).unwrap();
+        writer.note(|batch| batch.push(1));
+        assert!(!writer.close(Duration::from_secs(60)).await);
+        writer.note(|batch| batch.push(2));
+        assert!(!writer.flush(Duration::from_secs(60)).await, "there is no thread");
+        let (tried, tries) = sync_channel(8);
+        let write = move |batch: &mut Vec<u32>| tried.send(batch.clone());
+        writer.restart("t".to_owned(), write).unwrap();
+        assert!(writer.close(Duration::from_secs(60)).await);
+        assert_eq!(tries.iter().collect::<Vec<_>>(), [vec![1, 2]]);
     }
 }

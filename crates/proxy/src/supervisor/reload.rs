@@ -31,6 +31,9 @@ pub enum Refusal {
     /// Others wait already.
     #[error("too many reloads wait already; ask again")]
     Busy,
+    /// This process is about to end.
+    #[error("this process is handing over to a new one; ask that one, when it serves")]
+    HandingOver,
     /// There is no file.
     #[error("the config came with the command line: there is nothing to read again")]
     NoFile,

@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod check;
+mod drain;
 mod files;
 mod json;
 mod reload;
 mod stuck_log;
 mod support;
+mod systemd;
+mod upgrade;

@@ -2,14 +2,15 @@
 
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader as StdReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orepass_sim::net::PoolServer;
+use orepass_sim::net::{PoolServer, RigFarm};
 use orepass_sim::pool::PoolConfig;
+use orepass_sim::rig::RigConfig;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -37,8 +38,16 @@ pub(crate) async fn until<T: Debug>(
 
 /// A pool that listens, and where.
 pub(crate) async fn pool() -> (PoolServer, String) {
-    let pool =
-        PoolServer::new(PoolConfig { fixed_time: Some(1_700_000_000), ..PoolConfig::default() });
+    pool_of(PoolConfig::default()).await
+}
+
+/// A pool of shares that are found in 43 hashes.
+pub(crate) async fn easy_pool() -> (PoolServer, String) {
+    pool_of(PoolConfig { difficulty: 1e-8, ..PoolConfig::default() }).await
+}
+
+pub(crate) async fn pool_of(config: PoolConfig) -> (PoolServer, String) {
+    let pool = PoolServer::new(PoolConfig { fixed_time: Some(1_700_000_000), ..config });
     let address = pool.listen("127.0.0.1:0").await.unwrap();
     (pool, address.to_string())
 }
@@ -63,13 +72,29 @@ pub(crate) struct Plan {
     pub(crate) arguments: &'static [&'static str],
     /// How many files it may have open.
     pub(crate) files: Option<u32>,
+    /// Another copy of the program.
+    pub(crate) program: Option<PathBuf>,
+    /// What the environment says.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// A socket on which it is to listen, as systemd gives it.
+    pub(crate) socket: Option<std::net::TcpListener>,
 }
 
 impl Plan {
     /// A route from a free address to this pool.
     pub(crate) async fn new(pool: &str) -> Self {
         let (listen, pool) = (free_address().await, pool.to_owned());
-        Self { listen, pool, route: "", more: String::new(), arguments: &[], files: None }
+        Self {
+            listen,
+            pool,
+            route: "",
+            more: String::new(),
+            arguments: &[],
+            files: None,
+            program: None,
+            environment: Vec::new(),
+            socket: None,
+        }
     }
 
     /// Starts it with a log that the test reads.
@@ -81,6 +106,7 @@ impl Plan {
 
     /// Starts it with a log that nobody reads until the test does.
     pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
+        let address = self.listen.clone();
         let (mut command, config) = self.command("run");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -97,19 +123,29 @@ impl Plan {
     }
 
     fn command(&self, command: &str) -> (Command, ConfigFile) {
-        let Self { listen, pool, route, more, arguments, files } = self;
+        let Self { listen, pool, route, more, arguments, files, program, environment, socket } =
+            self;
         let config = ConfigFile::write(&format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
              [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\
              {more}"
         ));
-        let binary = env!("CARGO_BIN_EXE_orepass");
-        let mut process = match files {
-            None => Command::new(binary),
-            Some(files) => {
+        let usual = Path::new(env!("CARGO_BIN_EXE_orepass"));
+        let binary = program.as_deref().unwrap_or(usual);
+        let mut process = match (files, socket) {
+            (None, None) => Command::new(binary),
+            (None, Some(socket)) => {
+                let mut shell = Command::new("sh");
+                // The shell's process becomes the program's.
+                let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0";
+                shell.args(["-c", script]).arg(binary);
+                shell.stdin(Stdio::from(std::os::fd::OwnedFd::from(socket.try_clone().unwrap())));
+                shell
+            }
+            (Some(files), _) => {
                 let mut shell = Command::new("sh");
                 let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
-                shell.args(["-c", &script, binary]);
+                shell.args(["-c", &script]).arg(binary);
                 shell
             }
         };
@@ -117,6 +153,7 @@ impl Plan {
         for variable in ["OREPASS_CONFIG", "OREPASS_LOG", "RUST_LOG", "STATE_DIRECTORY"] {
             process.env_remove(variable);
         }
+        process.envs(environment.iter().map(|(name, value)| (name, value)));
         (process, config)
     }
 }
@@ -179,9 +216,12 @@ impl Orepass {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
-        assert!(status.success());
+        signal(name, self.child.id());
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.
@@ -210,6 +250,49 @@ impl Drop for Orepass {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(name: &str, process: u32) {
+    let (name, process) = (format!("-{name}"), process.to_string());
+    assert!(Command::new("kill").args([name, process]).status().unwrap().success());
+}
+
+/// A folder of a test's own, which is gone afterwards.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("orepass-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The number that follows a word in a line.
+pub(crate) fn number(line: &str, word: &str) -> u64 {
+    let rest = line.split(word).nth(1).unwrap_or_default().trim_start();
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no number after {word:?}: {line}"))
+}
+
+/// Simulated rigs that find a share in about two seconds.
+pub(crate) fn rigs(count: usize, address: &str) -> RigFarm {
+    RigFarm::start(count, address, Duration::ZERO, |number| RigConfig {
+        worker: format!("rig{number}"),
+        hashrate: 20.0,
+        reconnect_min: Duration::from_millis(50),
+        reconnect_max: Duration::from_millis(500),
+        max_pending: 8,
+        seed: number as u64,
+        ..RigConfig::default()
+    })
 }
 
 /// A rig whose every line the test writes and reads.

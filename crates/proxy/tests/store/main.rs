@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_files;
+mod handing_over;
 mod job_ids;
 
 use std::cell::RefCell;
