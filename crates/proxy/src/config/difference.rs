@@ -224,7 +224,7 @@ impl Difference {
                 accepts_per_second,
                 limit_private,
             } = limits;
-            let connections = connections.map_or("none".into(), |most| most.to_string());
+            let connections = connections.map_or_else(|| "none".into(), |most| most.to_string());
             [
                 ("connections", connections),
                 ("unproven_per_address", unproven_per_address.to_string()),
@@ -298,7 +298,7 @@ impl Difference {
         }
         if old.downstream.limits.access_password != downstream.limits.access_password {
             shown = true;
-            say(format!("access_password changed, for logins from now on"));
+            say("access_password changed, for logins from now on".into());
         }
         if old.access != *access {
             say(format!("allow, deny or trusted, {RIGS_THAT_COME}"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_farm::farm::Farm;
-use orepass_farm::limits::{Knock, Limit, Refusal, Stay, Trust};
+use orepass_farm::limits::{Knock, Limit, LimitRefusal, Stay, Trust};
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
@@ -114,8 +114,8 @@ impl Full {
 /// What a rig is told for which there is no place.
 const NO_PLACE: &str = "too many connections; try again later";
 
-impl From<Refusal> for Full {
-    fn from(Refusal { limit, most, .. }: Refusal) -> Self {
+impl From<LimitRefusal> for Full {
+    fn from(LimitRefusal { limit, most, .. }: LimitRefusal) -> Self {
         match limit {
             Limit::Connections => Self::Connections { most },
             Limit::UnprovenPerAddress => Self::Address { most },

@@ -110,8 +110,10 @@ impl Plan {
         let (mut command, config) = self.command("run");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
-        let (address, log) = (self.listen, Arc::default());
-        (Orepass { child, address, _config: Some(config), log, is_read: false }, stderr)
+        (
+            Orepass { child, address, _config: Some(config), log: Arc::default(), is_read: false },
+            stderr,
+        )
     }
 
     /// Has the config checked: the exit code, and what is said on standard output.
