@@ -207,7 +207,7 @@ impl<D: Dialect> ServedRig<D> {
         let calls = std::mem::take(&mut self.calls);
         if calls.has(MAIL) {
             while let Some(Mail { number, verdict }) = self.mailbox.take() {
-                self.session.handle_verdict(number, &verdict);
+                self.session.handle_verdict(number, &verdict, now());
                 self.log.verdict(&verdict);
                 if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
                     self.tell(|farm, rig| farm.handle_overflow(rig, now()));

@@ -32,6 +32,9 @@ pub struct DownstreamConfig {
     pub authorize_within: Duration,
     /// How long a rig waits for a channel before it is let go.
     pub park_for: Duration,
+    /// After how long without a line a rig that has work is told its target again, up to 65,535
+    /// seconds; never when absent.
+    pub keepalive: Option<Duration>,
 }
 
 impl Default for DownstreamConfig {
@@ -45,6 +48,7 @@ impl Default for DownstreamConfig {
             subscribe_within: Duration::from_secs(10),
             authorize_within: Duration::from_secs(60),
             park_for: Duration::from_secs(15),
+            keepalive: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -122,6 +126,13 @@ impl DownstreamConfig {
     #[must_use]
     pub const fn with_park_for(mut self, park_for: Duration) -> Self {
         self.park_for = park_for;
+        self
+    }
+
+    /// With rigs told their target again after so long without a line, or never.
+    #[must_use]
+    pub const fn with_keepalive(mut self, keepalive: Option<Duration>) -> Self {
+        self.keepalive = keepalive;
         self
     }
 }
