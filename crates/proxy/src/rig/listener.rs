@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,7 +169,9 @@ impl<D: Dialect> Listener<D> {
         }
         // A rig that came by IPv4 is shown so.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if let Err(reason) = self.route.admit(stream, peer, self.port)
+        // A panic costs this connection, and no other that comes.
+        let admitted = catch_unwind(AssertUnwindSafe(|| self.route.admit(stream, peer, self.port)));
+        if let Ok(Err(reason)) = admitted
             && let Some(more) = self.full.say(now())
         {
             let (route, more_since_last) = (self.route.name(), nonzero(more));
