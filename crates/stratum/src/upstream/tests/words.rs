@@ -56,6 +56,8 @@ fn no_word_of_a_pool_shows_our_password() {
                     story.submit(7);
                 }
                 story.told();
+                let line = story.pool.without_secrets(saying.as_bytes());
+                assert!(!line.contains("hunter2") && !line.contains("nter2"), "{line}");
                 story.says(&saying.replace("ID", &story.asked.to_string()));
                 let shown = shown_of(&mut story.pool);
                 said += usize::from(shown.contains("***"));
