@@ -159,6 +159,8 @@ impl<D: Coin> Story<D> {
             && at <= self.now
         {
             self.rig.handle_timeout(self.now);
+            let said = take(self.rig.transmit());
+            assert!(said.iter().all(is_call), "an answer to nothing: {said:?}");
             let next = self.rig.poll_timeout();
             assert!(next.is_none_or(|next| next > self.now), "the driver would spin");
         }

@@ -9,7 +9,7 @@ mod exits;
 mod rig_calls;
 mod rigs;
 mod seating;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod tests;
 mod waiting;
 
@@ -29,6 +29,8 @@ pub use config::{FarmConfig, PoolTerms};
 use directing::LOOK_EVERY;
 use exits::Exits;
 use rigs::ConnectedRig;
+#[cfg(feature = "testing")]
+pub use tests::night;
 pub use waiting::Waiter;
 use waiting::WaitingRigs;
 

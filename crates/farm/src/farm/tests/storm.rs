@@ -1,14 +1,15 @@
 //! Nights of random rigs and pools, which the rules of all stories are held against.
 
-use fastrand::Rng;
 use orepass_stratum::dialect::Diagnosis;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::firmware::Merit;
 use orepass_stratum::verdict::Verdict;
 
+use super::dice::Dice;
 use super::*;
 use crate::pools::Cause;
 
+#[cfg(test)]
 const SEEDS: u64 = 1000;
 /// What happens in a night.
 const HAPPENINGS: usize = 150;
@@ -17,7 +18,7 @@ const PARKED_FOR: Duration = Duration::from_secs(15);
 
 struct Night {
     story: Story,
-    rng: Rng,
+    rng: Dice,
     /// Which pools are there.
     up: Vec<bool>,
     /// When channels without a connection try again.
@@ -28,8 +29,7 @@ struct Night {
 }
 
 impl Night {
-    fn new(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    fn new(mut rng: Dice) -> Self {
         let mut config = config(rng.usize(1..=3));
         for pool in &mut config.pools {
             pool.standing.rank = rng.usize(0..3);
@@ -252,11 +252,24 @@ impl Night {
     }
 }
 
+/// A night in which happens what these bytes say, held against the rules of all stories; how many seats
+/// there were.
+///
+/// # Panics
+/// Where a rule is broken.
+#[must_use]
+pub fn night(happenings: &[u8]) -> usize {
+    through(Dice::of(happenings)).1
+}
+
 /// How many rigs had a seat in the morning, and how many seats there were in the night.
-fn night(seed: u64) -> (usize, usize) {
-    let mut night = Night::new(seed);
+fn through(dice: Dice) -> (usize, usize) {
+    let mut night = Night::new(dice);
     let mut seats = 0;
     for _ in 0..HAPPENINGS {
+        if night.rng.is_spent() {
+            break;
+        }
         night.happening();
         seats += night.story.acts().iter().filter(|act| act.starts_with("seat")).count();
     }
@@ -272,7 +285,7 @@ fn night(seed: u64) -> (usize, usize) {
 fn whatever_comes_the_rules_hold_and_in_the_morning_all_is_quiet() {
     let (mut rigs, mut seats) = (0, 0);
     for seed in 0..SEEDS {
-        let night = std::panic::catch_unwind(|| night(seed));
+        let night = std::panic::catch_unwind(|| through(Dice::seeded(seed)));
         let night = night.unwrap_or_else(|_| panic!("in the night of seed {seed}"));
         (rigs, seats) = (rigs + night.0, seats + night.1);
     }
