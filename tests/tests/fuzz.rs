@@ -78,6 +78,6 @@ fn the_models_hold_whatever_happens() {
             let done = std::panic::catch_unwind(|| body(&input));
             worth += done.unwrap_or_else(|_| panic!("{name}, run {run}: {input:?}"));
         }
-        assert!(worth > runs, "{name}: {worth} in {runs} runs: nothing happened");
+        assert!(2 * worth > runs, "{name}: {worth} in {runs} runs: nothing happened");
     }
 }

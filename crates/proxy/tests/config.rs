@@ -193,7 +193,7 @@ fn unknown_keys_come_with_the_nearest_known_one() {
     assert_eq!(
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
-         `verify`, `reply`, `quarantine`, `vardiff`, `prefix_bytes`, `options`, `on_outage`, \
+         `verify`, `reply`, `quarantine`, `keepalive_seconds`, `vardiff`, `prefix_bytes`, `options`, `on_outage`, \
          `hold_seconds`, `failover`, `max_channels`, `max_rigs_per_channel`, `max_dedicated`, \
          `profile`, `max_pool_shares_per_second`, `pool`\n \
          4 | colour = 1\n   \

@@ -192,7 +192,10 @@ impl ModelRig {
         let code = answer.and_then(|answer| value(answer, "error")[0].as_u64());
         let Some(job) = &submit.job else { return assert_eq!(code, Some(21), "{answer:?}") };
         let newest = self.told.last().map(|(_, newest)| newest.clone());
-        let is_over = newest.is_some_and(|newest| newest.block != job.block);
+        // Jobs of a place that it has left are taken for a while.
+        let is_over = newest.is_some_and(|newest| {
+            newest.block != job.block && newest.extranonce1 == job.extranonce1
+        });
         let is_again = taken.contains(&submit.key);
         let is_good = meets(&submit.hash, job.difficulty);
         match code {
