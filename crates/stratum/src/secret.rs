@@ -52,7 +52,8 @@ pub fn masked(text: &str, secret: &str) -> Option<String> {
     // Its start, where the text was cut off.
     let is_cut = |before: &str| {
         let parts = secret.char_indices().map(|(at, _)| &secret[..at]);
-        parts.filter(|part| part.len() >= MIN_SOUGHT && before.ends_with(part)).last()
+        let mut parts = parts.filter(|part| part.len() >= MIN_SOUGHT && before.ends_with(part));
+        parts.next_back()
     };
     let cut = rest.match_indices('…').find_map(|(at, _)| Some((at, is_cut(&rest[..at])?)));
     match cut {

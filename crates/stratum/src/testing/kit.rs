@@ -24,6 +24,9 @@ use crate::rpc::{Id, Message, Params, RpcCall};
 use crate::target::{Difficulty, Target};
 use crate::verdict::Verdict;
 
+/// Runs something, and tells how many allocations this thread made for it.
+pub type CountAllocations = fn(&mut dyn FnMut()) -> u64;
+
 /// A dialect, and what servers and rigs of its coin say.
 #[derive(Debug)]
 pub struct Kit<D: Dialect> {
@@ -42,9 +45,9 @@ pub struct Kit<D: Dialect> {
     pub extranonce1: Extranonce,
     /// The length of its extranonce2, in bytes.
     pub extranonce2: usize,
-    /// Runs something and tells how many allocations this thread made for it, where they are counted:
-    /// with the crate `allocation-counter`, `|run| measure(run).count_total`.
-    pub allocations: Option<fn(&mut dyn FnMut()) -> u64>,
+    /// How allocations are counted, where they are: with the crate `allocation-counter`,
+    /// `Some(|run| measure(run).count_total)`.
+    pub allocations: Option<CountAllocations>,
 }
 
 impl<D: Dialect> Kit<D> {

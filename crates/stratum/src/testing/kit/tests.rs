@@ -216,7 +216,7 @@ fn each_flaw_is_noticed() {
 
 #[test]
 fn what_allocates_is_noticed() {
-    let counting = |count: fn(&mut dyn FnMut()) -> u64| {
+    let counting = |count: CountAllocations| {
         let kit = Kit { allocations: Some(count), ..kit(Flaw::None) };
         catch_unwind(AssertUnwindSafe(|| kit.checks_do_not_allocate()))
     };
