@@ -22,4 +22,5 @@ pub mod rigs;
 pub mod roll;
 pub mod run;
 pub mod spread;
+mod tls;
 mod wire;

@@ -9,6 +9,7 @@ mod farm;
 mod line_reader;
 mod notify;
 mod pool_lines;
+mod proxy_header;
 pub mod records;
 mod rig_lines;
 mod rpc;
@@ -34,6 +35,7 @@ pub use self::farm::farm;
 pub use self::line_reader::line_reader;
 pub use self::notify::notify;
 pub use self::pool_lines::pool_lines;
+pub use self::proxy_header::proxy_header;
 pub use self::rig_lines::rig_lines;
 pub use self::rpc::rpc;
 pub use self::sessions::sessions;
@@ -44,10 +46,11 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 15] = [
+pub const TARGETS: [(&str, Body); 16] = [
     ("line_reader", line_reader),
     ("rpc", rpc),
     ("config", config),
+    ("proxy_header", proxy_header),
     ("sessions", sessions),
     ("farm", farm),
     ("hstratum_rig_lines", rig_lines::<Hstratum>),

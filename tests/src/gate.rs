@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{ConnectError, Connector, PoolConnection, Tcp};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection, Reach, Tcp};
 
 /// Connects over TCP while it is open. Clones are handles to the same gate.
 #[derive(Debug, Clone, Default)]
@@ -30,11 +30,11 @@ impl Gate {
 
 #[async_trait]
 impl Connector for Gate {
-    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError> {
+    async fn connect(&self, pool: &PoolUrl, reach: &Reach) -> Result<PoolConnection, ConnectError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         if !self.open.load(Ordering::SeqCst) {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the gate is shut").into());
         }
-        Tcp.connect(pool).await
+        Tcp.connect(pool, reach).await
     }
 }

@@ -16,8 +16,11 @@ pub mod gate;
 pub mod log;
 #[cfg(doctest)]
 mod manual;
+pub mod programs;
+pub mod proxy;
 pub mod relay;
 pub mod site;
 pub mod storm;
+pub mod tls;
 pub mod wait;
 pub mod wires;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass::config::{PoolAccount, RouteConfig};
+use orepass::config::{ListenAddr, PoolAccount, RouteConfig};
 use orepass::net::connect::{Connector, Tcp};
 use orepass::route::{Route, Surroundings};
 use orepass::store::RouteStore;
@@ -131,7 +131,8 @@ impl Plan {
         dialect: D,
         connector: impl Connector,
     ) -> Site<D> {
-        self.route.pools[0].url = format!("stratum+tcp://{address}").parse().unwrap();
+        let scheme = self.route.pools[0].url.scheme();
+        self.route.pools[0].url = format!("{scheme}://{address}").parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let around = self.around(connector);
@@ -182,6 +183,17 @@ impl<D: Dialect> Site<D> {
     /// Starts so many rigs, with the habits that `config` gives them.
     pub fn farm(&self, count: usize, config: impl FnMut(usize) -> RigConfig) -> RigFarm {
         RigFarm::start(count, &self.address, Duration::ZERO, config)
+    }
+
+    /// Has the route listen on one more socket, as the config would have it; gives where that is.
+    #[must_use]
+    pub fn listens(&self, address: &str) -> String {
+        let address: ListenAddr = address.parse().unwrap();
+        let socket = std::net::TcpListener::bind(address.get()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let bound = socket.local_addr().unwrap().to_string();
+        self.route.listen(address, socket);
+        bound
     }
 
     /// The books of the route.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orepass::config::{PoolAccount, PoolUrl};
-use orepass::net::connect::{ConnectError, Connector, PoolConnection};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection, Reach};
 use orepass::route::{Route, Surroundings};
 use orepass_farm::pools::Standing;
 use orepass_hstratum::Hstratum;
@@ -135,7 +135,7 @@ impl Wires {
 
 #[async_trait]
 impl Connector for Wires {
-    async fn connect(&self, url: &PoolUrl) -> Result<PoolConnection, ConnectError> {
+    async fn connect(&self, url: &PoolUrl, _: &Reach) -> Result<PoolConnection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
         let (cut, hangs) = {
             let mut state = self.state();
@@ -150,6 +150,6 @@ impl Connector for Wires {
         }
         let (reader, writer) = split(self.pools[pool].connect());
         let peer = SocketAddr::from(([127, 0, 0, 1], url.port()));
-        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        Ok(PoolConnection::new(Box::new(reader), Box::new(writer), peer))
     }
 }

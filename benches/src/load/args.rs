@@ -51,6 +51,9 @@ pub struct Args {
     /// Threads of the rigs
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub rig_threads: u32,
+    /// Rigs come by TLS, with a full handshake each; the floor stays plain
+    #[arg(long)]
+    pub tls: bool,
     /// The stratum dialect: hstratum
     #[arg(long, default_value = "hstratum", value_parser = dialect)]
     pub dialect: String,

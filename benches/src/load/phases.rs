@@ -32,6 +32,8 @@ pub struct Field<'a> {
     pub herd: &'a Herd,
     /// How many there are.
     pub rigs: u32,
+    /// Whether they come by TLS.
+    pub tls: bool,
     /// The party's process.
     pub pid: u32,
 }
@@ -85,7 +87,7 @@ impl Field<'_> {
         sleep(SETTLE).await;
         let empty = resident_kib(self.pid)?;
         let meter = Meter::start(self.pid)?;
-        self.herd.connect(address, parallel).await?;
+        self.herd.connect(address, parallel, self.tls).await?;
         let wanted = u64::from(self.rigs);
         let ready = || self.herd.tally().ready;
         self.wait("rigs logged in", wanted, PATIENCE, ready).await?;
@@ -94,6 +96,11 @@ impl Field<'_> {
         let used = meter.stop()?;
         let rigs = f64::from(self.rigs);
         figures.add("connect.wall_ms", "connect: all rigs, ms", wall.as_secs_f64() * 1e3);
+        figures.add(
+            "connect.per_second",
+            "connect: rigs/s",
+            f64::from(self.rigs) / wall.as_secs_f64(),
+        );
         figures.add(
             "connect.cpu_us_per_rig",
             "connect: CPU µs per rig",

@@ -142,11 +142,12 @@ fn free_address() -> io::Result<SocketAddr> {
 fn config(args: &Args, listen: SocketAddr, pool: SocketAddr) -> String {
     let (channels, per_channel) = (args.channels() + 1, args.rigs_per_channel);
     let prefix = if per_channel > ONE_BYTE { 2 } else { 1 };
+    let scheme = if args.tls { "tls://" } else { "" };
     format!(
         r#"[[route]]
 name = "load"
 dialect = "hstratum"
-listen = ["{listen}"]
+listen = ["{scheme}{listen}"]
 verify = "full"
 prefix_bytes = {prefix}
 max_channels = {channels}
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_proxy_takes_the_config() {
-        for args in [&["load"][..], &["load", "--rigs-per-channel", "60000"]] {
+        for args in [&["load"][..], &["load", "--tls", "--rigs-per-channel", "60000"]] {
             let args = Args::parse_from(args);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 3008));
             let text = config(&args, address, address);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc};
@@ -16,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::error::LoadError;
 use super::rig::{Heard, Rig};
 use super::roll::{Roll, SLOTS};
+use super::tls;
 use super::wire::Wire;
 
 /// How exactly the paced load is paced.
@@ -86,7 +88,7 @@ struct Handle {
 
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    Connect { address: SocketAddr, parallel: usize },
+    Connect { address: SocketAddr, parallel: usize, tls: bool },
     Load(Load),
 }
 
@@ -115,13 +117,18 @@ impl Herd {
         Ok(Self { threads: (0..threads).map(start).collect::<Result<_, LoadError>>()? })
     }
 
-    /// Lets all rigs log in, so many at a time.
+    /// Lets all rigs log in, so many at a time, by TLS or plainly.
     ///
     /// # Errors
     /// When a thread of the rigs is gone.
-    pub async fn connect(&self, address: SocketAddr, parallel: u32) -> Result<(), LoadError> {
+    pub async fn connect(
+        &self,
+        address: SocketAddr,
+        parallel: u32,
+        tls: bool,
+    ) -> Result<(), LoadError> {
         let parallel = (parallel as usize).div_ceil(self.threads.len());
-        self.order(|_| Order::Connect { address, parallel }).await
+        self.order(|_| Order::Connect { address, parallel, tls }).await
     }
 
     /// Changes what the rigs do.
@@ -197,11 +204,17 @@ fn obey(
         let mut pacer: Option<JoinHandle<()>> = None;
         while let Some(order) = orders.recv().await {
             match order {
-                Order::Connect { address, parallel } => {
+                Order::Connect { address, parallel, tls } => {
+                    let tls = tls.then(tls::config);
                     let door = Rc::new(Semaphore::new(parallel));
                     for number in numbers.clone() {
                         let rig = Rig::new(number as u16);
-                        spawn_local(Rc::clone(&part).live(rig, address, Rc::clone(&door)));
+                        spawn_local(Rc::clone(&part).live(
+                            rig,
+                            address,
+                            tls.clone(),
+                            Rc::clone(&door),
+                        ));
                     }
                 }
                 Order::Load(load) => {
@@ -236,10 +249,19 @@ struct Connected {
 
 impl Part {
     /// A rig from its connection to the end.
-    async fn live(self: Rc<Self>, rig: Rig, address: SocketAddr, door: Rc<Semaphore>) {
+    async fn live(
+        self: Rc<Self>,
+        rig: Rig,
+        address: SocketAddr,
+        tls: Option<Arc<ClientConfig>>,
+        door: Rc<Semaphore>,
+    ) {
         // Nobody closes the door.
         let mut place = door.acquire().await.ok();
-        let connected = TcpStream::connect(address).await.and_then(Wire::new);
+        let connected = TcpStream::connect(address).await.and_then(|stream| match &tls {
+            None => Wire::new(stream),
+            Some(config) => Wire::over_tls(stream, config),
+        });
         let why = match connected {
             Ok(wire) => {
                 let one = Rc::new(Connected { rig: RefCell::new(rig), wire });

@@ -69,6 +69,7 @@ async fn relay(args: &Args) -> Result<Outcome, LoadError> {
     let roll = Arc::new(Roll::new(args.rigs as usize));
     let pool = Pool::start(Arc::clone(&roll))?;
     let relay = RelayProcess::start(args, pool.address())?;
+    let args = &Args { tls: false, ..args.clone() };
     measure(args, &roll, &pool, relay.address(), relay.pid()).await
 }
 
@@ -126,7 +127,7 @@ pub async fn measure_until(
     until: Until,
 ) -> Result<Outcome, LoadError> {
     let herd = Herd::start(roll, args.rigs, args.rig_threads)?;
-    let field = Field { pool, herd: &herd, rigs: args.rigs, pid };
+    let field = Field { pool, herd: &herd, rigs: args.rigs, tls: args.tls, pid };
     let mut figures = Figures::default();
     let empty = field.connect(address, args.parallel, &mut figures).await?;
     if args.jobs > 0 {

@@ -1,10 +1,14 @@
 //! A connection of the bench: lines in, bytes out, as few system calls as there can be.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write};
+use std::sync::Arc;
 
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+
+use super::tls::Tls;
 
 /// What is read at once, by all wires of a thread into the same place.
 const READ: usize = 64 * 1024;
@@ -21,6 +25,7 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: TcpStream,
+    tls: Option<Box<Tls>>,
     unsent: RefCell<Vec<u8>>,
     due: Notify,
     overrun: Cell<bool>,
@@ -30,7 +35,12 @@ impl Wire {
     pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let (unsent, due, overrun) = (RefCell::default(), Notify::new(), Cell::new(false));
-        Ok(Self { stream, unsent, due, overrun })
+        Ok(Self { stream, tls: None, unsent, due, overrun })
+    }
+
+    /// The same over TLS, as its client.
+    pub(super) fn over_tls(stream: TcpStream, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        Ok(Self { tls: Some(Box::new(Tls::new(config)?)), ..Self::new(stream)? })
     }
 
     /// Puts bytes behind those that wait.
@@ -81,7 +91,15 @@ impl Wire {
             self.stream.readable().await?;
             let read = SCRATCH.with_borrow_mut(|scratch| {
                 let read = self.stream.try_read(scratch)?;
-                cut(&mut rest, &scratch[..read], &mut heard);
+                match &self.tls {
+                    None => cut(&mut rest, &scratch[..read], &mut heard),
+                    Some(tls) => {
+                        tls.open(&scratch[..read], |plain| cut(&mut rest, plain, &mut heard))?;
+                        if tls.has_unsent() {
+                            self.flush_soon();
+                        }
+                    }
+                }
                 Ok::<_, io::Error>(read)
             });
             match read {
@@ -111,6 +129,9 @@ impl Wire {
     /// Whether nothing is left that could be sent later.
     fn try_flush(&self) -> bool {
         let mut unsent = self.unsent.borrow_mut();
+        if let Some(tls) = &self.tls {
+            return tls.send(&mut unsent, &mut Trying(&self.stream));
+        }
         let mut sent = 0;
         while sent < unsent.len() {
             match self.stream.try_write(&unsent[sent..]) {
@@ -121,6 +142,19 @@ impl Wire {
         }
         unsent.drain(..sent);
         unsent.is_empty()
+    }
+}
+
+/// Writes as much as the system takes at once.
+struct Trying<'a>(&'a TcpStream);
+
+impl Write for Trying<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

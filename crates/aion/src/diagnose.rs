@@ -28,9 +28,9 @@ pub fn diagnose(
     let told = extranonce1.len();
     let cut = |rig_part_at| without_prefix(&nonce, pool_extranonce1, told, rig_part_at);
     let guesses = [
-        (Diagnosis::TruncatesExtranonce1, cut(told)),
-        (Diagnosis::TruncatesExtranonce1, cut(pool_extranonce1)),
-        (Diagnosis::ReversedNonce, Some(reversed)),
+        (Diagnosis::TRUNCATES_EXTRANONCE1, cut(told)),
+        (Diagnosis::TRUNCATES_EXTRANONCE1, cut(pool_extranonce1)),
+        (Diagnosis::REVERSED_NONCE, Some(reversed)),
     ];
     // Most guesses fail at the hash, without a need for working memory.
     let mut scratch = None;
@@ -56,10 +56,10 @@ pub fn diagnose_form(extranonce2_size: usize, params: &Params<'_>) -> Option<Dia
     let hex_bytes = |at: usize| rpc::hex_length(params.elements().get(at)?);
     match (hex_bytes(3), hex_bytes(4)) {
         (_, Some(solution)) if ![SOLUTION_SIZE, SOLUTION_SIZE + PREFIX].contains(&solution) => {
-            Some(Diagnosis::OtherCoin)
+            Some(Diagnosis::OTHER_COIN)
         }
         (Some(found), Some(_)) if (1..=NONCE_SIZE).contains(&found) => {
-            (found != extranonce2_size).then_some(Diagnosis::IgnoresExtranonce2Size)
+            (found != extranonce2_size).then_some(Diagnosis::IGNORES_EXTRANONCE2_SIZE)
         }
         _ => None,
     }
@@ -94,10 +94,10 @@ mod tests {
             let params = format!(r#"["w","7","0","{extranonce2}","{solution}"]"#);
             diagnose_form(28, &Params::read(&RawValue::from_string(params).unwrap()).unwrap())
         };
-        assert_eq!(guess(30, 1408), Some(Diagnosis::IgnoresExtranonce2Size));
-        assert_eq!(guess(30, 1411), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess(30, 1408), Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE));
+        assert_eq!(guess(30, 1411), Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE));
         assert_eq!(guess(28, 1411), None);
-        assert_eq!(guess(28, 4), Some(Diagnosis::OtherCoin));
-        assert_eq!(guess(28, 1344), Some(Diagnosis::OtherCoin), "Equihash 200,9");
+        assert_eq!(guess(28, 4), Some(Diagnosis::OTHER_COIN));
+        assert_eq!(guess(28, 1344), Some(Diagnosis::OTHER_COIN), "Equihash 200,9");
     }
 }

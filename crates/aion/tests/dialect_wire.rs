@@ -469,9 +469,9 @@ fn mistakes_are_named() {
     let none = &Target::MAX;
     for (told, share, expected) in [
         // The pool's bytes, then its counter at once.
-        (&*told, share(&nonce[16..60]), Some(Diagnosis::TruncatesExtranonce1)),
+        (&*told, share(&nonce[16..60]), Some(Diagnosis::TRUNCATES_EXTRANONCE1)),
         (&*format!("{}ab", &nonce[..18]), share(&nonce[20..]), None),
-        (&reversed[..20], share(&reversed[20..]), Some(Diagnosis::ReversedNonce)),
+        (&reversed[..20], share(&reversed[20..]), Some(Diagnosis::REVERSED_NONCE)),
         (&*told, share(&nonce[20..]), None),
     ] {
         assert_eq!(diagnose(told, 8, &share, none), expected, "{told}");
@@ -479,7 +479,7 @@ fn mistakes_are_named() {
     // Zeros where the prefix should be: the real nonce's bytes 9 and 10 are such.
     let told = format!("{}abcd", &nonce[..18]);
     let zeros = share(&nonce[22..]);
-    assert_eq!(diagnose(&told, 9, &zeros, none), Some(Diagnosis::TruncatesExtranonce1));
+    assert_eq!(diagnose(&told, 9, &zeros, none), Some(Diagnosis::TRUNCATES_EXTRANONCE1));
     assert_eq!(diagnose(&told, 9, &zeros, &Target::ZERO), None, "nor does it meet the target");
     assert_eq!(diagnose(&told, 40, &zeros, none), None);
 }

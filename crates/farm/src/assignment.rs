@@ -113,6 +113,15 @@ impl Assignment {
         }
     }
 
+    /// There are so many pools now; those that come last are new, and have no part yet.
+    pub fn grow(&mut self, pools: usize) {
+        let pools = pools.max(self.shares.len());
+        for part in [&mut self.shares, &mut self.aims, &mut self.debts, &mut self.done] {
+            part.resize(pools, 0.0);
+        }
+        self.loads.resize(pools, Load::default());
+    }
+
     /// The wanted parts of the work have changed. The rigs of pools that have none any more are
     /// dealt out among the others; as few as needed of the rest move. A pool that had no rig gets
     /// at least one, unless that leaves another without. What was owed is forgotten. `totals` is

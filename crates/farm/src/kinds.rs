@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn one_rig_does_not_condemn_its_kind_however_often_it_fails() {
         let mut kinds = Kinds::default();
-        let alone = remedy(Diagnosis::TruncatesExtranonce1);
+        let alone = remedy(Diagnosis::TRUNCATES_EXTRANONCE1);
         for _ in 0..100 {
             kinds.failed("asic/1", "farm.r1", &alone);
         }
@@ -125,9 +125,9 @@ mod tests {
     fn one_rig_that_does_well_clears_its_kind_of_that() {
         let mut kinds = Kinds::default();
         for worker in ["a", "b", "c"] {
-            kinds.failed("asic/1", worker, &remedy(Diagnosis::IgnoresSetExtranonce));
-            kinds.failed("asic/1", worker, &remedy(Diagnosis::IgnoresExtranonce2Size));
-            kinds.failed("asic/1", worker, &remedy(Diagnosis::TruncatesExtranonce1));
+            kinds.failed("asic/1", worker, &remedy(Diagnosis::IGNORES_SET_EXTRANONCE));
+            kinds.failed("asic/1", worker, &remedy(Diagnosis::IGNORES_EXTRANONCE2_SIZE));
+            kinds.failed("asic/1", worker, &remedy(Diagnosis::TRUNCATES_EXTRANONCE1));
         }
         let needs = |kinds: &Kinds| {
             let Firmware { dedicated, extranonce2, set_extranonce, .. } = kinds.firmware("asic/1");

@@ -81,6 +81,11 @@ impl Knowledge {
         Self { profiles, workers, firmware, kinds, penalties, expected, agents }
     }
 
+    /// Other profiles, for rigs that come or come back.
+    pub(crate) fn set_profiles(&mut self, profiles: Vec<Profile>) {
+        self.profiles = profiles;
+    }
+
     /// The name of a rig's software, shared with other rigs.
     pub(crate) fn shared(&mut self, agent: &str) -> Arc<str> {
         if let Some(known) = self.agents.get(agent) {

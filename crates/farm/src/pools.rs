@@ -15,6 +15,7 @@ mod interface;
 mod links;
 mod member;
 mod probation;
+mod reconfigure;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,9 @@ use std::collections::VecDeque;
 
 use blocks::Blocks;
 use course::{Course, Trial};
-pub use interface::{Cause, Evidence, Gate, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing};
+pub use interface::{
+    Cause, Evidence, Gate, Leaving, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing,
+};
 use member::{Health, Member};
 use orepass_stratum::error::Reject;
 use orepass_stratum::time::Instant;
@@ -61,7 +64,7 @@ impl Pools {
 
     /// A connection serves: the pool has authorized us and told a job on it. May be said again.
     pub fn up(&mut self, link: Link, now: Instant) {
-        let Some(pool) = self.pools.get_mut(link.pool) else { return };
+        let Some(pool) = self.member(link.pool) else { return };
         pool.links.up(link);
         if pool.up(now) {
             self.push(PoolsEvent::Up(link.pool));
@@ -72,7 +75,7 @@ impl Pools {
     /// A connection has ended that may come back at once: it served, or the pool sent it elsewhere,
     /// or its extranonce was another one's. The pool is down only if none comes back soon.
     pub fn lost(&mut self, link: Link, now: Instant) {
-        let Some(pool) = self.pools.get_mut(link.pool) else { return };
+        let Some(pool) = self.member(link.pool) else { return };
         pool.links.lost(link, now);
         if !pool.links.serve() {
             pool.lost(now);
@@ -84,7 +87,7 @@ impl Pools {
     /// A connection could not be made, or was given up, for this cause. The pool is down unless
     /// another one serves.
     pub fn down(&mut self, link: Link, cause: Cause, now: Instant) {
-        let Some(pool) = self.pools.get_mut(link.pool) else { return };
+        let Some(pool) = self.member(link.pool) else { return };
         pool.links.lost(link, now);
         if !pool.links.serve() {
             self.fail(link.pool, cause, now);
@@ -96,7 +99,7 @@ impl Pools {
     /// A connection was closed for good, since it is not needed. Where it was the last, how the
     /// pool does is not known until it has one again.
     pub fn released(&mut self, link: Link, now: Instant) {
-        let Some(pool) = self.pools.get_mut(link.pool) else { return };
+        let Some(pool) = self.member(link.pool) else { return };
         pool.links.closed(link);
         if pool.links.is_empty() {
             pool.released();
@@ -109,7 +112,7 @@ impl Pools {
     /// A share that was sent on a connection has its verdict, and that
     /// [weighs](orepass_stratum::upstream::UpstreamEvent::Verdict).
     pub fn verdict(&mut self, link: Link, verdict: &Result<(), Reject>, now: Instant) {
-        let Some(pool) = self.pools.get_mut(link.pool) else { return };
+        let Some(pool) = self.member(link.pool) else { return };
         let lost = verdict.as_ref().is_err_and(|reject| reject.verdict == Verdict::LostOnFailover);
         if !pool.serves() || lost && link.dedicated {
             // What happens to one rig says little about the pool.
@@ -152,7 +155,8 @@ impl Pools {
         let lag = (0..self.pools.len()).filter_map(|pool| self.lags_at(pool));
         let proven = self.better().filter_map(|pool| self.pools[pool].proven_at());
         let course = self.course.poll_timeout(self.config.hold_for);
-        pools.chain(lag).chain(proven).chain(course).min()
+        let leaving = self.pools.iter().filter_map(|pool| Some(pool.leaving?.1));
+        pools.chain(lag).chain(proven).chain(course).chain(leaving).min()
     }
 
     /// Whether there is a decision to be taken from [`poll_event`](Self::poll_event).
@@ -194,18 +198,21 @@ impl Pools {
 
     /// The pools that should have at least one connection: all that are better than the active
     /// rank, the active rank, and as a warm standby the next one; also those after it, up to the
-    /// first that is not known to be of no use.
+    /// first that is not known to be of no use. None that is to leave.
     #[must_use]
     pub fn warm(&self) -> Vec<PoolIndex> {
         let active = self.course.rank().unwrap_or(usize::MAX);
         let after = (0..self.pools.len()).filter(|&pool| self.rank(pool) > active);
-        let promising = after.filter(|&pool| self.pools[pool].is_promising());
+        let promising =
+            after.filter(|&pool| self.pools[pool].stays() && self.pools[pool].is_promising());
         let last = promising.map(|pool| self.rank(pool)).min().unwrap_or(usize::MAX);
-        (0..self.pools.len()).filter(|&pool| self.rank(pool) <= last).collect()
+        let stays = |pool: &PoolIndex| self.pools[*pool].stays();
+        (0..self.pools.len()).filter(|&pool| self.rank(pool) <= last).filter(stays).collect()
     }
 
     /// Draws the consequences of what is known.
     fn decide(&mut self, now: Instant) {
+        self.retire(now);
         for pool in 0..self.pools.len() {
             if self.lags_at(pool).is_some_and(|at| now >= at) {
                 self.fail(pool, Cause::Lag, now);
@@ -318,6 +325,11 @@ impl Pools {
         for pool in serving() {
             shares[pool] = part * self.config.pools[pool].weight / total.max(f64::MIN_POSITIVE);
         }
+    }
+
+    /// A pool that the route has.
+    fn member(&mut self, pool: PoolIndex) -> Option<&mut Member> {
+        self.pools.get_mut(pool).filter(|pool| !pool.is_retired())
     }
 
     fn rank(&self, pool: PoolIndex) -> usize {

@@ -33,16 +33,16 @@ pub fn diagnose(
         target.hashes_lossy() >= MIN_EVIDENCE && hash.is_some_and(|hash| hash.at_or_below(target))
     };
     if good(hash(extranonce1, &reversed_nonce(share)), target) {
-        return Some(Diagnosis::ReversedNonce);
+        return Some(Diagnosis::REVERSED_NONCE);
     }
     let mut reversed = *share;
     reversed.time = reversed.time.swap_bytes();
     if u64::from(reversed.time) >= job.time() && good(hash(extranonce1, &reversed), target) {
-        return Some(Diagnosis::ReversedTime);
+        return Some(Diagnosis::REVERSED_TIME);
     }
     let cut = extranonce1.get(..pool_extranonce1).filter(|cut| cut.len() < extranonce1.len());
     if cut.is_some_and(|cut| good(hash(cut, share), target)) {
-        return Some(Diagnosis::TruncatesExtranonce1);
+        return Some(Diagnosis::TRUNCATES_EXTRANONCE1);
     }
     let hash = hash(extranonce1, share);
     let told = rig_scale.scale().difficulty_lossy(*target);
@@ -50,7 +50,7 @@ pub fn diagnose(
         .into_iter()
         .map(|other| other.scale().target(told))
         .any(|read| read > *target && good(hash, &read));
-    misread.then_some(Diagnosis::OtherDifficultyScale)
+    misread.then_some(Diagnosis::OTHER_DIFFICULTY_SCALE)
 }
 
 /// What the form of a submit that cannot be read says: an extranonce2 in hex of another length than
@@ -61,9 +61,9 @@ pub fn diagnose_form(job: &Job, extranonce2_size: usize, params: &Params<'_>) ->
     // Some firmware fills the nonce to 8 bytes.
     let usual: &[usize] = if matches!(job, Job::Deployed(_)) { &[4, 8] } else { &[32] };
     match (hex_bytes(2), hex_bytes(4)) {
-        (_, Some(nonce)) if !usual.contains(&nonce) => Some(Diagnosis::OtherCoin),
+        (_, Some(nonce)) if !usual.contains(&nonce) => Some(Diagnosis::OTHER_COIN),
         (Some(found), Some(_)) if (1..=EXTRA_NONCE_SIZE).contains(&found) => {
-            (found != extranonce2_size).then_some(Diagnosis::IgnoresExtranonce2Size)
+            (found != extranonce2_size).then_some(Diagnosis::IGNORES_EXTRANONCE2_SIZE)
         }
         _ => None,
     }
@@ -96,11 +96,14 @@ mod tests {
             let params = format!(r#"["w","7","{extranonce2}","5e49aa25","{nonce}"]"#);
             diagnose_form(&job, 3, &Params::read(&raw(params)).unwrap())
         };
-        assert_eq!(guess("aa923a8b", "73a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
-        assert_eq!(guess("aa923a8b", "0000000073a37ddb"), Some(Diagnosis::IgnoresExtranonce2Size));
+        assert_eq!(guess("aa923a8b", "73a37ddb"), Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE));
+        assert_eq!(
+            guess("aa923a8b", "0000000073a37ddb"),
+            Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE)
+        );
         assert_eq!(guess("aa923a", "73a37ddb"), None);
         assert_eq!(guess("aa923a8", "73a37ddb"), None, "that is no hex");
-        assert_eq!(guess("aa923a", &"00".repeat(1408)), Some(Diagnosis::OtherCoin));
+        assert_eq!(guess("aa923a", &"00".repeat(1408)), Some(Diagnosis::OTHER_COIN));
         let two = raw("[1,2]".into());
         assert_eq!(diagnose_form(&job, 3, &Params::read(&two).unwrap()), None);
     }

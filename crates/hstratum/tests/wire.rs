@@ -441,14 +441,14 @@ fn mistakes_are_named() {
     };
     let mut reversed = good;
     reversed.nonce = Nonce::Deployed(0xdb7d_a373);
-    assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::ReversedNonce));
+    assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::REVERSED_NONCE));
     let mut reversed = good;
     reversed.time = 0x25aa_495e;
-    assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::ReversedTime));
+    assert_eq!(diagnose(&rig, &reversed, &target), Some(Diagnosis::REVERSED_TIME));
     let longer = rig.join(&[0x2f]).unwrap();
-    assert_eq!(diagnose(&longer, &good, &target), Some(Diagnosis::TruncatesExtranonce1));
+    assert_eq!(diagnose(&longer, &good, &target), Some(Diagnosis::TRUNCATES_EXTRANONCE1));
     let harder = DifficultyScale::Bitcoin.scale().target(Difficulty::new(200.0).unwrap());
-    assert_eq!(diagnose(&rig, &good, &harder), Some(Diagnosis::OtherDifficultyScale));
+    assert_eq!(diagnose(&rig, &good, &harder), Some(Diagnosis::OTHER_DIFFICULTY_SCALE));
     let mut other = good;
     other.nonce = Nonce::Deployed(1);
     assert_eq!(diagnose(&rig, &other, &target), None);

@@ -18,8 +18,8 @@ use crate::telemetry::{LogFormat, LogLevel};
     name = "orepass",
     version,
     about,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 69 cannot listen, 77 no permission, \
-                  78 bad config."
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 69 cannot listen or nobody there, \
+                  75 busy, 77 no permission, 78 bad config."
 )]
 pub struct Cli {
     /// What to do; `run` when absent.
@@ -66,6 +66,8 @@ pub enum Command {
     Check(ConfigArgs),
     /// Run a farm, the proxy and a pool in one process, and check what comes of it.
     Demo(Demo),
+    /// Ask an orepass that is at work for something.
+    Ctl(Ctl),
     /// Judge logged shares, one JSON object per line, and say why a pool refuses them.
     Verify {
         /// Where the shares are; standard input when absent.
@@ -116,6 +118,34 @@ pub struct Quick {
     /// Where rigs connect.
     #[arg(short, long, value_name = "ADDR", default_value = "[::]:3333")]
     pub bind: ListenAddr,
+}
+
+/// The arguments of `ctl`.
+#[derive(Debug, Args)]
+pub struct Ctl {
+    /// What to ask for.
+    #[command(subcommand)]
+    pub command: CtlCommand,
+    /// The config of the one that is asked, which names its socket; looked for as by `run`.
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Its socket, instead.
+    #[arg(short, long, value_name = "PATH", global = true)]
+    pub socket: Option<PathBuf>,
+    /// Print the answer as it comes, as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What an orepass at work may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum CtlCommand {
+    /// Read the config again and change what is different; a wrong config changes nothing.
+    Reload,
+    /// Hand over to a new process of the program that lies there now.
+    Upgrade,
+    /// Say what is at work.
+    Status,
 }
 
 /// The arguments of `demo`.
@@ -173,12 +203,27 @@ impl ConfigArgs {
     /// # Errors
     /// A [`ConfigError`] when there is none, or a wrong one.
     pub fn load(&self, dialects: &dyn Dialects) -> Result<Config, ConfigError> {
+        self.load_with_file(dialects).map(|(config, _)| config)
+    }
+
+    /// As [`load`](Self::load), with the file, where there is one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with_file(
+        &self,
+        dialects: &dyn Dialects,
+    ) -> Result<(Config, Option<PathBuf>), ConfigError> {
         match &self.quick {
             Some(Quick { url, user, password, dialect, bind }) => {
                 let (url, user) = (url.clone(), user.clone());
-                Config::quick(url, user, password.as_ref(), dialect, *bind, dialects)
+                let config = Config::quick(url, user, password.as_ref(), dialect, *bind, dialects)?;
+                Ok((config, None))
             }
-            None => Config::load(&config::find(self.config.as_deref())?, dialects),
+            None => {
+                let file = config::find(self.config.as_deref())?;
+                Ok((Config::load(&file, dialects)?, Some(file)))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bind;
 pub mod check;
+pub mod ctl;
 pub mod demo;
 pub mod run;
 pub mod verify;
@@ -25,10 +26,11 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
     let Cli { command, log, run } = cli;
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(Run { check: false, config }) => {
-            let (config, _log) = prepared(config.load(registry)?, &log)?;
+            let (config, file) = config.load_with_file(registry)?;
+            let (config, _log) = prepared(config, &log)?;
             let process = Process::prepare(config.capacity(), config.workers);
             let process = process.map_err(CommandError::Start)?;
-            block_on(run::run(config, registry, &process))
+            block_on(run::run(config, file, registry, &process))
         }
         Command::Run(Run { check: true, config }) | Command::Check(config) => {
             let (config, _log) = prepared(config.load(registry)?, &log)?;
@@ -40,6 +42,7 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             let _log = started(&log, quiet)?;
             block_on(demo::demo(demo, registry))
         }
+        Command::Ctl(ctl) => Ok(ctl::ctl(&ctl)?),
         Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),
     }
 }
@@ -51,6 +54,17 @@ pub enum Outcome {
     Success,
     /// What it looked at is not well; it has said so.
     Failure,
+}
+
+impl Outcome {
+    /// Success where both are.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match self {
+            Self::Success => other,
+            Self::Failure => self,
+        }
+    }
 }
 
 /// Why a command could not do its work.
@@ -74,6 +88,9 @@ pub enum CommandError {
         /// Why.
         error: io::Error,
     },
+    /// A process at work was not asked, or did not do it.
+    #[error(transparent)]
+    Ctl(#[from] ctl::CtlError),
     /// The runtime cannot be started.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -96,6 +113,7 @@ impl CommandError {
                 NO_PERMISSION
             }
             Self::Bind { .. } => UNAVAILABLE,
+            Self::Ctl(error) => error.exit_code(),
             Self::Config(_) => CONFIG,
             Self::Telemetry(_) => USAGE,
             Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,

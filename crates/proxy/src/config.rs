@@ -3,14 +3,18 @@
 //! Everything is read and checked whole before anything is applied; an error names the file, the
 //! line, the column and the nearest known key. See [`Config::load`].
 
+mod control;
 mod dialect;
+pub(crate) mod difference;
 mod encoding;
 mod error;
+mod front;
 pub(crate) mod nearest;
 mod notes;
 mod options;
 mod pool;
 mod profile;
+mod reach;
 mod route;
 mod search_path;
 mod secret;
@@ -24,8 +28,10 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use self::control::sockets;
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
+pub use self::front::{FrontConfig, ProxyProtocol};
 pub use self::options::{OptionError, OptionTable};
 pub use self::pool::PoolAccount;
 pub use self::profile::Profile;
@@ -51,6 +57,8 @@ pub struct Config {
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
+    /// The socket through which it is asked for things while at work; none to have none.
+    pub control: Option<PathBuf>,
     source: Source,
 }
 
@@ -107,10 +115,13 @@ impl Config {
         pool.habits = options(&pool.options, &pool.options)
             .map_err(|error| source.error(error.into_problems()))?;
         let name = dialect.parse().unwrap_or_else(|_| pool.name.clone());
-        let route =
+        let mut route =
             RouteConfig { listen: vec![bind], ..RouteConfig::new(name, dialect, vec![pool]) };
         let (log, state) = (LogConfig::default(), state::default_file());
-        Ok(Self { routes: vec![route], log, workers: WorkerThreads::usual_count(), state, source })
+        route.keep_certificate(state.as_deref());
+        let control = control::default_socket(state.as_deref());
+        let workers = WorkerThreads::usual_count();
+        Ok(Self { routes: vec![route], log, workers, state, control, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -118,7 +129,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, routes) =
+        let (workers, log, state, control, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let routes =
@@ -130,13 +141,18 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
-                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, routes)
+                let control = table
+                    .table("[control]", |table| control::read(table, folder, state.as_deref()));
+                (workers.unwrap_or_else(WorkerThreads::usual_count), log, state, control, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
         let problems = syntax::all(&source, &errors, notes.finish());
-        match routes.into_iter().collect() {
-            Some(routes) if problems.is_empty() => Ok(Self { routes, log, workers, state, source }),
+        match routes.into_iter().collect::<Option<Vec<_>>>() {
+            Some(mut routes) if problems.is_empty() => {
+                routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
+                Ok(Self { routes, log, workers, state, control, source })
+            }
             _ => Err(source.error(problems)),
         }
     }

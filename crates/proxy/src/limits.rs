@@ -83,7 +83,7 @@ pub const REMEDY: &str = "raise the hard limit: `LimitNOFILE=1048576` in the [Se
 /// A limit on how many are inside at a time.
 #[derive(Debug)]
 pub struct Door {
-    room: usize,
+    room: AtomicUsize,
     inside: AtomicUsize,
 }
 
@@ -95,13 +95,13 @@ impl Door {
     /// A door with room for so many.
     #[must_use]
     pub const fn new(room: usize) -> Self {
-        Self { room, inside: AtomicUsize::new(0) }
+        Self { room: AtomicUsize::new(room), inside: AtomicUsize::new(0) }
     }
 
     /// Lets one in if there is room.
     #[must_use]
     pub fn enter(self: &Arc<Self>) -> Option<Pass> {
-        let next = |inside: usize| (inside < self.room).then_some(inside + 1);
+        let next = |inside: usize| (inside < self.room()).then_some(inside + 1);
         let entered = self.inside.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         entered.is_ok().then(|| Pass(Arc::clone(self)))
     }
@@ -115,8 +115,13 @@ impl Door {
 
     /// For how many there is room.
     #[must_use]
-    pub const fn room(&self) -> usize {
-        self.room
+    pub fn room(&self) -> usize {
+        self.room.load(Ordering::Relaxed)
+    }
+
+    /// There is another room from now on. Nobody who is inside has to go.
+    pub fn set_room(&self, room: usize) {
+        self.room.store(room, Ordering::Relaxed);
     }
 }
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now;
 use crate::config::{OptionError, PoolAccount, RouteConfig};
 use crate::net::connect::{Connector, PoolConnection, Tcp};
+use crate::net::tls::facts::TlsFacts;
 use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
@@ -29,10 +30,12 @@ use crate::route::window::ShareWindow;
 /// What was found out about a pool.
 #[derive(Debug, Clone)]
 pub struct Findings {
-    /// The addresses that its name stands for.
+    /// The addresses that its name stands for; none where a proxy looks it up.
     pub addresses: Vec<SocketAddr>,
-    /// Which of them answered.
+    /// Which of them answered; the proxy's, where there is one.
     pub peer: SocketAddr,
+    /// What is known of its TLS.
+    pub tls: Option<Box<TlsFacts>>,
     /// How long the connection took to make.
     pub connect: Duration,
     /// How long it took to answer the subscribe and the authorize, together.
@@ -103,15 +106,20 @@ async fn try_out<D: FromConfig>(
     let Configured { dialect, habits: configured } =
         configured::<D>(&route.options, &pool.options).map_err(ProbeError::Options)?;
     let habits = HabitBook::new(configured, remembered);
-    let host = (pool.url.host(), pool.url.port());
-    let resolved = tokio::net::lookup_host(host).await;
-    let addresses = resolved
-        .map_err(|error| ProbeError::Resolve { host: pool.url.host().into(), error })?
-        .collect();
+    let mut addresses = Vec::new();
+    // A proxy is asked by name, and nobody else is to learn that.
+    if pool.reach.proxy.is_none() {
+        let host = (pool.url.host(), pool.url.port());
+        let resolved = tokio::net::lookup_host(host).await;
+        addresses.extend(
+            resolved
+                .map_err(|error| ProbeError::Resolve { host: pool.url.host().into(), error })?,
+        );
+    }
 
     let started = now();
-    let connection = connector.connect(&pool.url).await;
-    let PoolConnection { reader, writer, peer } =
+    let connection = connector.connect(&pool.url, &pool.reach).await;
+    let PoolConnection { reader, writer, peer, tls } =
         connection.map_err(|error| ProbeError::Ended(End::Connect(error)))?;
     let connected = now();
 
@@ -160,6 +168,7 @@ async fn try_out<D: FromConfig>(
             Ok(Findings {
                 addresses,
                 peer,
+                tls,
                 connect: connected - started,
                 login: logged_in - connected,
                 given: given.clone(),
@@ -187,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, PoolUrl};
-    use crate::net::connect::ConnectError;
+    use crate::net::connect::{ConnectError, Reach};
     use crate::registry::Registry;
 
     /// A pool in memory.
@@ -199,7 +208,7 @@ mod tests {
 
     #[async_trait]
     impl Connector for Wire {
-        async fn connect(&self, _: &PoolUrl) -> Result<PoolConnection, ConnectError> {
+        async fn connect(&self, _: &PoolUrl, _: &Reach) -> Result<PoolConnection, ConnectError> {
             let near = match self {
                 Self::Simulated(pool) => pool.connect(),
                 Self::Says(lines) => {
@@ -216,7 +225,7 @@ mod tests {
             };
             let (reader, writer) = split(near);
             let peer = ([127, 0, 0, 1], 3008).into();
-            Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
+            Ok(PoolConnection::new(Box::new(reader), Box::new(writer), peer))
         }
     }
 

@@ -8,14 +8,12 @@ mod aion;
 mod hstratum;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use orepass_aion::Aion;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Habit, Habits};
-use tokio::net::TcpListener;
 
 use crate::commands::demo::Scene;
 use crate::commands::verify::{self, VerifyAnswer, VerifyRequest};
@@ -24,9 +22,7 @@ use crate::config::{
     nearest,
 };
 use crate::probe::{self, Probing};
-use crate::process::Process;
-use crate::running::{self, RunningRoute};
-use crate::store::RouteStore;
+use crate::running::{self, PreparedRoute};
 
 /// A dialect that is made from a config's options.
 pub trait FromConfig: Dialect {
@@ -98,13 +94,8 @@ pub fn configured<D: FromConfig>(
     }
 }
 
-/// Starts a route.
-pub type Start = fn(
-    &RouteConfig,
-    RouteStore,
-    Process,
-    Vec<TcpListener>,
-) -> Result<Arc<dyn RunningRoute>, OptionError>;
+/// Prepares a route, to be started or to change one of its name.
+pub type Prepare = fn(&RouteConfig) -> Result<Box<dyn PreparedRoute>, OptionError>;
 
 /// What can be done with a dialect by its name.
 #[derive(Debug, Clone, Copy)]
@@ -120,8 +111,8 @@ pub struct DialectEntry {
     pub pool_options: &'static [&'static str],
     /// Checks the options of a route and of one of its pools.
     pub check: ReadOptions,
-    /// Starts a route on listeners that are bound already.
-    pub start: Start,
+    /// Prepares a route.
+    pub prepare: Prepare,
     /// Tries a pool out of whose habits this is remembered.
     pub probe: for<'a> fn(&'a RouteConfig, &'a PoolAccount, Habits) -> Probing<'a>,
     /// What `orepass demo` shows of it, if anything.
@@ -138,7 +129,7 @@ impl DialectEntry {
             route_options: D::ROUTE_OPTIONS,
             pool_options: D::POOL_OPTIONS,
             check: |route, pool| Ok(configured::<D>(route, pool)?.habits),
-            start: running::start::<D>,
+            prepare: running::prepare::<D>,
             probe: probe::probe::<D>,
             scene: D::SCENE,
             verify: verify::judge::<D>,

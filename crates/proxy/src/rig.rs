@@ -2,6 +2,7 @@
 //! said of it.
 
 pub(crate) mod account;
+mod arrival;
 mod events;
 mod lines;
 pub(crate) mod listener;

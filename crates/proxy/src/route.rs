@@ -3,6 +3,7 @@
 pub mod channel;
 mod decisions;
 pub(crate) mod mailbox;
+pub(crate) mod now;
 mod reports;
 mod summary;
 pub mod ticket;
@@ -12,12 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use orepass_farm::farm::{ChannelId, Farm, FarmConfig, PoolTerms};
-use orepass_farm::pools::PoolIndex;
+use orepass_farm::farm::ChannelId;
 use orepass_farm::stats::{Book, Totals};
-use orepass_stratum::channel::PoolShared;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::downstream::DownstreamConfig;
 use orepass_stratum::job::JobIds;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +23,11 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
-use crate::clock::now;
-use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::config::{ListenAddr, Name, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
+use crate::net::front::Front;
 use crate::net::junk::JunkLog;
-use crate::pool::log::Said;
 use crate::process::Process;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
@@ -39,6 +36,7 @@ use crate::worker_threads::{WorkerThread, WorkerThreads};
 use channel::Channel;
 use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
+use now::RouteNow;
 
 pub use crate::rig::listener::Full;
 
@@ -69,21 +67,18 @@ impl Surroundings {
 
 /// A route at work.
 pub struct Route<D: Dialect> {
-    pub(crate) config: RouteConfig,
-    /// The dialect with each pool's options, in the order of the pools.
-    pub(crate) dialects: Vec<Arc<D>>,
+    pub(crate) name: Name,
+    /// What it has of its config at the moment.
+    now: Mutex<Arc<RouteNow<D>>>,
     pub(crate) around: Surroundings,
-    pub(crate) downstream: Arc<DownstreamConfig>,
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: JunkLog,
+    /// What its listeners expect before stratum.
+    front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
     pub(crate) door: Arc<Door>,
-    /// What the log says of each pool, in the order of the pools.
-    pub(crate) said: Vec<Arc<Said>>,
-    /// What all connections to one pool share, in the order of the pools.
-    pub(crate) shared: Vec<PoolShared>,
     decisions: Decisions,
     /// Those that have not ended.
     channels: Mutex<BTreeMap<ChannelId, Arc<Channel<D>>>>,
@@ -95,6 +90,8 @@ pub struct Route<D: Dialect> {
     filling: Mutex<WorkerThread>,
     /// Told to stop: no new rigs, no new shares.
     stopping: CancellationToken,
+    /// The sockets from which it takes connections, each told to be left alone.
+    accepting: Mutex<Vec<(ListenAddr, CancellationToken)>>,
     /// Told to end at once.
     ending: CancellationToken,
     /// Told that even the last words have had their time.
@@ -115,28 +112,24 @@ impl<D: Dialect> Route<D> {
         around: Surroundings,
         listeners: Vec<TcpListener>,
     ) -> Arc<Self> {
-        let door = Arc::new(listener::door(&config));
-        let said = config.pools.iter().map(|_| Arc::default()).collect();
+        let door = Arc::new(Door::new(listener::room(&config)));
+        let front = Mutex::new(Arc::new(Front::new(&config.front, config.has_tls())));
         let workers =
             around.process.workers.clone().unwrap_or_else(|| Arc::new(WorkerThreads::here()));
         let ids = Arc::new(JobIds::new(around.memory.first_job_id()));
-        let farm = farm(&config, &around.memory);
-        let shared = |pool: PoolIndex| PoolShared {
-            habits: farm.habits(pool).cloned().unwrap_or_default(),
-            ..PoolShared::from(Arc::clone(&ids))
-        };
+        let farm = now::farm(&config, &around.memory);
+        let habits = |pool| farm.habits(pool).cloned().unwrap_or_default();
+        let (name, now) = (config.name.clone(), RouteNow::first(config, dialects, &ids, habits));
         let route = Arc::new(Self {
-            shared: (0..config.pools.len()).map(shared).collect(),
+            name,
+            now: Mutex::new(Arc::new(now)),
             decisions: Decisions::new(farm),
-            downstream: Arc::new(config.downstream.clone().with_await_welcome(true)),
             ids,
-            config,
-            dialects,
             around,
             book: Arc::default(),
             roster: Arc::default(),
             junk: JunkLog::default(),
-            said,
+            front,
             door,
             channels: Mutex::default(),
             rigs: Mailboxes::default(),
@@ -144,6 +137,7 @@ impl<D: Dialect> Route<D> {
             scratch: Mutex::default(),
             workers,
             stopping: CancellationToken::new(),
+            accepting: Mutex::default(),
             ending: CancellationToken::new(),
             closing_now: CancellationToken::new(),
             sessions: TaskTracker::new(),
@@ -152,10 +146,36 @@ impl<D: Dialect> Route<D> {
         });
         route.tasks.spawn(Arc::clone(&route).keep_time());
         for listener in listeners {
-            listener::listen(&route, listener);
+            let socket = listener.local_addr().and_then(|at| Ok((at, listener.into_std()?)));
+            match socket {
+                Ok((address, socket)) => route.listen(address.into(), socket),
+                Err(error) => {
+                    let route = route.name();
+                    warn!(event = "listen.failed", route, %error, "cannot take connections");
+                }
+            }
         }
         route.tasks.spawn(summary::report(Arc::clone(&route)));
         route
+    }
+
+    /// Takes connections from a socket, which the config calls by this address, until the route
+    /// stops or that is [taken back](Self::unlisten).
+    pub fn listen(self: &Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
+        let closing = self.stopping.child_token();
+        self.accepting().push((address, closing.clone()));
+        listener::listen(self, socket, address.is_tls(), closing);
+    }
+
+    /// Takes no more connections from a socket. It stays open as long as somebody else has it.
+    pub fn unlisten(&self, address: &ListenAddr) {
+        self.accepting().retain(|(of, closing)| {
+            let stays = of != address;
+            if !stays {
+                closing.cancel();
+            }
+            stays
+        });
     }
 
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
@@ -195,7 +215,7 @@ impl<D: Dialect> Route<D> {
     /// The route's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.config.name.as_str()
+        self.name.as_str()
     }
 
     /// The figures of all shares so far.
@@ -236,17 +256,24 @@ impl<D: Dialect> Route<D> {
         &self.closing_now
     }
 
-    /// The dialect as rigs speak it before they have a place.
-    pub(crate) fn dialect(&self) -> &Arc<D> {
-        &self.dialects[0]
-    }
-
-    pub(crate) fn pool(&self, pool: PoolIndex) -> &PoolAccount {
-        &self.config.pools[pool]
-    }
-
     pub(crate) fn channels(&self) -> MutexGuard<'_, BTreeMap<ChannelId, Arc<Channel<D>>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often balancers have looked whether it lives.
+    #[must_use]
+    pub fn health_checks(&self) -> u64 {
+        self.front().health_checks()
+    }
+
+    /// What its listeners expect before stratum.
+    pub(crate) fn front(&self) -> Arc<Front> {
+        Arc::clone(&self.front.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who comes from now on is expected to say this.
+    pub(crate) fn set_front(&self, front: Front) {
+        *self.front.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(front);
     }
 
     /// All rigs, to be called.
@@ -269,6 +296,10 @@ impl<D: Dialect> Route<D> {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
+    fn accepting(&self) -> MutexGuard<'_, Vec<(ListenAddr, CancellationToken)>> {
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fills(&self, worker: WorkerThread) {
         *self.filling.lock().unwrap_or_else(PoisonError::into_inner) = worker;
     }
@@ -279,30 +310,6 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-/// The farm of a route, with what earlier runs knew.
-fn farm(config: &RouteConfig, memory: &RouteStore) -> Farm {
-    let terms = |pool: &PoolAccount| PoolTerms {
-        name: pool.name.as_str().into(),
-        server: pool.url.authority().into(),
-        habits: pool.habits,
-        standing: pool.standing,
-    };
-    let Failover { healthy_for, trial_share, trial_for } = config.failover;
-    let config = FarmConfig {
-        pools: config.pools.iter().map(terms).collect(),
-        healthy_for,
-        trial_share,
-        trial_for,
-        hold_for: config.hold_for,
-        prefix_bytes: config.prefix_bytes,
-        max_channels: config.max_channels,
-        max_rigs_per_channel: config.max_rigs_per_channel,
-        max_dedicated: config.max_dedicated,
-        profiles: config.profiles.clone(),
-    };
-    Farm::new(config, memory.take(), fastrand::u64(..), now())
-}
-
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -310,6 +317,7 @@ mod tests {
     use orepass_hstratum::{Hstratum, Options};
 
     use super::*;
+    use crate::config::PoolAccount;
     use crate::net::connect::Tcp;
     use crate::store::RESERVED_IDS;
 

@@ -1,5 +1,6 @@
 //! A route at work, whatever its dialect.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
 use tokio::net::TcpListener;
 
-use crate::config::{OptionError, PoolAccount, RouteConfig};
+use crate::config::{ListenAddr, OptionError, PoolAccount, RouteConfig};
 use crate::net::connect::Tcp;
 use crate::process::Process;
 use crate::registry::{FromConfig, configured};
@@ -28,6 +29,16 @@ pub trait RunningRoute: Send + Sync {
     fn live_channels(&self) -> usize;
     /// The rigs that are connected.
     fn roster(&self) -> &Arc<Roster>;
+    /// Takes connections from a socket, which the config calls by this address, until the route
+    /// stops or that is [taken back](Self::unlisten).
+    fn listen(self: Arc<Self>, address: ListenAddr, socket: std::net::TcpListener);
+    /// Takes no more connections from a socket. It stays open as long as somebody else has it.
+    fn unlisten(&self, address: &ListenAddr);
+    /// Whether it can have another config of the same dialect, options and prefix without being
+    /// started anew.
+    fn can_change_to(&self, config: &RouteConfig) -> bool;
+    /// The route itself.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Stops accepting, lets shares in flight get their verdicts, closes everything.
     async fn stop(&self);
 }
@@ -54,26 +65,74 @@ impl<D: Dialect> RunningRoute for Route<D> {
         Self::roster(self)
     }
 
+    fn listen(self: Arc<Self>, address: ListenAddr, socket: std::net::TcpListener) {
+        Self::listen(&self, address, socket);
+    }
+
+    fn unlisten(&self, address: &ListenAddr) {
+        Self::unlisten(self, address);
+    }
+
+    fn can_change_to(&self, config: &RouteConfig) -> bool {
+        Self::can_change_to(self, config)
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
     async fn stop(&self) {
         Self::stop(self).await;
     }
 }
 
-/// Starts a configured route on listeners that are bound already.
+/// A route that a config asks for, with everything made that can fail.
+pub trait PreparedRoute: Send {
+    /// Starts it. Beside the listeners that are given here it can be
+    /// [told of others](RunningRoute::listen).
+    fn start(
+        self: Box<Self>,
+        memory: RouteStore,
+        process: Process,
+        listeners: Vec<TcpListener>,
+    ) -> Arc<dyn RunningRoute>;
+    /// Changes one that is at work, and [can be](RunningRoute::can_change_to), to this.
+    fn change(self: Box<Self>, route: Arc<dyn RunningRoute>);
+}
+
+struct Prepared<D> {
+    config: RouteConfig,
+    dialects: Vec<Arc<D>>,
+}
+
+impl<D: Dialect> PreparedRoute for Prepared<D> {
+    fn start(
+        self: Box<Self>,
+        memory: RouteStore,
+        process: Process,
+        listeners: Vec<TcpListener>,
+    ) -> Arc<dyn RunningRoute> {
+        let around = Surroundings { connector: Arc::new(Tcp), memory, process };
+        Route::start(self.config, self.dialects, around, listeners)
+    }
+
+    fn change(self: Box<Self>, route: Arc<dyn RunningRoute>) {
+        // Of another dialect it is no change, but another route.
+        if let Ok(route) = route.as_any().downcast::<Route<D>>() {
+            route.change(self.config, self.dialects);
+        }
+    }
+}
+
+/// Prepares a configured route.
 ///
 /// # Errors
 /// What is wrong with the dialect's options.
-pub fn start<D: FromConfig>(
-    route: &RouteConfig,
-    memory: RouteStore,
-    process: Process,
-    listeners: Vec<TcpListener>,
-) -> Result<Arc<dyn RunningRoute>, OptionError> {
+pub fn prepare<D: FromConfig>(route: &RouteConfig) -> Result<Box<dyn PreparedRoute>, OptionError> {
     let dialect = |pool: &PoolAccount| {
         let configured = configured::<D>(&route.options, &pool.options)?;
         Ok(Arc::new(configured.dialect))
     };
     let dialects = route.pools.iter().map(dialect).collect::<Result<_, OptionError>>()?;
-    let surroundings = Surroundings { connector: Arc::new(Tcp), memory, process };
-    Ok(Route::start(route.clone(), dialects, surroundings, listeners))
+    Ok(Box::new(Prepared { config: route.clone(), dialects }))
 }

@@ -11,7 +11,7 @@ pub(crate) mod testing;
 mod text;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::warn;
@@ -82,25 +82,45 @@ pub fn start(
     configured: LogLevel,
     format: LogFormat,
 ) -> Result<LogGuard, TelemetryError> {
-    let filter = match (flag, from_environment()?) {
-        (Some(level), _) => EnvFilter::new(level.filter()),
-        (None, Some(filter)) => filter,
-        (None, None) => EnvFilter::new(configured.filter()),
+    let (filter, is_pinned) = match (flag, from_environment()?) {
+        (Some(level), _) => (EnvFilter::new(level.filter()), true),
+        (None, Some(filter)) => (filter, true),
+        (None, None) => (EnvFilter::new(configured.filter()), false),
     };
     let queue = Arc::new(LogQueue::new(MAX_WAITING));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&queue));
-    match format {
+    let (started, set) = match format {
         LogFormat::Text => {
-            builder.with_ansi(colour).fmt_fields(KeyValues).event_format(LogLine).try_init()
+            let builder = builder.with_ansi(colour).fmt_fields(KeyValues).event_format(LogLine);
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), set_by(move |filter| handle.reload(filter).is_ok()))
         }
-        LogFormat::Json => json(builder).try_init(),
+        LogFormat::Json => {
+            let builder = json(builder).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), set_by(move |filter| handle.reload(filter).is_ok()))
+        }
+    };
+    started.map_err(|_| TelemetryError::Started)?;
+    if !is_pinned {
+        // There is one log.
+        let _ = LEVEL.set(set);
     }
-    .map_err(|_| TelemetryError::Started)?;
     panics::log();
     reopen::remember();
     queue.start(io::stderr(), say_dropped).map_err(TelemetryError::Thread)
 }
+
+/// Logs from this level on, as long as the log lives. `false` where something that beats the config has
+/// named the level, or there is no log.
+pub fn set_level(level: LogLevel) -> bool {
+    LEVEL.get().is_some_and(|set| set(EnvFilter::new(level.filter())))
+}
+
+/// How the level of the log is changed, where the config may.
+static LEVEL: OnceLock<Box<dyn Fn(EnvFilter) -> bool + Send + Sync>> = OnceLock::new();
 
 /// Writes a text to stderr, beside the log and within a second.
 pub fn say(text: &str) {
@@ -122,6 +142,12 @@ fn json<F, W>(
     builder: SubscriberBuilder<DefaultFields, Format, F, W>,
 ) -> SubscriberBuilder<JsonFields, Format<Json>, F, W> {
     builder.json().flatten_event(true).with_current_span(false)
+}
+
+fn set_by(
+    set: impl Fn(EnvFilter) -> bool + Send + Sync + 'static,
+) -> Box<dyn Fn(EnvFilter) -> bool + Send + Sync> {
+    Box::new(set)
 }
 
 fn from_environment() -> Result<Option<EnvFilter>, TelemetryError> {

@@ -241,7 +241,7 @@ fn wrong_values_are_shown_in_their_place() {
     assert_eq!(
         error_with("[\"[::]:3008\"]", "[\"[::]:3009\", \"localhost:3008\"]"),
         "orepass.toml:4:24: expected an address and a port, such as \"[::]:3008\", \
-         \"0.0.0.0:3008\" or \":3008\"\n \
+         \"0.0.0.0:3008\" or \":3008\", with tls:// in front for TLS\n \
          4 | listen = [\"[::]:3009\", \"localhost:3008\"]\n   \
          |                        ^^^^^^^^^^^^^^^^"
     );

@@ -64,6 +64,11 @@ struct Suspicion {
 }
 
 impl Conduct {
+    /// Whether a rig may be quarantined from now on. One that is stays so until it does well.
+    pub const fn set_may_quarantine(&mut self, may_quarantine: bool) {
+        self.may_quarantine = may_quarantine;
+    }
+
     /// A rig that has sent nothing yet, and whether it may be quarantined at all.
     #[must_use]
     pub fn new(may_quarantine: bool) -> Self {
@@ -92,7 +97,7 @@ impl Conduct {
         self.bad.push(bad);
         self.duplicates.push(verdict == Verdict::Duplicate);
         if self.duplicates.count() == MANY_DUPLICATES {
-            self.diagnosis = Some(Diagnosis::RestartsCounter);
+            self.diagnosis = Some(Diagnosis::RESTARTS_COUNTER);
         }
         if !bad {
             self.proven = true;
@@ -133,7 +138,7 @@ impl Conduct {
     /// kind of service. It is given once.
     pub fn conclude(&mut self, now: Instant) -> Option<Diagnosis> {
         let suspicion = **self.suspicion.as_ref()?;
-        let ripe = if suspicion.diagnosis == Diagnosis::IgnoresSetExtranonce {
+        let ripe = if suspicion.diagnosis == Diagnosis::IGNORES_SET_EXTRANONCE {
             suspicion.shown >= STUBBORN_SHARES
         } else {
             suspicion.shares >= SUSPECT_SHARES || now >= suspicion.since + SUSPECT_FOR
@@ -149,7 +154,7 @@ impl Conduct {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let suspicion = self.suspicion.as_ref()?;
-        let waits = suspicion.diagnosis != Diagnosis::IgnoresSetExtranonce;
+        let waits = suspicion.diagnosis != Diagnosis::IGNORES_SET_EXTRANONCE;
         waits.then(|| suspicion.since + SUSPECT_FOR)
     }
 
@@ -172,27 +177,31 @@ impl Conduct {
     }
 }
 
-/// A property of the last [`LOOKED_AT`] shares, the newest in the lowest bit.
-#[derive(Debug, Clone, Copy, Default)]
-struct Recent {
-    bits: u64,
-    seen: u32,
+/// A property of the last [`LOOKED_AT`] shares, the newest in the lowest bit; a one stands before the
+/// oldest.
+#[derive(Debug, Clone, Copy)]
+struct Recent(u64);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self(1)
+    }
 }
 
 impl Recent {
-    const MASK: u64 = (1 << LOOKED_AT) - 1;
+    const FULL: u64 = 1 << LOOKED_AT;
 
     fn push(&mut self, bit: bool) {
-        self.bits = (self.bits << 1 | u64::from(bit)) & Self::MASK;
-        self.seen = (self.seen + 1).min(LOOKED_AT);
+        let pushed = self.0 << 1 | u64::from(bit);
+        self.0 = if self.is_full() { pushed & (Self::FULL - 1) | Self::FULL } else { pushed };
     }
 
     const fn count(self) -> u32 {
-        self.bits.count_ones()
+        self.0.count_ones() - 1
     }
 
     const fn is_full(self) -> bool {
-        self.seen == LOOKED_AT
+        self.0 >= Self::FULL
     }
 }
 
@@ -234,13 +243,13 @@ mod tests {
         assert!(!conduct.is_quarantined());
         let again = shares(&mut conduct, Verdict::Duplicate, MAX_BAD + 1);
         assert_eq!(again, [Turn::Quarantined]);
-        assert_eq!(conduct.diagnosis(), Some(Diagnosis::RestartsCounter));
+        assert_eq!(conduct.diagnosis(), Some(Diagnosis::RESTARTS_COUNTER));
     }
 
     #[test]
     fn a_misfit_is_closed_after_twenty_shares_or_a_minute() {
         let now = start();
-        let cut = Some(Diagnosis::TruncatesExtranonce1);
+        let cut = Some(Diagnosis::TRUNCATES_EXTRANONCE1);
         let mut conduct = Conduct::new(true);
         for _ in 0..SUSPECT_SHARES - 1 {
             conduct.failed(cut, true, now);
@@ -261,20 +270,20 @@ mod tests {
     fn a_share_that_passes_clears_the_rig() {
         let now = start();
         let mut conduct = Conduct::new(true);
-        conduct.failed(Some(Diagnosis::IgnoresExtranonce2Size), true, now);
+        conduct.failed(Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE), true, now);
         conduct.share(Verdict::BelowPoolTarget);
         assert_eq!(conduct.poll_timeout(), None);
         // What no service helps against is only named.
-        conduct.failed(Some(Diagnosis::ReversedNonce), false, now);
+        conduct.failed(Some(Diagnosis::REVERSED_NONCE), false, now);
         assert_eq!((conduct.poll_timeout(), conduct.conclude(now + SUSPECT_FOR)), (None, None));
-        assert_eq!(conduct.diagnosis(), Some(Diagnosis::ReversedNonce));
+        assert_eq!(conduct.diagnosis(), Some(Diagnosis::REVERSED_NONCE));
     }
 
     #[test]
     fn three_shares_under_the_former_extranonce_are_enough() {
         let now = start();
         let mut conduct = Conduct::new(true);
-        let ignores = Some(Diagnosis::IgnoresSetExtranonce);
+        let ignores = Some(Diagnosis::IGNORES_SET_EXTRANONCE);
         conduct.failed(ignores, true, now);
         conduct.failed(None, false, now);
         conduct.failed(ignores, true, now);

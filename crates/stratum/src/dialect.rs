@@ -1,5 +1,6 @@
 //! What a coin's stratum variant must say.
 
+mod diagnosis;
 mod pools;
 mod rigs;
 mod rules;
@@ -18,6 +19,7 @@ use crate::job::JobId;
 use crate::rpc::{Params, RpcCall, RpcReply};
 use crate::target::{Scale, Target};
 
+pub use diagnosis::{Diagnosis, Symptom};
 pub use pools::{CourtesyReply, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
 pub use rigs::{
     Basis, BasisOf, FailedShare, HeardSubmit, JobName, NotifyForm, RigCall, RigNeeds, RigSay,
@@ -25,7 +27,7 @@ pub use rigs::{
 };
 pub use rules::{CleanJobs, Comparison, ExtranonceTime, OpenJobs, Pace, Rules, Telling};
 pub use split::{NoRoom, Split, Splits};
-pub use types::{Announced, Checked, Diagnosis, Price, Refusal, ShareTarget, Subscribed, Wanted};
+pub use types::{Announced, Checked, Price, Refusal, ShareTarget, Subscribed, Wanted};
 pub use work::{Fingerprint, Fingerprinted, Work, WorkKey};
 
 /// A coin's variant of stratum, as pure functions: bytes or values in, bytes or values out. No

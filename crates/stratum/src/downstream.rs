@@ -17,6 +17,7 @@ mod login;
 mod misdeeds;
 mod options;
 mod out;
+mod reconfigure;
 mod shown;
 mod submit;
 mod work;
@@ -37,7 +38,7 @@ use crate::transmit::Transmit;
 mod tests;
 
 pub use config::{DownstreamConfig, Reply, Verify};
-pub use events::{CloseReason, Event, Wait};
+pub use events::{CloseReason, Complaint, Event, Wait};
 pub use login::StartSource;
 
 pub use in_flight::MAX_IN_FLIGHT;

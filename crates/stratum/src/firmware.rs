@@ -45,16 +45,17 @@ impl Firmware {
     /// `None` where no service makes its shares good.
     #[must_use]
     pub fn remedy(diagnosis: Diagnosis) -> Option<Self> {
-        match diagnosis {
-            Diagnosis::IgnoresExtranonce2Size => {
-                Some(Self { extranonce2: Some(USUAL_EXTRANONCE2), ..Self::default() })
+        let needs = match diagnosis {
+            Diagnosis::IGNORES_EXTRANONCE2_SIZE => {
+                Self { extranonce2: Some(USUAL_EXTRANONCE2), ..Self::default() }
             }
-            Diagnosis::TruncatesExtranonce1 => Some(Self { dedicated: true, ..Self::default() }),
-            Diagnosis::IgnoresSetExtranonce => {
-                Some(Self { set_extranonce: Some(false), ..Self::default() })
+            Diagnosis::TRUNCATES_EXTRANONCE1 => Self { dedicated: true, ..Self::default() },
+            Diagnosis::IGNORES_SET_EXTRANONCE => {
+                Self { set_extranonce: Some(false), ..Self::default() }
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(needs)
     }
 
     /// This, and where it says nothing the other.
@@ -93,11 +94,11 @@ mod tests {
     #[test]
     fn what_is_configured_goes_before_what_was_learnt() {
         let configured = Firmware { set_extranonce: Some(true), ..Firmware::default() };
-        let learnt = Firmware::remedy(Diagnosis::IgnoresSetExtranonce).unwrap();
-        let learnt = learnt.or(Firmware::remedy(Diagnosis::TruncatesExtranonce1).unwrap());
+        let learnt = Firmware::remedy(Diagnosis::IGNORES_SET_EXTRANONCE).unwrap();
+        let learnt = learnt.or(Firmware::remedy(Diagnosis::TRUNCATES_EXTRANONCE1).unwrap());
         let both = configured.or(learnt);
         assert_eq!((both.set_extranonce, both.dedicated), (Some(true), true));
-        assert_eq!(Firmware::remedy(Diagnosis::ReversedNonce), None);
+        assert_eq!(Firmware::remedy(Diagnosis::REVERSED_NONCE), None);
     }
 
     #[test]
@@ -106,7 +107,7 @@ mod tests {
         assert!(four.shares_with(4, 4) && !four.shares_with(5, 3));
         assert!(Firmware::default().shares_with(32, 0) && !Firmware::default().is_particular());
         assert!(!Firmware { dedicated: true, ..Firmware::default() }.shares_with(1, 4));
-        let always4 = Firmware::remedy(Diagnosis::IgnoresExtranonce2Size).unwrap();
+        let always4 = Firmware::remedy(Diagnosis::IGNORES_EXTRANONCE2_SIZE).unwrap();
         assert!(always4.is_particular());
         assert!(!always4.shares_with(5, 3), "the narrow split");
         assert!(always4.shares_with(5, 4), "the wide one suits it");

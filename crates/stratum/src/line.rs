@@ -135,6 +135,7 @@ pub enum LineError {
 /// What usually starts with such a byte.
 fn hint(first: u8) -> &'static str {
     match first {
+        0x15 => " (a TLS alert: does it want TLS, stratum+ssl://?)",
         0x16 => " (a TLS hello on a plain port?)",
         b'G' | b'H' | b'P' | b'O' | b'D' | b'C' => " (HTTP?)",
         0x03 => " (a remote-desktop probe?)",

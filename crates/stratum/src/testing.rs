@@ -279,7 +279,7 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
         let FailedShare::Form(fields) = failed else { return None };
         let [_, _, extranonce2, _] = texts(fields.elements(), fields.count())?;
         let found = extranonce2.parse::<Extranonce>().ok()?.len();
-        (found != told.extranonce2).then_some(Diagnosis::IgnoresExtranonce2Size)
+        (found != told.extranonce2).then_some(Diagnosis::IGNORES_EXTRANONCE2_SIZE)
     }
 
     fn check(

@@ -89,6 +89,12 @@ pub struct Upstream<D: Dialect, T> {
 }
 
 impl<D: Dialect, T> Upstream<D, T> {
+    /// So many shares a second from its next connection on, as
+    /// [configured](UpstreamConfig::max_shares_per_second).
+    pub const fn set_max_shares_per_second(&mut self, most: u32) {
+        self.setup.config.max_shares_per_second = most;
+    }
+
     /// A session that has no connection yet. The route's job ids are enough of what connections
     /// share where there is only one.
     #[must_use]

@@ -73,6 +73,22 @@ impl Vardiff {
         Self { level, since: now, next_check: now + CHECK_EVERY, shares: 0, work: 0.0 }
     }
 
+    /// The wishes are others from now on. Where rigs had the pool's own target until now, `start` is
+    /// where it begins.
+    pub fn reconfigure(
+        &mut self,
+        before: &VardiffConfig,
+        config: &VardiffConfig,
+        start: Level,
+        now: Instant,
+    ) {
+        if before.enabled && config.enabled {
+            self.level = config.clamp(self.level);
+        } else {
+            *self = Self::new(config, start, now);
+        }
+    }
+
     /// The level that the rig should have.
     #[must_use]
     pub const fn level(&self) -> Level {

@@ -11,13 +11,16 @@ pub mod config;
 pub mod job;
 pub mod sim;
 
+use std::borrow::Cow;
+use std::num::ParseIntError;
 use std::time::Duration;
 
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
     FailedShare, NoRoom, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion,
-    Price, RigCall, RigNeeds, RigSay, Rules, ShareTarget, Split, Splits, Subscribed, Wanted,
+    Price, RigCall, RigNeeds, RigSay, Rules, ShareTarget, Split, Splits, Subscribed, Symptom,
+    Wanted,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -34,6 +37,13 @@ use self::job::{Job, ROLLABLE, Share, scale};
 
 /// Another mask of the version, by the pool.
 const SET_VERSION_MASK: &str = "mining.set_version_mask";
+
+/// What no other coin's rigs can do wrong.
+pub const ROLLS_TOO_MUCH: Diagnosis = Diagnosis::own(&Symptom {
+    name: "rolls_too_much",
+    text: "its firmware rolls bits of the version that it was not given",
+    advice: "its shares cannot count: another firmware is needed, or none that rolls versions",
+});
 
 /// The toy coin's stratum.
 #[derive(Debug, Clone)]
@@ -128,8 +138,7 @@ impl Dialect for Toy {
     }
 
     fn read_share(&self, told: &BasisOf<'_, Self>, fields: &Params<'_>) -> Result<Share, Reject> {
-        let text = |at: usize| fields.elements().get(at).and_then(|field| rpc::string(field));
-        let given = text(2).zip(text(3));
+        let given = text(fields, 2).zip(text(fields, 3));
         let (extranonce2, nonce) = given.ok_or_else(|| arity(fields.count()))?;
         let own: Extranonce =
             extranonce2.parse().map_err(|_| Reject::invalid("extranonce2 is not hex"))?;
@@ -138,9 +147,9 @@ impl Dialect for Toy {
         }
         let nonce = u32::from_str_radix(&nonce, 16);
         let nonce = nonce.map_err(|_| Reject::invalid("the nonce is no number in hex"))?;
-        let bits = text(4).map_or(Ok(0), |bits| u32::from_str_radix(&bits, 16));
-        let bits = bits.map_err(|_| Reject::invalid("the version bits are no number in hex"))?;
-        let (mask, own_mask) = (told.terms.0, told.terms.0 & told.rig.rolls);
+        let bits =
+            bits(fields).map_err(|_| Reject::invalid("the version bits are no number in hex"))?;
+        let (mask, own_mask) = (told.terms.0, own_mask(told));
         if bits & !own_mask != 0 {
             let reason = format!("version bits {bits:08x} are outside of the mask {own_mask:08x}");
             return Err(Reject::invalid(reason));
@@ -197,8 +206,10 @@ impl Dialect for Toy {
         Ok(Checked::Proven(hash))
     }
 
-    fn why(&self, _: &BasisOf<'_, Self>, _: FailedShare<'_, Share>) -> Option<Diagnosis> {
-        None
+    fn why(&self, told: &BasisOf<'_, Self>, failed: FailedShare<'_, Share>) -> Option<Diagnosis> {
+        let FailedShare::Form(fields) = failed else { return None };
+        let foreign = bits(fields).is_ok_and(|bits| bits & !own_mask(told) != 0);
+        foreign.then_some(ROLLS_TOO_MUCH)
     }
 
     // --- towards the pool ---
@@ -261,6 +272,20 @@ impl Dialect for Toy {
             call => sv1::tell_pool(call, out),
         }
     }
+}
+
+fn text<'a>(fields: &'a Params<'_>, at: usize) -> Option<Cow<'a, str>> {
+    fields.elements().get(at).and_then(|field| rpc::string(field))
+}
+
+/// The bits of the version that a submit names; none where it is silent.
+fn bits(fields: &Params<'_>) -> Result<u32, ParseIntError> {
+    text(fields, 4).map_or(Ok(0), |bits| u32::from_str_radix(&bits, 16))
+}
+
+/// The bits that a rig may roll for a job.
+const fn own_mask(told: &BasisOf<'_, Toy>) -> u32 {
+    told.terms.0 & told.rig.rolls
 }
 
 fn arity(found: usize) -> Reject {

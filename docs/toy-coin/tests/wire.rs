@@ -4,7 +4,8 @@
 
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
-    BasisOf, Dialect, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, RigCall, RigSay,
+    BasisOf, Diagnosis, Dialect, FailedShare, PoolAnswer, PoolCall, PoolEvent, PoolQuestion,
+    RigCall, RigSay,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
@@ -12,7 +13,7 @@ use orepass_stratum::rpc::{Id, Message, RpcCall};
 use orepass_stratum::serde_json::value::RawValue;
 use orepass_stratum::target::Target;
 use toy_coin::job::{Job, ROLLABLE, Share};
-use toy_coin::{Mask, Toy, ToyRig};
+use toy_coin::{Mask, ROLLS_TOO_MUCH, Toy, ToyRig};
 
 const TOY: Toy = Toy { open_jobs: 4 };
 const NOTHING: ToyRig = ToyRig { rolls: 0 };
@@ -83,7 +84,7 @@ fn masks_are_heard_as_they_are_said() {
 }
 
 /// Reads a submit as one of a rig that was told the job with this mask.
-fn read(line: &str, terms: Mask, mut rig: ToyRig) -> Result<Share, Reject> {
+fn read(line: &str, terms: Mask, mut rig: ToyRig) -> Result<Share, (Reject, Option<Diagnosis>)> {
     let (job, extranonce1) = (a_job(), Extranonce::from_slice(&[1, 2]).unwrap());
     let now = rig;
     heard_by_pool(line, &mut rig, |call| {
@@ -97,7 +98,8 @@ fn read(line: &str, terms: Mask, mut rig: ToyRig) -> Result<Share, Reject> {
             pool_extranonce1: 2,
             extranonce2: 4,
         };
-        TOY.read_share(&told, &submit.fields)
+        let why = || TOY.why(&told, FailedShare::Form(&submit.fields));
+        TOY.read_share(&told, &submit.fields).map_err(|reject| (reject, why()))
     })
 }
 
@@ -128,6 +130,7 @@ fn a_share_is_heard_as_it_is_said() {
     assert_eq!((share.version, share.mask), (0x2000_e000, terms.0));
     assert!(submit(&share).contains("\"0000e000\""), "{}", submit(&share));
     let outside = said.replace("\"00004000\"", "\"00002000\"");
-    let reject = read(&outside, terms, few).unwrap_err();
+    let (reject, why) = read(&outside, terms, few).unwrap_err();
+    assert_eq!(why, Some(ROLLS_TOO_MUCH));
     assert!(reject.to_string().contains("outside of the mask 00004000"), "{reject}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orepass::clock::on_runtime;
 use orepass::config::PoolUrl;
-use orepass::net::connect::{ConnectError, Connector, PoolConnection};
+use orepass::net::connect::{ConnectError, Connector, PoolConnection, Reach};
 use orepass::route::{Route, Surroundings};
 use orepass_farm::stats::Totals;
 use orepass_stratum::testing::{Coin, TestCoin};
@@ -181,7 +181,7 @@ struct Sea {
 
 #[async_trait]
 impl Connector for Sea {
-    async fn connect(&self, url: &PoolUrl) -> Result<PoolConnection, ConnectError> {
+    async fn connect(&self, url: &PoolUrl, _: &Reach) -> Result<PoolConnection, ConnectError> {
         let pool = usize::from(url.port()) - 1;
         let (wait, _) = lock(&self.world).dial(pool);
         tokio::time::sleep(wait).await;
@@ -190,6 +190,6 @@ impl Connector for Sea {
         let conn = lock(&self.world).accept(pool);
         let (reader, writer) = halves(&self.world, End::Pool { pool, conn });
         let peer = SocketAddr::from(([10, 1, 0, pool as u8], url.port()));
-        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        Ok(PoolConnection::new(Box::new(reader), Box::new(writer), peer))
     }
 }

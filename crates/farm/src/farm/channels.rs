@@ -40,6 +40,8 @@ pub(super) struct OpenChannel {
     stranded: bool,
     /// Since when no rig has used it.
     pub(super) unused_since: Option<Instant>,
+    /// Since when the route does not have its pool any more.
+    pub(super) retired_since: Option<Instant>,
     /// It is to be closed.
     closing: bool,
     /// Who sits there.
@@ -73,6 +75,7 @@ impl Channels {
             lost_since: None,
             stranded: false,
             unused_since: None,
+            retired_since: None,
             closing: false,
             rigs: BTreeSet::new(),
         };

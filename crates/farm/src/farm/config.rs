@@ -6,12 +6,12 @@ use std::time::Duration;
 use orepass_stratum::habits::Habits;
 
 use crate::knowledge::Profile;
-use crate::pools::{PoolsConfig, Standing};
+use crate::pools::{Leaving, PoolsConfig, Standing};
 
 /// The wishes of a route for its farm.
 #[derive(Debug, Clone)]
 pub struct FarmConfig {
-    /// The pools, in the config's order; at least one.
+    /// The pools by their slots: in the config's order at first, at least one.
     pub pools: Vec<PoolTerms>,
     /// How long a better pool must have been healthy before rigs go back to it.
     pub healthy_for: Duration,
@@ -44,6 +44,8 @@ pub struct PoolTerms {
     pub habits: Habits,
     /// Its rank and weight.
     pub standing: Standing,
+    /// The route is to have it no more. It does not come back; its slot stays.
+    pub leaving: Option<Leaving>,
 }
 
 impl FarmConfig {
@@ -82,6 +84,7 @@ impl PoolTerms {
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, server: impl Into<Arc<str>>) -> Self {
         let standing = Standing { rank: 0, weight: 1.0 };
-        Self { name: name.into(), server: server.into(), habits: Habits::default(), standing }
+        let (name, server, habits) = (name.into(), server.into(), Habits::default());
+        Self { name, server, habits, standing, leaving: None }
     }
 }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use super::channels::OpenChannel;
 use super::seating::MAX_OPENING;
-use super::{Act, Farm, Report};
+use super::{Act, Farm, Report, RigId};
 use crate::assignment::Rebalance;
-use crate::pools::{Gate, PoolIndex};
+use crate::pools::{Gate, PoolIndex, PoolsEvent};
 use orepass_stratum::time::Instant;
 
 /// How often unused channels are looked for, and better places for rigs that make do with theirs.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a channel without rigs stays, unless it is its pool's only one and kept warm.
 const UNUSED_FOR: Duration = Duration::from_secs(60);
+/// How long a channel to a pool that the route does not have any more stays for rigs that are on it.
+const RETIRED_FOR: Duration = Duration::from_secs(30);
 
 impl Farm {
     /// Draws the consequences of all that is known of the pools.
@@ -22,6 +24,8 @@ impl Farm {
         let now = self.now;
         self.pools.handle_timeout(now);
         while let Some(event) = self.pools.poll_event() {
+            // It may be a refuge, also where it has no part of the work.
+            self.room |= matches!(event, PoolsEvent::Up(_));
             self.acts.push_back(Act::Report(Report::Pools(event)));
         }
         self.keep_warm();
@@ -46,7 +50,11 @@ impl Farm {
             (0..self.shares.len()).filter(|&pool| self.shares[pool] > 0.0).collect::<Vec<_>>()
         {
             let alone: usize = self.channels.of(pool, true).map(OpenChannel::lent).sum();
-            self.grow(pool, self.assignment.rigs_at(pool).saturating_sub(alone));
+            // For those that make do elsewhere a channel is opened when they look for a better
+            // place, of the kind that they need.
+            let at_home = |rig: &&RigId| self.assignment.pool_of(rig.0) == Some(pool);
+            let astray = self.astray.iter().filter(at_home).count();
+            self.grow(pool, self.assignment.rigs_at(pool).saturating_sub(alone + astray));
         }
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;
@@ -116,6 +124,15 @@ impl Farm {
             *left.entry(channel.pool).or_default() += 1;
         }
         for channel in self.channels.iter_mut().filter(|channel| !channel.is_closing()) {
+            if self.pools.is_retired(channel.pool) {
+                // Whoever has not found a place elsewhere by then has to look for one.
+                let since = *channel.retired_since.get_or_insert(now);
+                if channel.lent() == 0 || now.saturating_duration_since(since) >= RETIRED_FOR {
+                    channel.close();
+                    self.acts.push_back(Act::Close(channel.id));
+                }
+                continue;
+            }
             // A shared one that is away is to come back; the next rig that needs its own opens its
             // own.
             if channel.lent() > 0 || !channel.is_live() && !channel.dedicated {

@@ -9,6 +9,8 @@ mod firmware;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod reconfigure;
+#[cfg(test)]
 mod seats;
 mod storm;
 
@@ -66,6 +68,9 @@ struct Story {
     changes: Vec<Change>,
     grounds: u8,
     works: u64,
+    /// The most channels to a pool that there ever might be.
+    most_channels: usize,
+    most_dedicated: usize,
 }
 
 /// What a channel shows.
@@ -94,6 +99,7 @@ impl Story {
         let now = start();
         let max_rigs = config.max_rigs_per_channel;
         let prefix_bytes = config.prefix_bytes.unwrap_or(1);
+        let (most_channels, most_dedicated) = (config.max_channels, config.max_dedicated);
         let mut story = Self {
             prefix_bytes,
             farm: Farm::new(config, remembered, 7, now),
@@ -113,6 +119,8 @@ impl Story {
             changes: Vec::new(),
             grounds: 0,
             works: 0,
+            most_channels,
+            most_dedicated,
         };
         story.run();
         story

@@ -16,7 +16,8 @@ pub(super) const TRUSTED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The books of the route's pools. Pools of one server show the same.
 #[derive(Debug)]
 pub(crate) struct PoolHabits {
-    pools: Vec<(Arc<str>, HabitBook)>,
+    /// By their servers, with what the operator says of them.
+    pools: Vec<(Arc<str>, Habits, HabitBook)>,
     /// Until when what a server has shown is trusted; no more than there are pools and habits.
     trusted: BTreeMap<(Arc<str>, Habit), Instant>,
 }
@@ -38,15 +39,27 @@ impl PoolHabits {
                     trusted.insert((Arc::clone(&server), record.habit), now + left);
                 }
             }
-            (server, HabitBook::new(configured, known))
+            (server, configured, HabitBook::new(configured, known))
         };
         let pools = pools.map(&mut pool).collect();
         Self { pools, trusted }
     }
 
+    /// A pool comes. What its server has shown to others that the operator says the same of is known
+    /// of it too, and goes on to be.
+    pub(crate) fn add(&mut self, server: Arc<str>, configured: Habits) {
+        let known = self.pools.iter().rfind(|(of, ..)| *of == server);
+        let book = match known {
+            Some((.., said, book)) if *said == configured => book.clone(),
+            Some((.., book)) => HabitBook::new(configured, book.known()),
+            None => HabitBook::new(configured, Habits::default()),
+        };
+        self.pools.push((server, configured, book));
+    }
+
     /// The book of a pool.
     pub(crate) fn book(&self, pool: PoolIndex) -> Option<&HabitBook> {
-        Some(&self.pools.get(pool)?.1)
+        Some(&self.pools.get(pool)?.2)
     }
 
     /// A connection to a pool has shown something; what is to be remembered of it.
@@ -56,7 +69,7 @@ impl PoolHabits {
         learnt: Learnt,
         now: Instant,
     ) -> Option<Change> {
-        let (server, _) = self.pools.get(pool)?;
+        let (server, ..) = self.pools.get(pool)?;
         let Learnt { habit, answer } = learnt;
         self.trusted.insert((Arc::clone(server), habit), now + TRUSTED_FOR);
         Some(Change::Habit { server: Arc::clone(server), habit, answer })
@@ -65,7 +78,7 @@ impl PoolHabits {
     /// What was found out about a pool too long ago is found out again; how its extranonce is
     /// divided only after a restart, since every change of that moves all rigs.
     pub(crate) fn refresh(&mut self, pool: PoolIndex, now: Instant) {
-        let Some((server, book)) = self.pools.get(pool) else { return };
+        let Some((server, _, book)) = self.pools.get(pool) else { return };
         for habit in Habit::ALL.into_iter().filter(|habit| *habit != Habit::Split) {
             if self.trusted.get(&(Arc::clone(server), habit)).is_some_and(|until| *until <= now) {
                 book.forget(habit);

@@ -85,7 +85,7 @@ impl FirmwareRecord {
     /// What the rig needs by what it showed.
     #[must_use]
     pub fn needs(&self) -> Firmware {
-        let ignores_size = *self.alone == *Diagnosis::IgnoresExtranonce2Size.name();
+        let ignores_size = *self.alone == *Diagnosis::IGNORES_EXTRANONCE2_SIZE.name();
         Firmware {
             dedicated: !self.alone.is_empty() && !ignores_size,
             extranonce2: ignores_size.then_some(USUAL_EXTRANONCE2),

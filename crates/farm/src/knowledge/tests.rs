@@ -75,12 +75,12 @@ fn usual() -> Firmware {
 #[test]
 fn what_one_rig_does_wrong_is_not_charged_to_the_others_of_its_kind() {
     let mut story = Story::new();
-    story.learn("bad", Diagnosis::IgnoresExtranonce2Size);
+    story.learn("bad", Diagnosis::IGNORES_EXTRANONCE2_SIZE);
     assert!(story.needs("bad").sure.is_particular());
     assert_eq!(story.needs("home"), Needs::default());
     assert_eq!(story.login(None, Firmware::default()), Needs::default());
     for worker in ["worse", "worst"] {
-        story.learn(worker, Diagnosis::IgnoresExtranonce2Size);
+        story.learn(worker, Diagnosis::IGNORES_EXTRANONCE2_SIZE);
     }
     let guess = Needs { firmware: usual(), sure: Firmware::default() };
     assert_eq!(story.needs("home"), guess);
@@ -97,7 +97,7 @@ fn a_rig_that_shared_well_needs_nothing_else_whatever_is_said_of_its_kind() {
     story.proven("home", Merit::Shares);
     let alone = Firmware { dedicated: true, ..Firmware::default() };
     assert_eq!(story.login(Some("home"), alone), Needs::default());
-    story.learn("home", Diagnosis::TruncatesExtranonce1);
+    story.learn("home", Diagnosis::TRUNCATES_EXTRANONCE1);
     assert!(story.needs("home").sure.dedicated, "until it shows otherwise");
     story.proven("home", Merit::Shares);
     assert_eq!(story.needs("home"), Needs::default());
@@ -106,7 +106,7 @@ fn a_rig_that_shared_well_needs_nothing_else_whatever_is_said_of_its_kind() {
 #[test]
 fn a_rig_that_always_sends_4_bytes_is_known_as_such_after_it_did_well_where_4_are_told() {
     let mut story = Story::new();
-    story.learn("home", Diagnosis::IgnoresExtranonce2Size);
+    story.learn("home", Diagnosis::IGNORES_EXTRANONCE2_SIZE);
     story.proven("home", Merit::Shares);
     assert_eq!(story.needs("home").sure.extranonce2, Some(USUAL_EXTRANONCE2));
     assert_eq!(story.login(Some("other"), usual()).firmware, usual());
@@ -118,7 +118,7 @@ fn a_rig_that_always_sends_4_bytes_is_known_as_such_after_it_did_well_where_4_ar
 fn kinds_are_known_again_after_a_restart() {
     let mut story = Story::new();
     for worker in ["a", "b", "c"] {
-        story.learn(worker, Diagnosis::IgnoresSetExtranonce);
+        story.learn(worker, Diagnosis::IGNORES_SET_EXTRANONCE);
     }
     story.restart();
     assert_eq!(story.needs("d").firmware.set_extranonce, Some(false));
@@ -130,8 +130,8 @@ fn kinds_are_known_again_after_a_restart() {
 #[test]
 fn rigs_that_need_a_connection_of_their_own_are_expected_after_a_restart() {
     let mut story = Story::new();
-    story.learn("a", Diagnosis::TruncatesExtranonce1);
-    story.learn("b", Diagnosis::TruncatesExtranonce1);
+    story.learn("a", Diagnosis::TRUNCATES_EXTRANONCE1);
+    story.learn("b", Diagnosis::TRUNCATES_EXTRANONCE1);
     story.restart();
     assert_eq!(story.expected("asic/2"), None);
     for _ in ["a", "b"] {
@@ -191,7 +191,7 @@ fn a_profile_goes_before_what_was_learnt_and_one_by_worker_needs_the_worker() {
     let alone = Firmware { dedicated: true, ..Firmware::default() };
     let profiles = vec![profile(Some("asic/*"), None, takes), profile(None, Some("x*"), alone)];
     story.knowledge = Knowledge::new(profiles, Remembered::default(), story.now);
-    story.learn("x1", Diagnosis::IgnoresSetExtranonce);
+    story.learn("x1", Diagnosis::IGNORES_SET_EXTRANONCE);
     assert_eq!(story.needs("x1").sure, takes.or(alone));
     assert_eq!(story.login(None, Firmware::default()).sure, takes);
     assert_eq!(story.knowledge.needs("gpu", None, usual(), story.now).firmware, usual());

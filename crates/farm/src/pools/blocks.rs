@@ -59,7 +59,7 @@ impl Pools {
     /// unknown block that a pool comes with counts as new only where another pool tells it too, or
     /// where no other pool's place is known; one that it goes on to counts as new.
     pub fn block(&mut self, pool: PoolIndex, key: u64, now: Instant) {
-        let Some(state) = self.pools.get_mut(pool) else { return };
+        let Some(state) = self.member(pool) else { return };
         let before = state.block.replace(key);
         if before == Some(key) {
             return;

@@ -4,8 +4,17 @@ use std::time::Duration;
 
 pub use super::tally::Evidence;
 
-/// A pool's place in the route's list.
+/// A pool's slot in its route: the places of the first config's list, and one more for each pool
+/// that is added later. A slot is never used again, and never another pool's.
 pub type PoolIndex = usize;
+
+/// A pool that the route is to have no more. It stays of use for a while after that, as long as there
+/// is nothing in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaving {
+    /// The pool that comes in its place; any that serves, where there is none.
+    pub successor: Option<PoolIndex>,
+}
 
 /// One of the route's connections to pools, whatever has become of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,6 +156,8 @@ pub enum PoolsEvent {
     },
     /// No pool serves.
     Outage,
+    /// A pool that was to leave has left: it takes part in nothing any more.
+    Left(PoolIndex),
     /// The outage has lasted so long that the rigs are let go, and new ones are refused.
     Closing,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::interface::Cause;
+use super::interface::{Cause, Leaving};
 use super::links::Links;
 use super::probation::Probation;
 use super::tally::Tally;
@@ -30,6 +30,8 @@ pub(super) struct Member {
     pub(super) block: Option<u64>,
     /// It is known where that block stands among the others.
     pub(super) is_placed: bool,
+    /// It is to leave, by then at the latest.
+    pub(super) leaving: Option<(Leaving, Instant)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(super) enum Health {
     Down(Cause),
     /// It may be connected, but is not trusted until then.
     Benched { until: Instant, cause: Cause },
+    /// The route does not have it any more, for ever.
+    Retired,
 }
 
 impl Member {
@@ -58,13 +62,28 @@ impl Member {
             kept: None,
             block: None,
             is_placed: false,
+            leaving: None,
         }
+    }
+
+    /// The route has it no more: nothing is known of it, and nothing follows from it.
+    pub(super) fn retire(&mut self) {
+        *self = Self { health: Health::Retired, ..Self::new(Duration::ZERO) };
+    }
+
+    pub(super) const fn is_retired(&self) -> bool {
+        matches!(self.health, Health::Retired)
+    }
+
+    /// Whether the route has it, and is to keep it.
+    pub(super) const fn stays(&self) -> bool {
+        self.leaving.is_none() && !self.is_retired()
     }
 
     /// It has a connection that serves; whether that is news.
     pub(super) fn up(&mut self, now: Instant) -> bool {
         let known = match self.health {
-            Health::Up { .. } | Health::Benched { .. } => return false,
+            Health::Up { .. } | Health::Benched { .. } | Health::Retired => return false,
             // A connection that is back at once has not been away.
             Health::Lost { since } => now.saturating_duration_since(since) < GRACE,
             Health::Unknown { .. } | Health::Down(_) => false,
@@ -83,7 +102,7 @@ impl Member {
             Health::Unknown { away } => {
                 away.get_or_insert(now);
             }
-            Health::Lost { .. } | Health::Down(_) | Health::Benched { .. } => {}
+            Health::Lost { .. } | Health::Down(_) | Health::Benched { .. } | Health::Retired => {}
         }
     }
 
@@ -136,7 +155,7 @@ impl Member {
 
     /// Whether nothing says that it is of no use.
     pub(super) const fn is_promising(&self) -> bool {
-        !matches!(self.health, Health::Down(_) | Health::Benched { .. })
+        !matches!(self.health, Health::Down(_) | Health::Benched { .. } | Health::Retired)
     }
 
     /// Whether rigs can mine there, or probably will again in a moment.
@@ -180,7 +199,7 @@ impl Member {
             Health::Unknown { away } => Some(away? + GRACE),
             Health::Lost { since } => Some(since + GRACE),
             Health::Benched { until, .. } => Some(until),
-            Health::Up { .. } | Health::Down(_) => None,
+            Health::Up { .. } | Health::Down(_) | Health::Retired => None,
         }
     }
 }

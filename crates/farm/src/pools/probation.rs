@@ -22,6 +22,14 @@ impl Probation {
         Self { first, time: first, trusted: None }
     }
 
+    /// It is another time at first. One that has grown stays as it is.
+    pub(super) fn set_first(&mut self, first: Duration) {
+        if self.time == self.first {
+            self.time = first;
+        }
+        self.first = first;
+    }
+
     pub(super) const fn time(&self) -> Duration {
         self.time
     }

@@ -8,6 +8,8 @@ use orepass_stratum::habits::{Answer, Habit, Habits};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
 use crate::config::{Config, PoolAccount, RouteConfig};
+use crate::net::tls::facts::{CertificateFacts, TlsFacts};
+use crate::net::tls::server::CertificateSource;
 use crate::probe::{Findings, ProbeError};
 use crate::registry::Registry;
 use crate::store::Store;
@@ -50,6 +52,9 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
             .get(&route.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
+        if route.has_tls() {
+            outcome = outcome.and(check_certificate(&route.front.certificate));
+        }
         for error in &unbound {
             if is_taken(error) {
                 println!("  note: {error}; that is as it should be while orepass runs");
@@ -92,11 +97,40 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
     config.routes.iter().map(&mut take).collect()
 }
 
+/// Shows the certificate that rigs will see.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn check_certificate(source: &CertificateSource) -> Outcome {
+    match source.look() {
+        Ok(Some(certificate)) => {
+            println!("  tls to rigs");
+            print_certificate(&certificate);
+        }
+        Ok(None) => println!("  tls to rigs    a certificate of our own, made when orepass starts"),
+        Err(error) => {
+            println!("  FAILED: {error}");
+            return Outcome::Failure;
+        }
+    }
+    Outcome::Success
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_certificate(certificate: &CertificateFacts) {
+    let CertificateFacts { issuer, until, days_left, fingerprint, .. } = certificate;
+    println!("    certificate  for {}, of {issuer}", certificate.name());
+    println!(
+        "    good until   {until}, {days_left} day{}",
+        plural(usize::try_from(*days_left).unwrap_or(0))
+    );
+    println!("    sha256       {fingerprint}");
+}
+
 #[expect(clippy::print_stdout, reason = "the command's output")]
 fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
     let Findings {
         addresses,
         peer,
+        tls,
         connect,
         login,
         given,
@@ -112,8 +146,15 @@ fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
     let others: Vec<String> =
         addresses.iter().filter(|other| *other != peer).map(ToString::to_string).collect();
     match &others[..] {
+        _ if let Some(proxy) = &pool.reach.proxy => {
+            println!("    address      by the proxy {proxy}")
+        }
         [] => println!("    address      {peer}"),
         others => println!("    address      {peer} answered; also {}", others.join(", ")),
+    }
+    if let Some(TlsFacts { version, cipher, certificate }) = tls.as_deref() {
+        println!("    tls          {version}, {cipher}");
+        print_certificate(certificate);
     }
     println!("    latency      connect {}, login {}", millis(connect), millis(login));
     let announced =

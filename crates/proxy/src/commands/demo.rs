@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use self::report::{DemoReport, StageLine};
 pub use self::scene::{Scene, Story};
-use super::{CommandError, Outcome, run};
+use super::{CommandError, Outcome};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::limits;
@@ -24,6 +24,7 @@ use crate::process::Process;
 use crate::registry::{DialectEntry, Registry};
 use crate::running::RunningRoute;
 use crate::store::Store;
+use crate::supervisor;
 
 /// How often the live view is written, and how often a pool may make a job.
 const TICK: Duration = Duration::from_secs(1);
@@ -106,8 +107,9 @@ impl Stage {
         );
         let config = Config::parse("demo", &text, registry)?;
         let memory = Store::fleeting().route(dialect);
-        let route = (entry.start)(&config.routes[0], memory, Process::default(), vec![listener])
-            .map_err(|error| config.source().error(error.into_problems()))?;
+        let route = (entry.prepare)(&config.routes[0])
+            .map_err(|error| config.source().error(error.into_problems()))?
+            .start(memory, Process::default(), vec![listener]);
         let farm = RigFarm::start(rigs, &address.to_string(), TICK, rig);
         Ok(Self {
             dialect,
@@ -188,7 +190,7 @@ impl Stage {
         let _ = self.farm.drain(DRAIN_FOR).await;
         let mut line = self.line();
         let rigs = self.farm.close().await;
-        run::stop(&[Arc::clone(&self.route)]).await;
+        supervisor::stop(&[Arc::clone(&self.route)]).await;
         self.pool.close();
         line.totals = self.route.totals();
         line.unanswered_by_proxy = rigs.pending;

@@ -140,6 +140,22 @@ impl Invalid {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
+
+    /// The name of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        self.origin.name()
+    }
+
+    /// A problem's line and column, each from 1; none, when it did not come from a file.
+    #[must_use]
+    pub fn place(&self, problem: &Problem) -> Option<(usize, usize)> {
+        let text = &*self.origin.text;
+        let start = floor_char_boundary(text, problem.span.as_ref()?.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[..line_start].matches('\n').count() + 1;
+        Some((line, text[line_start..start].chars().count() + 1))
+    }
 }
 
 impl fmt::Display for Invalid {

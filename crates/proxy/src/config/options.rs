@@ -25,6 +25,16 @@ struct OptionEntry {
 }
 
 impl OptionTable {
+    /// Whether the other one says the same, wherever it was written.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let said = |table: &Self| {
+            let entries = table.entries.iter();
+            entries.map(|(key, entry)| (key.clone(), entry.value.value.clone())).collect::<Vec<_>>()
+        };
+        said(self) == said(other)
+    }
+
     /// A text option, such as one of several words. A wrong one is noted in `errors`, and `None`
     /// is given as for one that is absent.
     pub fn parsed<T>(&self, key: &str, errors: &mut OptionError) -> Option<T>

@@ -8,21 +8,25 @@ use orepass_stratum::habits::Habits;
 use orepass_stratum::target::Difficulty;
 
 use super::options::OptionTable;
+use super::reach;
 use super::secret::{Secret, SecretRef};
 use super::table::TableReader;
 use super::user::UserTemplate;
 use super::value::{Name, PoolUrl};
+use crate::net::connect::Reach;
 
 /// What pools take that have no passwords.
 pub(super) const NO_PASSWORD: &str = "x";
 
 /// A pool of a route, as it is used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PoolAccount {
     /// Its label; `host:port` unless configured.
     pub name: Name,
     /// Where it is.
     pub url: PoolUrl,
+    /// How it is reached.
+    pub reach: Reach,
     /// The account, and the names of workers.
     pub user: UserTemplate,
     /// The account's password, looked up.
@@ -48,6 +52,7 @@ impl PoolAccount {
         Self {
             name,
             url,
+            reach: Reach::default(),
             user,
             password: Secret::new(NO_PASSWORD),
             pass_password: false,
@@ -57,6 +62,16 @@ impl PoolAccount {
             options: OptionTable::default(),
             habits: Habits::default(),
         }
+    }
+}
+
+impl PoolAccount {
+    /// Whether the other one is the same pool, wherever the two stand: connections to the one serve
+    /// for the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let here = Self { standing: self.standing, options: self.options.clone(), ..other.clone() };
+        self.options.is_same(&other.options) && *self == here
     }
 }
 
@@ -99,6 +114,7 @@ fn read(
     table.needs(&[("url", "\"stratum+tcp://pool.example:3008\""), ("user", "\"account.{rig}\"")]);
     let name: Option<Name> = table.parsed("name");
     let url: Option<PoolUrl> = table.parsed("url");
+    let reach = reach::read(table, folder, url.as_ref());
     let user: Option<UserTemplate> = table.parsed("user");
     let password = password(table, folder);
     let pass_password = table.flag("pass_password").unwrap_or(false);
@@ -113,7 +129,7 @@ fn read(
         table.note_at(key, message);
     }
     let pool = PoolAccount::new(name, url?, user?);
-    Some(PoolAccount { password, pass_password, start_difficulty, resubmit, ..pool })
+    Some(PoolAccount { reach, password, pass_password, start_difficulty, resubmit, ..pool })
 }
 
 fn password(table: &mut TableReader<'_, '_>, folder: &Path) -> Secret {

@@ -11,11 +11,13 @@ use orepass_stratum::upstream::UpstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
 
 use super::dialect::{Dialects, ReadOptions};
+use super::front::FrontConfig;
 use super::options::OptionTable;
 use super::pool::{self, PoolAccount};
 use super::profile::{self, Profile};
 use super::table::TableReader;
 use super::value::{ListenAddr, Name};
+use crate::net::tls::server::CertificateSource;
 
 /// A route, as it is run.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct RouteConfig {
     pub dialect: String,
     /// Where rigs connect to; no two of a config clash.
     pub listen: Vec<ListenAddr>,
+    /// What is expected there before stratum.
+    pub front: FrontConfig,
     /// The wishes for its rigs.
     pub downstream: DownstreamConfig,
     /// How many bytes of the extranonce tell rigs apart; the dialect's own choice when absent.
@@ -64,6 +68,7 @@ impl RouteConfig {
             name,
             dialect: dialect.into(),
             listen: Vec::new(),
+            front: FrontConfig::default(),
             downstream: DownstreamConfig::default(),
             prefix_bytes: None,
             hold_for: usual_hold(),
@@ -84,6 +89,19 @@ impl RouteConfig {
         self.max_channels.saturating_mul(self.max_rigs_per_channel)
     }
 
+    /// Whether rigs may come by TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.listen.iter().any(|address| address.is_tls())
+    }
+
+    /// A certificate of our own is kept beside the state.
+    pub(super) fn keep_certificate(&mut self, state: Option<&Path>) {
+        if let CertificateSource::Own(folder) = &mut self.front.certificate {
+            *folder = state.and_then(Path::parent).map(Path::to_owned);
+        }
+    }
+
     /// Reads a `[[route]]`; `None` when it lacks what it cannot do without.
     pub(super) fn read(table: &mut TableReader<'_, '_>, reading: &mut Reading<'_>) -> Option<Self> {
         table.needs(&[
@@ -94,10 +112,12 @@ impl RouteConfig {
         let name = reading.name(table);
         let dialect = reading.dialect(table);
         let listen = reading.listen(table);
+        let front = FrontConfig::read(table, reading.folder, &listen);
         let downstream = downstream(table);
         let prefix_bytes = table.whole("prefix_bytes", 0..=4);
         let options = table.options("[route.options]");
         Some(Self {
+            front,
             downstream,
             prefix_bytes,
             hold_for: hold_for(table),

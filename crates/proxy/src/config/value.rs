@@ -9,14 +9,27 @@ use std::sync::Arc;
 use thiserror::Error;
 use url::Url;
 
-/// Where a pool is: `stratum+tcp://host:port`.
+/// Where a pool is: `stratum+tcp://host:port`, or `stratum+ssl://host:port` for TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PoolUrl {
     host: Box<str>,
     port: u16,
+    tls: bool,
 }
 
 impl PoolUrl {
+    /// Whether it is spoken to over TLS.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// What stands in front of `://`.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        if self.tls { "stratum+ssl" } else { "stratum+tcp" }
+    }
+
     /// The host's name or address, an IPv6 address without its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -32,14 +45,14 @@ impl PoolUrl {
     /// `host:port`, an IPv6 address in brackets.
     #[must_use]
     pub fn authority(&self) -> String {
-        let Self { host, port } = self;
+        let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 }
 
 impl fmt::Display for PoolUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stratum+tcp://{}", self.authority())
+        write!(f, "{}://{}", self.scheme(), self.authority())
     }
 }
 
@@ -51,13 +64,11 @@ impl FromStr for PoolUrl {
             return Err(PoolUrlError::NoScheme);
         }
         let url = Url::parse(text).map_err(|error| PoolUrlError::Form(error.to_string()))?;
-        match url.scheme() {
-            "stratum+tcp" => {}
-            "stratum+ssl" | "stratum+tls" | "stratums" | "stratum+tcps" => {
-                return Err(PoolUrlError::Tls);
-            }
+        let tls = match url.scheme() {
+            "stratum+tcp" => false,
+            "stratum+ssl" | "stratum+tls" | "ssl" | "tls" => true,
             other => return Err(PoolUrlError::Scheme(other.to_owned())),
-        }
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(PoolUrlError::UserInfo);
         }
@@ -67,7 +78,7 @@ impl FromStr for PoolUrl {
         let host = url.host_str().filter(|host| !host.is_empty() && !host.contains('%'));
         let host = host.ok_or(PoolUrlError::Host)?;
         let port = url.port().filter(|&port| port != 0).ok_or(PoolUrlError::Port)?;
-        Ok(Self { host: host.trim_matches(['[', ']']).into(), port })
+        Ok(Self { host: host.trim_matches(['[', ']']).into(), port, tls })
     }
 }
 
@@ -79,11 +90,8 @@ pub enum PoolUrlError {
     #[error("a pool URL starts with stratum+tcp://, as in stratum+tcp://pool.example:3008")]
     NoScheme,
     /// Something else in front of `://`.
-    #[error("a pool URL starts with stratum+tcp://, not {0}://")]
+    #[error("a pool URL starts with stratum+tcp://, or stratum+ssl:// for TLS, not {0}://")]
     Scheme(String),
-    /// TLS, by any of its names.
-    #[error("TLS to a pool is not supported; use the pool's stratum+tcp:// port")]
-    Tls,
     /// A user or password in the URL.
     #[error("the account belongs into `user` and `password`, not into the URL")]
     UserInfo,
@@ -101,15 +109,25 @@ pub enum PoolUrlError {
     Form(String),
 }
 
-/// Where rigs connect: `[::]:3008`, `0.0.0.0:3008`, or `:3008` for all addresses of the machine.
+/// Where rigs connect: `[::]:3008`, `0.0.0.0:3008`, or `:3008` for all addresses of the machine; with
+/// `tls://` in front where they do so by TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ListenAddr(SocketAddr);
+pub struct ListenAddr {
+    address: SocketAddr,
+    tls: bool,
+}
 
 impl ListenAddr {
     /// The address.
     #[must_use]
     pub const fn get(self) -> SocketAddr {
-        self.0
+        self.address
+    }
+
+    /// Whether rigs speak TLS there.
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
+        self.tls
     }
 
     /// Whether the two cannot be listened on at once. `[::]` stands for IPv4 as well.
@@ -120,34 +138,50 @@ impl ListenAddr {
                 || one == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
                 || one.is_unspecified() && other.is_ipv4()
         };
-        let (one, other) = (self.0, other.0);
+        let (one, other) = (self.address, other.address);
         one.port() == other.port()
             && one.port() != 0
             && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
     }
 }
 
-impl fmt::Display for ListenAddr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl From<SocketAddr> for ListenAddr {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, tls: false }
     }
 }
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.tls { TLS } else { "" }, self.address)
+    }
+}
+
+/// What stands in front of an address where rigs speak TLS.
+const TLS: &str = "tls://";
 
 impl FromStr for ListenAddr {
     type Err = ListenAddrError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = match text.strip_prefix(':') {
-            Some(port) => port.parse().ok().map(|port| (Ipv6Addr::UNSPECIFIED, port).into()),
-            None => text.parse().ok(),
+        let (address, tls) = match text.strip_prefix(TLS) {
+            Some(address) => (address, true),
+            None => (text, false),
         };
-        parsed.map(Self).ok_or(ListenAddrError)
+        let parsed = match address.strip_prefix(':') {
+            Some(port) => port.parse().ok().map(|port| (Ipv6Addr::UNSPECIFIED, port).into()),
+            None => address.parse().ok(),
+        };
+        parsed.map(|address| Self { address, tls }).ok_or(ListenAddrError)
     }
 }
 
 /// Why a text is no address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected an address and a port, such as \"[::]:3008\", \"0.0.0.0:3008\" or \":3008\"")]
+#[error(
+    "expected an address and a port, such as \"[::]:3008\", \"0.0.0.0:3008\" or \":3008\", with tls:// \
+     in front for TLS"
+)]
 pub struct ListenAddrError;
 
 /// A route's or pool's name, the label of its metrics and log lines. Clones share the text.
@@ -202,10 +236,16 @@ mod tests {
         assert_eq!((url.host(), url.port()), ("Pool.example", 3008));
         let url: PoolUrl = "stratum+tcp://[::1]:3008/".parse().unwrap();
         assert_eq!((url.host(), url.to_string().as_str()), ("::1", "stratum+tcp://[::1]:3008"));
+        assert!(!url.is_tls());
+        for scheme in ["stratum+ssl", "stratum+tls", "ssl", "tls"] {
+            let url: PoolUrl = format!("{scheme}://pool.example:3443").parse().unwrap();
+            assert!(url.is_tls());
+            assert_eq!((url.host(), url.port()), ("pool.example", 3443));
+            assert_eq!(url.to_string(), "stratum+ssl://pool.example:3443");
+        }
         for (text, error) in [
             ("pool.example:3008", PoolUrlError::NoScheme),
             ("http://pool.example:3008", PoolUrlError::Scheme("http".to_owned())),
-            ("stratum+ssl://pool.example:3008", PoolUrlError::Tls),
             ("stratum+tcp://me:secret@pool.example:3008", PoolUrlError::UserInfo),
             ("stratum+tcp://pool.example", PoolUrlError::Port),
             ("stratum+tcp://pool.example:0", PoolUrlError::Port),
@@ -220,6 +260,9 @@ mod tests {
     fn listen_addresses_and_which_of_them_clash() {
         let parsed = |text: &str| text.parse::<ListenAddr>().unwrap();
         assert_eq!(parsed(":3008"), parsed("[::]:3008"));
+        let tls = parsed("tls://:3443");
+        assert_eq!((tls.is_tls(), tls.to_string().as_str()), (true, "tls://[::]:3443"));
+        assert!(tls.clashes(parsed("0.0.0.0:3443")));
         for text in ["3008", "localhost:3008", ":", ":99999", "0.0.0.0", "::1:3008"] {
             assert_eq!(text.parse::<ListenAddr>(), Err(ListenAddrError), "{text}");
         }

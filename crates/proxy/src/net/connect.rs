@@ -14,10 +14,14 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::race::{Failure, Race};
+use super::socks::{SocksError, SocksProxy};
+use super::tls::client::{PoolTrust, TlsError};
+use super::tls::facts::TlsFacts;
 use crate::clock::{now, on_runtime};
 use crate::config::PoolUrl;
 
-/// How long making a connection may take, the look-up of the name and all addresses together.
+/// How long making a connection may take: the look-up of the name, all addresses, what a proxy takes
+/// and the TLS handshake together.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// When an idle peer is asked whether it still lives, and how often until it is given up.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
@@ -33,18 +37,38 @@ pub struct PoolConnection {
     pub reader: PoolReader,
     /// What is said to it.
     pub writer: PoolWriter,
-    /// Which of its addresses answered.
+    /// Which of its addresses answered; the proxy's, where one is used.
     pub peer: SocketAddr,
+    /// What is known of its TLS; none on a plain connection.
+    pub tls: Option<Box<TlsFacts>>,
+}
+
+impl PoolConnection {
+    /// A plain connection.
+    #[must_use]
+    pub fn new(reader: PoolReader, writer: PoolWriter, peer: SocketAddr) -> Self {
+        Self { reader, writer, peer, tls: None }
+    }
+}
+
+/// How a pool is reached, beside its URL.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reach {
+    /// Whom to believe that it is the pool, over TLS.
+    pub trust: PoolTrust,
+    /// By way of whom.
+    pub proxy: Option<SocksProxy>,
 }
 
 /// Makes connections to pools.
 #[async_trait]
 pub trait Connector: Send + Sync + 'static {
-    /// Connects within [`CONNECT_WITHIN`]. A name is looked up anew each time.
+    /// Connects within [`CONNECT_WITHIN`], with TLS where the URL says so. A name is looked up anew
+    /// each time.
     ///
     /// # Errors
     /// [`ConnectError`], which names what was tried.
-    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError>;
+    async fn connect(&self, pool: &PoolUrl, reach: &Reach) -> Result<PoolConnection, ConnectError>;
 }
 
 /// Why there is no connection to a pool.
@@ -73,10 +97,26 @@ pub enum ConnectError {
         /// The addresses that were tried; none where the name stands for none.
         failures: Vec<Failure>,
     },
+    /// The proxy does not take us there.
+    #[error("proxy {proxy}: {}", .error.as_ref().map_or(SILENT.to_owned(), ToString::to_string))]
+    Proxy {
+        /// Which one.
+        proxy: Box<str>,
+        /// What it says; `None` where it said nothing in time.
+        error: Option<SocksError>,
+    },
+    /// The connection is there, and TLS is not.
+    #[error("{}", .0.as_ref().map_or(NO_HANDSHAKE.to_owned(), ToString::to_string))]
+    Tls(Option<TlsError>),
     /// What another kind of connector says.
     #[error(transparent)]
     Other(#[from] io::Error),
 }
+
+/// What is said of who says nothing.
+const SILENT: &str = "no answer in time";
+const NO_HANDSHAKE: &str = "the server said nothing in the TLS handshake; is this its plain port? \
+     Then the URL starts with stratum+tcp://";
 
 impl ConnectError {
     /// Of what kind it is; that of the first address where there were several.
@@ -84,7 +124,11 @@ impl ConnectError {
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Resolve { error, .. } | Self::Other(error) => error.kind(),
-            Self::ResolveTimeout { .. } => io::ErrorKind::TimedOut,
+            Self::ResolveTimeout { .. } | Self::Proxy { error: None, .. } | Self::Tls(None) => {
+                io::ErrorKind::TimedOut
+            }
+            Self::Proxy { .. } => io::ErrorKind::ConnectionRefused,
+            Self::Tls(Some(_)) => io::ErrorKind::InvalidData,
             Self::Unreachable { failures, .. } => {
                 let first = failures.first().map(|failure| failure.error.as_ref());
                 first.map_or(io::ErrorKind::NotFound, |error| {
@@ -95,26 +139,56 @@ impl ConnectError {
     }
 }
 
-/// Plain TCP.
+/// TCP, with TLS where the URL says so, and by way of a proxy where there is one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tcp;
 
 #[async_trait]
 impl Connector for Tcp {
-    async fn connect(&self, pool: &PoolUrl) -> Result<PoolConnection, ConnectError> {
+    async fn connect(&self, pool: &PoolUrl, reach: &Reach) -> Result<PoolConnection, ConnectError> {
         let until = now() + CONNECT_WITHIN;
-        let looked_up = tokio::net::lookup_host((pool.host(), pool.port()));
-        let addresses = tokio::time::timeout_at(on_runtime(until), looked_up)
-            .await
-            .map_err(|_| ConnectError::ResolveTimeout { host: pool.host().into() })?
-            .map_err(|error| ConnectError::Resolve { host: pool.host().into(), error })?;
-        let (stream, peer) = first_of(addresses, until).await.map_err(|failures| {
-            ConnectError::Unreachable { authority: pool.authority().into(), failures }
-        })?;
-        tune(&SockRef::from(&stream));
-        let (reader, writer) = stream.into_split();
-        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer })
+        let Reach { trust, proxy } = reach;
+        let (stream, peer) = match proxy {
+            None => reached(pool.host(), pool.port(), pool.authority(), until).await?,
+            Some(proxy) => {
+                let authority = format!("proxy {proxy}");
+                let (stream, peer) = reached(proxy.host(), proxy.port(), authority, until).await?;
+                let asked = tokio::time::timeout_at(on_runtime(until), proxy.ask(pool, stream));
+                let failed = |error| ConnectError::Proxy { proxy: proxy.to_string().into(), error };
+                let stream = asked.await.map_err(|_| failed(None))?;
+                (stream.map_err(|error| failed(Some(error)))?, peer)
+            }
+        };
+        if !pool.is_tls() {
+            let (reader, writer) = stream.into_split();
+            return Ok(PoolConnection::new(Box::new(reader), Box::new(writer), peer));
+        }
+        let handshake = tokio::time::timeout_at(on_runtime(until), trust.connect(pool, stream));
+        let handshake = handshake.await.map_err(|_| ConnectError::Tls(None))?;
+        let (stream, facts) = handshake.map_err(|error| ConnectError::Tls(Some(error)))?;
+        let (reader, writer) = tokio::io::split(stream);
+        let tls = facts.map(Box::new);
+        Ok(PoolConnection { reader: Box::new(reader), writer: Box::new(writer), peer, tls })
     }
+}
+
+/// A connection to a host, which is looked up first.
+async fn reached(
+    host: &str,
+    port: u16,
+    authority: String,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let looked_up = tokio::net::lookup_host((host, port));
+    let addresses = tokio::time::timeout_at(on_runtime(until), looked_up)
+        .await
+        .map_err(|_| ConnectError::ResolveTimeout { host: host.into() })?
+        .map_err(|error| ConnectError::Resolve { host: host.into(), error })?;
+    let (stream, peer) = first_of(addresses, until)
+        .await
+        .map_err(|failures| ConnectError::Unreachable { authority: authority.into(), failures })?;
+    tune(&SockRef::from(&stream));
+    Ok((stream, peer))
 }
 
 /// The first of the addresses that answers; the attempts that are left are given up.
@@ -152,7 +226,7 @@ fn listed(failures: &[Failure]) -> String {
         }
         match error {
             Some(error) => text.push_str(&error.to_string()),
-            None => text.push_str("no answer in time"),
+            None => text.push_str(SILENT),
         }
     }
     if failures.is_empty() {

@@ -2,7 +2,8 @@
 //!
 //! What comes over a plain connection may come from anyone on its way, and whoever it is would get
 //! the account and the work. So it is followed only to the operator's own places: under the
-//! configured pool's registered domain, or to a pool that the route has.
+//! configured pool's registered domain, as the configured pool is reached, or to a pool that the
+//! route has, as that one is reached. None of it leads from TLS to a plain connection.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use orepass_stratum::time::Instant;
 use thiserror::Error;
 
-use crate::config::PoolUrl;
+use crate::config::{PoolAccount, PoolUrl};
+use crate::net::connect::Reach;
 
 /// How long after a redirect no other is followed, so that two servers cannot toss us about.
 const FOLLOW_EVERY: Duration = Duration::from_secs(10);
@@ -34,42 +36,67 @@ pub(crate) enum RedirectRefused {
          anyone between us and the pool could ask for it; configure that server if it is right"
     )]
     Foreign,
+    /// A plain connection in the place of one with TLS.
+    #[error(
+        "that pool is configured without TLS, and this one with it: whoever listens on the way would \
+         get the account"
+    )]
+    Downgrade,
     /// The last redirect was followed a moment ago.
     #[error("another was followed less than {FOLLOW_EVERY:?} ago")]
     TooSoon,
 }
 
+/// A server, and how it is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) url: PoolUrl,
+    pub(crate) reach: Reach,
+}
+
+impl Place {
+    /// Where a pool is.
+    pub(crate) fn of(pool: &PoolAccount) -> Self {
+        Self { url: pool.url.clone(), reach: pool.reach.clone() }
+    }
+}
+
 /// Where a channel connects to.
 #[derive(Debug)]
 pub(crate) struct PoolAddress {
-    configured: PoolUrl,
+    configured: Place,
     /// Where the pool sent us.
-    redirected: Option<PoolUrl>,
+    redirected: Option<Place>,
     followed: Option<Instant>,
 }
 
 impl PoolAddress {
-    pub(crate) const fn new(configured: PoolUrl) -> Self {
+    pub(crate) const fn new(configured: Place) -> Self {
         Self { configured, redirected: None, followed: None }
+    }
+
+    /// Where to connect, and how.
+    pub(crate) fn place(&self) -> &Place {
+        self.redirected.as_ref().unwrap_or(&self.configured)
     }
 
     /// Where to connect.
     pub(crate) fn url(&self) -> &PoolUrl {
-        self.redirected.as_ref().unwrap_or(&self.configured)
+        &self.place().url
     }
 
     /// Takes in a redirect; `true` when there is another place to connect to from now on, `false`
     /// when it is the present one. An
     /// absent host or port is the present one.
-    pub(crate) fn follow<'a>(
+    pub(crate) fn follow(
         &mut self,
         host: Option<&str>,
         port: Option<u16>,
-        pools: impl Iterator<Item = &'a PoolUrl>,
+        pools: impl Iterator<Item = Place>,
         now: Instant,
     ) -> Result<bool, RedirectRefused> {
-        let url = destination(&self.configured, self.url(), host, port, pools)?;
-        if url == *self.url() {
+        let place = destination(&self.configured, self.place(), host, port, pools)?;
+        if place == *self.place() {
             return Ok(false);
         }
         let recent = |at: Instant| now.saturating_duration_since(at) < FOLLOW_EVERY;
@@ -77,40 +104,47 @@ impl PoolAddress {
             return Err(RedirectRefused::TooSoon);
         }
         self.followed = Some(now);
-        self.redirected = Some(url).filter(|url| *url != self.configured);
+        self.redirected = Some(place).filter(|place| *place != self.configured);
         Ok(true)
     }
 
     /// Nobody serves us here: back to the configured place. Gives the one that is left, if the pool
     /// sent us there.
-    pub(crate) const fn go_back(&mut self) -> Option<PoolUrl> {
-        self.redirected.take()
+    pub(crate) fn go_back(&mut self) -> Option<PoolUrl> {
+        self.redirected.take().map(|place| place.url)
     }
 }
 
 /// Where a redirect leads, if it may be followed.
-fn destination<'a>(
-    configured: &PoolUrl,
-    present: &PoolUrl,
+fn destination(
+    configured: &Place,
+    present: &Place,
     host: Option<&str>,
     port: Option<u16>,
-    mut pools: impl Iterator<Item = &'a PoolUrl>,
-) -> Result<PoolUrl, RedirectRefused> {
-    let host = Host::read(host.unwrap_or_else(|| present.host())).ok_or(RedirectRefused::Host)?;
-    let port = port.unwrap_or_else(|| present.port());
+    mut pools: impl Iterator<Item = Place>,
+) -> Result<Place, RedirectRefused> {
+    let host = host.unwrap_or_else(|| present.url.host());
+    let host = Host::read(host).ok_or(RedirectRefused::Host)?;
+    let port = port.unwrap_or_else(|| present.url.port());
     if port == 0 {
         return Err(RedirectRefused::Port);
     }
     let of = |url: &PoolUrl| Host::read(url.host());
-    let at_home = of(configured).is_some_and(|home| host.belongs_to(&home));
-    if !at_home && !pools.any(|pool| pool.port() == port && of(pool).as_ref() == Some(&host)) {
+    let is_there =
+        |place: &Place| place.url.port() == port && of(&place.url).as_ref() == Some(&host);
+    // A place that is configured keeps the form that it was written in, and how it is reached.
+    if let Some(known) = [configured, present].into_iter().find(|known| is_there(known)) {
+        return Ok(known.clone());
+    }
+    if let Some(pool) = pools.find(is_there) {
+        let is_worse = configured.url.is_tls() && !pool.url.is_tls();
+        return if is_worse { Err(RedirectRefused::Downgrade) } else { Ok(pool) };
+    }
+    if !of(&configured.url).is_some_and(|home| host.belongs_to(&home)) {
         return Err(RedirectRefused::Foreign);
     }
-    // A place that is configured keeps the form that it was written in.
-    let known = [configured, present]
-        .into_iter()
-        .find(|known| known.port() == port && of(known).as_ref() == Some(&host));
-    known.map_or_else(|| host.at(port), |known| Ok(known.clone()))
+    let url = host.at(configured.url.scheme(), port)?;
+    Ok(Place { url, reach: configured.reach.clone() })
 }
 
 /// A host in the one form by which it is compared.
@@ -155,22 +189,34 @@ impl Host {
             }
     }
 
-    fn at(&self, port: u16) -> Result<PoolUrl, RedirectRefused> {
+    fn at(&self, scheme: &str, port: u16) -> Result<PoolUrl, RedirectRefused> {
         let authority = match self {
             Self::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
             Self::Address(IpAddr::V4(address)) => format!("{address}:{port}"),
             Self::Name(name) => format!("{name}:{port}"),
         };
-        format!("stratum+tcp://{authority}").parse().map_err(|_| RedirectRefused::Host)
+        format!("{scheme}://{authority}").parse().map_err(|_| RedirectRefused::Host)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::tls::client::PoolTrust;
 
     fn url(authority: &str) -> PoolUrl {
         format!("stratum+tcp://{authority}").parse().unwrap()
+    }
+
+    fn plain(authority: &str) -> Place {
+        Place { url: url(authority), reach: Reach::default() }
+    }
+
+    /// A place with TLS, where this name is asked for.
+    fn secured(authority: &str, name: &str) -> Place {
+        let url = format!("stratum+ssl://{authority}").parse().unwrap();
+        let trust = PoolTrust::new(None, None, Some(name.parse().unwrap()));
+        Place { url, reach: Reach { trust, proxy: None } }
     }
 
     /// The configured place, the redirect's host and port, and where it leads.
@@ -178,8 +224,9 @@ mod tests {
 
     /// Where a channel that is configured to, and is at, `home` goes.
     fn sent(home: &str, host: Option<&str>, port: Option<u16>) -> Result<String, RedirectRefused> {
-        let (home, pools) = (url(home), [url("backup.example:4000"), url("192.0.2.7:4001")]);
-        destination(&home, &home, host, port, pools.iter()).map(|url| url.authority())
+        let (home, pools) = (plain(home), [plain("backup.example:4000"), plain("192.0.2.7:4001")]);
+        let place = destination(&home, &home, host, port, pools.into_iter());
+        place.map(|place| place.url.authority())
     }
 
     #[test]
@@ -246,18 +293,24 @@ mod tests {
     fn what_is_absent_is_the_present_place_and_trust_stays_with_the_configured_one() {
         let now = crate::clock::now();
         let later = |seconds| now + Duration::from_secs(seconds);
-        let pools = [url("backup.example:4000")];
-        let mut place = PoolAddress::new(url("pool.example.com:3008"));
-        assert_eq!(place.follow(None, None, pools.iter(), now), Ok(false));
-        assert_eq!(place.follow(Some("eu.example.com"), None, pools.iter(), now), Ok(true));
+        let pools = [plain("backup.example:4000")];
+        let mut place = PoolAddress::new(plain("pool.example.com:3008"));
+        assert_eq!(place.follow(None, None, pools.iter().cloned(), now), Ok(false));
+        assert_eq!(
+            place.follow(Some("eu.example.com"), None, pools.iter().cloned(), now),
+            Ok(true)
+        );
         assert_eq!(place.url().authority(), "eu.example.com:3008");
-        assert_eq!(place.follow(None, None, pools.iter(), later(1)), Ok(false));
-        assert_eq!(place.follow(None, Some(9), pools.iter(), later(10)), Ok(true));
+        assert_eq!(place.follow(None, None, pools.iter().cloned(), later(1)), Ok(false));
+        assert_eq!(place.follow(None, Some(9), pools.iter().cloned(), later(10)), Ok(true));
         assert_eq!(place.url().authority(), "eu.example.com:9");
         let backup = Some("backup.example");
-        assert_eq!(place.follow(backup, Some(4000), pools.iter(), later(20)), Ok(true));
+        assert_eq!(place.follow(backup, Some(4000), pools.iter().cloned(), later(20)), Ok(true));
         let sub = Some("sub.backup.example");
-        assert_eq!(place.follow(sub, None, pools.iter(), later(30)), Err(RedirectRefused::Foreign));
+        assert_eq!(
+            place.follow(sub, None, pools.iter().cloned(), later(30)),
+            Err(RedirectRefused::Foreign)
+        );
         assert_eq!(place.go_back(), Some(url("backup.example:4000")));
         assert_eq!(place.url().authority(), "pool.example.com:3008");
         assert_eq!(place.go_back(), None);
@@ -266,7 +319,7 @@ mod tests {
     #[test]
     fn two_servers_cannot_toss_us_about() {
         let now = crate::clock::now();
-        let mut place = PoolAddress::new(url("a.example.com:3008"));
+        let mut place = PoolAddress::new(plain("a.example.com:3008"));
         let mut follow = |host, at| {
             let at = now + Duration::from_millis(at);
             place.follow(Some(host), None, std::iter::empty(), at)
@@ -276,5 +329,29 @@ mod tests {
         assert_eq!(follow("b.example.com", 9_999), Ok(false), "that is where we are");
         assert_eq!(follow("a.example.com", 10_000), Ok(true));
         assert_eq!(place.go_back(), None);
+    }
+
+    #[test]
+    fn a_redirect_leads_never_from_tls_to_a_plain_connection() {
+        let home = secured("pool.example.com:3443", "home");
+        let pools = [
+            plain("backup.example:3008"),
+            secured("backup.example:3443", "backup"),
+            plain("eu.example.com:1"),
+        ];
+        let lead = |home: &Place, host, port| {
+            destination(home, home, Some(host), Some(port), pools.iter().cloned())
+        };
+        // At home it stays what it is, with all that is asked for there.
+        let moved = lead(&home, "us.example.com", 3008).unwrap();
+        assert_eq!(moved, secured("us.example.com:3008", "home"));
+        // Another pool is reached as it is configured.
+        assert_eq!(lead(&home, "backup.example", 3443), Ok(pools[1].clone()));
+        assert_eq!(lead(&home, "backup.example", 3008), Err(RedirectRefused::Downgrade));
+        assert_eq!(lead(&home, "eu.example.com", 1), Err(RedirectRefused::Downgrade));
+        assert_eq!(
+            lead(&plain("pool.example.com:1"), "backup.example", 3443),
+            Ok(pools[1].clone())
+        );
     }
 }

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orepass_farm::pools::PoolIndex;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, shown};
 use orepass_stratum::habits::{Answer, Habit, Learnt};
@@ -24,6 +23,7 @@ use crate::clock::now;
 use crate::config::PoolUrl;
 use crate::repeated_warnings::{Folds, nonzero};
 use crate::route::Route;
+use crate::route::channel::Channel;
 
 use topic::Topic;
 
@@ -78,15 +78,16 @@ pub(crate) struct Lost<'a> {
 }
 
 impl ChannelLog {
-    /// The log of the route's connection of this number.
-    pub(crate) fn new<D: Dialect>(route: &Route<D>, pool: PoolIndex, channel: u64) -> Self {
+    /// The log of one of the route's connections.
+    pub(crate) fn new<D: Dialect>(route: &Route<D>, channel: &Channel<D>) -> Self {
+        let pool = &channel.to;
         Self {
             route: route.name().to_owned(),
-            pool: route.pool(pool).name.to_string(),
-            channel,
+            pool: pool.account.name.to_string(),
+            channel: channel.id.0,
             address: None,
-            scales: route.dialects[pool].rules().scale_names,
-            said: Arc::clone(&route.said[pool]),
+            scales: pool.dialect.rules().scale_names,
+            said: Arc::clone(&pool.said),
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Outlet<D: Dialect> {
 
 impl<D: Dialect> Outlet<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
-        let log = ChannelLog::new(&route, channel.pool, channel.id.0);
+        let log = ChannelLog::new(&route, &channel);
         Self { route, channel, log, taken: 0 }
     }
 

@@ -11,7 +11,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
 
 use super::AGENT;
-use super::address::PoolAddress;
+use super::address::{Place, PoolAddress};
 use super::log::Lost;
 use super::outlet::Outlet;
 use super::pump::{End, pump};
@@ -41,7 +41,7 @@ pub(crate) struct ChannelTask<D: Dialect> {
 impl<D: Dialect> ChannelTask<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
         Self {
-            address: PoolAddress::new(route.pool(channel.pool).url.clone()),
+            address: PoolAddress::new(Place::of(&channel.to.account)),
             _file: route.around.process.door.claim(),
             outlet: Outlet::new(route, channel),
         }
@@ -54,6 +54,8 @@ impl<D: Dialect> ChannelTask<D> {
         let closing = self.outlet.channel.closing.clone();
         while !closing.is_cancelled() {
             let since = now();
+            let most = self.outlet.route.now().config.max_pool_shares_per_second;
+            upstream.set_max_shares_per_second(most);
             let end = self.connection(&mut upstream).await;
             upstream.handle_disconnected(now());
             self.drain(&mut upstream);
@@ -97,7 +99,8 @@ impl<D: Dialect> ChannelTask<D> {
 
     fn upstream(&self) -> Upstream<D, Ticket> {
         let Outlet { route, channel, .. } = &self.outlet;
-        let (config, pool) = (&route.config, route.pool(channel.pool));
+        let (now, pool) = (route.now(), &channel.to.account);
+        let config = &now.config;
         let upstream = UpstreamConfig::new(pool.user.own(), pool.password.reveal(), AGENT)
             .with_number(channel.id.0)
             .with_server(self.address.url().host(), self.address.url().port())
@@ -106,16 +109,15 @@ impl<D: Dialect> ChannelTask<D> {
             .with_resubmit(pool.resubmit)
             .with_start_difficulty(pool.start_difficulty)
             .with_max_shares_per_second(config.max_pool_shares_per_second);
-        let dialect = Arc::clone(&route.dialects[channel.pool]);
-        Upstream::new(dialect, upstream, route.shared[channel.pool].clone())
+        Upstream::new(Arc::clone(&channel.to.dialect), upstream, channel.to.shared.clone())
     }
 
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
         let connector = Arc::clone(&self.outlet.route.around.connector);
-        let url = self.address.url().clone();
+        let Place { url, reach } = self.address.place().clone();
         let channel = Arc::clone(&self.outlet.channel);
-        let mut connecting = connector.connect(&url);
+        let mut connecting = connector.connect(&url, &reach);
         let connection = loop {
             tokio::select! {
                 biased;
@@ -125,7 +127,7 @@ impl<D: Dialect> ChannelTask<D> {
                 _ = called(&channel) => {}
             }
         };
-        let PoolConnection { reader, writer, peer } = match connection {
+        let PoolConnection { reader, writer, peer, .. } = match connection {
             Ok(connection) => connection,
             Err(error) => return End::Connect(error),
         };
@@ -209,7 +211,8 @@ fn redirected<D: Dialect>(
     port: Option<u16>,
     wait: Duration,
 ) -> ControlFlow<End> {
-    let pools = outlet.route.config.pools.iter().map(|pool| &pool.url);
+    let route = outlet.route.now();
+    let pools = route.config.pools.iter().map(Place::of);
     match address.follow(host, port, pools, now()) {
         Ok(moves) => {
             if moves {

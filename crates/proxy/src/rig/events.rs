@@ -60,7 +60,7 @@ impl<D: Dialect> ServedRig<D> {
                 // The farm knows by the channel's view.
                 Event::LostSeat => {}
                 Event::Sent => self.route.book.sent(),
-                Event::Ended { verdict, hashes, reason, diagnosis, worker } => {
+                Event::Ended { verdict, hashes, complaint, worker } => {
                     self.route.book.ended(verdict, hashes);
                     if verdict.proves_work() && verdict != Verdict::Quarantined {
                         self.entry.rig().work.add(hashes);
@@ -70,7 +70,7 @@ impl<D: Dialect> ServedRig<D> {
                         book.ended(verdict, hashes);
                     }
                     let own = self.has_own_connection();
-                    self.log.ended(verdict, reason.as_deref(), diagnosis, own);
+                    self.log.ended(verdict, complaint.as_deref(), own);
                 }
                 Event::Subscribed => self.introduce(),
                 Event::Authorized(worker) => {

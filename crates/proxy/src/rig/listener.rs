@@ -11,13 +11,15 @@ use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::arrival::Arrival;
 use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{Door, REMEDY};
+use crate::limits::REMEDY;
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -55,8 +57,8 @@ pub enum Full {
 }
 
 /// How many rigs a route with this config takes.
-pub(crate) const fn door(config: &RouteConfig) -> Door {
-    Door::new(config.capacity().saturating_add(SPARE_SESSIONS))
+pub(crate) const fn room(config: &RouteConfig) -> usize {
+    config.capacity().saturating_add(SPARE_SESSIONS)
 }
 
 impl<D: Dialect> Route<D> {
@@ -71,6 +73,15 @@ impl<D: Dialect> Route<D> {
         peer: SocketAddr,
         port: u16,
     ) -> Result<(), Full> {
+        self.admit_wire(Box::new(wire), peer, port)
+    }
+
+    pub(super) fn admit_wire(
+        self: &Arc<Self>,
+        wire: Box<dyn Wire>,
+        peer: SocketAddr,
+        port: u16,
+    ) -> Result<(), Full> {
         let Some(place) = self.door.enter() else {
             return Err(Full::Route { most: self.door.room() });
         };
@@ -81,36 +92,34 @@ impl<D: Dialect> Route<D> {
         if self.gate() != Gate::Closed {
             let worker = self.next_worker();
             let inside = [place, file];
-            let served =
-                ServedRig::new(Arc::clone(self), Box::new(wire), peer, port, inside, worker);
-            serve(served);
+            serve(ServedRig::new(Arc::clone(self), wire, peer, port, inside, worker));
         }
         Ok(())
     }
 }
 
-/// A socket that rigs connect to, at work until the route stops.
+/// A socket that rigs connect to, at work until the route stops or it is taken back.
 struct Listener<D: Dialect> {
     route: Arc<Route<D>>,
     socket: std::net::TcpListener,
     port: u16,
+    tls: bool,
+    closing: CancellationToken,
     full: Fold,
     failing: Fold,
 }
 
-/// Takes connections until the route stops.
-pub(crate) fn listen<D: Dialect>(route: &Arc<Route<D>>, listener: TcpListener) {
-    match listener.into_std() {
-        Ok(socket) => {
-            tune(&SockRef::from(&socket));
-            let port = socket.local_addr().map_or(0, |address| address.port());
-            let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
-            Listener { route: Arc::clone(route), socket, port, full, failing }.go_on();
-        }
-        Err(error) => {
-            warn!(event = "listen.failed", route = route.name(), %error, "cannot take connections");
-        }
-    }
+/// Takes connections until it is told to close.
+pub(crate) fn listen<D: Dialect>(
+    route: &Arc<Route<D>>,
+    socket: std::net::TcpListener,
+    tls: bool,
+    closing: CancellationToken,
+) {
+    tune(&SockRef::from(&socket));
+    let port = socket.local_addr().map_or(0, |address| address.port());
+    let (full, failing) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
+    Listener { route: Arc::clone(route), socket, port, tls, closing, full, failing }.go_on();
 }
 
 impl<D: Dialect> Listener<D> {
@@ -133,17 +142,25 @@ impl<D: Dialect> Listener<D> {
         while route.next_worker() == here {
             let accepted = tokio::select! {
                 biased;
-                () = route.stopping().cancelled() => return false,
+                () = self.closing.cancelled() => return false,
                 accepted = self.next(&mut listening) => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => {
+                    let (front, port, tls) = (route.front(), self.port, self.tls);
+                    if front.greets(tls, peer.ip()) {
+                        let arrival = Arrival { stream, peer, port, tls };
+                        arrival.receive(&route, front, &self.closing).await;
+                    } else {
+                        self.admit(stream, peer);
+                    }
+                }
                 Err(error) if is_about_one(&error) => {}
                 Err(error) => {
                     self.say_failing(&error);
                     tokio::select! {
                         biased;
-                        () = route.stopping().cancelled() => return false,
+                        () = self.closing.cancelled() => return false,
                         () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                     }
                 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::conduct::{LOOKED_AT, MAX_BAD, Turn};
 use orepass_stratum::dialect::{Diagnosis, Dialect};
-use orepass_stratum::downstream::{CloseReason, Downstream};
+use orepass_stratum::downstream::{CloseReason, Complaint, Downstream};
 use orepass_stratum::error::Reject;
+use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::JobId;
 use orepass_stratum::target::PowHash;
 use orepass_stratum::verdict::Verdict;
@@ -99,11 +100,11 @@ impl RigLog {
     pub(crate) fn ended(
         &mut self,
         verdict: Verdict,
-        reason: Option<&str>,
-        diagnosis: Option<Diagnosis>,
+        complaint: Option<&Complaint>,
         own_connection: bool,
     ) {
-        let reason = reason.unwrap_or("good, below the pool's target");
+        let reason = complaint.map_or("good, below the pool's target", |why| &*why.reason);
+        let diagnosis = complaint.and_then(|why| why.diagnosis);
         let diagnosis = diagnosis.filter(|diagnosis| self.diagnosis != Some(*diagnosis));
         if let Some(diagnosis) = diagnosis {
             self.diagnosis = Some(diagnosis);
@@ -258,30 +259,16 @@ impl Candidate {
     }
 }
 
-/// What Orepass does about what a rig does wrong.
-const fn consequence(diagnosis: Diagnosis, own_connection: bool) -> &'static str {
-    match diagnosis {
-        Diagnosis::IgnoresExtranonce2Size | Diagnosis::TruncatesExtranonce1 => {
-            if own_connection {
-                "it has a pool connection of its own already, so that only another firmware helps"
-            } else {
-                "after 20 shares or 60 s it is closed, and gets a pool connection of its own when \
-                 it comes back"
-            }
-        }
-        Diagnosis::IgnoresSetExtranonce => {
-            "it is closed after three such shares, and from now on closed instead of told another \
-             extranonce1"
-        }
-        Diagnosis::OtherDifficultyScale => {
-            "check `difficulty_scale` in the pool's options, or set another firmware"
-        }
-        Diagnosis::OtherCoin => "point it at the port of its coin",
-        Diagnosis::ReadsTooHard => {
-            "it earns what it finds, and less of its work is seen: set `rig_difficulty_scale` in \
-             the route's options, or a lower difficulty in its settings"
-        }
-        Diagnosis::RestartsCounter => "what it repeats is refused and never reaches the pool",
-        _ => "its shares cannot count: another firmware is needed",
+/// What Orepass does about what a rig does wrong, or what the operator can do.
+fn consequence(diagnosis: Diagnosis, own_connection: bool) -> &'static str {
+    let Some(remedy) = Firmware::remedy(diagnosis) else { return diagnosis.advice() };
+    if !remedy.is_particular() {
+        "it is closed after three such shares, and from now on closed instead of told another \
+         extranonce1"
+    } else if own_connection {
+        "it has a pool connection of its own already, so that only another firmware helps"
+    } else {
+        "after 20 shares or 60 s it is closed, and gets a pool connection of its own when it comes \
+         back"
     }
 }

@@ -27,7 +27,7 @@ use crate::clock::{Alarm, now};
 use crate::limits::Pass;
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
-use crate::route::mailbox::{MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
+use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, STOP, VIEW};
 use crate::route::ticket::Ticket;
 use crate::route::{DRAIN_FOR, Route};
 use crate::worker_threads::WorkerThread;
@@ -98,11 +98,13 @@ impl<D: Dialect> ServedRig<D> {
         let entry = route.roster().enter(peer);
         let serial = entry.rig().serial;
         let mailbox = Arc::new(Mailbox::default());
+        // It is called for other wishes that come after this.
         route.rigs().join(serial, &mailbox);
+        let now_at_work = route.now();
         Self {
             session: Downstream::new(
-                Arc::clone(route.dialect()),
-                Arc::clone(&route.downstream),
+                Arc::clone(&now_at_work.any_pool().dialect),
+                Arc::clone(&now_at_work.downstream),
                 format!("{:08x}", serial as u32),
                 now(),
             ),
@@ -117,7 +119,7 @@ impl<D: Dialect> ServedRig<D> {
             corked: false,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.config.name.clone(), Arc::clone(entry.rig())),
+            log: RigLog::new(route.name.clone(), Arc::clone(entry.rig())),
             accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,
@@ -220,6 +222,10 @@ impl<D: Dialect> ServedRig<D> {
         if calls.has(ORDERS) {
             self.take_orders();
         }
+        if calls.has(CONFIG) {
+            let downstream = Arc::clone(&self.route.now().downstream);
+            self.session.handle_config(downstream, now());
+        }
         if self.leaving() {
             return calls != Calls::NONE;
         }
@@ -301,7 +307,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Hands a share to the channel. Where that has no room, the rig waits with it.
     fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
-        let answered = self.route.downstream.reply == Reply::Local;
+        let answered = self.session.config().reply == Reply::Local;
         let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
         let worker = self.route.roster.worker(&submission.worker, &mut self.books);
         let books = [Arc::clone(&self.route.book), worker];
@@ -322,7 +328,7 @@ impl<D: Dialect> ServedRig<D> {
         let former = former.map(|(generation, channel)| (*generation, channel));
         let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
         let Some((_, channel)) = issuer else { return };
-        let pool = (channel.pool, self.route.pool(channel.pool));
+        let pool = (channel.pool, &channel.to.account);
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
         let is_block = submission.is_block;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Route;
 use super::mailbox::{Mailbox, Mailboxes, VIEW};
+use super::now::PoolNow;
 use super::ticket::Ticket;
 use super::window::ShareWindow;
 use crate::pool::task::ChannelTask;
@@ -26,6 +27,9 @@ pub struct Channel<D: Dialect> {
     pub id: ChannelId,
     /// Which of the route's pools it belongs to.
     pub pool: PoolIndex,
+    /// That pool as it was when the channel was opened: it stays in its slot, and another one is in
+    /// another.
+    pub(crate) to: Arc<PoolNow<D>>,
     /// Whether it serves one rig alone, with nothing split off.
     pub dedicated: bool,
     /// Where its task runs, and its rigs' should.
@@ -45,6 +49,7 @@ impl<D: Dialect> Channel<D> {
         Self {
             id,
             pool,
+            to: Arc::clone(&route.now().pools[pool]),
             dedicated,
             worker: route.workers().next(),
             closing: route.ending().child_token(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::{self, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use orepass_farm::farm::Order;
 use orepass_stratum::error::Reject;
@@ -17,8 +18,15 @@ pub(crate) const VIEW: Calls = Calls::of_kind(1);
 pub(crate) const ORDERS: Calls = Calls::of_kind(2);
 /// …the share that found no room is taken…
 pub(crate) const ROOM: Calls = Calls::of_kind(3);
+/// …the route has other wishes for its rigs…
+pub(crate) const CONFIG: Calls = Calls::of_kind(5);
 /// …or the route stops.
 pub(crate) const STOP: Calls = Calls::of_kind(4);
+
+/// So many rigs are called at once where all are to be called, and nothing hurries.
+const SLICE: usize = 256;
+/// The time between two slices.
+const SLICE_EVERY: Duration = Duration::from_millis(20);
 
 /// A verdict on its way to the session whose share it judges.
 #[derive(Debug)]
@@ -116,6 +124,15 @@ impl Mailboxes {
         let mailbox = self.all().get(&rig).cloned();
         if let Some(mailbox) = mailbox {
             mailbox.give(order);
+        }
+    }
+
+    /// Calls them all, some at a time. Those who join meanwhile are not called.
+    pub(crate) async fn ring_in_turn(&self, calls: Calls) {
+        let all: Vec<Arc<Mailbox>> = self.all().values().cloned().collect();
+        for slice in all.chunks(SLICE) {
+            slice.iter().for_each(|mailbox| mailbox.bell.ring(calls));
+            tokio::time::sleep(SLICE_EVERY).await;
         }
     }
 

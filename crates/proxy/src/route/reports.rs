@@ -1,12 +1,14 @@
 //! What the log says of the farm's decisions.
 
+use std::sync::Arc;
+
 use orepass_farm::farm::Report;
 use orepass_farm::pools::{Cause, Evidence, PoolsEvent};
 use orepass_stratum::dialect::Dialect;
 use tracing::{info, warn};
 
 use super::Route;
-use crate::config::PoolAccount;
+use super::now::PoolNow;
 
 pub(super) fn log<D: Dialect>(route: &Route<D>, report: Report) {
     let name = route.name();
@@ -24,7 +26,8 @@ pub(super) fn log<D: Dialect>(route: &Route<D>, report: Report) {
             );
         }
         Report::Unused { pool, channel } => {
-            let (pool, channel) = (route.pool(pool).name.as_str(), channel.0);
+            let at = route.now();
+            let (pool, channel) = (at.name_of(pool), channel.0);
             info!(event = "pool.unused", route = name, pool, channel, "closed: no rig uses it");
         }
     }
@@ -32,22 +35,24 @@ pub(super) fn log<D: Dialect>(route: &Route<D>, report: Report) {
 
 /// The parts of the pools, by name.
 fn percents<D: Dialect>(route: &Route<D>, parts: &[f64]) -> String {
-    let named = route.config.pools.iter().zip(parts);
-    let percent =
-        |(pool, part): (&PoolAccount, &f64)| format!("{} {:.1} %", pool.name, part * 100.0);
+    let now = route.now();
+    let named = now.pools.iter().zip(parts);
+    // Those that have left are left out.
+    let named = named.filter(|(pool, part)| pool.leaving.is_none() || **part > 0.0);
+    let percent = |(pool, part): (&Arc<PoolNow<D>>, &f64)| {
+        format!("{} {:.1} %", pool.account.name, part * 100.0)
+    };
     named.map(percent).collect::<Vec<_>>().join(", ")
 }
 
 fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
     let name = route.name();
     let rigs = route.roster.online();
-    let of_rank = |rank: usize| {
-        let pools = route.config.pools.iter().filter(|pool| pool.standing.rank == rank);
-        pools.map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(" + ")
-    };
+    let now = route.now();
+    let of_rank = |rank: usize| now.names_of_rank(rank);
     match event {
         PoolsEvent::Down { pool, cause, evidence } => {
-            let pool = route.pool(pool).name.as_str();
+            let pool = now.name_of(pool);
             let shares = matches!(cause, Cause::Rejects | Cause::Losses).then_some(&evidence);
             warn!(
                 event = "pool.failed",
@@ -62,7 +67,7 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Kept { pool, cause, evidence } => {
-            let pool = route.pool(pool).name.as_str();
+            let pool = now.name_of(pool);
             warn!(
                 event = "pool.kept",
                 route = name,
@@ -76,7 +81,7 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Alike { pool, first, evidence } => {
-            let (pool, first) = (route.pool(pool).name.as_str(), route.pool(first).name.as_str());
+            let (pool, first) = (now.name_of(pool), now.name_of(first));
             warn!(
                 event = "pool.alike",
                 route = name,
@@ -91,7 +96,7 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             );
         }
         PoolsEvent::Up(pool) => {
-            let pool = route.pool(pool).name.as_str();
+            let pool = now.name_of(pool);
             info!(event = "pool.serves", route = name, pool, "pool serves");
         }
         PoolsEvent::Switched { from: None, to } => {
@@ -102,7 +107,7 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
             warn!(event = "pool.switch", route = name, from, to, rigs, "rigs move to another pool");
         }
         PoolsEvent::Trial { to } => {
-            let (to, part) = (of_rank(to), 100.0 * route.config.failover.trial_share);
+            let (to, part) = (of_rank(to), 100.0 * now.config.failover.trial_share);
             info!(
                 event = "pool.trial",
                 route = name,
@@ -113,6 +118,10 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
         PoolsEvent::TrialFailed { rank } => {
             let pool = of_rank(rank);
             warn!(event = "pool.trial_failed", route = name, pool, "the better pool failed again");
+        }
+        PoolsEvent::Left(pool) => {
+            let pool = now.name_of(pool);
+            info!(event = "pool.left", route = name, pool, "the route has this pool no more");
         }
         PoolsEvent::Outage => {
             warn!(event = "pool.outage", route = name, rigs, "no pool serves; the rigs are held");

@@ -1,7 +1,5 @@
 //! What a dialect is given and what it gives back.
 
-use thiserror::Error;
-
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::rpc::PoolError;
@@ -14,60 +12,6 @@ pub enum Checked {
     Proven(PowHash),
     /// As far as it could be checked; its hash needs data that the pool has not given.
     Unchecked,
-}
-
-/// A guess at what is wrong with a rig.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum Diagnosis {
-    /// It sends an extranonce2 of its own length.
-    #[error("its firmware ignores the announced extranonce2 size")]
-    IgnoresExtranonce2Size,
-    /// Its shares verify with the pool's extranonce1 alone.
-    #[error("its firmware cuts extranonce1 to the length it is used to")]
-    TruncatesExtranonce1,
-    /// Its shares would be good on another difficulty scale.
-    #[error("its firmware reads difficulties on another scale")]
-    OtherDifficultyScale,
-    /// Its shares verify with the nonce's bytes reversed.
-    #[error("its firmware sends the nonce with its bytes reversed")]
-    ReversedNonce,
-    /// Its shares verify with the time's bytes reversed.
-    #[error("its firmware sends the time with its bytes reversed")]
-    ReversedTime,
-    /// Its submits have the form of another coin.
-    #[error("it mines another coin")]
-    OtherCoin,
-    /// It repeats its shares at every job.
-    #[error("its firmware restarts its counter without a new job")]
-    RestartsCounter,
-    /// All its shares are far better than it was asked.
-    #[error(
-        "its firmware asks more of its shares than it was told: it reads difficulties on a \
-             harder scale, or has a lowest difficulty of its own"
-    )]
-    ReadsTooHard,
-    /// It goes on with the extranonce1 that `mining.set_extranonce` replaced.
-    #[error("its firmware ignores mining.set_extranonce")]
-    IgnoresSetExtranonce,
-}
-
-impl Diagnosis {
-    /// The word for it in metrics and files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::IgnoresExtranonce2Size => "ignores_extranonce2_size",
-            Self::TruncatesExtranonce1 => "truncates_extranonce1",
-            Self::OtherDifficultyScale => "other_difficulty_scale",
-            Self::ReversedNonce => "reversed_nonce",
-            Self::ReversedTime => "reversed_time",
-            Self::OtherCoin => "other_coin",
-            Self::RestartsCounter => "restarts_counter",
-            Self::ReadsTooHard => "reads_too_hard",
-            Self::IgnoresSetExtranonce => "ignores_set_extranonce",
-        }
-    }
 }
 
 /// What a pool gave at subscribe.

@@ -12,7 +12,7 @@ use crate::vardiff::VardiffConfig;
 /// let config = DownstreamConfig::default().with_reply(Reply::Local).with_quarantine(false);
 /// assert_eq!((config.reply, config.quarantine), (Reply::Local, false));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DownstreamConfig {
     /// Whether shares are checked here, or left to the pool.

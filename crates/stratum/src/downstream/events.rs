@@ -38,10 +38,8 @@ pub enum Event {
         verdict: Verdict,
         /// The work that it stands for, in hashes; 0 where it proves none.
         hashes: f64,
-        /// Why, where it was refused.
-        reason: Option<Cow<'static, str>>,
-        /// What may be wrong with the rig.
-        diagnosis: Option<Diagnosis>,
+        /// Why, where it was refused. In a box, since an idle session holds the memory of two events.
+        complaint: Option<Box<Complaint>>,
         /// Whose share it was.
         worker: Option<Arc<str>>,
     },
@@ -62,6 +60,15 @@ pub enum Event {
     Remark(String),
     /// The session is over.
     Closed(CloseReason),
+}
+
+/// Why a share was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What its rig was told.
+    pub reason: Cow<'static, str>,
+    /// What may be wrong with the rig.
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// What the driver has not heard yet. An idle session holds the memory of a share's two.

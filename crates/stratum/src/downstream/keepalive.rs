@@ -58,6 +58,15 @@ impl<D: Dialect> Downstream<D> {
         }
     }
 
+    /// The route has another wish than before. A silence that has begun is counted from its beginning.
+    pub(super) fn change_keepalive(&mut self, before: Option<Duration>, now: Instant) {
+        let keepalive = self.out.keepalive;
+        let rings_at = self.out.timers.get(DownstreamTimer::Keepalive);
+        let heard = rings_at.zip(keepalive.after(before)).map_or(now, |(at, after)| at - after);
+        let after = keepalive.after(self.config.keepalive).filter(|_| self.bench.has_work());
+        self.out.timers.set(DownstreamTimer::Keepalive, after.map(|after| heard + after));
+    }
+
     /// The rig has heard nothing for long enough. One that has not yet read what it was told is told
     /// nothing more.
     pub(super) fn keep_awake(&mut self, now: Instant) {

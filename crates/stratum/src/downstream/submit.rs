@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::in_flight::Pending;
 use super::work::{Told, replaced};
-use super::{CloseReason, Downstream, Event, Reply, Verify};
+use super::{CloseReason, Complaint, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
 use crate::error::Reject;
@@ -85,8 +85,8 @@ impl<D: Dialect> Downstream<D> {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
         self.refuse(id, &reject);
         let verdict = reject.verdict;
-        let reason = Some(reject.reason);
-        self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+        let complaint = Some(Box::new(Complaint { reason: reject.reason, diagnosis }));
+        self.out.event(Event::Ended { verdict, hashes, complaint, worker });
         if excused {
             return self.misdeeds.noted().flood.nuisance(now);
         }
@@ -201,7 +201,7 @@ impl<D: Dialect> Downstream<D> {
         self.bench.vardiff.on_share(&self.config.vardiff, difficulty, now);
         self.bench.await_vardiff(&self.config, &mut self.out);
         if weight.hash.is_some_and(|hash| self.judge.margin.share(&hash, &easiest)) {
-            self.out.event(Event::Diagnosed(Diagnosis::ReadsTooHard));
+            self.out.event(Event::Diagnosed(Diagnosis::READS_TOO_HARD));
         }
         let forwarded = weight.is_block || probe.is_some() || counts;
         let second = forwarded && !weight.is_block && sighting == Sighting::SecondSolution;
@@ -219,8 +219,8 @@ impl<D: Dialect> Downstream<D> {
         if !forwarded {
             self.say(RigSay::Taken(id));
             let verdict = Verdict::BelowPoolTarget;
-            let (reason, diagnosis, worker) = (None, None, Some(worker));
-            self.out.event(Event::Ended { verdict, hashes, reason, diagnosis, worker });
+            let (complaint, worker) = (None, Some(worker));
+            self.out.event(Event::Ended { verdict, hashes, complaint, worker });
             self.judge.note(verdict, &mut self.out);
             return Ok(None);
         }

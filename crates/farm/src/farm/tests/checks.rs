@@ -73,8 +73,8 @@ impl Story {
     fn check_channels(&self) {
         for pool in 0..self.farm.config.pools.len() {
             let count = |dedicated| self.farm.channels.of(pool, dedicated).count();
-            assert!(count(false) <= self.farm.config.max_channels);
-            assert!(count(true) <= self.farm.config.max_dedicated);
+            assert!(count(false) <= self.most_channels);
+            assert!(count(true) <= self.most_dedicated);
         }
         assert_eq!(self.farm.channels.iter().count(), self.channels.len());
     }

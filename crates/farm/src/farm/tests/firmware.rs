@@ -21,7 +21,7 @@ fn after_three(config: FarmConfig) -> Story {
     let record = |worker: &str| {
         let record = FirmwareRecord {
             agent: "asic/1".into(),
-            alone: Diagnosis::TruncatesExtranonce1.name().into(),
+            alone: Diagnosis::TRUNCATES_EXTRANONCE1.name().into(),
             ..FirmwareRecord::default()
         };
         (worker.into(), record)
@@ -105,7 +105,7 @@ fn a_misfit_is_served_otherwise_when_it_comes_back() {
     let mut story = Story::serving(config(1), 250);
     story.come(1, true);
     story.acts();
-    story.farm.handle_misfit(RigId(1), Diagnosis::TruncatesExtranonce1, story.now);
+    story.farm.handle_misfit(RigId(1), Diagnosis::TRUNCATES_EXTRANONCE1, story.now);
     story.run();
     story.go(1);
     assert_eq!(story.acts(), [] as [&str; 0], "its session has ended by itself");

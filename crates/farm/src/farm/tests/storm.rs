@@ -13,6 +13,8 @@ use crate::pools::Cause;
 const SEEDS: u64 = 1000;
 /// What happens in a night.
 const HAPPENINGS: usize = 150;
+/// The most slots that there are for pools.
+const MAX_POOLS: usize = 12;
 /// A rig that has waited for so long gives up.
 const PARKED_FOR: Duration = Duration::from_secs(15);
 
@@ -78,9 +80,9 @@ impl Night {
             60..63 => {
                 let Some(rig) = self.some_rig() else { return };
                 let diagnosis = [
-                    Diagnosis::TruncatesExtranonce1,
-                    Diagnosis::IgnoresExtranonce2Size,
-                    Diagnosis::IgnoresSetExtranonce,
+                    Diagnosis::TRUNCATES_EXTRANONCE1,
+                    Diagnosis::IGNORES_EXTRANONCE2_SIZE,
+                    Diagnosis::IGNORES_SET_EXTRANONCE,
                 ][self.rng.usize(0..3)];
                 self.story.farm.handle_misfit(RigId(rig), diagnosis, self.story.now);
                 self.go(rig);
@@ -112,6 +114,7 @@ impl Night {
                 let follows = self.rng.bool();
                 self.story.farm.handle_follows(RigId(rig), follows, self.story.now);
             }
+            74..77 => self.edit(),
             _ => {
                 let millis = self.rng.u64(0..8_000);
                 self.sleep(millis);
@@ -119,6 +122,38 @@ impl Night {
         }
         self.story.run();
         self.tidy();
+    }
+
+    /// The operator edits the config.
+    fn edit(&mut self) {
+        let rng = &mut self.rng;
+        let pools = self.up.len();
+        let stays: Vec<PoolIndex> = (0..pools)
+            .filter(|&pool| self.story.farm.config.pools[pool].leaving.is_none())
+            .collect();
+        let (some, rank) = (rng.choice(stays.iter().copied()), rng.usize(0..3));
+        let (what, weight) = (rng.u8(0..6), rng.f64() + 0.1);
+        let seconds = rng.u64(1..300);
+        self.story.wishes(|config| match (what, some) {
+            (0, _) if pools < MAX_POOLS => {
+                reconfigure::add(config, rank);
+            }
+            // Another password.
+            (1, Some(pool)) if pools < MAX_POOLS => {
+                let rank = config.pools[pool].standing.rank;
+                let new = reconfigure::add(config, rank);
+                reconfigure::remove(config, pool, Some(new));
+            }
+            (2, Some(pool)) if stays.len() > 1 => reconfigure::remove(config, pool, None),
+            (3, Some(pool)) => config.pools[pool].standing.rank = rank,
+            (4, Some(pool)) => config.pools[pool].standing.weight = weight,
+            _ => {
+                config.max_channels = 1 + rank;
+                config.healthy_for = Duration::from_secs(seconds);
+                config.hold_for = Some(Duration::from_secs(seconds));
+            }
+        });
+        self.up.resize(self.story.farm.config.pools.len(), true);
     }
 
     fn come(&mut self) {

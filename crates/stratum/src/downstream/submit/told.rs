@@ -89,7 +89,7 @@ impl<D: Dialect> Told<D> {
             matches!(checked, Ok(Checked::Proven(_)))
         });
         if stubborn {
-            return Some(Diagnosis::IgnoresSetExtranonce);
+            return Some(Diagnosis::IGNORES_SET_EXTRANONCE);
         }
         dialect.why(&told, FailedShare::Share { share, target })
     }

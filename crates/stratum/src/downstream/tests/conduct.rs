@@ -61,7 +61,7 @@ fn a_rig_with_an_extranonce2_of_its_own_length_is_let_go_for_a_connection_of_its
         assert!(heard.contains("[20,\"extranonce2 is 4 bytes"), "{heard}");
         story.later(2);
     }
-    let misfit = Diagnosis::IgnoresExtranonce2Size;
+    let misfit = Diagnosis::IGNORES_EXTRANONCE2_SIZE;
     let events = story.events();
     let end = &events[events.len() - 2..];
     assert_eq!(end, [Event::Misfit(misfit), Event::Closed(CloseReason::Misfit(misfit))]);
@@ -82,7 +82,7 @@ fn what_is_known_of_its_firmware_goes_before_what_the_rig_asks_for() {
     let mut story = Story::mining(DownstreamConfig::default());
     story.says("{\"id\":4,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}");
     assert!(story.rig.takes_set_extranonce());
-    let ignores = Firmware::remedy(Diagnosis::IgnoresSetExtranonce).unwrap();
+    let ignores = Firmware::remedy(Diagnosis::IGNORES_SET_EXTRANONCE).unwrap();
     story.rig.handle_firmware(&ignores, story.now);
     assert!(!story.rig.takes_set_extranonce());
 }

@@ -105,6 +105,22 @@ fn a_profile_may_ask_for_another_time_or_for_none() {
 }
 
 #[test]
+fn another_wish_of_the_route_counts_from_the_beginning_of_the_silence() {
+    let mut story = Story::mining(DownstreamConfig::default());
+    assert!(story.waits(30).is_empty());
+    let wish = |seconds: u64| {
+        let keepalive = Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero());
+        Arc::new(DownstreamConfig::default().with_keepalive(keepalive))
+    };
+    story.rig.handle_config(wish(40), story.now);
+    assert_eq!(story.waits(10).len(), 1);
+    story.rig.handle_config(wish(0), story.now);
+    assert!(story.waits(600).is_empty());
+    story.rig.handle_config(wish(60), story.now);
+    assert_eq!(story.waits(60).len(), 1);
+}
+
+#[test]
 fn nothing_is_said_before_the_first_work() {
     let mut story = Story::new(DownstreamConfig::default());
     story.log_in();

@@ -65,7 +65,7 @@ fn a_rig_that_reads_its_difficulty_too_hard_is_found_out_by_its_good_shares() {
     for at in 0..40 {
         story.submit(at, JOB, &format!("{at:06x}"), &too_good);
     }
-    let diagnosed = |event: &Event| *event == Event::Diagnosed(Diagnosis::ReadsTooHard);
+    let diagnosed = |event: &Event| *event == Event::Diagnosed(Diagnosis::READS_TOO_HARD);
     assert_eq!(story.events().iter().filter(|event| diagnosed(event)).count(), 1);
 }
 

@@ -69,13 +69,13 @@ fn one_share_of_a_rig_that_sends_four_bytes_anyway_asks_for_the_wide_split() {
     assert_eq!((probe.habit(), asked.share.extranonce2.len()), (Habit::Split, 4));
     let diagnosis = |events: &[Event]| {
         events.iter().find_map(|event| match event {
-            Event::Ended { diagnosis, .. } => *diagnosis,
+            Event::Ended { complaint: Some(complaint), .. } => complaint.diagnosis,
             _ => None,
         })
     };
     assert_eq!(diagnosis(&story.events()), None, "it counts against nobody");
     assert!(story.submit(4, JOB, "00000002", GOOD).contains("extranonce2 is 4 bytes"));
-    assert_eq!(diagnosis(&story.events()), Some(Diagnosis::IgnoresExtranonce2Size));
+    assert_eq!(diagnosis(&story.events()), Some(Diagnosis::IGNORES_EXTRANONCE2_SIZE));
     probe.taken();
     story.ground("aabbccdd");
     story.work("p1", "w2", 256.0);

@@ -1,0 +1,258 @@
+//! What a route has of its config at the moment.
+//!
+//! Whoever works by it holds what it had when it began: a channel the pool that it was opened to, a
+//! session the wishes that it was last given. Nobody asks for each share.
+
+use std::sync::Arc;
+
+use orepass_farm::farm::{Farm, FarmConfig, PoolTerms};
+use orepass_farm::pools::{Leaving, PoolIndex};
+use orepass_stratum::channel::PoolShared;
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::downstream::DownstreamConfig;
+use orepass_stratum::habits::HabitBook;
+use orepass_stratum::job::JobIds;
+
+use super::Route;
+use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::net::front::Front;
+use crate::pool::log::Said;
+use crate::rig::listener;
+use crate::route::mailbox::CONFIG;
+
+/// The most pools that a route may have had in a run. Past it, it is started anew.
+pub(crate) const MAX_SLOTS: usize = 1024;
+
+/// A pool, in its slot for as long as the route is there.
+pub(crate) struct PoolNow<D> {
+    pub(crate) account: PoolAccount,
+    /// The dialect with the pool's options.
+    pub(crate) dialect: Arc<D>,
+    /// What all connections to it share.
+    pub(crate) shared: PoolShared,
+    /// What the log says of it.
+    pub(crate) said: Arc<Said>,
+    /// The route is to have it no more.
+    pub(crate) leaving: Option<Leaving>,
+}
+
+/// What a route has of its config at a moment.
+pub(crate) struct RouteNow<D> {
+    pub(crate) config: RouteConfig,
+    /// The wishes for rigs.
+    pub(crate) downstream: Arc<DownstreamConfig>,
+    /// By their slots, with those that have left.
+    pub(crate) pools: Vec<Arc<PoolNow<D>>>,
+    /// The slots of the config's pools, in its order.
+    order: Vec<PoolIndex>,
+}
+
+/// In which slots the pools of another config are: known by what they are, wherever they stand.
+struct Slots {
+    order: Vec<PoolIndex>,
+    /// Those that leave with this change, or have left before, and what comes in their place.
+    leaving: Vec<Option<Leaving>>,
+}
+
+impl Slots {
+    fn of<D>(now: &RouteNow<D>, config: &RouteConfig) -> Self {
+        let mut next = now.pools.len();
+        let mut order = Vec::new();
+        for account in &config.pools {
+            let same = |slot: &PoolIndex| {
+                !order.contains(slot) && now.pools[*slot].account.is_same(account)
+            };
+            order.push(now.order.iter().copied().find(same).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            }));
+        }
+        let is_new = |slot: &PoolIndex| *slot >= now.pools.len();
+        let successor = |slot: PoolIndex| {
+            let name = &now.pools[slot].account.name;
+            let named = config.pools.iter().position(|account| account.name == *name);
+            let place = now.order.iter().position(|other| *other == slot);
+            let beside = place.and_then(|place| order.get(place)).filter(|slot| is_new(slot));
+            named.map(|named| order[named]).or(beside.copied())
+        };
+        let leaves =
+            |slot| (!order.contains(&slot)).then(|| Leaving { successor: successor(slot) });
+        let leaving = (0..next).map(leaves).collect();
+        Self { order, leaving }
+    }
+}
+
+impl<D> RouteNow<D> {
+    /// At the start of a route. `dialects` are in the order of the pools.
+    pub(super) fn first(
+        config: RouteConfig,
+        dialects: Vec<Arc<D>>,
+        ids: &Arc<JobIds>,
+        habits: impl Fn(PoolIndex) -> HabitBook,
+    ) -> Self {
+        let accounts = config.pools.iter().cloned().zip(dialects).enumerate();
+        let pool = |(slot, (account, dialect))| {
+            Arc::new(PoolNow {
+                account,
+                dialect,
+                shared: PoolShared { habits: habits(slot), ..PoolShared::from(Arc::clone(ids)) },
+                said: Arc::default(),
+                leaving: None,
+            })
+        };
+        Self {
+            pools: accounts.map(pool).collect(),
+            downstream: downstream(&config),
+            order: (0..config.pools.len()).collect(),
+            config,
+        }
+    }
+
+    /// Whether another config would need more slots than there are.
+    pub(super) fn has_slots_for(&self, config: &RouteConfig) -> bool {
+        Slots::of(self, config).leaving.len() <= MAX_SLOTS
+    }
+
+    /// The pool that stands for all, where one is enough.
+    pub(crate) fn any_pool(&self) -> &Arc<PoolNow<D>> {
+        &self.pools[self.order[0]]
+    }
+
+    /// A pool's name.
+    pub(super) fn name_of(&self, pool: PoolIndex) -> &str {
+        self.pools[pool].account.name.as_str()
+    }
+
+    /// The names of the pools of a rank, or of those that leave where it has no others.
+    pub(super) fn names_of_rank(&self, rank: usize) -> String {
+        let of_rank = |slot: &&PoolIndex| self.pools[**slot].account.standing.rank == rank;
+        let mut names: Vec<_> =
+            self.order.iter().filter(of_rank).map(|slot| self.name_of(*slot)).collect();
+        if names.is_empty() {
+            let leaving = self.pools.iter().filter(|pool| pool.leaving.is_some());
+            names.extend(leaving.map(|pool| pool.account.name.as_str()).last());
+        }
+        names.join(" + ")
+    }
+}
+
+impl<D: Dialect> Route<D> {
+    /// What it has of its config at the moment.
+    pub(crate) fn now(&self) -> Arc<RouteNow<D>> {
+        Arc::clone(&self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Whether it can have another config without being started anew.
+    pub(crate) fn can_change_to(&self, config: &RouteConfig) -> bool {
+        self.now().has_slots_for(config)
+    }
+
+    /// Has another config from now on, of the same name, dialect, options and prefix. `dialects` are in
+    /// the order of its pools. Nothing of it can fail.
+    ///
+    /// Listeners are [told](Self::listen) apart.
+    pub fn change(self: &Arc<Self>, config: RouteConfig, dialects: Vec<Arc<D>>) {
+        self.door.set_room(listener::room(&config));
+        if self.now().config.front != config.front {
+            self.set_front(Front::new(&config.front, config.has_tls()));
+        }
+        self.tell(|farm, at| {
+            let before = self.now();
+            let Slots { order, leaving } = Slots::of(&before, &config);
+            let mut terms: Vec<PoolTerms> =
+                before.pools.iter().map(|pool| terms(&pool.account)).collect();
+            for (account, &slot) in config.pools.iter().zip(&order) {
+                match terms.get_mut(slot) {
+                    Some(known) => *known = self::terms(account),
+                    // New ones have the next slots in their order.
+                    None => terms.push(self::terms(account)),
+                }
+            }
+            for (terms, leaving) in terms.iter_mut().zip(&leaving) {
+                terms.leaving = *leaving;
+            }
+            farm.handle_wishes(wishes(&config, terms), at);
+
+            let mut pools: Vec<Option<Arc<PoolNow<D>>>> =
+                before.pools.iter().map(|pool| Some(Arc::clone(pool))).collect();
+            pools.resize_with(leaving.len(), || None);
+            for ((account, dialect), &slot) in config.pools.iter().zip(dialects).zip(&order) {
+                pools[slot] = Some(Arc::new(match &pools[slot] {
+                    Some(pool) => {
+                        PoolNow { account: account.clone(), leaving: None, ..pool.kept() }
+                    }
+                    None => PoolNow {
+                        account: account.clone(),
+                        dialect,
+                        shared: PoolShared {
+                            habits: farm.habits(slot).cloned().unwrap_or_default(),
+                            ..PoolShared::from(Arc::clone(&self.ids))
+                        },
+                        said: Arc::default(),
+                        leaving: None,
+                    },
+                }));
+            }
+            for (pool, leaving) in pools.iter_mut().zip(&leaving) {
+                if let (Some(left), Some(_)) = (&pool, leaving) {
+                    *pool = Some(Arc::new(PoolNow { leaving: *leaving, ..left.kept() }));
+                }
+            }
+            let downstream = downstream(&config);
+            let pools = pools.into_iter().flatten().collect();
+            let next = Arc::new(RouteNow { config, downstream, pools, order });
+            // Before the farm's acts are done: a channel that they open finds its pool.
+            *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+        });
+        let route = Arc::clone(self);
+        self.tasks.spawn(async move { route.rigs().ring_in_turn(CONFIG).await });
+    }
+}
+
+impl<D> PoolNow<D> {
+    fn kept(&self) -> Self {
+        Self {
+            account: self.account.clone(),
+            dialect: Arc::clone(&self.dialect),
+            shared: self.shared.clone(),
+            said: Arc::clone(&self.said),
+            leaving: self.leaving,
+        }
+    }
+}
+
+/// The wishes for rigs, who are known by the farm.
+fn downstream(config: &RouteConfig) -> Arc<DownstreamConfig> {
+    Arc::new(config.downstream.clone().with_await_welcome(true))
+}
+
+fn terms(account: &PoolAccount) -> PoolTerms {
+    PoolTerms {
+        habits: account.habits,
+        standing: account.standing,
+        ..PoolTerms::new(account.name.as_str(), account.url.authority())
+    }
+}
+
+/// The route's wishes for its farm.
+fn wishes(config: &RouteConfig, pools: Vec<PoolTerms>) -> FarmConfig {
+    let Failover { healthy_for, trial_share, trial_for } = config.failover;
+    FarmConfig {
+        pools,
+        healthy_for,
+        trial_share,
+        trial_for,
+        hold_for: config.hold_for,
+        prefix_bytes: config.prefix_bytes,
+        max_channels: config.max_channels,
+        max_rigs_per_channel: config.max_rigs_per_channel,
+        max_dedicated: config.max_dedicated,
+        profiles: config.profiles.clone(),
+    }
+}
+
+/// The farm of a route at its start, with what earlier runs knew.
+pub(super) fn farm(config: &RouteConfig, memory: &crate::store::RouteStore) -> Farm {
+    let pools = config.pools.iter().map(terms).collect();
+    Farm::new(wishes(config, pools), memory.take(), fastrand::u64(..), crate::clock::now())
+}
