@@ -26,6 +26,7 @@ use crate::running::{PreparedRoute, RunningRoute};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
+use crate::telemetry;
 pub use reload::ReloadRefusal;
 use reload::{Asker, Loading};
 pub(crate) use stopping::stop;
@@ -169,7 +170,7 @@ impl<'a> Supervisor<'a> {
                         UpgradeEnd::No
                     }
                     Signal::ReopenLogs => {
-                        reopen_logs();
+                        telemetry::reopen();
                         UpgradeEnd::No
                     }
                     Signal::Upgrade => self.upgrade(None, &mut signals, &mut requests).await,
@@ -350,8 +351,4 @@ async fn loaded(loading: &mut Option<Loading>) -> reload::Loaded {
         Some(loading) => loading.finished().await,
         None => pending().await,
     }
-}
-
-fn reopen_logs() {
-    warn!(event = "log.reopen", "the log goes to stderr: there is no file to open again");
 }

@@ -1,12 +1,24 @@
 //! Stories of rigs and pools, told in lines at made-up times.
 
+#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, reason = "most of it is for stories"))]
+
 mod checks;
+mod dice;
+#[cfg(test)]
 mod firmware;
+#[cfg(test)]
 mod pools;
+#[cfg(test)]
 mod reconfigure;
+#[cfg(test)]
 mod seats;
 mod storm;
+#[cfg(test)]
 mod strangers;
+mod wishes;
+
+#[cfg(feature = "testing")]
+pub use storm::night;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -19,6 +31,7 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::{Generation, JobIds};
 use orepass_stratum::space::WorkNumber;
+#[cfg(test)]
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::testing::start;
 

@@ -54,6 +54,16 @@ const KEYS: &[Key] = &[
     Key { name: "reply", shown: |r| word(r.downstream.reply), effect: NOW },
     Key { name: "quarantine", shown: |r| word(r.downstream.quarantine), effect: NOW },
     Key {
+        name: "keepalive_seconds",
+        shown: |r| r.downstream.keepalive.map_or(0, |after| after.as_secs()).to_string(),
+        effect: NOW,
+    },
+    Key {
+        name: "keepalive_seconds",
+        shown: |r| r.downstream.keepalive.map_or(0, |time| time.as_secs()).to_string(),
+        effect: NOW,
+    },
+    Key {
         name: "vardiff.enabled",
         shown: |r| word(r.downstream.vardiff.enabled),
         effect: NEXT_WORK,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -336,7 +337,11 @@ impl<D: Dialect> Listener<D> {
         // A rig that came by IPv4 is shown so.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         match self.route.let_in(peer.ip()) {
-            Ok(inside) => self.route.serve(Box::new(stream), inside, peer, self.port),
+            Ok(inside) => {
+                // A panic costs this connection, and no other that comes.
+                let serve = || self.route.serve(Box::new(stream), inside, peer, self.port);
+                let _ = catch_unwind(AssertUnwindSafe(serve));
+            }
             Err(reason) => self.refuse(&stream, peer, reason),
         }
     }

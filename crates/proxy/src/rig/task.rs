@@ -237,7 +237,7 @@ impl<D: Dialect> ServedRig<D> {
         let calls = std::mem::take(&mut self.calls);
         if calls.has(MAIL) {
             while let Some(Mail { number, verdict }) = self.mailbox.take() {
-                self.session.handle_verdict(number, &verdict);
+                self.session.handle_verdict(number, &verdict, now());
                 if verdict.is_ok() {
                     self.has_proven();
                 }

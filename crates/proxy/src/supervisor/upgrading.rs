@@ -74,7 +74,7 @@ impl Supervisor<'_> {
                         *stop = Some(name);
                         old.handle(HeardByOld::Stop, now());
                     }
-                    Signal::ReopenLogs => super::reopen_logs(),
+                    Signal::ReopenLogs => crate::telemetry::reopen(),
                     Signal::Reload | Signal::Upgrade => {
                         warn!(event = "upgrade", "{BUSY}");
                     }

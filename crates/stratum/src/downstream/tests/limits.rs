@@ -45,7 +45,7 @@ fn good_shares_are_no_requests_however_many_there_are() {
     for number in 0..1000 {
         story.submit(number, "6b000000", &format!("{number:06x}"), GOOD);
         let share = story.forwarded.take().expect("it is good");
-        story.rig.handle_verdict(share.number, &Ok(()));
+        story.rig.handle_verdict(share.number, &Ok(()), story.now);
         story.events();
         assert_eq!(story.rig.reads_at(), None);
     }
