@@ -19,7 +19,7 @@ impl Dice {
     /// Each throw takes a byte, or two where a range has more than 256 numbers. When there are none left
     /// all are low.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Self::Given(bytes.to_vec().into_iter())
+        Self::Given(Vec::from(bytes).into_iter())
     }
 
     /// Whether there are no bytes left.
