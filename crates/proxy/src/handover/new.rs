@@ -163,7 +163,7 @@ impl New {
             (NewPhase::Warming | NewPhase::Warm, HeardByNew::Ended) => self.serve(),
             (NewPhase::Binding | NewPhase::Starting, HeardByNew::Ended) => self.orphaned = true,
             (NewPhase::Waiting, HeardByNew::Ended) => {
-                self.refuse("the old process has ended".to_owned())
+                self.refuse("the old process has ended".to_owned());
             }
             (_, other) => self.refuse(format!("the old process spoke out of turn: {other:?}")),
         }

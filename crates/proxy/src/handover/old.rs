@@ -141,11 +141,11 @@ impl Old {
         self.deadline = None;
         match self.phase {
             OldPhase::Starting => {
-                self.fail(format!("it was not ready within {START_WITHIN:?}"), now)
+                self.fail(format!("it was not ready within {START_WITHIN:?}"), now);
             }
             OldPhase::Warming => self.fail(format!("it was not warm within {WARM_WITHIN:?}"), now),
             OldPhase::Frozen => {
-                self.fail(format!("it did not accept within {ACCEPT_WITHIN:?}"), now)
+                self.fail(format!("it did not accept within {ACCEPT_WITHIN:?}"), now);
             }
             // The system has not let go of it; it does nothing any more.
             OldPhase::Killed(_) => self.go_on(),

@@ -108,7 +108,7 @@ impl Supervisor<'_> {
                 handover.old.handle(HeardByOld::Saved(saved), now());
             }
             OldAct::SendState(mark) => {
-                handover.send(&HandoverMessage::State(self.state(mark))).await
+                handover.send(&HandoverMessage::State(self.state(mark))).await;
             }
             OldAct::StopAccepting => self.stop_accepting(),
             OldAct::SendGo => handover.send(&HandoverMessage::Go).await,

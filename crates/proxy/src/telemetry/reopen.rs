@@ -23,7 +23,7 @@ pub fn reopen() {
     };
     match system::lead_stderr_to(path) {
         Ok(()) => {
-            tracing::info!(event = "log.reopened", file = %path.display(), "goes on in a new file")
+            tracing::info!(event = "log.reopened", file = %path.display(), "goes on in a new file");
         }
         Err(error) => tracing::warn!(
             event = "log.reopen_failed", file = %path.display(), %error,
