@@ -1,6 +1,7 @@
 //! Stories of rigs and pools, told in lines at made-up times.
 
-#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, reason = "most of it is for stories"))]
+#![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
+#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "most of it is for stories"))]
 
 mod checks;
 mod dice;
@@ -8,7 +9,6 @@ mod dice;
 mod firmware;
 #[cfg(test)]
 mod pools;
-#[cfg(test)]
 mod reconfigure;
 #[cfg(test)]
 mod seats;
@@ -31,7 +31,6 @@ use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::{Generation, JobIds};
 use orepass_stratum::space::WorkNumber;
-#[cfg(test)]
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::testing::start;
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use tracing::{debug, info, warn};
+
 /// The file that stderr led to at the start, if it was one.
 static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
 
@@ -18,17 +20,17 @@ pub(super) fn remember() {
 /// do, and nothing is done.
 pub fn reopen() {
     let Some(path) = FILE.get().and_then(Option::as_ref) else {
-        tracing::debug!("stderr is no file: there is nothing to open anew");
-        return;
+        return debug!("stderr is no file: there is nothing to open anew");
     };
+    let file = path.display();
     match system::lead_stderr_to(path) {
-        Ok(()) => {
-            tracing::info!(event = "log.reopened", file = %path.display(), "goes on in a new file");
+        Ok(()) => info!(event = "log.reopened", %file, "goes on in a new file"),
+        Err(error) => {
+            warn!(
+                event = "log.reopen_failed", %file, %error,
+                "cannot open the log's file anew: goes on in the former one"
+            );
         }
-        Err(error) => tracing::warn!(
-            event = "log.reopen_failed", file = %path.display(), %error,
-            "cannot open the log's file anew: goes on in the former one"
-        ),
     }
 }
 

@@ -1,14 +1,14 @@
 //! What decides what happens in a night.
 
 use std::ops::{Bound, RangeBounds};
-use std::vec::IntoIter;
 
 use fastrand::Rng;
 
 /// Random, or as bytes from outside have it.
 pub(super) enum Dice {
     Seeded(Rng),
-    Given(IntoIter<u8>),
+    /// The next last.
+    Given(Vec<u8>),
 }
 
 impl Dice {
@@ -19,12 +19,12 @@ impl Dice {
     /// Each throw takes a byte, or two where a range has more than 256 numbers. When there are none left
     /// all are low.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Self::Given(Vec::from(bytes).into_iter())
+        Self::Given(bytes.iter().rev().copied().collect())
     }
 
     /// Whether there are no bytes left.
     pub(super) fn is_spent(&self) -> bool {
-        matches!(self, Self::Given(bytes) if bytes.len() == 0)
+        matches!(self, Self::Given(bytes) if bytes.is_empty())
     }
 
     pub(super) fn u8(&mut self, range: impl RangeBounds<u8>) -> u8 {
@@ -51,11 +51,20 @@ impl Dice {
     pub(super) fn bool(&mut self) -> bool {
         match self {
             Self::Seeded(rng) => rng.bool(),
-            Self::Given(bytes) => bytes.next().unwrap_or_default() & 1 == 1,
+            Self::Given(bytes) => bytes.pop().unwrap_or_default() & 1 == 1,
         }
     }
 
-    pub(super) fn choice<T>(&mut self, of: Vec<T>) -> Option<T> {
+    /// From 0 to 1.
+    pub(super) fn f64(&mut self) -> f64 {
+        match self {
+            Self::Seeded(rng) => rng.f64(),
+            Self::Given(bytes) => f64::from(bytes.pop().unwrap_or_default()) / 256.0,
+        }
+    }
+
+    pub(super) fn choice<T>(&mut self, of: impl IntoIterator<Item = T>) -> Option<T> {
+        let of: Vec<T> = of.into_iter().collect();
         match self {
             Self::Seeded(rng) => rng.choice(of),
             Self::Given(_) if of.is_empty() => None,
@@ -69,7 +78,7 @@ impl Dice {
 
 /// A number of a range that is not empty.
 fn given<T: Copy>(
-    bytes: &mut IntoIter<u8>,
+    bytes: &mut Vec<u8>,
     range: &impl RangeBounds<T>,
     most: u64,
     wide: impl Fn(T) -> u64,
@@ -84,7 +93,7 @@ fn given<T: Copy>(
         Bound::Excluded(end) => wide(*end) - 1,
         Bound::Unbounded => most,
     };
-    let mut next = || u64::from(bytes.next().unwrap_or_default());
+    let mut next = || u64::from(bytes.pop().unwrap_or_default());
     let span = (last - first).saturating_add(1);
     let thrown = if span > 256 { next() << 8 | next() } else { next() };
     first + thrown % span
