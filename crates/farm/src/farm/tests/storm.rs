@@ -132,7 +132,7 @@ impl Night {
             .filter(|&pool| self.story.farm.config.pools[pool].leaving.is_none())
             .collect();
         let (some, rank) = (rng.choice(stays.clone()), rng.usize(0..3));
-        let (what, weight) = (rng.u8(0..6), f64::from(rng.u8(1..=11)) / 10.0);
+        let (what, weight) = (rng.u8(0..6), rng.f64() + 0.1);
         let seconds = rng.u64(1..300);
         self.story.wishes(|config| match (what, some) {
             (0, _) if pools < MAX_POOLS => {
