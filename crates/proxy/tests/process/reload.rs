@@ -222,10 +222,8 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     orepass.signal("HUP");
     orepass.says(&["reload.put_off", "workers"]).await;
     orepass.says(&["reload.changed", "log.level info"]).await;
-    // Neither of these ends it.
+    // This does not end it.
     orepass.signal("USR1");
-    orepass.signal("USR2");
-    orepass.says(&["upgrade"]).await;
     for farm in [&rigs, &others] {
         all_mine(farm).await;
     }

@@ -9,6 +9,12 @@ use crate::support::{Plan, Rig, pool};
 /// Far more lines than a pipe holds, each with an answer.
 const PINGS: usize = 3000;
 
+/// A program that says much, and bears as much of a rig.
+async fn talkative(at_pool: &str) -> Plan {
+    let more = "[limits]\nrequests_per_second = 1000000\n".to_owned();
+    Plan { arguments: &["-vv"], more, ..Plan::new(at_pool).await }
+}
+
 async fn ping(rig: &mut Rig) {
     for _ in 0..PINGS {
         rig.send(r#"{"id":"p","method":"mining.ping","params":[]}"#).await;
@@ -19,7 +25,7 @@ async fn ping(rig: &mut Rig) {
 #[tokio::test]
 async fn rigs_are_served_and_the_end_comes_though_nobody_reads_the_log() {
     let (_pool, at_pool) = pool().await;
-    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let plan = talkative(&at_pool).await;
     let (mut orepass, unread) = plan.start_unread();
     let mut rig = Rig::login(&orepass.address, "rig1").await;
     ping(&mut rig).await;
@@ -32,7 +38,7 @@ async fn rigs_are_served_and_the_end_comes_though_nobody_reads_the_log() {
 #[tokio::test]
 async fn the_last_lines_are_written_before_the_end() {
     let (_pool, at_pool) = pool().await;
-    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let plan = talkative(&at_pool).await;
     let (mut orepass, mut stderr) = plan.start_unread();
     let mut rig = Rig::login(&orepass.address, "rig1").await;
     // More than the pipe takes: the lines wait within the program.
@@ -53,7 +59,7 @@ async fn the_last_lines_are_written_before_the_end() {
 #[tokio::test]
 async fn a_log_whose_reader_has_gone_stops_nothing() {
     let (_pool, at_pool) = pool().await;
-    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let plan = talkative(&at_pool).await;
     let (mut orepass, unread) = plan.start_unread();
     drop(unread);
     let mut rig = Rig::login(&orepass.address, "rig1").await;
@@ -67,7 +73,7 @@ async fn a_log_whose_reader_has_gone_stops_nothing() {
 #[tokio::test]
 async fn a_log_on_a_full_disk_stops_nothing() {
     let (_pool, at_pool) = pool().await;
-    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let plan = talkative(&at_pool).await;
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut orepass = plan.start_with_log(Stdio::from(full));
     let mut rig = Rig::login(&orepass.address, "rig1").await;
