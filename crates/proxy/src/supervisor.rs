@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
-use crate::config::{Config, Name, RouteConfig};
+use crate::config::{Config, Name, RouteConfig, Source};
 use crate::control::{Asks, Changed, ControlSocket, RouteStatus, Status};
 use crate::listeners::Listeners;
 use crate::process::Process;
@@ -132,7 +132,7 @@ impl<'a> Supervisor<'a> {
     fn begin(&mut self, memory: Store) -> Result<(), CommandError> {
         self.memory = memory;
         for route in &self.config.routes {
-            let prepared = self.prepare(route)?;
+            let prepared = self.prepare(route, self.config.source())?;
             self.routes.push(self.start_deaf(route, prepared));
         }
         self.memory.all_started();
@@ -271,14 +271,18 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Makes all of a route that can fail.
-    fn prepare(&self, config: &RouteConfig) -> Result<Box<dyn PreparedRoute>, CommandError> {
+    /// Makes all of a route that can fail, of a config with this text.
+    fn prepare(
+        &self,
+        config: &RouteConfig,
+        source: &Source,
+    ) -> Result<Box<dyn PreparedRoute>, CommandError> {
         let entry = self
             .registry
             .get(&config.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let prepared = (entry.prepare)(config);
-        Ok(prepared.map_err(|error| self.config.source().error(error.into_problems()))?)
+        Ok(prepared.map_err(|error| source.error(error.into_problems()))?)
     }
 
     /// Starts a route on its sockets, which are bound.

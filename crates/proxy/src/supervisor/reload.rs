@@ -166,7 +166,7 @@ impl Supervisor<'_> {
                 *step = Step::Restart;
             }
             let wanted = *step != Step::Keep;
-            routes.push(wanted.then(|| self.prepare(route)).transpose()?);
+            routes.push(wanted.then(|| self.prepare(route, config.source())).transpose()?);
         }
         let mut opened: Vec<(&RouteConfig, ListenAddr)> = Vec::new();
         for (route, &address) in all_addresses(&config) {
