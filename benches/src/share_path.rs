@@ -53,7 +53,7 @@ impl SharePath {
         self.played.pool.handle_submission(submission, number, self.played.now);
         let id = self.played.last_id();
         self.played.hears(answer(id).as_bytes());
-        self.rig.handle_verdict(number, &Ok(()));
+        self.rig.handle_verdict(number, &Ok(()), self.played.now);
         drain(self.rig.transmit());
         let trip = |next| Trip { submit: self.good_submit(), answer: answer(id + 1 + next) };
         (0..count).map(trip).collect()
@@ -99,7 +99,7 @@ impl SharePath {
         let mut taken = false;
         while let Some(event) = played.pool.poll_event() {
             if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
-                rig.handle_verdict(ticket, &outcome.told);
+                rig.handle_verdict(ticket, &outcome.told, played.now);
                 taken = outcome.told.is_ok();
             }
         }

@@ -154,7 +154,7 @@ impl Stage {
         self.pool.handle_line(line.as_bytes(), self.now);
         while let Some(event) = self.pool.poll_event() {
             if let UpstreamEvent::Verdict { ticket, outcome, .. } = event {
-                self.rig.handle_verdict(ticket, &outcome.told);
+                self.rig.handle_verdict(ticket, &outcome.told, self.now);
                 return drain(self.rig.transmit()) > 0 && outcome.told.is_ok();
             }
         }

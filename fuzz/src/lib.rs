@@ -2,11 +2,18 @@
 //! functions of bytes that panic when something does not hold. The targets of cargo-fuzz are
 //! thin shells around them; a test of the workspace feeds them all seeds (`tests/tests/fuzz.rs`).
 
+mod answer;
 pub mod coin;
+mod config;
+mod farm;
 mod line_reader;
 mod notify;
 mod pool_lines;
+mod proxy_header;
+pub mod records;
 mod rig_lines;
+mod rpc;
+mod sessions;
 mod submit;
 
 use std::collections::BTreeMap;
@@ -21,11 +28,17 @@ use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
 use serde_json::value::RawValue;
 
+pub use self::answer::answer;
 use self::coin::Coin;
+pub use self::config::config;
+pub use self::farm::farm;
 pub use self::line_reader::line_reader;
 pub use self::notify::notify;
 pub use self::pool_lines::pool_lines;
+pub use self::proxy_header::proxy_header;
 pub use self::rig_lines::rig_lines;
+pub use self::rpc::rpc;
+pub use self::sessions::sessions;
 pub use self::submit::submit;
 
 /// What is done with an input. Gives what of worth was in it, so that a test can tell inputs that no
@@ -33,16 +46,23 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 16] = [
     ("line_reader", line_reader),
+    ("rpc", rpc),
+    ("config", config),
+    ("proxy_header", proxy_header),
+    ("sessions", sessions),
+    ("farm", farm),
     ("hstratum_rig_lines", rig_lines::<Hstratum>),
     ("hstratum_pool_lines", pool_lines::<Hstratum>),
     ("hstratum_notify", notify::<Hstratum>),
     ("hstratum_submit", submit::<Hstratum>),
+    ("hstratum_answer", answer::<Hstratum>),
     ("aion_rig_lines", rig_lines::<Aion>),
     ("aion_pool_lines", pool_lines::<Aion>),
     ("aion_notify", notify::<Aion>),
     ("aion_submit", submit::<Aion>),
+    ("aion_answer", answer::<Aion>),
 ];
 
 /// The longest line that a session may write when it was told nothing longer. A refusal quotes

@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::coin::{Coin, job};
 
-const METHODS: [&str; 6] = [
+/// The calls, by their numbers.
+pub(crate) const METHODS: [&str; 6] = [
     "mining.notify",
     "mining.set_difficulty",
     "mining.set_target",

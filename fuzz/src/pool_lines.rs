@@ -85,7 +85,7 @@ impl<D: Coin> Story<D> {
                     let number = self.take_ticket(ticket);
                     self.good += usize::from(outcome.told.is_ok());
                     if let Some(rig) = &mut self.rig {
-                        rig.handle_verdict(number, &outcome.told);
+                        rig.handle_verdict(number, &outcome.told, self.now);
                     }
                 }
                 UpstreamEvent::Down(_) => {

@@ -122,7 +122,7 @@ impl<D: Coin> Story<D> {
         let Some((number, id)) = self.forwarded.pop_front() else { return };
         let verdict = if number % 2 == 1 { Ok(()) } else { Err(Reject::lost()) };
         let was_in_flight = self.rig.in_flight();
-        self.rig.handle_verdict(number, &verdict);
+        self.rig.handle_verdict(number, &verdict, self.now);
         let answers = take(self.rig.transmit());
         if self.reply == Reply::Local {
             assert!(answers.is_empty(), "the rig has its answer already");
@@ -132,7 +132,7 @@ impl<D: Coin> Story<D> {
         assert_eq!(answers.len(), 1);
         assert_eq!(text(&answers[0], "id"), id);
         assert_eq!(text(&answers[0], "result") == "true", verdict.is_ok());
-        self.rig.handle_verdict(number, &verdict);
+        self.rig.handle_verdict(number, &verdict, self.now);
         assert!(self.rig.transmit().is_empty(), "a second verdict is not told");
     }
 
@@ -159,6 +159,8 @@ impl<D: Coin> Story<D> {
             && at <= self.now
         {
             self.rig.handle_timeout(self.now);
+            let said = take(self.rig.transmit());
+            assert!(said.iter().all(is_call), "an answer to nothing: {said:?}");
             let next = self.rig.poll_timeout();
             assert!(next.is_none_or(|next| next > self.now), "the driver would spin");
         }

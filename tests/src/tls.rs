@@ -9,7 +9,7 @@ use orepass::net::connect::{Connector, PoolConnection, Reach, Tcp};
 use orepass::net::front::{Front, Greeted};
 use orepass::net::socks::SocksProxy;
 use orepass::net::tls::client::PoolTrust;
-use orepass::net::tls::fingerprint::Fingerprint;
+use orepass::net::tls::fingerprint::CertificateFingerprint;
 use orepass::net::tls::server::CertificateSource;
 use tokio::io::{AsyncRead, AsyncWrite, copy, split};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct OwnCertificate {
     folder: PathBuf,
     /// What it is known by.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: CertificateFingerprint,
     /// What listeners expect that show it.
     pub front: FrontConfig,
 }

@@ -106,7 +106,7 @@ fn feed(session: &mut Session, job: JobId, now: Instant) -> (AllocationInfo, u32
         for line in lines {
             if let Some(submission) = session.handle_line(line.as_bytes(), now, &mut ()) {
                 forwarded += 1;
-                session.handle_verdict(submission.number, &Ok(()));
+                session.handle_verdict(submission.number, &Ok(()), now);
             } else {
                 assert_eq!(drain(session), Some(Verdict::BelowPoolTarget));
             }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use orepass_fuzz::TARGETS;
+use orepass_fuzz::{TARGETS, records};
 
 /// The entries of a folder in the fuzz targets', by name; none where there is no such folder.
 fn entries(folder: &str) -> Vec<PathBuf> {
@@ -53,5 +53,33 @@ fn every_kept_input_is_borne_and_the_seeds_reach_good_shares() {
         }
         println!("{name}: {reached}");
         assert!(reached > 1, "the seeds of {name} no longer reach what they were made for");
+    }
+}
+
+#[test]
+fn what_real_servers_and_rigs_have_said_is_borne() {
+    for (name, body) in TARGETS {
+        let inputs = records::inputs(name);
+        let made = !["sessions", "farm", "proxy_header"].contains(&name);
+        assert_eq!(!inputs.is_empty(), made, "{name}");
+        for input in &inputs {
+            let _ = body(input);
+        }
+    }
+}
+
+/// Operations at random, by the thousand: the same in every run.
+#[test]
+fn the_models_hold_whatever_happens() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for (name, body) in TARGETS.into_iter().filter(|(name, _)| ["sessions", "farm"].contains(name))
+    {
+        let (mut worth, runs) = (0, if name == "farm" { 100 } else { 2_000 });
+        for run in 0..runs {
+            let input: Vec<u8> = (0..random.usize(0..800)).map(|_| random.u8(..)).collect();
+            let done = std::panic::catch_unwind(|| body(&input));
+            worth += done.unwrap_or_else(|_| panic!("{name}, run {run}: {input:?}"));
+        }
+        assert!(2 * worth > runs, "{name}: {worth} in {runs} runs: nothing happened");
     }
 }

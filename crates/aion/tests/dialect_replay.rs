@@ -221,7 +221,7 @@ impl Chain {
                 self.rig.handle_view(&view, self.now);
             }
             UpstreamEvent::Verdict { ticket, outcome, .. } => {
-                self.rig.handle_verdict(self.numbers[&ticket], &outcome.told);
+                self.rig.handle_verdict(self.numbers[&ticket], &outcome.told, self.now);
             }
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
             resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {

@@ -114,7 +114,7 @@ impl Seated {
         let submission = self.rig.handle_line(line.as_bytes(), self.now, &mut Scratch::default());
         // The pool takes whatever is forwarded.
         if let Some(submission) = submission {
-            self.rig.handle_verdict(submission.number, &Ok(()));
+            self.rig.handle_verdict(submission.number, &Ok(()), self.now);
         }
         self.hears()
     }

@@ -4,6 +4,7 @@
 
 mod dialect_support;
 
+use allocation_counter::measure;
 use dialect_support::{dialect, notify_of, submit_of, vector};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::testing::kit::Kit;
@@ -29,7 +30,7 @@ fn aion_keeps_to_the_kit() {
         terms: (),
         extranonce1: Extranonce::from_slice(&nonce[..8]).unwrap(),
         extranonce2: 24,
-        allocations: None,
+        allocations: Some(|run| measure(run).count_total),
     };
     kit.run();
 }

@@ -12,7 +12,7 @@ mod rigs;
 mod saving;
 mod seating;
 mod strangers;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod tests;
 mod waiting;
 
@@ -33,6 +33,8 @@ use directing::LOOK_EVERY;
 use exits::Exits;
 use rigs::ConnectedRig;
 use strangers::Strangers;
+#[cfg(feature = "testing")]
+pub use tests::night;
 pub use waiting::Waiter;
 use waiting::WaitingRigs;
 

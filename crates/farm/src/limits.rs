@@ -87,7 +87,7 @@ pub struct Stay {
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LimitRefusal {
     /// By which limit.
     pub limit: Limit,
     /// How many that allows, where it counts.
@@ -160,9 +160,9 @@ impl Limits {
         address: IpAddr,
         access: &Access,
         now: Instant,
-    ) -> Result<Stay, Refusal> {
+    ) -> Result<Stay, LimitRefusal> {
         let admittance = access.of(address);
-        let refusal = |limit, most, trust| Err(Refusal { limit, most, trust });
+        let refusal = |limit, most, trust| Err(LimitRefusal { limit, most, trust });
         match admittance {
             Admittance::Denied => return refusal(Limit::Deny, 0, Trust::Stranger),
             Admittance::NotAllowed => return refusal(Limit::Allow, 0, Trust::Stranger),

@@ -4,6 +4,7 @@
 
 mod support;
 
+use allocation_counter::measure;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::testing::kit::Kit;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ fn kit(jobs: &[&Value], submits: &[Value], extranonce1: &str) -> Kit<Hstratum> {
         terms: (),
         extranonce1: extranonce1.parse().unwrap(),
         extranonce2: 4,
-        allocations: None,
+        allocations: Some(|run| measure(run).count_total),
     }
 }
 

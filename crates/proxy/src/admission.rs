@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use orepass_farm::limits::{Access, Knock, Limit, LimitWishes, Limits, Refusal, Stay};
+use orepass_farm::limits::{Access, Knock, Limit, LimitRefusal, LimitWishes, Limits, Stay};
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::line::LineError;
 
@@ -48,7 +48,7 @@ impl Admission {
     ///
     /// # Errors
     /// By which limit it is not let in.
-    pub fn enter(&self, address: IpAddr, access: &Access) -> Result<Stay, Refusal> {
+    pub fn enter(&self, address: IpAddr, access: &Access) -> Result<Stay, LimitRefusal> {
         let entered = self.limits().enter(address, access, now());
         entered.inspect_err(|refusal| self.count(refusal.limit))
     }

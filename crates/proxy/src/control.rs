@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::supervisor::{Refusal, Request};
+use crate::supervisor::{ControlRequest, ReloadRefusal};
 
 /// The most connections at a time; more are closed at once.
 const MAX_CONNECTIONS: usize = 16;
@@ -38,11 +38,11 @@ const LASTS: Duration = Duration::from_secs(180);
 const MAX_HEADER: usize = 16 * 1024;
 
 /// How requests reach the one who does them.
-pub type Asks = mpsc::Sender<Request>;
+pub type Asks = mpsc::Sender<ControlRequest>;
 
 /// What has changed.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Changed {
+pub struct ReloadChanges {
     /// Line by line.
     pub changed: Vec<String>,
     /// What is put off to the next start or upgrade.
@@ -126,7 +126,7 @@ pub fn router(asks: Asks) -> Router {
 }
 
 async fn reload(State(asks): State<Asks>) -> Response {
-    match ask(&asks, Request::Reload).await {
+    match ask(&asks, ControlRequest::Reload).await {
         Ok(Ok(changed)) => Json(changed).into_response(),
         Ok(Err(refusal)) => not_reloaded(&refusal),
         Err(gone) => gone,
@@ -134,7 +134,7 @@ async fn reload(State(asks): State<Asks>) -> Response {
 }
 
 async fn upgrade(State(asks): State<Asks>) -> Response {
-    match ask(&asks, Request::Upgrade).await {
+    match ask(&asks, ControlRequest::Upgrade).await {
         Ok(Ok(pid)) => Json(Upgraded { pid }).into_response(),
         Ok(Err(why)) => refuse(StatusCode::BAD_GATEWAY, why),
         Err(gone) => gone,
@@ -142,7 +142,7 @@ async fn upgrade(State(asks): State<Asks>) -> Response {
 }
 
 async fn status(State(asks): State<Asks>) -> Response {
-    match ask(&asks, Request::Status).await {
+    match ask(&asks, ControlRequest::Status).await {
         Ok(status) => Json(status).into_response(),
         Err(gone) => gone,
     }
@@ -150,7 +150,7 @@ async fn status(State(asks): State<Asks>) -> Response {
 
 async fn ask<T>(
     asks: &Asks,
-    request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
 ) -> Result<T, Response> {
     let (answer, answered) = oneshot::channel();
     if asks.try_send(request(answer)).is_err() {
@@ -165,9 +165,9 @@ fn refuse(code: StatusCode, error: impl Into<String>) -> Response {
     (code, Json(NotDone { error: error.into(), problems: Vec::new() })).into_response()
 }
 
-fn not_reloaded(refusal: &Refusal) -> Response {
+fn not_reloaded(refusal: &ReloadRefusal) -> Response {
     let code = match refusal {
-        Refusal::Busy | Refusal::HandingOver => StatusCode::CONFLICT,
+        ReloadRefusal::Busy | ReloadRefusal::HandingOver => StatusCode::CONFLICT,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let problems = refusal.invalid().map(|invalid| {

@@ -27,6 +27,6 @@ mod successor;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use message::{Message, State};
+pub(crate) use message::{HandoverMessage, State};
 pub(crate) use peer::Peer;
-pub(crate) use successor::{News, Successor, note_program, predecessor};
+pub(crate) use successor::{Successor, SuccessorNews, note_program, predecessor};

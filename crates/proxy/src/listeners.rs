@@ -15,12 +15,12 @@ use crate::net::listen::listen;
 /// What a route's config says of a socket, whatever is spoken on it. Port 0 is another socket in every
 /// route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
+struct SocketPlace {
     address: SocketAddr,
     route: Option<Name>,
 }
 
-impl Place {
+impl SocketPlace {
     fn new(route: &RouteConfig, address: ListenAddr) -> Self {
         let any_port = address.get().port() == 0;
         Self { address: address.get(), route: any_port.then(|| route.name.clone()) }
@@ -29,7 +29,7 @@ impl Place {
 
 /// All listening sockets of the process, by what the config says of them.
 #[derive(Debug, Default)]
-pub struct Listeners(HashMap<Place, TcpListener>);
+pub struct Listeners(HashMap<SocketPlace, TcpListener>);
 
 impl Listeners {
     /// Listens on an address of a route, unless it does so already; what was listened on at first
@@ -38,7 +38,7 @@ impl Listeners {
     /// # Errors
     /// What the system says.
     pub fn open(&mut self, route: &RouteConfig, address: ListenAddr) -> io::Result<SocketAddr> {
-        let place = Place::new(route, address);
+        let place = SocketPlace::new(route, address);
         if let Some(socket) = self.0.get(&place) {
             return socket.local_addr();
         }
@@ -51,12 +51,12 @@ impl Listeners {
     /// Whether an address of a route is listened on.
     #[must_use]
     pub fn has(&self, route: &RouteConfig, address: ListenAddr) -> bool {
-        self.0.contains_key(&Place::new(route, address))
+        self.0.contains_key(&SocketPlace::new(route, address))
     }
 
     /// Takes a socket that somebody else has bound.
     pub fn insert(&mut self, route: &RouteConfig, address: ListenAddr, socket: TcpListener) {
-        self.0.insert(Place::new(route, address), socket);
+        self.0.insert(SocketPlace::new(route, address), socket);
     }
 
     /// Takes a socket that was bound elsewhere for the first of the routes' addresses that it stands for
@@ -99,12 +99,12 @@ impl Listeners {
     /// What the system says, or that there is no such socket.
     pub fn socket(&self, route: &RouteConfig, address: ListenAddr) -> io::Result<TcpListener> {
         let none = || io::Error::from(io::ErrorKind::NotFound);
-        self.0.get(&Place::new(route, address)).ok_or_else(none)?.try_clone()
+        self.0.get(&SocketPlace::new(route, address)).ok_or_else(none)?.try_clone()
     }
 
     /// Closes a socket, once nobody has a handle of it any more.
     pub fn close(&mut self, route: &RouteConfig, address: ListenAddr) {
-        self.0.remove(&Place::new(route, address));
+        self.0.remove(&SocketPlace::new(route, address));
     }
 
     /// All sockets, by configured address.

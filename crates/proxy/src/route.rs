@@ -317,6 +317,8 @@ impl<D: Dialect> Route<D> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use orepass_hstratum::{Hstratum, Options};
 
     use super::*;
@@ -333,6 +335,31 @@ mod tests {
             Surroundings { memory: memory.route("hns"), ..Surroundings::new(Arc::new(Tcp)) };
         let dialects = vec![Arc::new(Hstratum::new(Options::default()))];
         Route::start(config, dialects, around, vec![])
+    }
+
+    /// Tells its farm something as it ends, and the farm panics.
+    struct Ending<'a>(&'a Arc<Route<Hstratum>>);
+
+    impl Drop for Ending<'_> {
+        fn drop(&mut self) {
+            self.0.tell(|_, _| panic!("on the way out"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_farm_that_panics_ends_nobody_but_who_told_it() {
+        let route = start(&Store::fleeting());
+        let tell = |what: &dyn Fn()| catch_unwind(AssertUnwindSafe(what)).is_err();
+        assert!(tell(&|| route.tell(|_, _| panic!("told"))), "whoever told it ends");
+        assert!(tell(&|| {
+            let _ending = Ending(&route);
+            panic!("a session");
+        }));
+        // Nobody holds the lock, and the farm is there.
+        let mut told = false;
+        route.tell(|farm, _| told = farm.live_channels() == 0);
+        assert!(told);
+        tokio::time::timeout(Duration::from_secs(30), route.stop()).await.unwrap();
     }
 
     #[tokio::test]

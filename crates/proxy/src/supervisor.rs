@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::commands::CommandError;
 use crate::config::{Config, Name, RouteConfig, Source};
-use crate::control::{Asks, Changed, ControlSocket, RouteStatus, Status};
+use crate::control::{Asks, ControlSocket, ReloadChanges, RouteStatus, Status};
 use crate::listeners::Listeners;
 use crate::process::Process;
 use crate::registry::Registry;
@@ -26,10 +26,11 @@ use crate::running::{PreparedRoute, RunningRoute};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
-pub use reload::Refusal;
+use crate::telemetry;
+pub use reload::ReloadRefusal;
 use reload::{Asker, Loading};
 pub(crate) use stopping::stop;
-use upgrading::Upgraded;
+use upgrading::UpgradeEnd;
 
 /// How many requests may wait; whoever comes then is told that it is busy.
 const MAX_REQUESTS: usize = 4;
@@ -37,9 +38,9 @@ const MAX_REQUESTS: usize = 4;
 /// Something that is asked of the process from outside. Whoever asks may be gone before it is
 /// answered, and it is done all the same.
 #[derive(Debug)]
-pub enum Request {
+pub enum ControlRequest {
     /// To read the config again.
-    Reload(oneshot::Sender<Result<Changed, Refusal>>),
+    Reload(oneshot::Sender<Result<ReloadChanges, ReloadRefusal>>),
     /// To hand over to a new process, whose id is the answer.
     Upgrade(oneshot::Sender<Result<u32, String>>),
     /// To say what is at work.
@@ -110,7 +111,7 @@ impl<'a> Supervisor<'a> {
                 listeners.open(route, address).map_err(bind)?;
             }
         }
-        process.admission.set_wishes(config.limits.clone());
+        process.admission.set_wishes(config.limits);
         Ok(Self {
             config,
             file,
@@ -166,17 +167,17 @@ impl<'a> Supervisor<'a> {
                     Signal::Stop(name) => break name,
                     Signal::Reload => {
                         self.load_as_told(Asker::Signal);
-                        Upgraded::No
+                        UpgradeEnd::No
                     }
                     Signal::ReopenLogs => {
-                        reopen_logs();
-                        Upgraded::No
+                        telemetry::reopen();
+                        UpgradeEnd::No
                     }
                     Signal::Upgrade => self.upgrade(None, &mut signals, &mut requests).await,
                 },
                 config = loaded(&mut self.loading) => {
                         self.reload_as_told(config);
-                        Upgraded::No
+                        UpgradeEnd::No
                     }
                 Some(drained) = self.drains.join_next() => {
                     if let Ok(drained) = drained {
@@ -186,28 +187,28 @@ impl<'a> Supervisor<'a> {
                             drained.hand_on();
                         }
                     }
-                    Upgraded::No
+                    UpgradeEnd::No
                 }
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(answer) => {
-                        self.load_as_told(Asker::Request(answer));
-                        Upgraded::No
+                    ControlRequest::Reload(answer) => {
+                        self.load_as_told(Asker::ControlRequest(answer));
+                        UpgradeEnd::No
                     }
-                    Request::Upgrade(answer) => {
+                    ControlRequest::Upgrade(answer) => {
                         self.upgrade(Some(answer), &mut signals, &mut requests).await
                     }
-                    Request::Status(answer) => {
+                    ControlRequest::Status(answer) => {
                         let _ = answer.send(self.status());
-                        Upgraded::No
+                        UpgradeEnd::No
                     }
                 },
             };
             match upgraded {
-                Upgraded::No => {}
+                UpgradeEnd::No => {}
                 // The new process had taken it.
-                Upgraded::Back => control = self.open_control(&asks),
-                Upgraded::Stop(name) => break name,
-                Upgraded::Yes => {
+                UpgradeEnd::Back => control = self.open_control(&asks),
+                UpgradeEnd::Stop(name) => break name,
+                UpgradeEnd::Yes => {
                     drop((control, requests));
                     return self.leave(&mut signals).await;
                 }
@@ -354,8 +355,4 @@ async fn loaded(loading: &mut Option<Loading>) -> reload::Loaded {
         Some(loading) => loading.finished().await,
         None => pending().await,
     }
-}
-
-fn reopen_logs() {
-    warn!(event = "log.reopen", "the log goes to stderr: there is no file to open again");
 }

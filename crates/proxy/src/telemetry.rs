@@ -5,6 +5,7 @@
 
 mod panics;
 mod queue;
+mod reopen;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
@@ -18,8 +19,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
 
+pub use panics::count as panics;
 pub use queue::LogGuard;
 use queue::{LogQueue, MAX_WAITING};
+pub use reopen::reopen;
 use text::{KeyValues, LogLine};
 
 /// From which level on events are logged.
@@ -68,8 +71,9 @@ pub enum LogFormat {
 /// `configured`; the variables take a level or
 /// [directives](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html).
 ///
-/// Up to 4 MiB of lines wait where stderr does not take them; what finds no room is dropped, and
-/// counted by a line of its own (`log.dropped`). Panics are logged from now on.
+/// Up to 4 MiB of lines wait where stderr does not take them; what finds no room or cannot be written
+/// is dropped, and counted by a line of its own (`log.dropped`) when lines can be written again. Panics
+/// are logged and [counted](panics) from now on.
 ///
 /// # Errors
 /// [`TelemetryError`] when a variable cannot be read, or a log has been started already.
@@ -105,6 +109,7 @@ pub fn start(
         let _ = LEVEL.set(set);
     }
     panics::log();
+    reopen::remember();
     queue.start(io::stderr(), say_dropped).map_err(TelemetryError::Thread)
 }
 

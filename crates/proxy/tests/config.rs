@@ -194,8 +194,9 @@ fn unknown_keys_come_with_the_nearest_known_one() {
     assert_eq!(
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
-         `proxy_protocol`, `proxy_from`, `proxy_headers`, `tls_certificate`, `tls_key`, \
-         `verify`, `reply`, `quarantine`, `vardiff`, `prefix_bytes`, `options`, `on_outage`, \
+         `proxy_protocol`, `proxy_from`, `proxy_headers`, `tls_certificate`, `tls_key`, `limits`, \
+         `verify`, `reply`, `quarantine`, `keepalive_seconds`, `vardiff`, `access_password`, \
+         `prefix_bytes`, `options`, `on_outage`, \
          `hold_seconds`, `failover`, `max_channels`, `max_rigs_per_channel`, `max_dedicated`, \
          `profile`, `max_pool_shares_per_second`, `pool`\n \
          4 | colour = 1\n   \

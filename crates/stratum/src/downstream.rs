@@ -13,6 +13,7 @@ mod config;
 mod events;
 mod in_flight;
 mod judge;
+mod keepalive;
 mod limits;
 mod login;
 mod misdeeds;
@@ -44,6 +45,7 @@ pub use login::StartSource;
 
 pub use in_flight::MAX_IN_FLIGHT;
 use judge::Judge;
+use keepalive::Keepalive;
 pub use limits::SessionLimits;
 use login::Login;
 pub use misdeeds::BAD_LINES;
@@ -77,11 +79,11 @@ impl<D: Dialect> Downstream<D> {
     ) -> Self {
         let mut session = Self {
             bench: Bench::new(&config.vardiff, now),
+            out: DownstreamOut::new(Keepalive::of(&session)),
             login: Login::new(session, !config.await_welcome),
             judge: Judge::new(config.quarantine),
             dialect,
             config,
-            out: DownstreamOut::new(),
             misdeeds: Misdeeds::default(),
         };
         session.login.await_step(&session.config, &mut session.out, now);
@@ -118,7 +120,9 @@ impl<D: Dialect> Downstream<D> {
             misdeeds.bad_lines.good_deed();
         }
         let call = RpcCall { method, params: message.params };
-        self.handle_call(id, call, now, scratch)
+        let share = self.handle_call(id, call, now, scratch);
+        self.note_said(now);
+        share
     }
 
     fn handle_call(
@@ -182,6 +186,7 @@ impl<D: Dialect> Downstream<D> {
     /// What is known of the rig's firmware by its subscribe, on which depends which seat it can have.
     pub fn handle_firmware(&mut self, firmware: &Firmware, now: Instant) {
         self.login.honours_set_extranonce = firmware.set_extranonce;
+        self.out.keepalive.asks_for(firmware.keepalive);
         if let Some(difficulty) = firmware.difficulty {
             self.start_at(difficulty, StartSource::Profile, now);
         }
@@ -201,6 +206,7 @@ impl<D: Dialect> Downstream<D> {
         }
         self.login.welcome = true;
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
+        self.note_said(now);
     }
 
     /// The channel on which the rig sits shows something new.
@@ -218,6 +224,7 @@ impl<D: Dialect> Downstream<D> {
         }
         self.bench.tell_work(&self.login, &self.config, &mut self.misdeeds, &mut self.out, now);
         self.bench.answer_questions(&self.dialect, &self.login.rig, &mut self.out);
+        self.note_said(now);
     }
 
     /// The rig gets a place, its first or another one, on the channel that shows `view`.
@@ -246,7 +253,7 @@ impl<D: Dialect> Downstream<D> {
     }
 
     /// The pool, or whoever stands between, has judged a share that was forwarded.
-    pub fn handle_verdict(&mut self, number: u64, verdict: &Result<(), Reject>) {
+    pub fn handle_verdict(&mut self, number: u64, verdict: &Result<(), Reject>, now: Instant) {
         let Some(pending) = self.judge.in_flight.take(number) else { return };
         if pending.unchecked {
             self.judge.judged_by_pool(verdict, &mut self.out);
@@ -255,6 +262,7 @@ impl<D: Dialect> Downstream<D> {
             Ok(()) => self.say(RigSay::Taken(&pending.id)),
             Err(reject) => self.refuse(&pending.id, reject),
         }
+        self.note_said(now);
     }
 
     /// The proxy is about to stop, or the driver must end the session.
@@ -281,6 +289,8 @@ impl<D: Dialect> Downstream<D> {
                 .close(CloseReason::Silent(self.bench.quiet.limit().unwrap_or_default()));
         }
         self.judge.conclude(&mut self.out, now);
+        self.keep_awake(now);
+        self.note_said(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.

@@ -1,5 +1,7 @@
 //! What is known of a rig's firmware, and what follows from a diagnosis.
 
+use std::time::Duration;
+
 use crate::dialect::Diagnosis;
 use crate::target::Difficulty;
 
@@ -21,6 +23,9 @@ pub struct Firmware {
     pub set_extranonce: Option<bool>,
     /// The difficulty that it starts with, on the scale that rigs are told.
     pub difficulty: Option<Difficulty>,
+    /// After how long without a line it is told its target again, zero for never; as its route says
+    /// when absent.
+    pub keepalive: Option<Duration>,
 }
 
 /// Something that a rig does as it should.
@@ -62,6 +67,7 @@ impl Firmware {
             extranonce2: self.extranonce2.or(other.extranonce2),
             set_extranonce: self.set_extranonce.or(other.set_extranonce),
             difficulty: self.difficulty.or(other.difficulty),
+            keepalive: self.keepalive.or(other.keepalive),
         }
     }
 

@@ -23,15 +23,7 @@ pub struct Flood {
 impl Flood {
     /// A share was refused; `true` when the session should be over.
     pub fn refused(&mut self, verdict: Verdict, now: Instant) -> bool {
-        let by_its_fault = matches!(
-            verdict,
-            Verdict::Invalid
-                | Verdict::LowDifficulty
-                | Verdict::Duplicate
-                | Verdict::Stale
-                | Verdict::Unauthorized
-        );
-        if by_its_fault {
+        if is_its_fault(verdict) {
             self.in_a_row = self.in_a_row.saturating_add(1);
             self.reads_at = (self.in_a_row > BORNE).then(|| now + ONE_IN);
         }
@@ -56,6 +48,18 @@ impl Flood {
     pub const fn reads_at(&self) -> Option<Instant> {
         self.reads_at
     }
+}
+
+/// Whether a share that ends so was refused for something that its rig did.
+pub(crate) const fn is_its_fault(verdict: Verdict) -> bool {
+    matches!(
+        verdict,
+        Verdict::Invalid
+            | Verdict::LowDifficulty
+            | Verdict::Duplicate
+            | Verdict::Stale
+            | Verdict::Unauthorized
+    )
 }
 
 #[cfg(test)]

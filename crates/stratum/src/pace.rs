@@ -13,14 +13,14 @@ const BURST_SECONDS: u32 = 2;
 
 /// A rig's requests.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RequestPace {
     bucket: Bucket,
     /// Since when there were more than could be borne.
     pressed_since: Option<Instant>,
     reads_at: Option<Instant>,
 }
 
-impl Pace {
+impl RequestPace {
     /// Without any yet.
     #[must_use]
     pub const fn new(now: Instant) -> Self {
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_rig_that_never_slows_down_is_read_at_the_rate_and_then_let_go() {
         let now = start();
-        let (mut pace, mut at, mut read) = (Pace::new(now), now, 0);
+        let (mut pace, mut at, mut read) = (RequestPace::new(now), now, 0);
         while !pace.request(10, at) {
             read += 1;
             at = pace.reads_at().map_or(at, |reads| reads.max(at));
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn bursts_with_rests_between_them_are_borne_for_ever() {
-        let (mut pace, mut now) = (Pace::new(start()), start());
+        let (mut pace, mut now) = (RequestPace::new(start()), start());
         for _ in 0..100 {
             (0..100).for_each(|_| assert!(!pace.request(10, now)));
             assert!(pace.reads_at().is_some());
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn within_the_rate_nothing_waits() {
-        let (mut pace, mut now) = (Pace::new(start()), start());
+        let (mut pace, mut now) = (RequestPace::new(start()), start());
         for _ in 0..10_000 {
             assert!(!pace.request(10, now));
             assert_eq!(pace.reads_at(), None);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use crate::time::Instant;
 
@@ -17,25 +18,32 @@ pub(crate) trait Timer: Copy + fmt::Debug + 'static {
 /// A deadline for each of the `N` timers of a kind. It is set where its cause changes, so that
 /// asking for the next one costs a look at each.
 pub(crate) struct TimerTable<T, const N: usize> {
-    at: [Option<Instant>; N],
+    /// In nanoseconds after the origin, which is half of what an instant takes: there is a table for
+    /// each rig.
+    at: [u64; N],
     timers: PhantomData<T>,
 }
+
+/// What stands for no deadline. The latest one is just before, in 584 years.
+const NEVER: u64 = u64::MAX;
 
 impl<T: Timer, const N: usize> TimerTable<T, N> {
     /// None is set.
     pub(crate) const fn new() -> Self {
         const { assert!(T::ALL.len() == N, "a place for each timer") }
-        Self { at: [None; N], timers: PhantomData }
+        Self { at: [NEVER; N], timers: PhantomData }
     }
 
     /// Sets a timer, or stops it.
     pub(crate) fn set(&mut self, timer: T, at: Option<Instant>) {
-        self.at[timer.index()] = at;
+        self.at[timer.index()] = at.map_or(NEVER, |at| {
+            u64::try_from(at.since_origin().as_nanos()).map_or(NEVER - 1, |at| at.min(NEVER - 1))
+        });
     }
 
     /// When a timer rings.
     pub(crate) fn get(&self, timer: T) -> Option<Instant> {
-        self.at[timer.index()]
+        instant(self.at[timer.index()])
     }
 
     /// Whether a timer's time has come.
@@ -45,8 +53,12 @@ impl<T: Timer, const N: usize> TimerTable<T, N> {
 
     /// When the first of them rings.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.at.iter().flatten().min().copied()
+        instant(self.at.iter().copied().min().unwrap_or(NEVER))
     }
+}
+
+const fn instant(at: u64) -> Option<Instant> {
+    if at == NEVER { None } else { Some(Instant::after_origin(Duration::from_nanos(at))) }
 }
 
 /// The timers that are set.
@@ -59,8 +71,6 @@ impl<T: Timer, const N: usize> fmt::Debug for TimerTable<T, N> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::testing::start;
 
@@ -89,6 +99,10 @@ mod tests {
         assert!(timers.is_due(Meal::Breakfast, now) && !timers.is_due(Meal::Dinner, now));
         timers.set(Meal::Breakfast, None);
         assert_eq!(timers.next(), Some(now + hours(12)));
+        timers.set(Meal::Breakfast, Some(now + Duration::MAX));
+        assert_eq!(timers.next(), Some(now + hours(12)), "the end of time is late");
+        assert!(timers.get(Meal::Breakfast) > Some(now + hours(5_000_000)));
+        timers.set(Meal::Breakfast, None);
         let shown = format!("{timers:?}");
         assert!(shown.starts_with("{Dinner: ") && !shown.contains("Breakfast"), "{shown}");
     }

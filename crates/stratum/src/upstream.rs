@@ -28,6 +28,7 @@ mod silence;
 #[cfg(test)]
 mod tests;
 mod weight;
+mod words;
 mod writing;
 
 use std::sync::Arc;
@@ -178,7 +179,8 @@ impl<D: Dialect, T> Upstream<D, T> {
                 None => self.handle_answer(&message, line, now),
             },
             Err(_) => {
-                let start = shown(&String::from_utf8_lossy(&line[..line.len().min(64)]));
+                // More than is shown, so that it is seen to be cut off.
+                let start = shown(&String::from_utf8_lossy(&line[..line.len().min(512)]));
                 self.out.notice(Notice::BadLine(start));
                 if too_many { Err(DownReason::BadLines) } else { Ok(()) }
             }
@@ -273,7 +275,9 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     /// Something to log, show or pass on.
     pub fn poll_event(&mut self) -> Option<UpstreamEvent<T>> {
-        self.out.poll_event()
+        let mut event = self.out.poll_event()?;
+        words::mask(&mut event, &self.setup.config.password);
+        Some(event)
     }
 
     /// The bytes to be written to the pool.

@@ -18,6 +18,9 @@ const MAX_JOBS: usize = 8;
 const MAX_SENT: usize = 32;
 /// How long a share may wait for its answer: the pool's 30 s, and connecting to one before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(36);
+/// How long a rig with work hears nothing: the proxy's 60 s, and the wire. Some firmware hangs up after
+/// 120 s.
+const SILENT_FOR: Duration = Duration::from_secs(90);
 /// How long a rig waits before it connects again, and how much longer at random.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
 const RECONNECT_JITTER: Duration = Duration::from_secs(1);
@@ -86,6 +89,8 @@ pub(super) struct Rig {
 #[derive(Debug, Default)]
 pub(super) struct Conn {
     pub(super) wire: Wire,
+    /// When it heard something last.
+    heard: Duration,
     next_id: u64,
     pub(super) subscribed: Option<Duration>,
     pub(super) extranonce1: Option<Extranonce>,
@@ -282,6 +287,9 @@ impl Rig {
             });
             if let Some((id, _)) = overdue {
                 violation!(setting, "rig {}.{number} has no answer to share {id}", self.index);
+            }
+            if !conn.jobs.is_empty() && setting.now() - conn.heard > SILENT_FOR {
+                violation!(setting, "rig {}.{number} hears nothing for {SILENT_FOR:?}", self.index);
             }
         }
     }

@@ -18,6 +18,7 @@ mod habits;
 mod jobs;
 mod lost_pool;
 mod options;
+mod panics;
 mod proxy_protocol;
 mod reconnect;
 mod remembered;

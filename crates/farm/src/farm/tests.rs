@@ -1,12 +1,24 @@
 //! Stories of rigs and pools, told in lines at made-up times.
 
+#![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
+#![cfg_attr(not(test), allow(dead_code, unused_imports, reason = "most of it is for stories"))]
+
 mod checks;
+mod dice;
+#[cfg(test)]
 mod firmware;
+#[cfg(test)]
 mod pools;
 mod reconfigure;
+#[cfg(test)]
 mod seats;
 mod storm;
+#[cfg(test)]
 mod strangers;
+mod wishes;
+
+#[cfg(feature = "testing")]
+pub use storm::night;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

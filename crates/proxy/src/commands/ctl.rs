@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::Outcome;
 use crate::cli::{Ctl, CtlCommand};
 use crate::config;
-use crate::control::{Changed, NotDone, Status, Upgraded};
+use crate::control::{NotDone, ReloadChanges, Status, Upgraded};
 
 /// How long an answer may take: an upgrade has its own limits, which are shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(170);
@@ -77,7 +77,7 @@ pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
     let text = match &ctl.command {
         CtlCommand::Reload => {
             let body = asked(ctl, "POST", "reload")?;
-            if ctl.json { body.text } else { reloaded(&body.read::<Changed>()?) }
+            if ctl.json { body.text } else { reloaded(&body.read::<ReloadChanges>()?) }
         }
         CtlCommand::Upgrade => {
             let body = asked(ctl, "POST", "upgrade")?;
@@ -97,7 +97,7 @@ pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
     Ok(Outcome::Success)
 }
 
-fn reloaded(Changed { changed, at_restart }: &Changed) -> String {
+fn reloaded(ReloadChanges { changed, at_restart }: &ReloadChanges) -> String {
     if changed.is_empty() && at_restart.is_empty() {
         return "nothing has changed".into();
     }

@@ -54,6 +54,16 @@ const KEYS: &[Key] = &[
     Key { name: "reply", shown: |r| word(r.downstream.reply), effect: NOW },
     Key { name: "quarantine", shown: |r| word(r.downstream.quarantine), effect: NOW },
     Key {
+        name: "keepalive_seconds",
+        shown: |r| r.downstream.keepalive.map_or(0, |after| after.as_secs()).to_string(),
+        effect: NOW,
+    },
+    Key {
+        name: "keepalive_seconds",
+        shown: |r| r.downstream.keepalive.map_or(0, |time| time.as_secs()).to_string(),
+        effect: NOW,
+    },
+    Key {
         name: "vardiff.enabled",
         shown: |r| word(r.downstream.vardiff.enabled),
         effect: NEXT_WORK,
@@ -224,7 +234,7 @@ impl Difference {
                 accepts_per_second,
                 limit_private,
             } = limits;
-            let connections = connections.map_or("none".into(), |most| most.to_string());
+            let connections = connections.map_or_else(|| "none".into(), |most| most.to_string());
             [
                 ("connections", connections),
                 ("unproven_per_address", unproven_per_address.to_string()),
@@ -298,7 +308,7 @@ impl Difference {
         }
         if old.downstream.limits.access_password != downstream.limits.access_password {
             shown = true;
-            say(format!("access_password changed, for logins from now on"));
+            say("access_password changed, for logins from now on".into());
         }
         if old.access != *access {
             say(format!("allow, deny or trusted, {RIGS_THAT_COME}"));

@@ -235,7 +235,8 @@ fn secret_value(line: &str) -> Option<usize> {
         let key = line[..at].trim_end().rsplit(|c| !is_part(c)).next()?;
         let key = key.rsplit('.').next()?.trim_matches(['"', '\'']).to_lowercase();
         let named = ["pass", "secret", "token", "pwd"].iter().any(|word| key.contains(word));
-        (named || strsim::osa_distance(&key, "password") <= 3).then_some(at + 1)
+        // A proxy's login stands in its URL, and that may lack its scheme.
+        (named || key == "proxy" || strsim::osa_distance(&key, "password") <= 3).then_some(at + 1)
     })
 }
 

@@ -4,6 +4,7 @@ pub use orepass_farm::knowledge::Profile;
 use orepass_stratum::firmware::Firmware;
 use wildmatch::WildMatch;
 
+use super::route::KEEPALIVE;
 use super::table::TableReader;
 
 pub(super) fn read(table: &mut TableReader<'_, '_>) -> Profile {
@@ -18,10 +19,10 @@ pub(super) fn read(table: &mut TableReader<'_, '_>) -> Profile {
         extranonce2: table.whole("extranonce2", 1..=32),
         set_extranonce: table.flag("set_extranonce"),
         difficulty: table.difficulty("difficulty"),
+        keepalive: table.seconds("keepalive_seconds", KEEPALIVE),
     };
     if firmware == Firmware::default() && table.is_clean() {
-        let needs =
-            "`dedicated`, `max_extranonce1`, `extranonce2`, `set_extranonce` or `difficulty`";
+        let needs = "`dedicated`, `max_extranonce1`, `extranonce2`, `set_extranonce`, `difficulty` or `keepalive_seconds`";
         table.lacks("dedicated", format!("this profile changes nothing: set {needs}"));
     }
     Profile { agent, worker, firmware }

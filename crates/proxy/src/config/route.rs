@@ -1,6 +1,7 @@
 //! `[[route]]`: rigs on these addresses, in this dialect, go to these pools.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,6 +160,9 @@ impl RouteConfig {
 /// What may be written as `listen`.
 const LISTEN: &str = "[\"[::]:3008\"]";
 
+/// What may be written as `keepalive_seconds`; 0 for never.
+pub(super) const KEEPALIVE: RangeInclusive<u32> = 0..=3600;
+
 /// How long rigs are held without a pool, unless configured.
 fn usual_hold() -> Option<Duration> {
     PoolsConfig::in_order(0).hold_for
@@ -171,6 +175,8 @@ fn downstream(table: &mut TableReader<'_, '_>) -> DownstreamConfig {
     let reply = table.word("reply", &[("pool", Reply::Pool), ("local", Reply::Local)]);
     rigs.reply = reply.unwrap_or(rigs.reply);
     rigs.quarantine = table.flag("quarantine").unwrap_or(rigs.quarantine);
+    let keepalive = table.seconds("keepalive_seconds", KEEPALIVE);
+    rigs.keepalive = keepalive.or(rigs.keepalive).filter(|time| !time.is_zero());
     rigs.vardiff = table.table("[route.vardiff]", |table| vardiff(table, rigs.vardiff));
     rigs
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Message {
+pub(crate) enum HandoverMessage {
     /// From the old one: so many listening sockets come along with this line and the next ones.
     Sockets(usize),
     /// From the new one: it has all sockets that its config wants.

@@ -14,7 +14,7 @@ pub(super) const WARM_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the new end hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum HeardByNew {
     /// The old process' sockets have come.
     Sockets,
     /// It has closed the state file.
@@ -35,14 +35,14 @@ pub(crate) enum Heard {
 
 /// What the new process is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum NewAct {
     /// Take the sockets that the config wants and bind those that there are not; what came of it is to
-    /// be [heard](Heard::Bound).
+    /// be [heard](HeardByNew::Bound).
     Bind,
     /// Say that they are bound.
     SendBound,
     /// Open the state file and start the routes, without accepting; what came of it is to be
-    /// [heard](Heard::Started).
+    /// [heard](HeardByNew::Started).
     Start(State),
     /// Say that the pools serve.
     SendWarm,
@@ -57,15 +57,15 @@ pub(crate) enum Act {
 /// A handover, seen from the new process.
 #[derive(Debug)]
 pub(crate) struct New {
-    phase: Phase,
+    phase: NewPhase,
     deadline: Option<Instant>,
     /// The old process has ended: nobody is to be asked.
     orphaned: bool,
-    acts: VecDeque<Act>,
+    acts: VecDeque<NewAct>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum NewPhase {
     /// Nothing has come yet.
     Waiting,
     Binding,
@@ -83,11 +83,11 @@ impl New {
     /// Begins.
     pub(crate) fn begin(now: Instant) -> Self {
         let deadline = Some(now + ANSWER_WITHIN);
-        Self { phase: Phase::Waiting, deadline, orphaned: false, acts: VecDeque::new() }
+        Self { phase: NewPhase::Waiting, deadline, orphaned: false, acts: VecDeque::new() }
     }
 
     /// What is to be done next.
-    pub(crate) fn poll(&mut self) -> Option<Act> {
+    pub(crate) fn poll(&mut self) -> Option<NewAct> {
         self.acts.pop_front()
     }
 
@@ -98,12 +98,12 @@ impl New {
 
     /// Whether it waits for its pools.
     pub(crate) fn is_warming(&self) -> bool {
-        self.phase == Phase::Warming
+        self.phase == NewPhase::Warming
     }
 
     /// Whether this process serves.
     pub(crate) fn is_serving(&self) -> bool {
-        self.phase == Phase::Serving
+        self.phase == NewPhase::Serving
     }
 
     /// The time has come.
@@ -112,7 +112,7 @@ impl New {
             return;
         }
         match self.phase {
-            Phase::Warming => self.refuse(format!(
+            NewPhase::Warming => self.refuse(format!(
                 "not every route that is served now had a pool within {WARM_WITHIN:?}; is it that \
                  the pool takes no second connection?"
             )),
@@ -121,63 +121,70 @@ impl New {
     }
 
     /// Something has happened.
-    pub(crate) fn handle(&mut self, heard: Heard, now: Instant) {
+    pub(crate) fn handle(&mut self, heard: HeardByNew, now: Instant) {
         match (self.phase, heard) {
-            (Phase::Serving | Phase::Refused, _) => {}
-            (_, Heard::Bound(Err(why)) | Heard::Started(Err(why)) | Heard::Nonsense(why)) => {
+            (NewPhase::Serving | NewPhase::Refused, _) => {}
+            (
+                _,
+                HeardByNew::Bound(Err(why))
+                | HeardByNew::Started(Err(why))
+                | HeardByNew::Nonsense(why),
+            ) => {
                 self.refuse(why);
             }
-            (Phase::Waiting, Heard::Sockets) => {
-                self.enter(Phase::Binding, None);
-                self.acts.push_back(Act::Bind);
+            (NewPhase::Waiting, HeardByNew::Sockets) => {
+                self.enter(NewPhase::Binding, None);
+                self.acts.push_back(NewAct::Bind);
             }
-            (Phase::Binding, Heard::Bound(Ok(()))) => {
-                self.enter(Phase::Bound, Some(now + ANSWER_WITHIN));
-                self.acts.push_back(Act::SendBound);
+            (NewPhase::Binding, HeardByNew::Bound(Ok(()))) => {
+                self.enter(NewPhase::Bound, Some(now + ANSWER_WITHIN));
+                self.acts.push_back(NewAct::SendBound);
                 if self.orphaned {
                     self.start(State::default());
                 }
             }
-            (Phase::Bound, Heard::State(state)) => self.start(state),
-            (Phase::Starting, Heard::Started(Ok(()))) => {
-                self.enter(Phase::Warming, Some(now + WARM_WITHIN));
+            (NewPhase::Bound, HeardByNew::State(state)) => self.start(state),
+            (NewPhase::Starting, HeardByNew::Started(Ok(()))) => {
+                self.enter(NewPhase::Warming, Some(now + WARM_WITHIN));
                 if self.orphaned {
                     self.serve();
                 }
             }
-            (Phase::Warming, Heard::Warm) => {
-                self.enter(Phase::Warm, Some(now + ANSWER_WITHIN));
-                self.acts.push_back(Act::SendWarm);
+            (NewPhase::Warming, HeardByNew::Warm) => {
+                self.enter(NewPhase::Warm, Some(now + ANSWER_WITHIN));
+                self.acts.push_back(NewAct::SendWarm);
             }
-            (Phase::Warm, Heard::Go) => self.serve(),
+            (NewPhase::Warm, HeardByNew::Go) => self.serve(),
             // It has the sockets, and the file is free now.
-            (Phase::Bound, Heard::Ended) => {
+            (NewPhase::Bound, HeardByNew::Ended) => {
                 self.orphaned = true;
                 self.start(State::default());
             }
-            (Phase::Warming | Phase::Warm, Heard::Ended) => self.serve(),
-            (Phase::Binding | Phase::Starting, Heard::Ended) => self.orphaned = true,
-            (Phase::Waiting, Heard::Ended) => self.refuse("the old process has ended".to_owned()),
+            (NewPhase::Warming | NewPhase::Warm, HeardByNew::Ended) => self.serve(),
+            (NewPhase::Binding | NewPhase::Starting, HeardByNew::Ended) => self.orphaned = true,
+            (NewPhase::Waiting, HeardByNew::Ended) => {
+                self.refuse("the old process has ended".to_owned());
+            }
             (_, other) => self.refuse(format!("the old process spoke out of turn: {other:?}")),
         }
     }
 
-    fn enter(&mut self, phase: Phase, deadline: Option<Instant>) {
+    fn enter(&mut self, phase: NewPhase, deadline: Option<Instant>) {
         (self.phase, self.deadline) = (phase, deadline);
     }
 
     fn start(&mut self, state: State) {
-        self.enter(Phase::Starting, None);
-        self.acts.push_back(Act::Start(state));
+        self.enter(NewPhase::Starting, None);
+        self.acts.push_back(NewAct::Start(state));
     }
 
     fn serve(&mut self) {
-        self.enter(Phase::Serving, None);
-        self.acts.extend([Act::Accept, Act::SendServing]);
+        self.enter(NewPhase::Serving, None);
+        self.acts.extend([NewAct::Accept, NewAct::SendServing]);
     }
 
     fn refuse(&mut self, why: String) {
-        self.enter(Phase::Refused, None);
-        self.acts.push_back(Act::Refuse(why));
+        self.enter(NewPhase::Refused, None);
+        self.acts.push_back(NewAct::Refuse(why));
     }
 }

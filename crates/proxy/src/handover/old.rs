@@ -17,7 +17,7 @@ pub(super) const GONE_WITHIN: Duration = Duration::from_millis(400);
 
 /// What the old end hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum HeardByOld {
     /// The new process has its sockets.
     Bound,
     /// Its pools serve.
@@ -38,10 +38,10 @@ pub(crate) enum Heard {
 
 /// What the old process is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum OldAct {
     /// Start the new one, and send it the sockets.
     Start,
-    /// Have each rig's state noted and close the file; what came of it is to be [heard](Heard::Saved).
+    /// Have each rig's state noted and close the file; what came of it is to be [heard](HeardByOld::Saved).
     Save,
     /// Send the state, with this mark.
     SendState(u64),
@@ -70,7 +70,7 @@ pub(crate) enum Act {
 /// A handover, seen from the old process.
 #[derive(Debug)]
 pub(crate) struct Old {
-    phase: Phase,
+    phase: OldPhase,
     deadline: Option<Instant>,
     /// The file is closed.
     closed: bool,
@@ -78,11 +78,11 @@ pub(crate) struct Old {
     frozen: bool,
     /// A signal has asked to stop.
     stops: bool,
-    acts: VecDeque<Act>,
+    acts: VecDeque<OldAct>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Phase {
+enum OldPhase {
     /// The new process starts.
     Starting,
     /// The file is being closed; something may have gone wrong meanwhile.
@@ -103,17 +103,17 @@ impl Old {
     /// Begins.
     pub(crate) fn begin(now: Instant) -> Self {
         Self {
-            phase: Phase::Starting,
+            phase: OldPhase::Starting,
             deadline: Some(now + START_WITHIN),
             closed: false,
             frozen: false,
             stops: false,
-            acts: VecDeque::from([Act::Start]),
+            acts: VecDeque::from([OldAct::Start]),
         }
     }
 
     /// What is to be done next.
-    pub(crate) fn poll(&mut self) -> Option<Act> {
+    pub(crate) fn poll(&mut self) -> Option<OldAct> {
         self.acts.pop_front()
     }
 
@@ -124,13 +124,13 @@ impl Old {
 
     /// Whether this is over, when everything is done that was [to be done](Self::poll).
     pub(crate) fn is_over(&self) -> bool {
-        self.phase == Phase::Over
+        self.phase == OldPhase::Over
     }
 
     /// Whether the new process serves and this one's rigs leave.
     #[cfg(test)]
     pub(super) fn is_draining(&self) -> bool {
-        self.phase == Phase::Draining
+        self.phase == OldPhase::Draining
     }
 
     /// The time has come.
@@ -140,108 +140,114 @@ impl Old {
         }
         self.deadline = None;
         match self.phase {
-            Phase::Starting => self.fail(format!("it was not ready within {START_WITHIN:?}"), now),
-            Phase::Warming => self.fail(format!("it was not warm within {WARM_WITHIN:?}"), now),
-            Phase::Frozen => self.fail(format!("it did not accept within {ACCEPT_WITHIN:?}"), now),
+            OldPhase::Starting => {
+                self.fail(format!("it was not ready within {START_WITHIN:?}"), now);
+            }
+            OldPhase::Warming => self.fail(format!("it was not warm within {WARM_WITHIN:?}"), now),
+            OldPhase::Frozen => {
+                self.fail(format!("it did not accept within {ACCEPT_WITHIN:?}"), now);
+            }
             // The system has not let go of it; it does nothing any more.
-            Phase::Killed(_) => self.go_on(),
-            Phase::Saving(_) | Phase::Draining | Phase::Over => {}
+            OldPhase::Killed(_) => self.go_on(),
+            OldPhase::Saving(_) | OldPhase::Draining | OldPhase::Over => {}
         }
     }
 
     /// Something has happened.
-    pub(crate) fn handle(&mut self, heard: Heard, now: Instant) {
-        self.stops |= heard == Heard::Stop;
-        match (mem::replace(&mut self.phase, Phase::Over), heard) {
-            (Phase::Over, _) => {}
-            (Phase::Starting, Heard::Bound) => {
-                self.enter(Phase::Saving(None), None);
-                self.acts.push_back(Act::Save);
+    pub(crate) fn handle(&mut self, heard: HeardByOld, now: Instant) {
+        self.stops |= heard == HeardByOld::Stop;
+        match (mem::replace(&mut self.phase, OldPhase::Over), heard) {
+            (OldPhase::Over, _) => {}
+            (OldPhase::Starting, HeardByOld::Bound) => {
+                self.enter(OldPhase::Saving(None), None);
+                self.acts.push_back(OldAct::Save);
             }
             // The file is open or closed; which is known when that is done.
-            (Phase::Saving(None), Heard::Saved(Ok(mark))) => {
+            (OldPhase::Saving(None), HeardByOld::Saved(Ok(mark))) => {
                 self.closed = true;
-                self.enter(Phase::Warming, Some(now + WARM_WITHIN));
-                self.acts.push_back(Act::SendState(mark));
+                self.enter(OldPhase::Warming, Some(now + WARM_WITHIN));
+                self.acts.push_back(OldAct::SendState(mark));
             }
-            (Phase::Saving(wrong), Heard::Saved(result)) => {
+            (OldPhase::Saving(wrong), HeardByOld::Saved(result)) => {
                 self.closed = true;
                 let why = wrong.or_else(|| result.err()).unwrap_or_default();
                 self.fail(why, now);
             }
-            (Phase::Saving(wrong), other) => {
-                self.phase = Phase::Saving(Some(wrong.unwrap_or_else(|| why(other))));
+            (OldPhase::Saving(wrong), other) => {
+                self.phase = OldPhase::Saving(Some(wrong.unwrap_or_else(|| why(other))));
             }
-            (Phase::Warming, Heard::Warm) => {
+            (OldPhase::Warming, HeardByOld::Warm) => {
                 self.frozen = true;
-                self.enter(Phase::Frozen, Some(now + ACCEPT_WITHIN));
-                self.acts.extend([Act::StopAccepting, Act::SendGo]);
+                self.enter(OldPhase::Frozen, Some(now + ACCEPT_WITHIN));
+                self.acts.extend([OldAct::StopAccepting, OldAct::SendGo]);
             }
-            (Phase::Frozen, Heard::Serving) => {
-                self.enter(Phase::Draining, None);
-                self.acts.extend([Act::Answer(Ok(())), Act::Drain]);
+            (OldPhase::Frozen, HeardByOld::Serving) => {
+                self.enter(OldPhase::Draining, None);
+                self.acts.extend([OldAct::Answer(Ok(())), OldAct::Drain]);
             }
             // It takes a moment, and this process leaves in any case.
-            (Phase::Frozen, Heard::Stop) => self.phase = Phase::Frozen,
-            (Phase::Draining, Heard::Drained) => self.acts.push_back(Act::Leave),
-            (Phase::Draining, Heard::Ended(_)) => {
-                self.acts.push_back(Act::Undrain);
+            (OldPhase::Frozen, HeardByOld::Stop) => self.phase = OldPhase::Frozen,
+            (OldPhase::Draining, HeardByOld::Drained) => self.acts.push_back(OldAct::Leave),
+            (OldPhase::Draining, HeardByOld::Ended(_)) => {
+                self.acts.push_back(OldAct::Undrain);
                 self.resume();
             }
             // It is told to leave, and does; there is somebody who serves.
-            (Phase::Draining, Heard::Stop) => self.acts.push_back(Act::Leave),
-            (Phase::Draining, _) => self.phase = Phase::Draining,
-            (Phase::Killed(why), Heard::Ended(_)) => {
-                self.phase = Phase::Killed(why);
+            (OldPhase::Draining, HeardByOld::Stop) => self.acts.push_back(OldAct::Leave),
+            (OldPhase::Draining, _) => self.phase = OldPhase::Draining,
+            (OldPhase::Killed(why), HeardByOld::Ended(_)) => {
+                self.phase = OldPhase::Killed(why);
                 self.go_on();
             }
-            (Phase::Killed(why), _) => self.phase = Phase::Killed(why),
-            (_, Heard::Ended(status)) => {
+            (OldPhase::Killed(why), _) => self.phase = OldPhase::Killed(why),
+            (_, HeardByOld::Ended(status)) => {
                 // There is nobody left to be killed.
-                self.phase = Phase::Killed(why(Heard::Ended(status)));
+                self.phase = OldPhase::Killed(why(HeardByOld::Ended(status)));
                 self.go_on();
             }
             (_, other) => self.fail(why(other), now),
         }
     }
 
-    fn enter(&mut self, phase: Phase, deadline: Option<Instant>) {
+    fn enter(&mut self, phase: OldPhase, deadline: Option<Instant>) {
         (self.phase, self.deadline) = (phase, deadline);
     }
 
     /// The new one is ended before anything that it may have is taken back.
     fn fail(&mut self, why: String, now: Instant) {
-        self.acts.push_back(Act::Kill);
-        self.enter(Phase::Killed(why), Some(now + GONE_WITHIN));
+        self.acts.push_back(OldAct::Kill);
+        self.enter(OldPhase::Killed(why), Some(now + GONE_WITHIN));
     }
 
     /// It is gone: this process goes on as before.
     fn go_on(&mut self) {
-        let Phase::Killed(why) = mem::replace(&mut self.phase, Phase::Over) else { return };
+        let OldPhase::Killed(why) = mem::replace(&mut self.phase, OldPhase::Over) else { return };
         self.resume();
-        self.acts.push_back(Act::Answer(Err(why)));
+        self.acts.push_back(OldAct::Answer(Err(why)));
         if self.stops {
-            self.acts.push_back(Act::Stop);
+            self.acts.push_back(OldAct::Stop);
         }
     }
 
     fn resume(&mut self) {
-        self.enter(Phase::Over, None);
+        self.enter(OldPhase::Over, None);
         if mem::take(&mut self.frozen) {
-            self.acts.push_back(Act::Accept);
+            self.acts.push_back(OldAct::Accept);
         }
         if mem::take(&mut self.closed) {
-            self.acts.push_back(Act::Reopen);
+            self.acts.push_back(OldAct::Reopen);
         }
     }
 }
 
 /// Why it cannot go on after this.
-fn why(heard: Heard) -> String {
+fn why(heard: HeardByOld) -> String {
     match heard {
-        Heard::Refused(why) => why,
-        Heard::Ended(status) => format!("it ended with {status}; its own lines in the log say why"),
-        Heard::Stop => "a signal asked to stop".to_owned(),
+        HeardByOld::Refused(why) => why,
+        HeardByOld::Ended(status) => {
+            format!("it ended with {status}; its own lines in the log say why")
+        }
+        HeardByOld::Stop => "a signal asked to stop".to_owned(),
         other => format!("it spoke out of turn: {other:?}"),
     }
 }

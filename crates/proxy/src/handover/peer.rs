@@ -13,7 +13,7 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
-use super::Message;
+use super::HandoverMessage;
 
 /// The most sockets that go along with one write.
 const BATCH: usize = 64;
@@ -45,7 +45,7 @@ impl Peer {
     ///
     /// # Errors
     /// What the system says; broken pipe when the other one is gone.
-    pub(crate) async fn send(&self, message: &Message) -> io::Result<()> {
+    pub(crate) async fn send(&self, message: &HandoverMessage) -> io::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         self.write(&line, &[]).await
@@ -60,7 +60,7 @@ impl Peer {
             // They have to go along with a byte; an empty line is none.
             self.write(b"\n", batch).await?;
         }
-        self.send(&Message::Sockets(sockets.len())).await
+        self.send(&HandoverMessage::Sockets(sockets.len())).await
     }
 
     async fn write(&self, mut bytes: &[u8], sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -86,7 +86,7 @@ impl Peer {
     ///
     /// # Errors
     /// What the system says, or that it makes no sense.
-    pub(crate) async fn receive(&mut self) -> io::Result<Option<Message>> {
+    pub(crate) async fn receive(&mut self) -> io::Result<Option<HandoverMessage>> {
         loop {
             while let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
@@ -157,17 +157,17 @@ mod tests {
         let sending = async {
             let sockets: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
             one.send_sockets(&sockets).await.unwrap();
-            one.send(&Message::State(state.clone())).await.unwrap();
+            one.send(&HandoverMessage::State(state.clone())).await.unwrap();
             drop(one);
         };
         let receiving = async {
-            assert_eq!(other.receive().await.unwrap(), Some(Message::Sockets(150)));
+            assert_eq!(other.receive().await.unwrap(), Some(HandoverMessage::Sockets(150)));
             let taken = other.take_sockets();
             let ports = |of: &[TcpListener]| -> Vec<_> {
                 of.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
             };
             assert_eq!(ports(&taken), ports(&listeners));
-            assert_eq!(other.receive().await.unwrap(), Some(Message::State(state.clone())));
+            assert_eq!(other.receive().await.unwrap(), Some(HandoverMessage::State(state.clone())));
             assert_eq!(other.receive().await.unwrap(), None);
         };
         tokio::join!(sending, receiving);

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use tokio::process::{Child, Command};
 
-use super::{Message, Peer};
+use super::{HandoverMessage, Peer};
 use crate::listeners::Listeners;
 
 /// Tells a process that its standard input leads to the one before it.
@@ -43,8 +43,8 @@ pub(crate) struct Successor {
 
 /// What the old process hears of it.
 #[derive(Debug)]
-pub(crate) enum News {
-    Said(Message),
+pub(crate) enum SuccessorNews {
+    Said(HandoverMessage),
     Nonsense(io::Error),
     Ended(ExitStatus),
 }
@@ -90,7 +90,7 @@ impl Successor {
     }
 
     /// Says something. That it has ended is heard elsewhere.
-    pub(crate) async fn send(&self, message: &Message) {
+    pub(crate) async fn send(&self, message: &HandoverMessage) {
         let _ = self.peer.send(message).await;
     }
 
@@ -104,22 +104,22 @@ impl Successor {
     }
 
     /// The next that is heard of it; nothing is lost when this is dropped.
-    pub(crate) async fn news(&mut self) -> News {
+    pub(crate) async fn news(&mut self) -> SuccessorNews {
         let Self { child, peer, silent } = self;
         loop {
             tokio::select! {
                 biased;
                 received = peer.receive(), if !*silent => match received {
-                    Ok(Some(message)) => return News::Said(message),
+                    Ok(Some(message)) => return SuccessorNews::Said(message),
                     Ok(None) => *silent = true,
                     Err(error) => {
                         *silent = true;
-                        return News::Nonsense(error);
+                        return SuccessorNews::Nonsense(error);
                     }
                 },
                 status = child.wait() => match status {
-                    Ok(status) => return News::Ended(status),
-                    Err(error) => return News::Nonsense(error),
+                    Ok(status) => return SuccessorNews::Ended(status),
+                    Err(error) => return SuccessorNews::Nonsense(error),
                 },
             }
         }

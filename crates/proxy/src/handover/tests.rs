@@ -9,7 +9,7 @@ use orepass_stratum::time::Instant;
 
 use super::new::{self, New};
 use super::old::{self, Old};
-use super::{Message, State};
+use super::{HandoverMessage, State};
 
 /// Nobody accepts for as long at most.
 const GAP: Duration = Duration::from_secs(2);
@@ -18,10 +18,10 @@ struct World {
     now: Instant,
     old: Old,
     new: Option<New>,
-    to_old: VecDeque<Message>,
-    to_new: VecDeque<Message>,
+    to_old: VecDeque<HandoverMessage>,
+    to_new: VecDeque<HandoverMessage>,
     /// What the new process' own work has come to.
-    done: VecDeque<new::Heard>,
+    done: VecDeque<new::HeardByNew>,
     /// The old process works on its state.
     saving: bool,
     old_lives: bool,
@@ -84,27 +84,28 @@ impl World {
             && let Some(act) = self.old.poll()
         {
             match act {
-                old::Act::Start => {
+                old::OldAct::Start => {
                     self.new = Some(New::begin(self.now));
-                    self.to_new.push_back(Message::Sockets(1));
+                    self.to_new.push_back(HandoverMessage::Sockets(1));
                 }
-                old::Act::Save => self.saving = true,
-                old::Act::SendState(mark) => {
-                    self.to_new.push_back(Message::State(State { mark, ..State::default() }));
+                old::OldAct::Save => self.saving = true,
+                old::OldAct::SendState(mark) => {
+                    self.to_new
+                        .push_back(HandoverMessage::State(State { mark, ..State::default() }));
                 }
-                old::Act::StopAccepting => self.old_accepts = false,
-                old::Act::SendGo => self.to_new.push_back(Message::Go),
-                old::Act::Kill => self.new_ends(),
-                old::Act::Reopen => {
+                old::OldAct::StopAccepting => self.old_accepts = false,
+                old::OldAct::SendGo => self.to_new.push_back(HandoverMessage::Go),
+                old::OldAct::Kill => self.new_ends(),
+                old::OldAct::Reopen => {
                     // That is tried until it goes.
                     assert!(!self.new_has_file, "the file is not free");
                     self.old_has_file = true;
                 }
-                old::Act::Accept => self.old_accepts = true,
-                old::Act::Answer(answer) => self.answers.push(answer),
-                old::Act::Drain => self.draining = true,
-                old::Act::Undrain => (self.draining, self.old_accepts) = (false, true),
-                old::Act::Stop | old::Act::Leave => {
+                old::OldAct::Accept => self.old_accepts = true,
+                old::OldAct::Answer(answer) => self.answers.push(answer),
+                old::OldAct::Drain => self.draining = true,
+                old::OldAct::Undrain => (self.draining, self.old_accepts) = (false, true),
+                old::OldAct::Stop | old::OldAct::Leave => {
                     self.leaves = true;
                     self.old_ends();
                 }
@@ -112,26 +113,26 @@ impl World {
         }
         while let Some(act) = self.new.as_mut().and_then(New::poll) {
             match act {
-                new::Act::Bind => {
+                new::NewAct::Bind => {
                     self.new_has_sockets = true;
                     let bound = if rng.u8(..8) == 0 { Err("taken".to_owned()) } else { Ok(()) };
-                    self.done.push_back(new::Heard::Bound(bound));
+                    self.done.push_back(new::HeardByNew::Bound(bound));
                 }
-                new::Act::SendBound => self.to_old.push_back(Message::Bound),
-                new::Act::Start(_) => {
+                new::NewAct::SendBound => self.to_old.push_back(HandoverMessage::Bound),
+                new::NewAct::Start(_) => {
                     assert!(!self.old_has_file, "two processes would have the file");
                     self.new_has_file = true;
                     let started = if rng.u8(..8) == 0 { Err("no".to_owned()) } else { Ok(()) };
-                    self.done.push_back(new::Heard::Started(started));
+                    self.done.push_back(new::HeardByNew::Started(started));
                 }
-                new::Act::SendWarm => self.to_old.push_back(Message::Warm),
-                new::Act::Accept => {
+                new::NewAct::SendWarm => self.to_old.push_back(HandoverMessage::Warm),
+                new::NewAct::Accept => {
                     assert!(!self.old_accepts, "both would accept");
                     self.new_accepts = true;
                 }
-                new::Act::SendServing => self.to_old.push_back(Message::Serving),
-                new::Act::Refuse(why) => {
-                    self.to_old.push_back(Message::Refused(why));
+                new::NewAct::SendServing => self.to_old.push_back(HandoverMessage::Serving),
+                new::NewAct::Refuse(why) => {
+                    self.to_old.push_back(HandoverMessage::Refused(why));
                     self.new_ends();
                 }
             }
@@ -147,16 +148,16 @@ impl World {
                     && self.old_lives
                 {
                     let heard = match message {
-                        Message::Bound => old::Heard::Bound,
-                        Message::Warm => old::Heard::Warm,
-                        Message::Serving => old::Heard::Serving,
-                        Message::Refused(why) => old::Heard::Refused(why),
+                        HandoverMessage::Bound => old::HeardByOld::Bound,
+                        HandoverMessage::Warm => old::HeardByOld::Warm,
+                        HandoverMessage::Serving => old::HeardByOld::Serving,
+                        HandoverMessage::Refused(why) => old::HeardByOld::Refused(why),
                         other => panic!("{other:?}"),
                     };
                     self.old.handle(heard, self.now);
                 } else if self.ended && self.old_lives {
                     self.ended = false;
-                    self.old.handle(old::Heard::Ended("status 1".to_owned()), self.now);
+                    self.old.handle(old::HeardByOld::Ended("status 1".to_owned()), self.now);
                 }
             }
             3..=5 if !self.hangs => {
@@ -165,26 +166,26 @@ impl World {
                     new.handle(heard, self.now);
                 } else if let Some(message) = self.to_new.pop_front() {
                     let heard = match message {
-                        Message::Sockets(_) => new::Heard::Sockets,
-                        Message::State(state) => new::Heard::State(state),
-                        Message::Go => new::Heard::Go,
+                        HandoverMessage::Sockets(_) => new::HeardByNew::Sockets,
+                        HandoverMessage::State(state) => new::HeardByNew::State(state),
+                        HandoverMessage::Go => new::HeardByNew::Go,
                         other => panic!("{other:?}"),
                     };
                     new.handle(heard, self.now);
                 } else if !self.old_lives {
-                    new.handle(new::Heard::Ended, self.now);
+                    new.handle(new::HeardByNew::Ended, self.now);
                 } else if new.is_warming() && rng.bool() {
-                    new.handle(new::Heard::Warm, self.now);
+                    new.handle(new::HeardByNew::Warm, self.now);
                 }
             }
             6 if self.saving => {
                 self.saving = false;
                 self.old_has_file = false;
                 let saved = if rng.u8(..6) == 0 { Err("full".to_owned()) } else { Ok(9) };
-                self.old.handle(old::Heard::Saved(saved), self.now);
+                self.old.handle(old::HeardByOld::Saved(saved), self.now);
             }
             7 if self.draining && self.old_lives && rng.u8(..4) == 0 => {
-                self.old.handle(old::Heard::Drained, self.now);
+                self.old.handle(old::HeardByOld::Drained, self.now);
             }
             // Nothing but a deadline is left to be waited for, or something takes its time.
             8 | 9 => self.pass(rng),
@@ -193,7 +194,7 @@ impl World {
             12 => _ = if rng.bool() { self.to_old.pop_front() } else { self.to_new.pop_front() },
             13 if self.old_lives => match rng.u8(..4) {
                 0 => self.old_ends(),
-                _ => self.old.handle(old::Heard::Stop, self.now),
+                _ => self.old.handle(old::HeardByOld::Stop, self.now),
             },
             _ => {}
         }

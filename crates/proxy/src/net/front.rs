@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
-use super::proxy_protocol::{Claim, HeaderError, HeaderReader, may_start};
+use super::proxy_protocol::{HeaderError, HeaderReader, PeerClaim, may_start};
 use super::tls::server::ServerTls;
 use super::wire::Wire;
 use crate::clock::{now, on_runtime};
@@ -223,9 +223,9 @@ impl Front {
                 Some(Some(_)) | None => return Ok(real),
             }
             match within(until, header(stream)).await.ok_or(GreetError::NoHeader)?? {
-                Claim::From(address) => real = address,
-                Claim::Unknown => {}
-                Claim::Local => {
+                PeerClaim::From(address) => real = address,
+                PeerClaim::Unknown => {}
+                PeerClaim::Local => {
                     self.health_checks.fetch_add(1, Ordering::Relaxed);
                     return Err(GreetError::HealthCheck);
                 }
@@ -251,7 +251,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
 }
 
 /// Takes a PROXY header, and not a byte more.
-async fn header(stream: &mut TcpStream) -> Result<Claim, GreetError> {
+async fn header(stream: &mut TcpStream) -> Result<PeerClaim, GreetError> {
     let (mut reader, mut buffer) = (HeaderReader::default(), [0; 256]);
     loop {
         let peeked = stream.peek(&mut buffer).await?;

@@ -22,7 +22,7 @@ const V2_FIXED: usize = 16;
 
 /// Of whom a balancer speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum PeerClaim {
     /// Of a client at this address.
     From(SocketAddr),
     /// Of a client of which it cannot say where it is.
@@ -67,7 +67,7 @@ impl HeaderReader {
     ///
     /// # Errors
     /// [`HeaderError`].
-    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<Claim>), HeaderError> {
+    pub fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<PeerClaim>), HeaderError> {
         for (taken, byte) in bytes.iter().enumerate() {
             self.0.push(*byte);
             if let Some(claim) = self.read()? {
@@ -78,7 +78,7 @@ impl HeaderReader {
     }
 
     /// What it says, once it is whole.
-    fn read(&self) -> Result<Option<Claim>, HeaderError> {
+    fn read(&self) -> Result<Option<PeerClaim>, HeaderError> {
         let header = &self.0[..];
         let starts = |start: &[u8]| {
             let both = start.len().min(header.len());
@@ -98,7 +98,7 @@ impl HeaderReader {
     }
 }
 
-fn v1(line: &[u8]) -> Result<Claim, HeaderError> {
+fn v1(line: &[u8]) -> Result<PeerClaim, HeaderError> {
     let wrong = |what| HeaderError::Malformed { version: 1, what };
     let text = str::from_utf8(line).map_err(|_| wrong("bytes that are no text"))?;
     let mut words = text.split(' ').skip(1);
@@ -107,7 +107,7 @@ fn v1(line: &[u8]) -> Result<Claim, HeaderError> {
         "TCP4" => true,
         "TCP6" => false,
         // Whatever follows means nothing.
-        "UNKNOWN" => return Ok(Claim::Unknown),
+        "UNKNOWN" => return Ok(PeerClaim::Unknown),
         _ => return Err(wrong("another protocol than TCP4, TCP6 and UNKNOWN")),
     };
     let address = |text: &str| {
@@ -124,10 +124,10 @@ fn v1(line: &[u8]) -> Result<Claim, HeaderError> {
     if words.next().is_some() {
         return Err(wrong("more than two addresses and two ports"));
     }
-    Ok(Claim::From(SocketAddr::new(source.to_canonical(), source_port)))
+    Ok(PeerClaim::From(SocketAddr::new(source.to_canonical(), source_port)))
 }
 
-fn v2(header: &[u8]) -> Result<Option<Claim>, HeaderError> {
+fn v2(header: &[u8]) -> Result<Option<PeerClaim>, HeaderError> {
     let wrong = |what| HeaderError::Malformed { version: 2, what };
     let Some((fixed, rest)) = header.split_at_checked(V2_FIXED) else { return Ok(None) };
     let [command, family, length @ ..] = &fixed[V2_START.len()..] else { return Ok(None) };
@@ -142,7 +142,7 @@ fn v2(header: &[u8]) -> Result<Option<Claim>, HeaderError> {
         return Ok(None);
     }
     match command & 0xf {
-        0 => return Ok(Some(Claim::Local)),
+        0 => return Ok(Some(PeerClaim::Local)),
         1 => {}
         _ => return Err(wrong("another command than LOCAL and PROXY")),
     }
@@ -159,11 +159,11 @@ fn v2(header: &[u8]) -> Result<Option<Claim>, HeaderError> {
             (length >= 36).then(|| (IpAddr::V6(Ipv6Addr::from(*source)), port(32)))
         }
         // Of no family, or by a socket that has no address.
-        0 | 3 => return Ok(Some(Claim::Unknown)),
+        0 | 3 => return Ok(Some(PeerClaim::Unknown)),
         _ => return Err(wrong("another family than IPv4, IPv6 and Unix")),
     };
     let (address, port) = source.ok_or_else(short)?;
-    Ok(Some(Claim::From(SocketAddr::new(address.to_canonical(), port))))
+    Ok(Some(PeerClaim::From(SocketAddr::new(address.to_canonical(), port))))
 }
 
 /// The first bytes of something, as they can be shown.
@@ -179,12 +179,12 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<(usize, Option<Claim>), HeaderError> {
+    fn read(bytes: &[u8]) -> Result<(usize, Option<PeerClaim>), HeaderError> {
         HeaderReader::default().handle(bytes)
     }
 
-    fn from(text: &str) -> Option<Claim> {
-        Some(Claim::From(text.parse().unwrap()))
+    fn from(text: &str) -> Option<PeerClaim> {
+        Some(PeerClaim::From(text.parse().unwrap()))
     }
 
     /// A header of version 2.
@@ -211,8 +211,8 @@ mod tests {
         let claim = |text: &str| read(text.as_bytes()).map(|(_, claim)| claim);
         assert_eq!(claim("PROXY TCP6 2001:db8::1 ::1 1 2\r\n"), Ok(from("[2001:db8::1]:1")));
         assert_eq!(claim("PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2\r\n"), Ok(from("192.0.2.1:1")));
-        assert_eq!(claim("PROXY UNKNOWN\r\n"), Ok(Some(Claim::Unknown)));
-        assert_eq!(claim("PROXY UNKNOWN ffff::1 x y z\r\n"), Ok(Some(Claim::Unknown)));
+        assert_eq!(claim("PROXY UNKNOWN\r\n"), Ok(Some(PeerClaim::Unknown)));
+        assert_eq!(claim("PROXY UNKNOWN ffff::1 x y z\r\n"), Ok(Some(PeerClaim::Unknown)));
         assert_eq!(claim("PROXY TCP4 192.0.2.1 10.0.0.1 8080 3008"), Ok(None));
         let what = |text: &str| match claim(text) {
             Err(HeaderError::Malformed { version: 1, what }) => what,
@@ -232,10 +232,10 @@ mod tests {
         let claim = |bytes: &[u8]| read(bytes).map(|(_, claim)| claim);
         let v6 = [&[0x20, 1, 0xd, 0xb8][..], &[0; 11], &[1], &[0; 16], &[0, 7, 0, 8]].concat();
         assert_eq!(claim(&binary(0x21, 0x21, &v6)), Ok(from("[2001:db8::1]:7")));
-        assert_eq!(claim(&binary(0x20, 0, &[])), Ok(Some(Claim::Local)));
-        assert_eq!(claim(&binary(0x20, 0x11, &V4_PAIR)), Ok(Some(Claim::Local)));
+        assert_eq!(claim(&binary(0x20, 0, &[])), Ok(Some(PeerClaim::Local)));
+        assert_eq!(claim(&binary(0x20, 0x11, &V4_PAIR)), Ok(Some(PeerClaim::Local)));
         for family in [0, 0x31] {
-            assert_eq!(claim(&binary(0x21, family, &[0; 216])), Ok(Some(Claim::Unknown)));
+            assert_eq!(claim(&binary(0x21, family, &[0; 216])), Ok(Some(PeerClaim::Unknown)));
         }
         let more = [&V4_PAIR[..], &[4, 0, 1, 0]].concat();
         let header = binary(0x21, 0x11, &more);
@@ -261,12 +261,12 @@ mod tests {
         let endless = [&b"PROXY UNKNOWN"[..], &[b' '; MAX_V1]].concat();
         assert_eq!(read(&endless), Err(HeaderError::TooLong(MAX_V1)));
         let longest = [&b"PROXY UNKNOWN"[..], &[b' '; MAX_V1 - 15], b"\r\n"].concat();
-        assert_eq!(read(&longest), Ok((MAX_V1, Some(Claim::Unknown))));
+        assert_eq!(read(&longest), Ok((MAX_V1, Some(PeerClaim::Unknown))));
         // By its length alone, before the rest has come.
         let announced = &binary(0x21, 0x11, &[0; MAX_V2 - V2_FIXED + 1])[..V2_FIXED];
         assert_eq!(read(announced), Err(HeaderError::TooLong(MAX_V2)));
         let longest = binary(0x20, 0, &[0; MAX_V2 - V2_FIXED]);
-        assert_eq!(read(&longest), Ok((MAX_V2, Some(Claim::Local))));
+        assert_eq!(read(&longest), Ok((MAX_V2, Some(PeerClaim::Local))));
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
                 IpAddr::V4(v4) => format!("PROXY TCP4 {v4} 10.0.0.1 {port} 3008\r\n"),
                 IpAddr::V6(v6) => format!("PROXY TCP6 {v6} ::1 {port} 3008\r\n"),
             };
-            let claim = Some(Claim::From(SocketAddr::new(address, port)));
+            let claim = Some(PeerClaim::From(SocketAddr::new(address, port)));
             prop_assert_eq!(read(text.as_bytes()), Ok((text.len(), claim)));
             let [high, low] = port.to_be_bytes();
             let header = match address {

@@ -49,12 +49,12 @@ pub(crate) enum RedirectRefused {
 
 /// A server, and how it is reached.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct PoolPlace {
     pub(crate) url: PoolUrl,
     pub(crate) reach: Reach,
 }
 
-impl Place {
+impl PoolPlace {
     /// Where a pool is.
     pub(crate) fn of(pool: &PoolAccount) -> Self {
         Self { url: pool.url.clone(), reach: pool.reach.clone() }
@@ -64,19 +64,19 @@ impl Place {
 /// Where a channel connects to.
 #[derive(Debug)]
 pub(crate) struct PoolAddress {
-    configured: Place,
+    configured: PoolPlace,
     /// Where the pool sent us.
-    redirected: Option<Place>,
+    redirected: Option<PoolPlace>,
     followed: Option<Instant>,
 }
 
 impl PoolAddress {
-    pub(crate) const fn new(configured: Place) -> Self {
+    pub(crate) const fn new(configured: PoolPlace) -> Self {
         Self { configured, redirected: None, followed: None }
     }
 
     /// Where to connect, and how.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &PoolPlace {
         self.redirected.as_ref().unwrap_or(&self.configured)
     }
 
@@ -92,7 +92,7 @@ impl PoolAddress {
         &mut self,
         host: Option<&str>,
         port: Option<u16>,
-        pools: impl Iterator<Item = Place>,
+        pools: impl Iterator<Item = PoolPlace>,
         now: Instant,
     ) -> Result<bool, RedirectRefused> {
         let place = destination(&self.configured, self.place(), host, port, pools)?;
@@ -117,12 +117,12 @@ impl PoolAddress {
 
 /// Where a redirect leads, if it may be followed.
 fn destination(
-    configured: &Place,
-    present: &Place,
+    configured: &PoolPlace,
+    present: &PoolPlace,
     host: Option<&str>,
     port: Option<u16>,
-    mut pools: impl Iterator<Item = Place>,
-) -> Result<Place, RedirectRefused> {
+    mut pools: impl Iterator<Item = PoolPlace>,
+) -> Result<PoolPlace, RedirectRefused> {
     let host = host.unwrap_or_else(|| present.url.host());
     let host = Host::read(host).ok_or(RedirectRefused::Host)?;
     let port = port.unwrap_or_else(|| present.url.port());
@@ -131,7 +131,7 @@ fn destination(
     }
     let of = |url: &PoolUrl| Host::read(url.host());
     let is_there =
-        |place: &Place| place.url.port() == port && of(&place.url).as_ref() == Some(&host);
+        |place: &PoolPlace| place.url.port() == port && of(&place.url).as_ref() == Some(&host);
     // A place that is configured keeps the form that it was written in, and how it is reached.
     if let Some(known) = [configured, present].into_iter().find(|known| is_there(known)) {
         return Ok(known.clone());
@@ -144,7 +144,7 @@ fn destination(
         return Err(RedirectRefused::Foreign);
     }
     let url = host.at(configured.url.scheme(), port)?;
-    Ok(Place { url, reach: configured.reach.clone() })
+    Ok(PoolPlace { url, reach: configured.reach.clone() })
 }
 
 /// A host in the one form by which it is compared.
@@ -208,15 +208,15 @@ mod tests {
         format!("stratum+tcp://{authority}").parse().unwrap()
     }
 
-    fn plain(authority: &str) -> Place {
-        Place { url: url(authority), reach: Reach::default() }
+    fn plain(authority: &str) -> PoolPlace {
+        PoolPlace { url: url(authority), reach: Reach::default() }
     }
 
     /// A place with TLS, where this name is asked for.
-    fn secured(authority: &str, name: &str) -> Place {
+    fn secured(authority: &str, name: &str) -> PoolPlace {
         let url = format!("stratum+ssl://{authority}").parse().unwrap();
         let trust = PoolTrust::new(None, None, Some(name.parse().unwrap()));
-        Place { url, reach: Reach { trust, proxy: None } }
+        PoolPlace { url, reach: Reach { trust, proxy: None } }
     }
 
     /// The configured place, the redirect's host and port, and where it leads.
@@ -339,7 +339,7 @@ mod tests {
             secured("backup.example:3443", "backup"),
             plain("eu.example.com:1"),
         ];
-        let lead = |home: &Place, host, port| {
+        let lead = |home: &PoolPlace, host, port| {
             destination(home, home, Some(host), Some(port), pools.iter().cloned())
         };
         // At home it stays what it is, with all that is asked for there.

@@ -194,7 +194,7 @@ where
         while let Some(line) = self.lines.next_line() {
             match line {
                 Ok(line) => {
-                    trace!(line = %String::from_utf8_lossy(line), "a line from the pool");
+                    trace!(line = %self.upstream.without_secrets(line), "a line from the pool");
                     self.upstream.handle_line(line, at);
                 }
                 Err(LineError::TooLong { cap }) => self.upstream.handle_overlong(cap, at),

@@ -11,7 +11,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::upstream::{DownReason, Upstream, UpstreamConfig, UpstreamEvent};
 
 use super::AGENT;
-use super::address::{Place, PoolAddress};
+use super::address::{PoolAddress, PoolPlace};
 use super::log::Lost;
 use super::outlet::Outlet;
 use super::pump::{End, pump};
@@ -41,7 +41,7 @@ pub(crate) struct ChannelTask<D: Dialect> {
 impl<D: Dialect> ChannelTask<D> {
     pub(crate) fn new(route: Arc<Route<D>>, channel: Arc<Channel<D>>) -> Self {
         Self {
-            address: PoolAddress::new(Place::of(&channel.to.account)),
+            address: PoolAddress::new(PoolPlace::of(&channel.to.account)),
             _file: route.around.process.door.claim(),
             outlet: Outlet::new(route, channel),
         }
@@ -115,7 +115,7 @@ impl<D: Dialect> ChannelTask<D> {
     /// One connection, from its making to its end.
     async fn connection(&mut self, upstream: &mut Upstream<D, Ticket>) -> End {
         let connector = Arc::clone(&self.outlet.route.around.connector);
-        let Place { url, reach } = self.address.place().clone();
+        let PoolPlace { url, reach } = self.address.place().clone();
         let channel = Arc::clone(&self.outlet.channel);
         let mut connecting = connector.connect(&url, &reach);
         let connection = loop {
@@ -212,7 +212,7 @@ fn redirected<D: Dialect>(
     wait: Duration,
 ) -> ControlFlow<End> {
     let route = outlet.route.now();
-    let pools = route.config.pools.iter().map(Place::of);
+    let pools = route.config.pools.iter().map(PoolPlace::of);
     match address.follow(host, port, pools, now()) {
         Ok(moves) => {
             if moves {

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_farm::farm::Farm;
-use orepass_farm::limits::{Knock, Limit, Refusal, Stay, Trust};
+use orepass_farm::limits::{Knock, Limit, LimitRefusal, Stay, Trust};
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
@@ -114,8 +115,8 @@ impl Full {
 /// What a rig is told for which there is no place.
 const NO_PLACE: &str = "too many connections; try again later";
 
-impl From<Refusal> for Full {
-    fn from(Refusal { limit, most, .. }: Refusal) -> Self {
+impl From<LimitRefusal> for Full {
+    fn from(LimitRefusal { limit, most, .. }: LimitRefusal) -> Self {
         match limit {
             Limit::Connections => Self::Connections { most },
             Limit::UnprovenPerAddress => Self::Address { most },
@@ -336,7 +337,11 @@ impl<D: Dialect> Listener<D> {
         // A rig that came by IPv4 is shown so.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         match self.route.let_in(peer.ip()) {
-            Ok(inside) => self.route.serve(Box::new(stream), inside, peer, self.port),
+            Ok(inside) => {
+                // A panic costs this connection, and no other that comes.
+                let serve = || self.route.serve(Box::new(stream), inside, peer, self.port);
+                let _ = catch_unwind(AssertUnwindSafe(serve));
+            }
             Err(reason) => self.refuse(&stream, peer, reason),
         }
     }

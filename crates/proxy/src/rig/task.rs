@@ -64,7 +64,7 @@ pub(crate) struct ServedRig<D: Dialect> {
     /// Since when there has been something unwritten at every moment.
     unwritten_since: Option<Instant>,
     /// Why it is let go, and until when it may take its last words.
-    leaving: Option<Box<Leaving>>,
+    leaving: Option<Box<LeavingRig>>,
     pub(super) log: RigLog,
     accounts: Accounts,
     /// The books of its workers.
@@ -83,7 +83,7 @@ pub(crate) struct ServedRig<D: Dialect> {
 }
 
 /// A rig that is let go.
-struct Leaving {
+struct LeavingRig {
     reason: CloseReason,
     /// When its time is up.
     until: Instant,
@@ -237,7 +237,7 @@ impl<D: Dialect> ServedRig<D> {
         let calls = std::mem::take(&mut self.calls);
         if calls.has(MAIL) {
             while let Some(Mail { number, verdict }) = self.mailbox.take() {
-                self.session.handle_verdict(number, &verdict);
+                self.session.handle_verdict(number, &verdict, now());
                 if verdict.is_ok() {
                     self.has_proven();
                 }
@@ -394,7 +394,7 @@ impl<D: Dialect> ServedRig<D> {
             CloseReason::Gone => DRAIN_FOR,
             _ => FAREWELL_WITHIN,
         };
-        self.leaving = Some(Box::new(Leaving { reason, until: now() + within, is_told: false }));
+        self.leaving = Some(Box::new(LeavingRig { reason, until: now() + within, is_told: false }));
     }
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.

@@ -1,19 +1,29 @@
 //! The route's farm decides; this tells it what happens, and does what it says.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use orepass_farm::farm::{Act, ChannelId, Farm, Order, RigId};
 use orepass_farm::pools::{Gate, PoolIndex};
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::time::Instant;
 use tokio::sync::Notify;
+use tracing::error;
 
 use super::channel::Channel;
 use super::window::{DOUBT, GIVE_WAY, NEWS, URGENT};
 use super::{Route, reports};
 use crate::bell::Calls;
 use crate::clock::{now, sleep_until, unix_seconds};
+use crate::repeated_warnings::{Fold, nonzero};
+
+/// How often a fault of the farm is said.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// How long its timer rests after the farm has panicked.
+const REST: Duration = Duration::from_secs(1);
 
 /// The farm, held by whoever tells it something until what follows is done.
 #[derive(Debug)]
@@ -30,6 +40,8 @@ struct HeldFarm {
     farm: Farm,
     /// What its timer is set to.
     rings_at: Option<Instant>,
+    /// That it has panicked.
+    fault: Fold,
 }
 
 /// A channel that is to be opened.
@@ -41,34 +53,59 @@ struct Opening {
 
 impl Decisions {
     pub(super) fn new(farm: Farm) -> Self {
-        let held = Mutex::new(HeldFarm { farm, rings_at: None });
+        let held = Mutex::new(HeldFarm { farm, rings_at: None, fault: Fold::new(SAY_EVERY) });
         Self { held, timer: Notify::new(), urgent: AtomicBool::new(false) }
     }
 
     fn held(&self) -> MutexGuard<'_, HeldFarm> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Does something with the farm. Where that panics, whoever did it ends, as with every panic: a rig
+    /// or a pool connection. One that ends already, and tells the farm so, ends the usual way: a second
+    /// panic on the way out would end the process. `None` then.
+    fn with<T>(&self, route: &str, what: impl FnOnce(&mut HeldFarm) -> T) -> Option<T> {
+        let mut held = self.held();
+        let done = catch_unwind(AssertUnwindSafe(|| what(&mut held)));
+        let said = if done.is_err() { held.fault.say(now()) } else { None };
+        drop(held);
+        if let Some(more) = said {
+            error!(
+                event = "route.fault",
+                route,
+                more_since_last = nonzero(more),
+                "a fault in what the route decides: rigs and pool connections may not be where they \
+                 should; `orepass ctl upgrade` or a restart makes all of it anew"
+            );
+        }
+        match done {
+            Ok(done) => Some(done),
+            Err(_) if thread::panicking() => None,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
 }
 
 impl<D: Dialect> Route<D> {
     /// Tells the farm something, and does what it decides upon that.
     pub(crate) fn tell(self: &Arc<Self>, what: impl FnOnce(&mut Farm, Instant)) {
-        let mut held = self.decisions.held();
-        what(&mut held.farm, now());
-        let opening = self.act(&mut held.farm);
-        let wanted = held.farm.poll_timeout();
-        if wanted.is_some_and(|at| held.rings_at.is_none_or(|rings| at < rings)) {
-            held.rings_at = wanted;
-            self.decisions.timer.notify_one();
-        }
-        drop(held);
-        opening.into_iter().for_each(|opening| self.open(opening));
+        let opening = self.decisions.with(self.name(), |held| {
+            what(&mut held.farm, now());
+            let opening = self.act(&mut held.farm);
+            let wanted = held.farm.poll_timeout();
+            if wanted.is_some_and(|at| held.rings_at.is_none_or(|rings| at < rings)) {
+                held.rings_at = wanted;
+                self.decisions.timer.notify_one();
+            }
+            opening
+        });
+        opening.into_iter().flatten().for_each(|opening| self.open(opening));
     }
 
     /// Tells the farm something upon which its timer acts, if that still runs: whoever tells it may be
     /// dropped since the runtime ends, and nothing more can be begun then.
     pub(crate) fn mention(&self, what: impl FnOnce(&mut Farm, Instant)) {
-        what(&mut self.decisions.held().farm, now());
+        self.decisions.with(self.name(), |held| what(&mut held.farm, now()));
         self.decisions.timer.notify_one();
     }
 
@@ -82,15 +119,19 @@ impl<D: Dialect> Route<D> {
         while !self.ending().is_cancelled() {
             // Once in a few seconds at least, which is often: a rig that comes takes one or two ids.
             self.around.memory.reserve(self.ids.peek().get());
-            let (rings_at, opening) = {
-                let mut held = self.decisions.held();
-                if held.farm.poll_timeout().is_some_and(|at| at <= now()) {
-                    held.farm.handle_timeout(now());
-                }
-                let opening = self.act(&mut held.farm);
-                held.rings_at = held.farm.poll_timeout();
-                (held.rings_at, opening)
+            let turn = || {
+                self.decisions.with(self.name(), |held| {
+                    if held.farm.poll_timeout().is_some_and(|at| at <= now()) {
+                        held.farm.handle_timeout(now());
+                    }
+                    let opening = self.act(&mut held.farm);
+                    held.rings_at = held.farm.poll_timeout();
+                    (held.rings_at, opening)
+                })
             };
+            // Nobody else keeps the time.
+            let turned = catch_unwind(AssertUnwindSafe(turn)).ok().flatten();
+            let (rings_at, opening) = turned.unwrap_or_else(|| (Some(now() + REST), Vec::new()));
             opening.into_iter().for_each(|opening| self.open(opening));
             tokio::select! {
                 biased;

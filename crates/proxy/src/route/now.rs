@@ -49,13 +49,13 @@ pub(crate) struct RouteNow<D> {
 }
 
 /// In which slots the pools of another config are: known by what they are, wherever they stand.
-struct Slots {
+struct PoolSlots {
     order: Vec<PoolIndex>,
     /// Those that leave with this change, or have left before, and what comes in their place.
     leaving: Vec<Option<Leaving>>,
 }
 
-impl Slots {
+impl PoolSlots {
     fn of<D>(now: &RouteNow<D>, config: &RouteConfig) -> Self {
         let mut next = now.pools.len();
         let mut order = Vec::new();
@@ -111,7 +111,7 @@ impl<D> RouteNow<D> {
 
     /// Whether another config would need more slots than there are.
     pub(super) fn has_slots_for(&self, config: &RouteConfig) -> bool {
-        Slots::of(self, config).leaving.len() <= MAX_SLOTS
+        PoolSlots::of(self, config).leaving.len() <= MAX_SLOTS
     }
 
     /// The pool that stands for all, where one is enough.
@@ -162,7 +162,7 @@ impl<D: Dialect> Route<D> {
         }
         self.tell(|farm, at| {
             let before = self.now();
-            let Slots { order, leaving } = Slots::of(&before, &config);
+            let PoolSlots { order, leaving } = PoolSlots::of(&before, &config);
             let mut terms: Vec<PoolTerms> =
                 before.pools.iter().map(|pool| terms(&pool.account)).collect();
             for (account, &slot) in config.pools.iter().zip(&order) {
@@ -298,7 +298,7 @@ mod tests {
         now: &RouteNow<()>,
         pools: &[(&str, &str)],
     ) -> (Vec<usize>, Vec<(usize, Option<usize>)>) {
-        let Slots { order, leaving } = Slots::of(now, &config(pools));
+        let PoolSlots { order, leaving } = PoolSlots::of(now, &config(pools));
         let leaving = leaving.iter().enumerate();
         (order, leaving.filter_map(|(slot, leaving)| Some((slot, (*leaving)?.successor))).collect())
     }
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(slots(&now, &[("c", "x"), ("b", "x")]), (vec![2, 1], vec![(0, Some(2))]));
         let mut weighted = config(&[("a", "x"), ("b", "x")]);
         weighted.pools[1].standing = Standing { rank: 0, weight: 3.0 };
-        assert_eq!(Slots::of(&now, &weighted).order, [0, 1]);
+        assert_eq!(PoolSlots::of(&now, &weighted).order, [0, 1]);
     }
 
     #[test]

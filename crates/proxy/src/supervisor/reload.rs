@@ -17,7 +17,7 @@ use super::{MAX_REQUESTS, Supervisor};
 use crate::commands::CommandError;
 use crate::config::difference::{Difference, Step};
 use crate::config::{Config, ConfigError, Invalid, ListenAddr, RouteConfig};
-use crate::control::Changed;
+use crate::control::ReloadChanges;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::telemetry;
 
@@ -27,7 +27,7 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Why a config is not taken. Nothing has changed then.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum ReloadRefusal {
     /// Others wait already.
     #[error("too many reloads wait already; ask again")]
     Busy,
@@ -51,7 +51,7 @@ pub enum Refusal {
     Broken(#[from] JoinError),
 }
 
-impl Refusal {
+impl ReloadRefusal {
     /// What is wrong with the config's text, where that is it.
     #[must_use]
     pub const fn invalid(&self) -> Option<&Invalid> {
@@ -69,13 +69,13 @@ pub(super) enum Asker {
     /// SIGHUP: the log has the answer.
     Signal,
     /// Somebody who waits, or has left; the log has it too.
-    Request(oneshot::Sender<Result<Changed, Refusal>>),
+    ControlRequest(oneshot::Sender<Result<ReloadChanges, ReloadRefusal>>),
 }
 
 impl Asker {
-    fn answer(self, answer: Result<Changed, Refusal>) {
+    fn answer(self, answer: Result<ReloadChanges, ReloadRefusal>) {
         match &answer {
-            Ok(Changed { changed, at_restart }) => {
+            Ok(ReloadChanges { changed, at_restart }) => {
                 for line in changed {
                     info!(event = "reload.changed", "{line}");
                 }
@@ -92,14 +92,14 @@ impl Asker {
                 );
             }
         }
-        if let Self::Request(asker) = self {
+        if let Self::ControlRequest(asker) = self {
             // It may be gone.
             let _ = asker.send(answer);
         }
     }
 }
 
-pub(super) type Loaded = Result<Config, Refusal>;
+pub(super) type Loaded = Result<Config, ReloadRefusal>;
 
 /// A config that is being read.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Loading {
 }
 
 /// Everything of a new config that could fail, made.
-struct Prepared {
+struct PreparedReload {
     config: Config,
     difference: Difference,
     /// Of the new config's routes, those that are not kept.
@@ -127,10 +127,10 @@ struct Prepared {
 impl Supervisor<'_> {
     /// Begins to read the config again, or waits until it was read that was asked for before.
     pub(super) fn load(&mut self, asker: Asker) {
-        let Some(file) = self.file.clone() else { return asker.answer(Err(Refusal::NoFile)) };
+        let Some(file) = self.file.clone() else { return asker.answer(Err(ReloadRefusal::NoFile)) };
         if let Some(loading) = &mut self.loading {
             if loading.next.len() >= MAX_REQUESTS {
-                return asker.answer(Err(Refusal::Busy));
+                return asker.answer(Err(ReloadRefusal::Busy));
             }
             return loading.next.push_back(asker);
         }
@@ -138,7 +138,7 @@ impl Supervisor<'_> {
         let reading = tokio::spawn(async move {
             let reading = tokio::task::spawn_blocking(move || Config::load(&file, &registry));
             let config = tokio::time::timeout(READ_WITHIN, reading).await;
-            Ok(config.map_err(|_| Refusal::Slow)???)
+            Ok(config.map_err(|_| ReloadRefusal::Slow)???)
         });
         self.loading = Some(Loading { reading, asker, next: VecDeque::new() });
     }
@@ -157,7 +157,7 @@ impl Supervisor<'_> {
     }
 
     /// Makes everything that can fail.
-    fn prepare_all(&mut self, config: Config) -> Result<Prepared, Refusal> {
+    fn prepare_all(&mut self, config: Config) -> Result<PreparedReload, ReloadRefusal> {
         let mut difference = Difference::between(&self.config, &config);
         let mut routes = Vec::new();
         for (route, step) in config.routes.iter().zip(&mut difference.routes) {
@@ -179,12 +179,12 @@ impl Supervisor<'_> {
             }
             opened.push((route, address));
         }
-        Ok(Prepared { config, difference, routes })
+        Ok(PreparedReload { config, difference, routes })
     }
 
     /// Changes what is different. Nothing of it can fail.
-    fn apply(&mut self, prepared: Prepared) -> Changed {
-        let Prepared { mut config, difference, routes } = prepared;
+    fn apply(&mut self, prepared: PreparedReload) -> ReloadChanges {
+        let PreparedReload { mut config, difference, routes } = prepared;
         let mut before = std::mem::take(&mut self.routes);
         let mut leaving = Vec::new();
         // Whoever comes finds somebody all the time: a socket that goes to another route is listened
@@ -234,7 +234,7 @@ impl Supervisor<'_> {
         config.log.format = self.config.log.format;
         self.config = config;
         self.reloads += 1;
-        Changed { changed, at_restart: difference.at_restart }
+        ReloadChanges { changed, at_restart: difference.at_restart }
     }
 
     /// Leaves the sockets that the new config does not have, or has for others.

@@ -10,8 +10,8 @@ use super::Supervisor;
 use crate::clock::{now, sleep_until};
 use crate::commands::CommandError;
 use crate::config::Config;
-use crate::handover::new::{Act, Heard, New};
-use crate::handover::{Message, Peer, State};
+use crate::handover::new::{HeardByNew, New, NewAct};
+use crate::handover::{HandoverMessage, Peer, State};
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -44,7 +44,7 @@ impl<'a> Supervisor<'a> {
                 received = old.receive() => Some(heard(received)),
                 () = sleep_until(Some(now() + LOOK_EVERY)), if new.is_warming() => {
                     let warm = supervisor.as_ref().is_some_and(|one| one.is_warm(&serving));
-                    warm.then_some(Heard::Warm)
+                    warm.then_some(HeardByNew::Warm)
                 }
                 () = sleep_until(new.poll_timeout()), if new.poll_timeout().is_some() => None,
             };
@@ -54,24 +54,27 @@ impl<'a> Supervisor<'a> {
             }
             while let Some(act) = new.poll() {
                 match act {
-                    Act::Bind => {
+                    NewAct::Bind => {
                         let sockets = old.take_sockets();
                         let Some((config, file)) = parts.take() else { continue };
                         let bound = Self::bind(config, file, registry, process, sockets);
                         let bound = bound.map(|one| supervisor = Some(one));
-                        new.handle(Heard::Bound(bound.map_err(|error| error.to_string())), now());
+                        new.handle(
+                            HeardByNew::Bound(bound.map_err(|error| error.to_string())),
+                            now(),
+                        );
                     }
-                    Act::SendBound => tell(&old, &Message::Bound).await,
-                    Act::Start(state) => {
+                    NewAct::SendBound => tell(&old, &HandoverMessage::Bound).await,
+                    NewAct::Start(state) => {
                         let Some(supervisor) = &mut supervisor else { continue };
                         let started = supervisor.start_with(&state, &mut serving);
-                        new.handle(Heard::Started(started), now());
+                        new.handle(HeardByNew::Started(started), now());
                     }
-                    Act::SendWarm => tell(&old, &Message::Warm).await,
-                    Act::Accept => supervisor.iter().for_each(Self::accept),
-                    Act::SendServing => tell(&old, &Message::Serving).await,
-                    Act::Refuse(why) => {
-                        tell(&old, &Message::Refused(why.clone())).await;
+                    NewAct::SendWarm => tell(&old, &HandoverMessage::Warm).await,
+                    NewAct::Accept => supervisor.iter().for_each(Self::accept),
+                    NewAct::SendServing => tell(&old, &HandoverMessage::Serving).await,
+                    NewAct::Refuse(why) => {
+                        tell(&old, &HandoverMessage::Refused(why.clone())).await;
                         return Err(CommandError::Failed(format!("cannot take over: {why}")));
                     }
                 }
@@ -113,19 +116,19 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-fn heard(received: std::io::Result<Option<Message>>) -> Heard {
+fn heard(received: std::io::Result<Option<HandoverMessage>>) -> HeardByNew {
     match received {
-        Ok(Some(Message::Sockets(_))) => Heard::Sockets,
-        Ok(Some(Message::State(state))) => Heard::State(state),
-        Ok(Some(Message::Go)) => Heard::Go,
-        Ok(Some(other)) => Heard::Nonsense(format!("the old process said {other:?}")),
-        Ok(None) => Heard::Ended,
-        Err(error) => Heard::Nonsense(format!("the old process makes no sense: {error}")),
+        Ok(Some(HandoverMessage::Sockets(_))) => HeardByNew::Sockets,
+        Ok(Some(HandoverMessage::State(state))) => HeardByNew::State(state),
+        Ok(Some(HandoverMessage::Go)) => HeardByNew::Go,
+        Ok(Some(other)) => HeardByNew::Nonsense(format!("the old process said {other:?}")),
+        Ok(None) => HeardByNew::Ended,
+        Err(error) => HeardByNew::Nonsense(format!("the old process makes no sense: {error}")),
     }
 }
 
 /// That the old one has ended is heard elsewhere.
-async fn tell(old: &Peer, message: &Message) {
+async fn tell(old: &Peer, message: &HandoverMessage) {
     if let Err(error) = old.send(message).await {
         warn!(event = "handover.silent", %error, "the former process does not hear");
     }

@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
 use super::stopping::empty;
-use super::{Refusal, Request, Supervisor};
+use super::{ControlRequest, ReloadRefusal, Supervisor};
 use crate::clock::{now, sleep_until};
-use crate::handover::old::{Act, Heard, Old};
-use crate::handover::{Message, News, State, Successor};
+use crate::handover::old::{HeardByOld, Old, OldAct};
+use crate::handover::{HandoverMessage, State, Successor, SuccessorNews};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
 
@@ -18,7 +18,7 @@ use crate::store::Store;
 const REOPEN_EVERY: Duration = Duration::from_secs(60);
 
 /// What came of it.
-pub(super) enum Upgraded {
+pub(super) enum UpgradeEnd {
     /// This process serves on.
     No,
     /// It serves again: the new one served for a while, and is no more.
@@ -45,15 +45,15 @@ impl Supervisor<'_> {
         &mut self,
         answer: Option<oneshot::Sender<Result<u32, String>>>,
         signals: &mut Signals,
-        requests: &mut mpsc::Receiver<Request>,
-    ) -> Upgraded {
+        requests: &mut mpsc::Receiver<ControlRequest>,
+    ) -> UpgradeEnd {
         if self.loading.is_some() {
             let why = "the config is being read again; ask when that is done";
             warn!(event = "upgrade.failed", "{why}");
             if let Some(asker) = answer {
                 let _ = asker.send(Err(why.to_owned()));
             }
-            return Upgraded::No;
+            return UpgradeEnd::No;
         }
         info!(event = "upgrade", "starting a new process, to which this one hands over");
         let mut handover = Handover::begin(answer);
@@ -64,7 +64,7 @@ impl Supervisor<'_> {
                 }
             }
             if handover.old.is_over() {
-                return if handover.is_back { Upgraded::Back } else { Upgraded::No };
+                return if handover.is_back { UpgradeEnd::Back } else { UpgradeEnd::No };
             }
             let Handover { old, new, draining, stop, .. } = &mut handover;
             tokio::select! {
@@ -72,22 +72,22 @@ impl Supervisor<'_> {
                 signal = signals.next() => match signal {
                     Signal::Stop(name) => {
                         *stop = Some(name);
-                        old.handle(Heard::Stop, now());
+                        old.handle(HeardByOld::Stop, now());
                     }
-                    Signal::ReopenLogs => super::reopen_logs(),
+                    Signal::ReopenLogs => crate::telemetry::reopen(),
                     Signal::Reload | Signal::Upgrade => {
                         warn!(event = "upgrade", "{BUSY}");
                     }
                 },
                 Some(request) = requests.recv() => match request {
-                    Request::Reload(answer) => _ = answer.send(Err(Refusal::HandingOver)),
-                    Request::Upgrade(answer) => _ = answer.send(Err(BUSY.to_owned())),
-                    Request::Status(answer) => _ = answer.send(self.status()),
+                    ControlRequest::Reload(answer) => _ = answer.send(Err(ReloadRefusal::HandingOver)),
+                    ControlRequest::Upgrade(answer) => _ = answer.send(Err(BUSY.to_owned())),
+                    ControlRequest::Status(answer) => _ = answer.send(self.status()),
                 },
                 news = heard(new) => old.handle(news, now()),
                 () = drained(draining) => {
                     *draining = None;
-                    old.handle(Heard::Drained, now());
+                    old.handle(HeardByOld::Drained, now());
                 }
                 () = sleep_until(old.poll_timeout()), if old.poll_timeout().is_some() => {
                     old.handle_timeout(now());
@@ -96,35 +96,37 @@ impl Supervisor<'_> {
         }
     }
 
-    async fn act(&mut self, act: Act, handover: &mut Handover) -> Option<Upgraded> {
+    async fn act(&mut self, act: OldAct, handover: &mut Handover) -> Option<UpgradeEnd> {
         match act {
-            Act::Start => match Successor::start(&self.listeners).await {
+            OldAct::Start => match Successor::start(&self.listeners).await {
                 Ok(new) => handover.new = Some(new),
-                Err(why) => handover.old.handle(Heard::Refused(why), now()),
+                Err(why) => handover.old.handle(HeardByOld::Refused(why), now()),
             },
-            Act::Save => {
+            OldAct::Save => {
                 self.save().await;
                 let saved = self.memory.hand_over().await.map_err(|error| error.to_string());
-                handover.old.handle(Heard::Saved(saved), now());
+                handover.old.handle(HeardByOld::Saved(saved), now());
             }
-            Act::SendState(mark) => handover.send(&Message::State(self.state(mark))).await,
-            Act::StopAccepting => self.stop_accepting(),
-            Act::SendGo => handover.send(&Message::Go).await,
-            Act::Kill => match &mut handover.new {
+            OldAct::SendState(mark) => {
+                handover.send(&HandoverMessage::State(self.state(mark))).await;
+            }
+            OldAct::StopAccepting => self.stop_accepting(),
+            OldAct::SendGo => handover.send(&HandoverMessage::Go).await,
+            OldAct::Kill => match &mut handover.new {
                 Some(new) => new.kill(),
-                None => handover.old.handle(Heard::Ended("nothing begun".to_owned()), now()),
+                None => handover.old.handle(HeardByOld::Ended("nothing begun".to_owned()), now()),
             },
-            Act::Reopen => reopen(&self.memory).await,
-            Act::Accept => self.accept(),
-            Act::Answer(answer) => handover.answer(answer),
-            Act::Drain => {
+            OldAct::Reopen => reopen(&self.memory).await,
+            OldAct::Accept => self.accept(),
+            OldAct::Answer(answer) => handover.answer(answer),
+            OldAct::Drain => {
                 if let Some(process) = handover.process() {
                     self.manager.hand_over(process);
                 }
                 let (routes, over) = (self.routes.clone(), self.config.drain_for);
                 handover.draining = Some(Box::pin(async move { empty(&routes, over).await }));
             }
-            Act::Undrain => {
+            OldAct::Undrain => {
                 handover.draining = None;
                 handover.is_back = true;
                 self.manager.take_back(self.process.workers.clone());
@@ -133,8 +135,8 @@ impl Supervisor<'_> {
                     "the new process has ended: this one, whose rigs were leaving, serves again"
                 );
             }
-            Act::Stop => return handover.stop.map(Upgraded::Stop),
-            Act::Leave => return Some(Upgraded::Yes),
+            OldAct::Stop => return handover.stop.map(UpgradeEnd::Stop),
+            OldAct::Leave => return Some(UpgradeEnd::Yes),
         }
         None
     }
@@ -159,7 +161,7 @@ impl Handover {
         Self { old, new: None, draining: None, answer, stop: None, is_back: false }
     }
 
-    async fn send(&self, message: &Message) {
+    async fn send(&self, message: &HandoverMessage) {
         if let Some(new) = &self.new {
             new.send(message).await;
         }
@@ -189,18 +191,22 @@ impl Handover {
 }
 
 /// The next that is heard of the new process.
-async fn heard(new: &mut Option<Successor>) -> Heard {
+async fn heard(new: &mut Option<Successor>) -> HeardByOld {
     let Some(successor) = new else { return std::future::pending().await };
     match successor.news().await {
-        News::Said(Message::Bound) => Heard::Bound,
-        News::Said(Message::Warm) => Heard::Warm,
-        News::Said(Message::Serving) => Heard::Serving,
-        News::Said(Message::Refused(why)) => Heard::Refused(why),
-        News::Said(other) => Heard::Refused(format!("it spoke out of turn: {other:?}")),
-        News::Nonsense(error) => Heard::Refused(format!("it makes no sense: {error}")),
-        News::Ended(status) => {
+        SuccessorNews::Said(HandoverMessage::Bound) => HeardByOld::Bound,
+        SuccessorNews::Said(HandoverMessage::Warm) => HeardByOld::Warm,
+        SuccessorNews::Said(HandoverMessage::Serving) => HeardByOld::Serving,
+        SuccessorNews::Said(HandoverMessage::Refused(why)) => HeardByOld::Refused(why),
+        SuccessorNews::Said(other) => {
+            HeardByOld::Refused(format!("it spoke out of turn: {other:?}"))
+        }
+        SuccessorNews::Nonsense(error) => {
+            HeardByOld::Refused(format!("it makes no sense: {error}"))
+        }
+        SuccessorNews::Ended(status) => {
             *new = None;
-            Heard::Ended(status.to_string())
+            HeardByOld::Ended(status.to_string())
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,11 +16,22 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 /// The most places that are remembered.
 const MAX_PLACES: usize = 64;
 
+/// Panics since the log was started.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// How many panics there were since the log was started. Each has ended one task, which is one rig's or
+/// one pool connection's, and nothing else.
+#[must_use]
+pub fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
+
 /// Has panics logged. The usual hook would write to stderr itself, which may not take it, and hold
 /// the task's thread up.
 pub(super) fn log() {
     let said = Mutex::new(Folds::new(SAY_EVERY, MAX_PLACES));
     panic::set_hook(Box::new(move |panic| {
+        COUNT.fetch_add(1, Ordering::Relaxed);
         let place = panic.location().map(ToString::to_string);
         let more = {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +51,11 @@ fn say(panic: &PanicHookInfo<'_>, place: Option<&str>, more_since_last: Option<u
     let backtrace = captured.then(|| backtrace.to_string());
     error!(
         event = "panic",
-        place, backtrace, more_since_last, "a fault in orepass ended a task: {message}"
+        place,
+        backtrace,
+        more_since_last,
+        panics = count(),
+        "a fault in orepass ended a task: {message}"
     );
 }
 
@@ -50,6 +66,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_line_of_the_log_and_the_same_again_is_counted() {
+        let before = count();
         let lines = json_lines(|| {
             log();
             for _ in 0..10 {
@@ -59,6 +76,7 @@ mod tests {
         });
         let [line] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!((&line["event"], &line["level"]), (&"panic".into(), &"ERROR".into()));
+        assert!(count() >= before + 10, "each is counted: {}", count());
         assert_eq!(line["message"], "a fault in orepass ended a task: the lease is wrong");
         assert!(line["place"].as_str().unwrap().contains("panics.rs:"), "{line}");
     }

@@ -1,8 +1,8 @@
 //! Lines on their way to a stderr that may not take them.
 //!
 //! Tasks put their lines into a queue and go on; a thread of its own writes them. A pipe that nobody
-//! reads, a stopped terminal or a stalled journal so costs lines and nothing else: what finds no
-//! room is dropped and counted.
+//! reads, a stopped terminal, a stalled journal or a full disk so costs lines and nothing else: what
+//! finds no room, or cannot be written, is dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver};
@@ -48,8 +48,9 @@ impl LogQueue {
         Self { most, waiting: Mutex::default(), wake: Condvar::new() }
     }
 
-    /// Starts a thread that writes the lines. `dropped` is told how many lines found no room, and
-    /// may put one into the queue that says so: it stands where they are missing.
+    /// Starts a thread that writes the lines. `dropped` is told how many lines found no room or could
+    /// not be written, and may put one into the queue that says so: it stands where they are missing,
+    /// or as soon as anything can be written again.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -64,13 +65,15 @@ impl LogQueue {
         thread.spawn(move || {
             // Held until the thread ends, also if it panics.
             let _writing: mpsc::SyncSender<()> = writing;
-            let mut lines = Vec::new();
+            let (mut lines, mut losses) = (Vec::new(), Losses::default());
             while let Some(count) = queue.take(&mut lines) {
+                // The queue has just been emptied: there is room for a line each time.
                 if count > 0 {
-                    // The queue has just been emptied: there is room for this line.
                     dropped(count);
                 }
-                write_whole(&mut out, &lines);
+                if let Some(count) = losses.write(&mut out, &lines) {
+                    dropped(count);
+                }
             }
         })?;
         Ok(LogGuard { queue: Arc::clone(self), written })
@@ -125,20 +128,50 @@ impl Drop for LogGuard {
     }
 }
 
-/// Writes as far as it can be written: what is wrong with stderr cannot be said anywhere.
-fn write_whole(out: &mut impl Write, mut lines: &[u8]) {
+/// What could not be written: what is wrong with stderr cannot be said there before it is well again.
+#[derive(Debug, Default)]
+struct Losses {
+    /// Lines that are gone, and that nothing was said of.
+    lines: u64,
+    /// Those of which a line in the next batch tells.
+    told: u64,
+    /// The last line that was written has no end.
+    is_cut: bool,
+}
+
+impl Losses {
+    /// Writes lines as far as they can be written; gives how many are gone, when that can be said.
+    fn write(&mut self, out: &mut impl Write, lines: &[u8]) -> Option<u64> {
+        if self.is_cut {
+            self.is_cut = !write_whole(out, b"\n").is_empty();
+        }
+        let rest = if self.is_cut { lines } else { write_whole(out, lines) };
+        if rest.is_empty() {
+            self.told = std::mem::take(&mut self.lines);
+            return Some(self.told).filter(|lines| *lines > 0);
+        }
+        self.is_cut |= rest.len() < lines.len() && lines[lines.len() - rest.len() - 1] != b'\n';
+        let ends = rest.iter().filter(|byte| **byte == b'\n').count();
+        self.lines += std::mem::take(&mut self.told) + ends as u64;
+        None
+    }
+}
+
+/// Writes as far as it can be written; gives what is left.
+fn write_whole<'a>(out: &mut impl Write, mut lines: &'a [u8]) -> &'a [u8] {
     while !lines.is_empty() {
         match out.write(lines) {
-            Ok(0) => return,
+            Ok(0) => break,
             Ok(count) => lines = &lines[count..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Whoever shares the terminal or pipe may have made it so.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 thread::sleep(TRY_AGAIN_AFTER);
             }
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    lines
 }
 
 #[cfg(test)]
@@ -236,20 +269,45 @@ mod tests {
 
     #[test]
     fn a_broken_or_unready_stderr_is_borne() {
-        struct Odd(Vec<io::Result<usize>>, Vec<u8>);
-        impl Write for Odd {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let count = self.0.pop().unwrap_or(Ok(0))?.min(bytes.len());
-                self.1.extend_from_slice(&bytes[..count]);
-                Ok(count)
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
         let (again, broken) = (io::ErrorKind::WouldBlock, io::ErrorKind::BrokenPipe);
         let mut odd = Odd(vec![Err(broken.into()), Ok(2), Err(again.into()), Ok(1)], Vec::new());
-        write_whole(&mut odd, b"abcdef\n");
+        assert_eq!(write_whole(&mut odd, b"abcdef\n"), b"def\n");
         assert_eq!(odd.1, b"abc");
+    }
+
+    /// Takes what it is told to, and nothing when it is told nothing.
+    struct Odd(Vec<io::Result<usize>>, Vec<u8>);
+
+    impl Write for Odd {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = self.0.pop().unwrap_or(Ok(0))?.min(bytes.len());
+            self.1.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_costs_lines_and_they_are_counted_when_there_is_room_again() {
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        // The newest first: room for half a line, none twice, room, none, room.
+        let mut disk =
+            Odd(vec![Ok(99), Ok(99), full(), Ok(99), Ok(99), full(), full(), Ok(3)], vec![]);
+        let mut losses = Losses::default();
+        assert_eq!(losses.write(&mut disk, b"one\ntwo\n"), None);
+        assert_eq!(losses.write(&mut disk, b"three\n"), None, "the end of the line is missing");
+        assert_eq!(
+            losses.write(&mut disk, b"four\n"),
+            Some(3),
+            "two of which one was cut, and three"
+        );
+        // The line that says so is lost too, and is said for once more.
+        assert_eq!(losses.write(&mut disk, b"3 dropped\n"), None);
+        assert_eq!(losses.write(&mut disk, b"five\n"), Some(4));
+        assert_eq!(losses.write(&mut disk, b"4 dropped\n"), None);
+        assert_eq!(String::from_utf8(disk.1).unwrap(), "one\nfour\nfive\n4 dropped\n");
     }
 }

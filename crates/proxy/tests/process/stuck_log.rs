@@ -1,6 +1,8 @@
-//! A log that nobody reads.
+//! A log that nobody reads, or that cannot be written.
 
+use std::fs::File;
 use std::io::Read;
+use std::process::Stdio;
 
 use crate::support::{Plan, Rig, pool};
 
@@ -46,4 +48,30 @@ async fn the_last_lines_are_written_before_the_end() {
     assert!(log.lines().count() > PINGS, "{} lines", log.lines().count());
     assert!(log.ends_with("INFO stopped event=stopped\n"), "{:?}", log.lines().last());
     assert!(!log.contains("log.dropped"));
+}
+
+#[tokio::test]
+async fn a_log_whose_reader_has_gone_stops_nothing() {
+    let (_pool, at_pool) = pool().await;
+    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let (mut orepass, unread) = plan.start_unread();
+    drop(unread);
+    let mut rig = Rig::login(&orepass.address, "rig1").await;
+    ping(&mut rig).await;
+    orepass.terminate();
+    assert!(orepass.ends().await.success());
+}
+
+/// A device on which there is never any room.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_full_disk_stops_nothing() {
+    let (_pool, at_pool) = pool().await;
+    let plan = Plan { arguments: &["-vv"], ..Plan::new(&at_pool).await };
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut orepass = plan.start_with_log(Stdio::from(full));
+    let mut rig = Rig::login(&orepass.address, "rig1").await;
+    ping(&mut rig).await;
+    orepass.terminate();
+    assert!(orepass.ends().await.success());
 }

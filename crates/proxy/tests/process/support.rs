@@ -106,12 +106,17 @@ impl Plan {
 
     /// Starts it with a log that nobody reads until the test does.
     pub(crate) fn start_unread(self) -> (Orepass, ChildStderr) {
+        let mut orepass = self.start_with_log(Stdio::piped());
+        let stderr = orepass.child.stderr.take().unwrap();
+        (orepass, stderr)
+    }
+
+    /// Starts it with a log that goes there.
+    pub(crate) fn start_with_log(self, stderr: Stdio) -> Orepass {
         let address = self.listen.clone();
         let (mut command, config) = self.command("run");
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let (address, log) = (self.listen, Arc::default());
-        (Orepass { child, address, _config: Some(config), log, is_read: false }, stderr)
+        let child = command.stderr(stderr).spawn().unwrap();
+        Orepass { child, address, _config: Some(config), log: Arc::default(), is_read: false }
     }
 
     /// Has the config checked: the exit code, and what is said on standard output.

@@ -35,6 +35,9 @@ pub struct DownstreamConfig {
     pub park_for: Duration,
     /// What is borne of one rig.
     pub limits: SessionLimits,
+    /// After how long without a line a rig that has work is told its target again, up to 65,535
+    /// seconds; never when absent.
+    pub keepalive: Option<Duration>,
 }
 
 impl Default for DownstreamConfig {
@@ -49,6 +52,7 @@ impl Default for DownstreamConfig {
             authorize_within: Duration::from_secs(60),
             park_for: Duration::from_secs(15),
             limits: SessionLimits::default(),
+            keepalive: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -133,6 +137,13 @@ impl DownstreamConfig {
     #[must_use]
     pub fn with_limits(mut self, limits: SessionLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// With rigs told their target again after so long without a line, or never.
+    #[must_use]
+    pub const fn with_keepalive(mut self, keepalive: Option<Duration>) -> Self {
+        self.keepalive = keepalive;
         self
     }
 }

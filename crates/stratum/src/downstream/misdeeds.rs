@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flood::Flood;
-use crate::pace::Pace;
+use crate::pace::RequestPace;
 use crate::strikes::{Patience, Strikes};
 use crate::time::Instant;
 
@@ -23,7 +23,7 @@ pub(super) struct NotedMisdeeds {
     /// Failed shares that were looked into.
     pub(super) diagnoses: Strikes,
     pub(super) bad_lines: Strikes,
-    pub(super) pace: Pace,
+    pub(super) pace: RequestPace,
     /// The operator trusts the rig: none of this slows it or ends its session.
     trusted: bool,
 }
@@ -46,7 +46,7 @@ impl Misdeeds {
                 flood: Flood::default(),
                 diagnoses: Strikes::new(&DIAGNOSES),
                 bad_lines: Strikes::new(&BAD_LINES),
-                pace: Pace::new(Instant::after_origin(Duration::ZERO)),
+                pace: RequestPace::new(Instant::after_origin(Duration::ZERO)),
                 trusted: false,
             })
         })

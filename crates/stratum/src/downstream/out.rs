@@ -1,6 +1,9 @@
 //! What comes out of a session with a rig: bytes to write, events, and when it wants to be called.
 
+use bytes::{Buf, Bytes};
+
 use super::events::Events;
+use super::keepalive::Keepalive;
 use super::{CloseReason, Event};
 use crate::dialect::{Dialect, RigSay};
 use crate::timer::{self, TimerTable};
@@ -9,7 +12,10 @@ use crate::transmit::Transmit;
 /// What the parts of a session put out.
 pub(super) struct DownstreamOut {
     pub(super) transmit: Transmit,
-    pub(super) timers: TimerTable<DownstreamTimer, 5>,
+    pub(super) timers: TimerTable<DownstreamTimer, 6>,
+    pub(super) keepalive: Keepalive,
+    /// Whether anything was written since that was asked last.
+    said: bool,
     events: Events,
     closed: bool,
 }
@@ -27,11 +33,19 @@ pub(super) enum DownstreamTimer {
     Suspicion,
     /// Shares of its former place are taken no longer.
     Former,
+    /// It has heard nothing for long.
+    Keepalive,
 }
 
 impl timer::Timer for DownstreamTimer {
-    const ALL: &'static [Self] =
-        &[Self::Login, Self::Vardiff, Self::Silence, Self::Suspicion, Self::Former];
+    const ALL: &'static [Self] = &[
+        Self::Login,
+        Self::Vardiff,
+        Self::Silence,
+        Self::Suspicion,
+        Self::Former,
+        Self::Keepalive,
+    ];
 
     fn index(self) -> usize {
         self as usize
@@ -39,10 +53,12 @@ impl timer::Timer for DownstreamTimer {
 }
 
 impl DownstreamOut {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(keepalive: Keepalive) -> Self {
         Self {
             transmit: Transmit::thrifty(),
             timers: TimerTable::new(),
+            keepalive,
+            said: false,
             events: Events::default(),
             closed: false,
         }
@@ -63,7 +79,25 @@ impl DownstreamOut {
         rig: &D::Rig,
         say: RigSay<'_, D::Job, D::Terms>,
     ) {
+        let before = self.transmit.remaining();
         self.transmit.write(|out| dialect.tell_rig(say, rig, out));
+        self.said |= self.transmit.remaining() > before;
+    }
+
+    /// Tells the rig what others are told too.
+    pub(super) fn share(&mut self, frame: Bytes) {
+        self.transmit.share(frame);
+        self.has_said();
+    }
+
+    /// As if something was written.
+    pub(super) const fn has_said(&mut self) {
+        self.said = true;
+    }
+
+    /// Whether anything was written since this was asked last.
+    pub(super) const fn take_said(&mut self) -> bool {
+        std::mem::replace(&mut self.said, false)
     }
 
     /// Ends the session; once.

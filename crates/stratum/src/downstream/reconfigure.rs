@@ -23,6 +23,9 @@ impl<D: Dialect> Downstream<D> {
         }
         let before = std::mem::replace(&mut self.config, config);
         self.judge.conduct.set_may_quarantine(self.config.quarantine);
+        if before.keepalive != self.config.keepalive {
+            self.change_keepalive(before.keepalive, now);
+        }
         if before.vardiff != self.config.vardiff {
             let vardiff = &self.config.vardiff;
             let start = vardiff.start.map_or(Level::TOP, Level::nearest);

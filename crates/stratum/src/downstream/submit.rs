@@ -11,6 +11,7 @@ use crate::channel::Submission;
 use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
 use crate::error::Reject;
 use crate::filters::Filters;
+use crate::flood::is_its_fault;
 use crate::habits::{Answer, Habit, Habits, Probe};
 use crate::rpc::Id;
 use crate::seen::Sighting;
@@ -98,7 +99,10 @@ impl<D: Dialect> Downstream<D> {
         if self.misdeeds.noted().flood.refused(verdict, now) && !self.misdeeds.are_borne() {
             return self.end(CloseReason::Flood);
         }
-        self.request(now);
+        // What proves work, or found no room, is no request.
+        if is_its_fault(verdict) {
+            self.request(now);
+        }
     }
 
     fn judge(

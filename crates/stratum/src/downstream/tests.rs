@@ -3,6 +3,7 @@
 mod blocks;
 mod comeback;
 mod conduct;
+mod keepalive;
 mod late_extranonce;
 mod limits;
 mod login;
@@ -142,7 +143,7 @@ impl Story {
     /// The next share that is forwarded, and the pool's verdict on it.
     fn judged(&mut self, verdict: &Result<(), Reject>) -> String {
         let number = self.forwarded.take().unwrap().number;
-        self.rig.handle_verdict(number, verdict);
+        self.rig.handle_verdict(number, verdict, self.now);
         self.hears()
     }
 
@@ -203,8 +204,8 @@ fn shares_end_in_one_verdict_each() {
     let submission = story.forwarded.take().unwrap();
     assert_eq!((submission.number, &*submission.worker), (3, "farm.r1"));
     assert_eq!(submission.prefix[..], [0]);
-    story.rig.handle_verdict(3, &Ok(()));
-    story.rig.handle_verdict(3, &Ok(()));
+    story.rig.handle_verdict(3, &Ok(()), story.now);
+    story.rig.handle_verdict(3, &Ok(()), story.now);
     assert_eq!(story.hears(), "{\"id\":12,\"result\":true,\"error\":null}\n", "answered once");
     // Misses even the rig's.
     let bad = format!("\"{}\"", "a".repeat(64));
@@ -287,7 +288,7 @@ fn local_replies_are_given_at_once_and_the_verdict_is_not_told_twice() {
     let mut story = Story::mining(config);
     assert!(story.submit(7, "6b000000", "000001", GOOD).contains("true"));
     let submission = story.forwarded.take().unwrap();
-    story.rig.handle_verdict(submission.number, &Err(Reject::lost()));
+    story.rig.handle_verdict(submission.number, &Err(Reject::lost()), story.now);
     assert_eq!(story.hears(), "");
 }
 
@@ -344,7 +345,7 @@ proptest::proptest! {
                 proptest::prop_assert_eq!(answers + usize::from(forwarded.is_some()), 1, "{}", said);
             }
             if let Some(share) = forwarded {
-                story.rig.handle_verdict(share.number, &Ok(()));
+                story.rig.handle_verdict(share.number, &Ok(()), story.now);
                 proptest::prop_assert_eq!(story.hears().lines().count(), 1);
             }
         }

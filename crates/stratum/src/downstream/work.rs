@@ -114,6 +114,8 @@ pub(super) struct Asked {
     pub(super) easiest: Target,
     /// What that means on the rigs' scale.
     pub(super) difficulty: Difficulty,
+    /// The number that was told with it, which may be by the scale of an earlier job.
+    said: Difficulty,
 }
 
 /// A told job that a submit names.
@@ -342,10 +344,17 @@ pub(super) fn replaced(id: &str) -> Reject {
 
 impl Asked {
     /// Whether it is the same.
-    fn is(&self, nonces: &Arc<SeatNonces>, easiest: Target, difficulty: Difficulty) -> bool {
+    fn is(
+        &self,
+        nonces: &Arc<SeatNonces>,
+        easiest: Target,
+        difficulty: Difficulty,
+        said: Difficulty,
+    ) -> bool {
         Arc::ptr_eq(&self.nonces, nonces)
             && self.easiest == easiest
             && self.difficulty == difficulty
+            && self.said == said
     }
 }
 

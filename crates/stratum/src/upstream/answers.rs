@@ -2,7 +2,7 @@
 
 use super::link::LinkPhase;
 use super::out::UpstreamTimer;
-use super::requests::{Open, Request, ShareTerms, without_password};
+use super::requests::{Open, Request, ShareTerms};
 use super::{
     AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent,
@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, PoolAnswer, PoolCall, PoolQuestion, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::habits::{Answer, Habit, Probe};
 use crate::rpc::{Message, PoolError};
+use crate::secret::masked;
 use crate::target::PowHash;
 use crate::time::Instant;
 use crate::verdict::Verdict;
@@ -191,8 +192,8 @@ impl<D: Dialect, T> Upstream<D, T> {
 
     fn authorize_answered(&mut self, answer: PoolAnswer, now: Instant) -> Result<(), DownReason> {
         let Err((_, error)) = answer.verdict() else { return self.go_live(now) };
-        let UpstreamConfig { user, password, .. } = &self.setup.config;
-        let mut reason = without_password(error.to_string(), password);
+        let user = &self.setup.config.user;
+        let mut reason = error.to_string();
         let hint = self.setup.dialect.rules().unexplained_refusal;
         if let Some(hint) = hint.filter(|_| error.is_unexplained()) {
             reason = format!("{reason}; {hint}");
@@ -256,7 +257,11 @@ impl<D: Dialect, T> Upstream<D, T> {
         let ShareTerms { account, probe, misses_announced, work, is_block, .. } = terms;
         let verdict =
             if refusal == Refusal::Stale { Verdict::Stale } else { Verdict::RejectedByPool };
-        let reason = format!("pool: {error}");
+        let mut reason = format!("pool: {error}");
+        // One of ours goes out of all words; this one is only told with some.
+        if let Some(own) = account.as_ref().and_then(|account| account.password.as_ref()) {
+            reason = masked(&reason, own.reveal()).unwrap_or(reason);
+        }
         if let Some((probe, hash)) = probe {
             // One that asks about the split is not what its rig was told to send.
             let odd = probe.habit() == Habit::Split && refusal == Refusal::Form;

@@ -15,16 +15,16 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
+use super::DownReason;
 use super::out::{UpstreamOut, UpstreamTimer};
 use super::pace::Pacer;
-use super::requests::{Request, Requests, without_password};
+use super::requests::{Request, Requests};
 use super::setup::Setup;
-use super::{DownReason, UpstreamConfig};
 use crate::channel::Account;
 use crate::dialect::Dialect;
 use crate::habits::{Answer, Habit, Learnt, Probe};
 use crate::rpc::PoolError;
-use crate::secret::Secret;
+use crate::secret::{Secret, masked};
 use crate::time::Instant;
 
 pub(super) use suspects::Suspects;
@@ -299,9 +299,8 @@ impl Names {
     ) -> Result<(), DownReason> {
         self.answered(id, out);
         outcome.map_err(|error| {
-            let UpstreamConfig { user, password, .. } = &setup.config;
-            let reason = without_password(error.to_string(), password);
-            DownReason::AuthorizeRefused { user: user.clone(), reason }
+            let (user, reason) = (setup.config.user.clone(), error.to_string());
+            DownReason::AuthorizeRefused { user, reason }
         })
     }
 
@@ -325,7 +324,7 @@ impl Names {
         let named = !self.standings.is_empty();
         let learnt = named.then(|| setup.habits.learn(Habit::Names, Answer::Other)).flatten();
         if learnt.is_some() {
-            out.learnt(learnt, without_password(reason.to_owned(), &setup.config.password));
+            out.learnt(learnt, reason);
             self.authorize_again(setup, out);
         } else if self.again.is_none_or(|at| now >= at + AGAIN_EVERY) {
             self.again = Some(now);
@@ -343,10 +342,8 @@ impl Names {
         out: &mut UpstreamOut<T>,
     ) {
         self.set(&account.name, NameStanding::Shelved);
-        let mut why = without_password(reason.to_owned(), &setup.config.password);
-        if let Some(own) = &account.password {
-            why = without_password(why, own.reveal());
-        }
+        let own = account.password.as_ref().and_then(|own| masked(reason, own.reveal()));
+        let why = own.unwrap_or_else(|| reason.to_owned());
         let learnt = match self.probe.take() {
             Some(probe) => probe.refused(),
             None => setup.habits.learn(Habit::Names, Answer::Other),

@@ -207,10 +207,3 @@ impl<D: Dialect, T> Open<D, T> {
         self.time() < VERDICT_WITHIN
     }
 }
-
-/// Some pools quote what they refuse. Passwords too short to be secret (`x`) stay, since they
-/// would be found in any text.
-pub(super) fn without_password(reason: String, password: &str) -> String {
-    const SECRET: usize = 4;
-    if password.len() < SECRET { reason } else { reason.replace(password, "***") }
-}

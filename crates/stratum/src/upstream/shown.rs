@@ -1,10 +1,13 @@
 //! What a session shows its driver.
 
+use std::borrow::Cow;
+
 use super::Upstream;
 use super::link::{LinkPhase, Reached};
 use super::pace::MAX_QUEUED;
 use super::requests::MAX_REQUESTS;
 use crate::dialect::{Dialect, Subscribed};
+use crate::secret::masked;
 
 impl<D: Dialect, T> Upstream<D, T> {
     /// Whether the pool takes shares.
@@ -31,6 +34,14 @@ impl<D: Dialect, T> Upstream<D, T> {
     #[must_use]
     pub fn was_serving(&self) -> bool {
         self.reached() == Reached::Work
+    }
+
+    /// A line of the pool as it may be shown: without our own secrets. All that comes by
+    /// [`poll_event`](Self::poll_event) is without them.
+    #[must_use]
+    pub fn without_secrets<'a>(&self, line: &'a [u8]) -> Cow<'a, str> {
+        let line = String::from_utf8_lossy(line);
+        masked(&line, &self.setup.config.password).map_or(line, Cow::Owned)
     }
 
     pub(super) fn reached(&self) -> Reached {

@@ -18,6 +18,7 @@ mod silence;
 mod targets;
 mod terms;
 mod weight;
+mod words;
 mod works;
 
 use std::sync::Arc;

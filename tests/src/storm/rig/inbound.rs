@@ -16,6 +16,9 @@ impl Rig {
         line: &[u8],
         told: &mut ToldWorks,
     ) {
+        if let Some(conn) = self.conns.get_mut(&number) {
+            conn.heard = setting.now();
+        }
         let who = format!("rig {}.{number}", self.index);
         let Ok(message) = serde_json::from_slice::<Value>(line) else {
             return violation!(setting, "{who} hears {:?}", String::from_utf8_lossy(line));

@@ -13,6 +13,7 @@ const ALONE: Firmware = Firmware {
     extranonce2: None,
     set_extranonce: None,
     difficulty: None,
+    keepalive: None,
 };
 
 /// Three rigs of the kind have shown that they cannot share a connection.

@@ -1,14 +1,15 @@
 //! Nights of random rigs and pools, which the rules of all stories are held against.
 
-use fastrand::Rng;
 use orepass_stratum::dialect::Diagnosis;
 use orepass_stratum::error::RejectCode;
 use orepass_stratum::firmware::Merit;
 use orepass_stratum::verdict::Verdict;
 
+use super::dice::Dice;
 use super::*;
 use crate::pools::Cause;
 
+#[cfg(test)]
 const SEEDS: u64 = 1000;
 /// What happens in a night.
 const HAPPENINGS: usize = 150;
@@ -19,7 +20,7 @@ const PARKED_FOR: Duration = Duration::from_secs(15);
 
 struct Night {
     story: Story,
-    rng: Rng,
+    rng: Dice,
     /// Which pools are there.
     up: Vec<bool>,
     /// When channels without a connection try again.
@@ -30,8 +31,7 @@ struct Night {
 }
 
 impl Night {
-    fn new(seed: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
+    fn new(mut rng: Dice) -> Self {
         let mut config = config(rng.usize(1..=3));
         for pool in &mut config.pools {
             pool.standing.rank = rng.usize(0..3);
@@ -131,20 +131,20 @@ impl Night {
         let stays: Vec<PoolIndex> = (0..pools)
             .filter(|&pool| self.story.farm.config.pools[pool].leaving.is_none())
             .collect();
-        let (some, rank) = (rng.choice(stays.iter().copied()), rng.usize(0..3));
+        let (some, rank) = (rng.choice(stays.clone()), rng.usize(0..3));
         let (what, weight) = (rng.u8(0..6), rng.f64() + 0.1);
         let seconds = rng.u64(1..300);
         self.story.wishes(|config| match (what, some) {
             (0, _) if pools < MAX_POOLS => {
-                reconfigure::add(config, rank);
+                wishes::add(config, rank);
             }
             // Another password.
             (1, Some(pool)) if pools < MAX_POOLS => {
                 let rank = config.pools[pool].standing.rank;
-                let new = reconfigure::add(config, rank);
-                reconfigure::remove(config, pool, Some(new));
+                let new = wishes::add(config, rank);
+                wishes::remove(config, pool, Some(new));
             }
-            (2, Some(pool)) if stays.len() > 1 => reconfigure::remove(config, pool, None),
+            (2, Some(pool)) if stays.len() > 1 => wishes::remove(config, pool, None),
             (3, Some(pool)) => config.pools[pool].standing.rank = rank,
             (4, Some(pool)) => config.pools[pool].standing.weight = weight,
             _ => {
@@ -287,11 +287,24 @@ impl Night {
     }
 }
 
+/// A night in which happens what these bytes say, held against the rules of all stories; how many seats
+/// there were.
+///
+/// # Panics
+/// Where a rule is broken.
+#[must_use]
+pub fn night(happenings: &[u8]) -> usize {
+    through(Dice::of(happenings)).1
+}
+
 /// How many rigs had a seat in the morning, and how many seats there were in the night.
-fn night(seed: u64) -> (usize, usize) {
-    let mut night = Night::new(seed);
+fn through(dice: Dice) -> (usize, usize) {
+    let mut night = Night::new(dice);
     let mut seats = 0;
     for _ in 0..HAPPENINGS {
+        if night.rng.is_spent() {
+            break;
+        }
         night.happening();
         seats += night.story.acts().iter().filter(|act| act.starts_with("seat")).count();
     }
@@ -307,7 +320,7 @@ fn night(seed: u64) -> (usize, usize) {
 fn whatever_comes_the_rules_hold_and_in_the_morning_all_is_quiet() {
     let (mut rigs, mut seats) = (0, 0);
     for seed in 0..SEEDS {
-        let night = std::panic::catch_unwind(|| night(seed));
+        let night = std::panic::catch_unwind(|| through(Dice::seeded(seed)));
         let night = night.unwrap_or_else(|_| panic!("in the night of seed {seed}"));
         (rigs, seats) = (rigs + night.0, seats + night.1);
     }

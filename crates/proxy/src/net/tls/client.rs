@@ -18,9 +18,9 @@ use tokio_rustls::client::TlsStream;
 use tracing::info;
 
 use super::facts::TlsFacts;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::CertificateFingerprint;
 use super::provider;
-pub use super::verifier::Refused;
+pub use super::verifier::CertificateRefused;
 use super::verifier::Verifier;
 use crate::config::PoolUrl;
 
@@ -33,7 +33,7 @@ pub struct PoolTrust {
     /// By whom the pool's certificate must be signed; the system's authorities when absent.
     pub ca: Option<Authorities>,
     /// The pool's certificate; nothing else is asked of it then.
-    pub pin: Option<Fingerprint>,
+    pub pin: Option<CertificateFingerprint>,
     /// The name that is asked for, and that the certificate must be for; the URL's host when absent.
     pub server_name: Option<TlsName>,
     /// Made at the first connection, and kept for the tickets that shorten the next ones.
@@ -51,7 +51,7 @@ impl PoolTrust {
     #[must_use]
     pub fn new(
         ca: Option<Authorities>,
-        pin: Option<Fingerprint>,
+        pin: Option<CertificateFingerprint>,
         server_name: Option<TlsName>,
     ) -> Self {
         Self { ca, pin, server_name, client: Arc::default() }
@@ -230,7 +230,7 @@ pub struct TlsNameError;
 pub enum TlsError {
     /// Its certificate is not taken.
     #[error("{0}")]
-    Refused(Refused),
+    CertificateRefused(CertificateRefused),
     /// No certificate can be for the host.
     #[error("no certificate can be for that host; configure `server_name`")]
     Name,
@@ -262,8 +262,8 @@ impl TlsError {
         use io::ErrorKind::{ConnectionReset, UnexpectedEof};
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match tls {
-            Some(tls) => match (Refused::found_in(tls), tls) {
-                (Some(refused), _) => Self::Refused(refused),
+            Some(tls) => match (CertificateRefused::found_in(tls), tls) {
+                (Some(refused), _) => Self::CertificateRefused(refused),
                 (None, rustls::Error::InvalidMessage(_)) => Self::NotTls,
                 (None, rustls::Error::AlertReceived(alert)) => Self::Alert(*alert),
                 (None, other) => Self::Protocol(other.clone()),

@@ -7,7 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::CertificateFingerprint;
 use orepass_stratum::error::shown;
 
 /// The most names of a certificate that are shown.
@@ -36,7 +36,7 @@ pub struct CertificateFacts {
     /// For how many days it still is; negative where it is not any more.
     pub days_left: i64,
     /// By what it is known.
-    pub fingerprint: Fingerprint,
+    pub fingerprint: CertificateFingerprint,
 }
 
 impl TlsFacts {
@@ -55,7 +55,7 @@ impl CertificateFacts {
     /// Of a certificate, which may be anything.
     #[must_use]
     pub fn of(der: &CertificateDer<'_>) -> Self {
-        let fingerprint = Fingerprint::of(der);
+        let fingerprint = CertificateFingerprint::of(der);
         let Ok((_, certificate)) = X509Certificate::from_der(der) else {
             let unreadable = || "unreadable".to_owned();
             let (names, issuer, until) = (vec![unreadable()], unreadable(), unreadable());

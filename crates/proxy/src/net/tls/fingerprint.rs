@@ -9,9 +9,9 @@ use thiserror::Error;
 
 /// A certificate's SHA-256, of its DER form: what `openssl x509 -fingerprint -sha256` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
+pub struct CertificateFingerprint([u8; 32]);
 
-impl Fingerprint {
+impl CertificateFingerprint {
     /// That of a certificate.
     #[must_use]
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
@@ -21,13 +21,13 @@ impl Fingerprint {
     }
 }
 
-impl fmt::Display for Fingerprint {
+impl fmt::Display for CertificateFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&const_hex::encode(self.0))
     }
 }
 
-impl FromStr for Fingerprint {
+impl FromStr for CertificateFingerprint {
     type Err = FingerprintError;
 
     /// Reads 64 hex digits, in pairs with colons between them if that is liked.
@@ -54,13 +54,13 @@ mod tests {
     #[test]
     fn it_is_read_as_openssl_and_as_we_write_it() {
         let digits = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
-        let print: Fingerprint = digits.parse().unwrap();
-        assert_eq!(print, Fingerprint::of(&CertificateDer::from(&b"hello world"[..])));
+        let print: CertificateFingerprint = digits.parse().unwrap();
+        assert_eq!(print, CertificateFingerprint::of(&CertificateDer::from(&b"hello world"[..])));
         assert_eq!(print.to_string(), digits);
         let pairs: Vec<&str> = (0..32).map(|at| &digits[2 * at..2 * at + 2]).collect();
         assert_eq!(pairs.join(":").to_uppercase().parse(), Ok(print));
         for wrong in ["", "b94d", &digits[1..], &format!("{digits}00"), &digits.replace('b', "g")] {
-            assert_eq!(wrong.parse::<Fingerprint>(), Err(FingerprintError), "{wrong}");
+            assert_eq!(wrong.parse::<CertificateFingerprint>(), Err(FingerprintError), "{wrong}");
         }
     }
 }

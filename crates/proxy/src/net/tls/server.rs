@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::client::read_small;
 use super::facts::CertificateFacts;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::CertificateFingerprint;
 use super::own_certificate::{self, OwnCertificateError};
 use super::provider;
 use crate::clock::now;
@@ -57,7 +57,7 @@ pub struct ServerTls {
     source: CertificateSource,
     config: Arc<ServerConfig>,
     present: Arc<Present>,
-    seen: Mutex<Seen>,
+    seen: Mutex<SeenFiles>,
 }
 
 /// The certificate that is shown to those who come.
@@ -72,7 +72,7 @@ impl ResolvesServerCert for Present {
 
 /// What the files were like when they were last looked at.
 #[derive(Debug)]
-struct Seen {
+struct SeenFiles {
     looked: Instant,
     pem: Option<Pem>,
     /// What was wrong then, and was said.
@@ -101,7 +101,7 @@ impl ServerTls {
         let tls = Self {
             config: server_config(Arc::clone(&present) as _),
             present,
-            seen: Mutex::new(Seen { looked: now(), pem: None, said: None }),
+            seen: Mutex::new(SeenFiles { looked: now(), pem: None, said: None }),
             source,
         };
         tls.read_again();
@@ -123,7 +123,7 @@ impl ServerTls {
         match read {
             Ok((_, None)) => seen.said = None,
             Ok((pem, Some(key))) => {
-                let fingerprint = key.cert.first().map(Fingerprint::of);
+                let fingerprint = key.cert.first().map(CertificateFingerprint::of);
                 info!(
                     event = "tls.certificate", certificate = %self.source.path().display(),
                     fingerprint = fingerprint.map(tracing::field::display),
@@ -166,7 +166,7 @@ impl ServerTls {
     }
 }
 
-impl Seen {
+impl SeenFiles {
     /// Whether the files are to be looked at; the first who asks is to do it.
     fn is_due(&mut self) -> bool {
         let at = now();

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::client::{Authorities, PoolTrust};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::CertificateFingerprint;
 use super::provider;
 use super::server::{CertificateSource, ServerTls, ServerTlsError};
 use crate::net::connect::{ConnectError, Connector, PoolConnection, Reach, Tcp};
@@ -121,7 +121,7 @@ fn with_ca(folder: &Folder, ca: &CertifiedIssuer<'static, KeyPair>) -> PoolTrust
 async fn a_pool_is_believed_by_its_authority_or_by_its_pin() {
     let (folder, ca) = (Folder::new("believed"), authority());
     let pair = signed(&ca, "127.0.0.1", |_| {});
-    let (port, pin) = (echoes(&pair).await, Fingerprint::of(&der(&pair[0])));
+    let (port, pin) = (echoes(&pair).await, CertificateFingerprint::of(&der(&pair[0])));
     for trust in [with_ca(&folder, &ca), PoolTrust::new(None, Some(pin), None)] {
         let PoolConnection { mut reader, mut writer, tls, .. } =
             connect(port, trust).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_pool_is_believed_by_its_authority_or_by_its_pin() {
 async fn what_was_expected_and_what_came_is_said() {
     let (folder, ca) = (Folder::new("refused"), authority());
     let pair = signed(&ca, "pool.example", |_| {});
-    let (port, print) = (echoes(&pair).await, Fingerprint::of(&der(&pair[0])));
+    let (port, print) = (echoes(&pair).await, CertificateFingerprint::of(&der(&pair[0])));
 
     let stranger = authority();
     let said = refusal(port, with_ca(&folder, &stranger)).await;
@@ -153,7 +153,7 @@ async fn what_was_expected_and_what_came_is_said() {
     let said = refusal(port, PoolTrust::default()).await;
     assert!(said.contains("not among th"), "{said}");
 
-    let pin: Fingerprint = "ab".repeat(32).parse().unwrap();
+    let pin: CertificateFingerprint = "ab".repeat(32).parse().unwrap();
     let said = refusal(port, PoolTrust::new(None, Some(pin), None)).await;
     let both =
         format!("expected the certificate {pin} (`pin_sha256`), found {print} for pool.example");
@@ -178,7 +178,9 @@ async fn what_was_expected_and_what_came_is_said() {
     let port = echoes(&pair).await;
     let said = refusal(port, with_ca(&folder, &ca)).await;
     assert!(said.contains("not among those in `ca_file`"), "{said}");
-    connect(port, PoolTrust::new(None, Some(Fingerprint::of(own.cert.der())), None)).await.unwrap();
+    connect(port, PoolTrust::new(None, Some(CertificateFingerprint::of(own.cert.der())), None))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +188,7 @@ async fn whoever_has_the_pinned_certificate_without_its_key_is_not_believed() {
     let ca = authority();
     let [certificate, _] = signed(&ca, "127.0.0.1", |_| {});
     let [_, other_key] = signed(&ca, "127.0.0.1", |_| {});
-    let pin = Fingerprint::of(&der(&certificate));
+    let pin = CertificateFingerprint::of(&der(&certificate));
     let port = echoes(&[certificate, other_key]).await;
     let said = refusal(port, PoolTrust::new(None, Some(pin), None)).await;
     assert!(said.contains("BadSignature"), "{said}");
@@ -249,8 +251,9 @@ async fn a_new_certificate_is_shown_from_then_on_and_half_of_one_is_not() {
         async move { drop(server.accept(stream).await) }
     })
     .await;
-    let pinned =
-        |pair: &[String; 2]| PoolTrust::new(None, Some(Fingerprint::of(&der(&pair[0]))), None);
+    let pinned = |pair: &[String; 2]| {
+        PoolTrust::new(None, Some(CertificateFingerprint::of(&der(&pair[0]))), None)
+    };
     connect(port, pinned(&old)).await.unwrap();
 
     folder.write("cert.pem", &new[0]);

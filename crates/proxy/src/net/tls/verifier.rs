@@ -10,12 +10,12 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 use thiserror::Error;
 
 use super::facts::CertificateFacts;
-use super::fingerprint::Fingerprint;
+use super::fingerprint::CertificateFingerprint;
 
 /// Why a server's certificate is not taken.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum CertificateRefused {
     /// It is not the one that is configured.
     #[error(
         "expected the certificate {expected} (`pin_sha256`), found {} for {}; if the pool has \
@@ -23,7 +23,7 @@ pub enum Refused {
     )]
     Pin {
         /// The configured one.
-        expected: Fingerprint,
+        expected: CertificateFingerprint,
         /// What came.
         found: Box<CertificateFacts>,
     },
@@ -75,7 +75,7 @@ pub enum Refused {
     },
 }
 
-impl Refused {
+impl CertificateRefused {
     /// What a failed handshake says of a certificate.
     pub(super) fn found_in(error: &Error) -> Option<Self> {
         let Error::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
@@ -89,7 +89,7 @@ impl Refused {
 #[derive(Debug)]
 pub(super) enum Verifier {
     /// Whoever has the one certificate's key, whoever signed it, for whatever name and time.
-    Pin(Fingerprint, WebPkiSupportedAlgorithms),
+    Pin(CertificateFingerprint, WebPkiSupportedAlgorithms),
     /// Whoever one of these has signed; with what they are called.
     Roots(Arc<WebPkiServerVerifier>, &'static str),
 }
@@ -105,10 +105,10 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let found = || Box::new(CertificateFacts::of(end_entity));
         let refused = match self {
-            Self::Pin(pin, _) if *pin == Fingerprint::of(end_entity) => {
+            Self::Pin(pin, _) if *pin == CertificateFingerprint::of(end_entity) => {
                 return Ok(ServerCertVerified::assertion());
             }
-            Self::Pin(pin, _) => Refused::Pin { expected: *pin, found: found() },
+            Self::Pin(pin, _) => CertificateRefused::Pin { expected: *pin, found: found() },
             Self::Roots(roots, called) => {
                 let verified = roots.verify_server_cert(
                     end_entity,
@@ -165,25 +165,25 @@ fn refused(
     found: Box<CertificateFacts>,
     roots: &'static str,
     name: &ServerName<'_>,
-) -> Refused {
+) -> CertificateRefused {
     match error {
         // An authority's certificate in a server's place is a self-signed one, as a rule.
         // Who is called like one of them, and has another key, is somebody else.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Refused::Unknown { roots, found }
+            CertificateRefused::Unknown { roots, found }
         }
         CertificateError::Other(ref other) if other.to_string() == "CaUsedAsEndEntity" => {
-            Refused::Unknown { roots, found }
+            CertificateRefused::Unknown { roots, found }
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            Refused::Name { expected: name.to_str().into_owned(), found }
+            CertificateRefused::Name { expected: name.to_str().into_owned(), found }
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Refused::Expired { found }
+            CertificateRefused::Expired { found }
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Refused::NotYet { found }
+            CertificateRefused::NotYet { found }
         }
-        error => Refused::Other { error, found },
+        error => CertificateRefused::Other { error, found },
     }
 }

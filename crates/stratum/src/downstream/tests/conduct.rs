@@ -33,7 +33,7 @@ fn good_shares_of_a_quarantined_rig_go_out() {
     for at in 0..u64::from(LOOKED_AT) - 1 {
         assert_eq!(story.submit(at, JOB, &format!("02{at:04x}"), GOOD), "");
         let number = story.forwarded.take().unwrap().number;
-        story.rig.handle_verdict(number, &Ok(()));
+        story.rig.handle_verdict(number, &Ok(()), story.now);
         story.hears();
     }
     assert_eq!(turns(story.events()), [Turn::Released]);

@@ -45,11 +45,23 @@ fn good_shares_are_no_requests_however_many_there_are() {
     for number in 0..1000 {
         story.submit(number, "6b000000", &format!("{number:06x}"), GOOD);
         let share = story.forwarded.take().expect("it is good");
-        story.rig.handle_verdict(share.number, &Ok(()));
+        story.rig.handle_verdict(share.number, &Ok(()), story.now);
         story.events();
         assert_eq!(story.rig.reads_at(), None);
     }
     assert!(!story.rig.is_closed());
+}
+
+#[test]
+fn a_share_that_is_refused_for_no_fault_of_its_rig_is_no_request() {
+    let limits = SessionLimits { requests_per_second: 1, ..SessionLimits::default() };
+    let mut story = Story::mining(limited(limits));
+    for number in 0..200 {
+        story.submit(number, "6b000000", &format!("{number:06x}"), GOOD);
+    }
+    let verdicts = story.verdicts();
+    assert!(verdicts.len() > 100 && verdicts.iter().all(|verdict| *verdict == Verdict::Overflow));
+    assert!(story.rig.reads_at().is_none() && !story.rig.is_closed());
 }
 
 #[test]

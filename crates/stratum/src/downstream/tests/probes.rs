@@ -114,7 +114,7 @@ fn where_nothing_is_checked_rigs_are_told_the_sure_target() {
                 "pool: high-hash",
                 Verdict::RejectedByPool,
             );
-            story.rig.handle_verdict(submission.number, &Err(low));
+            story.rig.handle_verdict(submission.number, &Err(low), story.now);
         }
     }
     assert_eq!(

@@ -181,29 +181,41 @@ impl<D: Dialect> Bench<D> {
         let known = present.is_none_or(|told| told.id.get() >= frames.id.get());
         let id = if known { sitting.seat.ids.next() } else { frames.id };
         let form = NotifyForm { clean, flavour: rig.flavour() };
-        out.transmit.share(if known {
+        out.share(if known {
             frames.frame_under(id, target, form)
         } else {
             frames.frame(target, form)
         });
         out.event(Event::Told(id));
 
+        let said = match self.told.back() {
+            Some(present) if !telling.new_target => present.asked.said,
+            _ => difficulty,
+        };
         // Some miners apply a new target to the job they have.
         if let Some(present) = self.told.back_mut().filter(|told| told.asked.easiest < target) {
             let nonces = Arc::clone(&present.asked.nonces);
             let JobFrames { dialect, job, .. } = &*present.frames;
             let difficulty = dialect.scale(job).difficulty_lossy(target);
-            present.asked = Arc::new(Asked { nonces, easiest: target, difficulty });
+            present.asked = Arc::new(Asked { nonces, easiest: target, difficulty, said });
         }
         let nonces = &sitting.nonces;
         let present = self.told.back().map(|present| &present.asked);
-        let same = present.filter(|asked| asked.is(nonces, target, difficulty));
+        let same = present.filter(|asked| asked.is(nonces, target, difficulty, said));
         let asked = same.map(Arc::clone).unwrap_or_else(|| {
-            Arc::new(Asked { nonces: Arc::clone(nonces), easiest: target, difficulty })
+            Arc::new(Asked { nonces: Arc::clone(nonces), easiest: target, difficulty, said })
         });
         let rig = rig.clone();
         self.remember(Told { id, rig, asked, again, ended_at: None, frames }, now);
         self.await_vardiff(config, out);
+    }
+
+    /// Tells the rig the target again that it was told last, in the same bytes. Its present target may
+    /// be another by now, and waits for the next work.
+    pub(in crate::downstream) fn tell_target_again(&self, out: &mut DownstreamOut) {
+        let Some(Told { frames, rig, asked, .. }) = self.told.back() else { return };
+        let (target, difficulty) = (&asked.easiest, asked.said);
+        out.say(&*frames.dialect, rig, RigSay::Target { target, difficulty });
     }
 
     /// A work has come back that was told under the rig's lease: it does not repeat itself under

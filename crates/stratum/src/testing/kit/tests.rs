@@ -216,11 +216,18 @@ fn each_flaw_is_noticed() {
 
 #[test]
 fn what_allocates_is_noticed() {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let counted =
-        Kit { allocations: Some(|| COUNT.fetch_add(1, Ordering::Relaxed)), ..kit(Flaw::None) };
-    assert!(catch_unwind(AssertUnwindSafe(|| counted.checks_do_not_allocate())).is_err());
-    let none = Kit { allocations: Some(|| 0), ..kit(Flaw::None) };
-    none.checks_do_not_allocate();
+    let counting = |count: CountAllocations| {
+        let kit = Kit { allocations: Some(count), ..kit(Flaw::None) };
+        catch_unwind(AssertUnwindSafe(|| kit.checks_do_not_allocate()))
+    };
+    fn once(run: &mut dyn FnMut()) -> u64 {
+        run();
+        1
+    }
+    fn never(run: &mut dyn FnMut()) -> u64 {
+        run();
+        0
+    }
+    assert!(counting(once).is_err());
+    assert!(counting(never).is_ok());
 }
