@@ -34,17 +34,26 @@ fn another_limit_is_told_with_the_next_work_and_what_was_told_stays_good() {
     story.later(600);
     story.rig.handle_timeout(story.now);
     story.work("p1", "w4", 256.0);
-    assert!(!story.show().contains("set_difficulty"));
+    let heard = story.show();
+    let told = heard.matches("set_difficulty").count();
+    assert_eq!(
+        told,
+        heard.matches("set_difficulty\",\"params\":[256]").count(),
+        "no other: {heard}"
+    );
 }
 
 #[test]
 fn a_share_in_flight_is_answered_as_it_was_to_be_and_the_next_by_the_new_wish() {
     let mut story = Story::mining(DownstreamConfig::default());
     assert_eq!(story.submit(7, "6b000000", "000001", GOOD), "");
+    let number = story.forwarded.take().unwrap().number;
     story.wishes(DownstreamConfig::default().with_reply(Reply::Local));
     let hash = GOOD.replace("ff\"", "fe\"");
     assert!(story.submit(8, "6b000000", "000002", &hash).contains("true"), "at once");
-    assert!(story.judged(&Ok(())).contains("\"id\":7"), "the pool's verdict");
+    story.rig.handle_verdict(number, &Ok(()), story.now);
+    let heard = story.hears();
+    assert!(heard.contains("\"id\":7") && heard.contains("true"), "the pool's: {heard}");
     assert_eq!(story.rig.in_flight(), 0);
 }
 
