@@ -56,8 +56,7 @@ impl Supervisor<'_> {
             return Upgraded::No;
         }
         info!(event = "upgrade", "starting a new process, to which this one hands over");
-        let mut handover =
-            Handover::begin(answer);
+        let mut handover = Handover::begin(answer);
         loop {
             while let Some(act) = handover.old.poll() {
                 if let Some(upgraded) = self.act(act, &mut handover).await {

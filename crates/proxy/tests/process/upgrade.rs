@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use orepass_sim::net::{PoolServer, RigFarm};
@@ -29,14 +30,28 @@ fn replace(program: &Path, script: &str) {
     fs::rename(&other, program).unwrap();
 }
 
+fn socket(folder: &Folder) -> PathBuf {
+    folder.0.join("ctl.sock")
+}
+
+/// Asks for something by `orepass ctl`: its exit code, and what it says.
+async fn ctl(folder: &Folder, what: &'static str) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orepass"));
+    command.args(["ctl", what, "--socket"]).arg(socket(folder));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
 async fn at_work(folder: &Folder, at_pool: &str, count: usize) -> (Orepass, RigFarm, PathBuf) {
     let program = program(folder);
     let mut plan = Plan { route: EASY, program: Some(program.clone()), ..Plan::new(at_pool).await };
     let file = folder.0.join("o.db");
     plan.more = format!("[stop]\ndrain_seconds = 5\n[state]\nfile = \"{}\"\n", file.display());
+    plan.more += &format!("[control]\nsocket = \"{}\"\n", socket(folder).display());
     let listen = plan.listen.clone();
     let orepass = plan.start();
-    orepass.says(&["route.up"]).await;
+    orepass.says(&["control.up"]).await;
     let farm = rigs(count, &listen);
     let all = count as u64;
     until("rigs mine", || farm.stats().mining, |mining| *mining == all).await;
@@ -61,10 +76,12 @@ async fn with_500_rigs_at_work_no_share_is_lost_and_no_connection_refused() {
         #[expect(unreachable_code, reason = "it is ended from outside")]
         Ok::<(), (u32, std::io::Error)>(())
     });
-    orepass.signal("USR2");
-    let upgraded = orepass.says(&["upgraded"]).await;
-    let new = number(&upgraded, "process=") as u32;
+    let (code, said) = ctl(&folder, "upgrade").await;
+    assert_eq!(code, Some(0), "{said}");
+    let new = number(&said, "process ") as u32;
     assert!(orepass.ends().await.success());
+    let (_, status) = ctl(&folder, "status").await;
+    assert!(status.contains(&new.to_string()), "the socket is the new one's: {status}");
     assert!(!knocking.is_finished(), "{:?}", knocking.await);
     knocking.abort();
     until("rigs mine again", || farm.stats().mining, |mining| *mining == RIGS as u64).await;
@@ -96,9 +113,10 @@ async fn a_program_that_ends_at_once_or_is_not_there_leaves_the_old_one_serving(
     let folder = Folder::new("upgrade-bad");
     let (mut orepass, farm, program) = at_work(&folder, &at_pool, 50).await;
     replace(&program, "exit 3");
-    orepass.signal("USR2");
-    let failed = orepass.says(&["upgrade.failed"]).await;
-    assert!(failed.contains("exit status: 3"), "{failed}");
+    let (code, said) = ctl(&folder, "upgrade").await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("exit status: 3"), "{said}");
+    orepass.says(&["upgrade.failed", "exit status: 3"]).await;
     fs::remove_file(&program).unwrap();
     orepass.signal("USR2");
     let failed = orepass.says(&["upgrade.failed", "cannot start"]).await;
