@@ -36,6 +36,12 @@ impl OwnCertificate {
         Self { folder, fingerprint, front }
     }
 
+    /// Where it is, with its key.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.join("orepass-tls.pem")
+    }
+
     /// Trust in it alone.
     #[must_use]
     pub fn trust(&self) -> PoolTrust {

@@ -132,6 +132,10 @@ impl Rig {
     fn answered(&mut self, setting: &mut Setting, number: u32, message: &Value) {
         let who = format!("rig {}.{number}", self.index);
         let Some(conn) = self.conns.get_mut(&number) else { return };
+        // Why a connection is closed, which is its last word.
+        if message["id"].is_null() && message["error"].is_array() {
+            return;
+        }
         let waiting = message["id"].as_u64().and_then(|id| conn.waiting.remove(&id));
         let Some(Waiting { call, .. }) = waiting else {
             return violation!(
