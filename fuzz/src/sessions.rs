@@ -115,7 +115,7 @@ impl Story {
                     }
                 };
                 let rig = &mut self.rigs[at];
-                rig.has_forgotten |= argument % 4 == 0;
+                rig.has_forgotten |= argument.is_multiple_of(4);
                 rig.session.handle_line(line.as_bytes(), self.now, &mut ());
             }
             _ => self.hear("rubbish of a pool"),
