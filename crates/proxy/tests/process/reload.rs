@@ -85,7 +85,7 @@ fn route(name: &str, listen: &str, more: &str, pools: &[&str]) -> String {
 fn farm(rigs: usize, address: &str) -> RigFarm {
     RigFarm::start(rigs, address, Duration::from_millis(1), |number| RigConfig {
         worker: format!("rig{number}"),
-        hashrate: 100.0,
+        hashrate: 400.0,
         reconnect_min: Duration::from_millis(50),
         reconnect_max: Duration::from_millis(200),
         seed: number as u64,
@@ -153,7 +153,8 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
         route("hns", &at, "", &[&first_at]),
         route("removed", &removed_at, "", &[&first_at]),
     );
-    let head = format!("[control]\nsocket = \"{}\"\n", folder.0.join("s").display());
+    let socket = folder.0.join("s");
+    let head = format!("[stop]\ndrain_seconds = 3\n[control]\nsocket = \"{}\"\n", socket.display());
     folder.write(&format!("{head}{before}"));
     let mut orepass = folder.start();
     orepass.says(&["control.up"]).await;
@@ -202,13 +203,13 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     let said = folder.ctl(&["reload"]).await;
     assert_eq!(said.status.code(), Some(1));
     let error = text(&said.stderr);
-    assert!(error.contains("orepass.toml:6:1: "), "{error}");
+    assert!(error.contains("orepass.toml:8:1: "), "{error}");
     assert!(error.contains("`listne`") && error.contains("`listen`"), "{error}");
     let said = folder.ctl(&["reload", "--json"]).await;
     let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
     assert_eq!(
         (&answer["problems"][0]["line"], &answer["problems"][0]["column"]),
-        (&6.into(), &1.into())
+        (&8.into(), &1.into())
     );
     orepass.says(&["reload.refused", "listne"]).await;
     let extra = route("more", &first_at, "", &[&second_at]);
