@@ -191,7 +191,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Some(request) = requests.recv() => match request {
                     ControlRequest::Reload(answer) => {
-                        self.load_as_told(Asker::ControlRequest(answer));
+                        self.load_as_told(Asker::Request(answer));
                         UpgradeEnd::No
                     }
                     ControlRequest::Upgrade(answer) => {

@@ -69,7 +69,7 @@ pub(super) enum Asker {
     /// SIGHUP: the log has the answer.
     Signal,
     /// Somebody who waits, or has left; the log has it too.
-    ControlRequest(oneshot::Sender<Result<ReloadChanges, ReloadRefusal>>),
+    Request(oneshot::Sender<Result<ReloadChanges, ReloadRefusal>>),
 }
 
 impl Asker {
@@ -92,7 +92,7 @@ impl Asker {
                 );
             }
         }
-        if let Self::ControlRequest(asker) = self {
+        if let Self::Request(asker) = self {
             // It may be gone.
             let _ = asker.send(answer);
         }
