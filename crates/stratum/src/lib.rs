@@ -67,6 +67,7 @@ pub mod rpc;
 pub mod secret;
 pub mod seen;
 pub mod space;
+mod spare;
 pub mod strikes;
 pub mod sv1;
 pub mod target;

@@ -3,6 +3,8 @@
 use bytes::{Buf, BytesMut};
 use thiserror::Error;
 
+use crate::spare::give_back_buffer;
+
 /// The longest line that a rig may send, in bytes without its newline.
 pub const MAX_RIG_LINE: usize = 16 * 1024;
 /// The longest line that a pool may send: a notify may carry many transaction ids.
@@ -102,9 +104,11 @@ impl LineReader {
         if self.skipping {
             self.buffer.clear();
             self.scanned = 0;
+            give_back_buffer(&mut self.buffer);
             return None;
         }
         if self.buffer.len() <= self.max_line {
+            give_back_buffer(&mut self.buffer);
             return None;
         }
         self.buffer.clear();

@@ -91,8 +91,8 @@ async fn main() -> ExitCode {
             warm.get_or_insert(resident);
         }
     }
-    let told_twice = farm.close().await.works_repeated;
-    verdict(warm, last, told_twice)
+    let told_again = farm.close().await.works_repeated;
+    verdict(warm, last, told_again, pool.stats().duplicates)
 }
 
 async fn pool(seed: u64) -> (PoolServer, SocketAddr) {
@@ -180,13 +180,14 @@ fn resident(proxy: &ProxyProcess) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-fn verdict(warm: Option<u64>, last: u64, told_twice: u64) -> ExitCode {
+fn verdict(warm: Option<u64>, last: u64, told_again: u64, duplicates: u64) -> ExitCode {
     let Some(warm) = warm else {
         println!("it did not run until it was warm");
         return ExitCode::FAILURE;
     };
     let growth = last as f64 / warm as f64 - 1.0;
     println!("{warm} KiB after {WARM:?}, {last} KiB at the end: {:+.1} %", 100.0 * growth);
-    println!("works that a rig was told twice: {told_twice}");
-    if growth < MAX_GROWTH && told_twice == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // A rig that comes back when leases are short has its own again, with the filter of what it sent.
+    println!("works that a rig was told again: {told_again}; duplicates at the pool: {duplicates}");
+    if growth < MAX_GROWTH && duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,6 +7,7 @@ use bytes::{Buf, BytesMut};
 use super::{Notice, UpstreamEvent};
 use crate::channel::ShareOutcome;
 use crate::habits::Learnt;
+use crate::spare::give_back_queue;
 use crate::timer::{self, TimerTable};
 use crate::transmit::Transmit;
 
@@ -91,7 +92,9 @@ impl<T> UpstreamOut<T> {
     }
 
     pub(super) fn poll_event(&mut self) -> Option<UpstreamEvent<T>> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        give_back_queue(&mut self.events);
+        event
     }
 
     /// The connection is lost: nothing is written to it, and nothing of it is waited for.

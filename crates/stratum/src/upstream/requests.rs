@@ -11,6 +11,7 @@ use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
 use crate::channel::{Account, Submission};
 use crate::dialect::Dialect;
 use crate::habits::Probe;
+use crate::spare::give_back_queue;
 use crate::target::PowHash;
 use crate::time::Instant;
 
@@ -119,6 +120,7 @@ impl<D: Dialect, T> Requests<D, T> {
     pub(super) fn take(&mut self, id: u64, out: &mut UpstreamOut<T>) -> Option<Open<D, T>> {
         let at = self.open.iter().position(|open| open.id == id)?;
         let open = self.open.remove(at)?;
+        give_back_queue(&mut self.open);
         self.shares -= usize::from(matches!(open.request, Request::Share(..)));
         self.hurried -= usize::from(open.is_hurried());
         self.await_answer(out);
