@@ -62,6 +62,7 @@ fn windowed_rate(round_trip: Duration) -> String {
                 worker: Arc::clone(&first.worker),
                 account: None,
                 hashes: 1.0,
+                credit: 1.0,
             };
             stage.pool.handle_submission(submission, 0, stage.now);
             queued += 1;

@@ -165,6 +165,7 @@ fn a_submission_from_queue_to_verdict_allocates_nothing() {
         worker: Arc::clone(&worker),
         account: Some(Arc::clone(&account)),
         hashes: 1.0,
+        credit: 1.0,
     };
     // The worker is authorized before its first share.
     upstream.handle_submission(submission(u32::MAX), u32::MAX, now);

@@ -130,6 +130,7 @@ impl Replay {
             worker: "rig".into(),
             account: None,
             hashes: 1.0,
+            credit: 1.0,
         };
         self.upstream.handle_submission(submission, self.shares, self.now);
         self.shares += 1;

@@ -156,6 +156,7 @@ impl SlowPool {
             worker: "rig".into(),
             account,
             hashes: 1.0,
+            credit: 1.0,
         };
         self.session.handle_submission(submission, number, self.now);
     }

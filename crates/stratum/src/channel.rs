@@ -199,6 +199,8 @@ pub struct Submission<D: Dialect> {
     pub account: Option<Arc<Account>>,
     /// The work that it stands for, in hashes: that of the target that the rig was told.
     pub hashes: f64,
+    /// The work that the pool asks for by it, in hashes, as far as is known: what it credits.
+    pub credit: f64,
 }
 
 /// What became of a share that was forwarded.

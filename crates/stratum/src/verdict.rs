@@ -94,6 +94,26 @@ impl Verdict {
             Self::AcceptedByPool | Self::BelowPoolTarget | Self::SecondSolution | Self::Quarantined
         )
     }
+
+    /// Whether the share passed all checks here, so that whatever became of it then was the pool's, or
+    /// that of the way to it.
+    #[must_use]
+    pub const fn passed_checks(self) -> bool {
+        matches!(
+            self,
+            Self::AcceptedByPool
+                | Self::BelowPoolTarget
+                | Self::RejectedByPool
+                | Self::Unanswered
+                | Self::LostOnFailover
+        )
+    }
+
+    /// Whether the share's work is credited: as it is, or by the better ones among its like.
+    #[must_use]
+    pub const fn earns(self) -> bool {
+        matches!(self, Self::AcceptedByPool | Self::BelowPoolTarget)
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -37,7 +37,8 @@ pub enum Event {
     Ended {
         /// How.
         verdict: Verdict,
-        /// The work that it stands for, in hashes; 0 where it proves none.
+        /// The work that the rig was asked for by it, in hashes, whether or not it proves any; 0 where it
+        /// was asked for none.
         hashes: f64,
         /// Why, where it was refused. In a box, since an idle session holds the memory of two events.
         complaint: Option<Box<Complaint>>,

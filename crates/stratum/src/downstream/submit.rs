@@ -23,7 +23,7 @@ use crate::verdict::Verdict;
 struct Refused {
     reject: Reject,
     /// The work that it proves all the same.
-    hashes: f64,
+    hashes: Option<f64>,
     diagnosis: Option<Diagnosis>,
     /// Whether another kind of service would help against what the diagnosis names.
     curable: bool,
@@ -35,7 +35,7 @@ struct Refused {
 impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
         let (diagnosis, worker) = (None, None);
-        Self { reject, hashes: 0.0, diagnosis, curable: false, excused: false, worker }
+        Self { reject, hashes: None, diagnosis, curable: false, excused: false, worker }
     }
 }
 
@@ -86,6 +86,7 @@ impl<D: Dialect> Downstream<D> {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
         self.refuse(id, &reject);
         let verdict = reject.verdict;
+        let hashes = hashes.unwrap_or_else(|| self.bench.asked_hashes());
         let complaint = Some(Box::new(Complaint { reason: reject.reason, diagnosis }));
         self.out.event(Event::Ended { verdict, hashes, complaint, worker });
         if excused {
@@ -184,7 +185,8 @@ impl<D: Dialect> Downstream<D> {
             }
         };
 
-        let counts = self.is_wanted(told, weight, Wanted::surely);
+        let surely = self.wanted(told, Wanted::surely);
+        let counts = told.is_met(weight, surely);
         let probe = if weight.is_block {
             None
         } else if is_odd {
@@ -193,7 +195,7 @@ impl<D: Dialect> Downstream<D> {
                 return Err(blame(told.odd(&fields)));
             }
             probe
-        } else if !counts && self.is_wanted(told, weight, Wanted::perhaps) {
+        } else if !counts && told.is_met(weight, self.wanted(told, Wanted::perhaps)) {
             self.doubt(told).and_then(|(habit, if_taken)| self.ask(told, habit, if_taken))
         } else {
             None
@@ -230,9 +232,11 @@ impl<D: Dialect> Downstream<D> {
             return Ok(None);
         }
         if second {
+            let hashes = Some(hashes);
             return Err(blame(Refused { hashes, ..Reject::second_solution().into() }));
         }
         if held_back {
+            let hashes = Some(hashes);
             return Err(blame(Refused { hashes, ..Reject::quarantined().into() }));
         }
         let Weight { hash, is_block } = weight;
@@ -259,6 +263,7 @@ impl<D: Dialect> Downstream<D> {
             worker,
             account,
             hashes,
+            credit: surely.hashes_lossy(),
         }))
     }
 
@@ -269,19 +274,13 @@ impl<D: Dialect> Downstream<D> {
         sitting.seat.split.probe.filter(|_| self.config.verify == Verify::Full)
     }
 
-    /// Whether the pool wants a share, by its job's target and by the one that is in force. What was
+    /// What the pool wants of a share, by its job's target and by the one that is in force. What was
     /// announced since is in force from the pool's next notify on.
-    fn is_wanted(
-        &self,
-        told: &Told<D>,
-        weight: Weight,
-        target: fn(&Wanted, Habits) -> Target,
-    ) -> bool {
+    fn wanted(&self, told: &Told<D>, target: fn(&Wanted, Habits) -> Target) -> Target {
         let sitting = self.bench.seat();
         let known = sitting.map_or_else(Habits::default, |sitting| sitting.seat.habits.known());
         let frames = &told.frames;
-        let target = target(&frames.wanted, known).harder(target(&self.bench.in_force, known));
-        weight.hash.is_none_or(|hash| frames.dialect.rules().good.meets(&hash, &target))
+        target(&frames.wanted, known).harder(target(&self.bench.in_force, known))
     }
 
     /// What the pool would show by taking a share that it perhaps wants, or by refusing it.

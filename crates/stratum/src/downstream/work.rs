@@ -235,6 +235,11 @@ impl<D: Dialect> Bench<D> {
         Some(self.seat.as_ref()?.seat.lease.number())
     }
 
+    /// The work of a share of the rig's present job, in hashes; 0 where it has none.
+    pub(super) fn asked_hashes(&self) -> f64 {
+        self.told.back().map_or(0.0, |told| told.asked.easiest.hashes_lossy())
+    }
+
     pub(super) fn told_difficulty(&self) -> Option<Difficulty> {
         let told = self.told.back()?;
         Some(told.asked.difficulty)

@@ -248,6 +248,7 @@ fn share<const LATE: bool>(
         worker: "r1".into(),
         account: None,
         hashes: 256.0,
+        credit: 256.0,
     }
 }
 

@@ -73,6 +73,12 @@ impl<D: Dialect> Told<D> {
         Ok(Weight { hash: Some(hash), is_block })
     }
 
+    /// Whether a share is good enough for a target; one that nobody has checked may be.
+    pub(super) fn is_met(&self, weight: Weight, target: Target) -> bool {
+        let good = self.frames.dialect.rules().good;
+        weight.hash.is_none_or(|hash| good.meets(&hash, &target))
+    }
+
     /// What the rig may have done to send a share that fails.
     pub(super) fn diagnose(
         &self,

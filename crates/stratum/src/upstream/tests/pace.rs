@@ -102,6 +102,7 @@ fn no_slot_frees_by_itself_while_lines_are_unwritten() {
         worker: "r1".into(),
         account: None,
         hashes: 1.0,
+        credit: 1.0,
     };
     story.pool.handle_submission(share(1), 1, story.now);
     story.pool.handle_submission(share(2), 2, story.now);
