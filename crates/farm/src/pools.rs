@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use blocks::Blocks;
 use course::{Course, Trial};
 pub use interface::{
-    Cause, Evidence, Gate, Leaving, Link, PoolIndex, PoolsConfig, PoolsEvent, Standing,
+    Cause, Evidence, Gate, Leaving, Link, PoolHealth, PoolIndex, PoolsConfig, PoolsEvent, Standing,
 };
 use member::{Health, Member};
 use orepass_stratum::error::Reject;
@@ -180,6 +180,19 @@ impl Pools {
     #[must_use]
     pub fn serves(&self, pool: PoolIndex) -> bool {
         self.pools.get(pool).is_some_and(Member::serves)
+    }
+
+    /// Whether a pool is of use; none where there is no such pool.
+    #[must_use]
+    pub fn health(&self, pool: PoolIndex) -> Option<PoolHealth> {
+        Some(match self.pools.get(pool)?.health {
+            Health::Unknown { .. } => PoolHealth::Unknown,
+            Health::Up { since } => PoolHealth::Serves(since),
+            Health::Lost { since } => PoolHealth::Lost(since),
+            Health::Down(cause) => PoolHealth::Down(cause),
+            Health::Benched { until, cause } => PoolHealth::Benched(until, cause),
+            Health::Retired => PoolHealth::Retired,
+        })
     }
 
     /// The part of the work that each pool should have now, in the config's order; they add up to

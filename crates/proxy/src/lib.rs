@@ -36,6 +36,7 @@
 
 pub mod admission;
 mod bell;
+pub mod books;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -58,6 +59,7 @@ pub mod store;
 pub mod supervisor;
 mod systemd;
 pub mod telemetry;
+pub mod watch;
 pub mod worker_threads;
 
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use orepass_farm::farm::ChannelId;
-use orepass_farm::stats::{Book, Totals};
+use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::job::JobIds;
 use tokio::net::TcpListener;
@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{info, warn};
 
+use crate::books::MeteredBook;
 use crate::config::{ListenAddr, Name, RouteConfig};
 use crate::limits::Door;
 use crate::net::connect::Connector;
@@ -73,7 +74,7 @@ pub struct Route<D: Dialect> {
     now: Mutex<Arc<RouteNow<D>>>,
     pub(crate) around: Surroundings,
     pub(crate) ids: Arc<JobIds>,
-    pub(crate) book: Arc<Book>,
+    pub(crate) book: Arc<MeteredBook>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: Arc<JunkLog>,
     /// What its listeners expect before stratum.

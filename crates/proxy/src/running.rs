@@ -17,10 +17,11 @@ use crate::registry::{FromConfig, configured};
 use crate::rig::roster::Roster;
 use crate::route::{Route, Surroundings};
 use crate::store::RouteStore;
+use crate::watch::Watched;
 
 /// What can be asked of a route without knowing its dialect.
 #[async_trait]
-pub trait RunningRoute: Send + Sync {
+pub trait RunningRoute: Watched {
     /// Its name.
     fn name(&self) -> &str;
     /// Its dialect's name.

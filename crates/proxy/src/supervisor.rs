@@ -27,6 +27,7 @@ use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
 use crate::telemetry;
+use crate::watch::AtWork;
 pub use reload::ReloadRefusal;
 use reload::{Asker, Loading};
 pub(crate) use stopping::stop;
@@ -61,6 +62,8 @@ pub struct Supervisor<'a> {
     pub(crate) routes: Vec<Arc<dyn RunningRoute>>,
     /// Routes that the config has no more, each until its rigs have gone.
     pub(crate) draining: Vec<Arc<dyn RunningRoute>>,
+    /// Both, for those who look.
+    pub(crate) at_work: AtWork,
     drains: JoinSet<Arc<dyn RunningRoute>>,
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
@@ -121,6 +124,7 @@ impl<'a> Supervisor<'a> {
             listeners,
             routes: Vec::new(),
             draining: Vec::new(),
+            at_work: AtWork::default(),
             drains: JoinSet::new(),
             loading: None,
             reloads: 0,
@@ -161,6 +165,7 @@ impl<'a> Supervisor<'a> {
         self.manager.ready(self.process.workers.clone());
         let signal = loop {
             self.manager.watch(&self.routes);
+            self.at_work.set(self.routes.iter().chain(&self.draining).cloned());
             let upgraded = tokio::select! {
                 biased;
                 signal = signals.next() => match signal {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use orepass_stratum::time::Instant;
+
 pub use super::tally::Evidence;
 
 /// A pool's slot in its route: the places of the first config's list, and one more for each pool
@@ -101,6 +103,23 @@ impl Cause {
     pub(super) const fn benches(self) -> bool {
         matches!(self, Self::Losses | Self::Rejects | Self::Lag)
     }
+}
+
+/// Whether a pool is of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolHealth {
+    /// Nothing is known of it yet, or it is not needed.
+    Unknown,
+    /// It serves, since then.
+    Serves(Instant),
+    /// It served until then, and has no connection, which may come back at once.
+    Lost(Instant),
+    /// Of no use until it serves.
+    Down(Cause),
+    /// It may be connected, but is not trusted until then.
+    Benched(Instant, Cause),
+    /// The route does not have it any more, for ever.
+    Retired,
 }
 
 /// What the choice of pools has decided.

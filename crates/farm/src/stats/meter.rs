@@ -163,17 +163,12 @@ impl Meter {
             let kinds = window.work.map(|work| f64::from(work) / seconds);
             let accepted = Verdict::ALL.into_iter().zip(kinds);
             let accepted = accepted.filter(|(verdict, _)| verdict.passed_checks());
-            let measured = |per_second, squares: f64| Measured {
-                per_second,
-                error: squares.sqrt() / seconds,
-            };
+            let measured =
+                |per_second, squares: f64| Measured { per_second, error: squares.sqrt() / seconds };
             WindowRates {
                 window: WINDOWS[at],
                 claimed: kinds.iter().sum(),
-                accepted: measured(
-                    accepted.map(|(_, work)| work).sum(),
-                    window.accepted_squares,
-                ),
+                accepted: measured(accepted.map(|(_, work)| work).sum(), window.accepted_squares),
                 credited: measured(f64::from(window.credited) / seconds, window.credited_squares),
                 kinds,
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use orepass_farm::farm::{ChannelId, Ending, Farm, Shown};
 use orepass_farm::pools::Cause;
+use orepass_farm::stats::Book;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::time::Instant;
 use orepass_stratum::upstream::{DownReason, Notice, Upstream, UpstreamEvent};
@@ -46,9 +47,11 @@ impl<D: Dialect> Outlet<D> {
                     self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
                 ticket.resolve(outcome);
             }
-            UpstreamEvent::LateVerdict => self.route.book.late_verdict(),
-            UpstreamEvent::Resent => self.route.book.resent(),
-            UpstreamEvent::ResentDuplicate => self.route.book.resent_duplicate(),
+            UpstreamEvent::LateVerdict => self.books().for_each(|book| book.late_verdict()),
+            UpstreamEvent::Resent => self.books().for_each(|book| book.resent()),
+            UpstreamEvent::ResentDuplicate => {
+                self.books().for_each(|book| book.resent_duplicate());
+            }
             UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
                 let with = clash.connection.map(ChannelId);
                 self.tell(|farm, id, now| farm.handle_clash(id, with, now));
@@ -90,6 +93,11 @@ impl<D: Dialect> Outlet<D> {
         let view = self.channel.show(upstream.view());
         let shown = Shown::of(&view, upstream.serves());
         self.tell(|farm, id, now| farm.handle_view(id, &shown, now));
+    }
+
+    /// Where what happens on the connection is counted.
+    fn books(&self) -> impl Iterator<Item = &Book> {
+        [&self.route.book, &self.channel.to.book].into_iter().map(|book| book.book())
     }
 
     fn tell(&self, what: impl FnOnce(&mut Farm, ChannelId, Instant)) {

@@ -11,10 +11,12 @@ use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
 
-use super::roster::{Identity, RosterEntry};
+use super::roster::RosterEntry;
 use super::task::ServedRig;
+use crate::books::ShareBooks;
 use crate::clock::now;
 use crate::route::Route;
+use crate::route::channel::Channel;
 
 /// A rig's place in its route's farm, left when it is dropped: after the rig's session, whose seat
 /// goes back before.
@@ -67,16 +69,12 @@ impl<D: Dialect> ServedRig<D> {
                 Event::WantsSeat => self.subscribed(),
                 // The farm knows by the channel's view.
                 Event::LostSeat => {}
-                Event::Sent => self.route.book.sent(),
+                Event::Sent => self.route.book.book().sent(),
                 Event::Ended { verdict, hashes, complaint, worker } => {
-                    self.route.book.ended(verdict, hashes);
+                    self.book_end(verdict, hashes, worker.as_ref());
                     if verdict.proves_work() && verdict != Verdict::Quarantined {
                         self.entry.rig().work.add(hashes);
                         self.has_proven();
-                    }
-                    if let Some(worker) = worker {
-                        let book = self.route.roster.worker(&worker, &mut self.books);
-                        book.ended(verdict, hashes);
                     }
                     let own = self.has_own_connection();
                     self.log.ended(verdict, complaint.as_deref(), own);
@@ -88,10 +86,18 @@ impl<D: Dialect> ServedRig<D> {
                 }
                 Event::Conduct(turn, guess) => self.sentence(turn, guess),
                 Event::Misfit(diagnosis) => {
+                    self.entry.rig().show(|rig| rig.diagnosis = Some(diagnosis));
                     self.tell(|farm, rig| farm.handle_misfit(rig, diagnosis, now()));
                 }
-                Event::Told(job) => trace!(%job, "told"),
-                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
+                Event::Told(job) => {
+                    trace!(%job, "told");
+                    let difficulty = self.session.difficulty();
+                    self.entry.rig().show(|rig| rig.difficulty = difficulty);
+                }
+                Event::Diagnosed(diagnosis) => {
+                    self.entry.rig().show(|rig| rig.diagnosis = Some(diagnosis));
+                    self.log.diagnosed(diagnosis);
+                }
                 Event::Proven(merit) => self.tell(|farm, rig| farm.handle_merit(rig, merit, now())),
                 Event::BadLine(what) => self.log.bad_line(what),
                 Event::Remark(remark) => self.log.remark(&remark),
@@ -107,6 +113,29 @@ impl<D: Dialect> ServedRig<D> {
         // Also where that was all that it said.
         self.tell_whether_it_follows();
         any
+    }
+
+    /// The books of a share that a worker sent for a job of this channel.
+    pub(super) fn books_of(&mut self, worker: &Arc<str>, channel: &Channel<D>) -> ShareBooks {
+        ShareBooks {
+            route: Arc::clone(&self.route.book),
+            pool: Arc::clone(&channel.to.book),
+            worker: self.route.roster.worker(worker, &mut self.books),
+            rig: Arc::clone(self.entry.rig().book()),
+        }
+    }
+
+    /// Books a share that ended here.
+    pub(super) fn book_end(&mut self, verdict: Verdict, hashes: f64, worker: Option<&Arc<str>>) {
+        self.route.book.book().ended(verdict, hashes);
+        let pool = self.place.as_ref().map(|place| Arc::clone(&place.channel().to.book));
+        let worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
+        for book in [pool.as_ref(), worker.as_ref(), Some(self.entry.rig().book())] {
+            if let Some(book) = book {
+                book.book().sent();
+                book.book().ended(verdict, hashes);
+            }
+        }
     }
 
     /// Keeps what will be of use when the rig comes back.
@@ -170,6 +199,10 @@ impl<D: Dialect> ServedRig<D> {
     /// The rig enters or leaves quarantine.
     fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
         self.log.turn(turn, guess);
+        self.entry.rig().show(|rig| {
+            rig.quarantined = turn == Turn::Quarantined;
+            rig.diagnosis = guess.or(rig.diagnosis);
+        });
         if turn == Turn::Quarantined {
             self.tell(|farm, rig| farm.handle_quarantine(rig, now()));
         }
@@ -177,9 +210,9 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Puts the rig on the roster and into the log.
     fn introduce(&mut self) {
-        self.entry.rig().identify(Identity {
-            worker: self.session.worker().cloned(),
-            agent: self.session.agent().cloned(),
+        let (worker, agent) = (self.session.worker(), self.session.agent());
+        self.entry.rig().show(|rig| {
+            (rig.worker, rig.agent) = (worker.cloned(), agent.cloned());
         });
         let channel = self.place.as_ref().map(|place| place.channel().id.0);
         let own = self.has_own_connection();

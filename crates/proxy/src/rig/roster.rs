@@ -4,11 +4,18 @@ mod books;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
-use orepass_farm::stats::{Book, Totals, WorkSum};
+use orepass_farm::farm::ChannelId;
+use orepass_farm::pools::PoolIndex;
+use orepass_farm::stats::{Totals, WorkSum};
+use orepass_stratum::dialect::Diagnosis;
+use orepass_stratum::target::Difficulty;
+use orepass_stratum::time::Instant;
 
+use crate::books::MeteredBook;
+use crate::clock::now;
 pub(crate) use books::HeldBooks;
 pub use books::MAX_WORKERS;
 use books::WorkerBooks;
@@ -31,30 +38,70 @@ pub struct OnlineRig {
     pub serial: u64,
     /// Where it connects from.
     pub peer: SocketAddr,
+    /// When it came.
+    pub since: Instant,
     /// All the work that its shares have proven.
     pub work: Arc<WorkSum>,
-    identity: Mutex<Identity>,
+    /// From its first share on.
+    book: OnceLock<Arc<MeteredBook>>,
+    shown: Mutex<ShownRig>,
 }
 
-/// What a rig says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
+/// What there is to see of a rig.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ShownRig {
     /// Its first worker name.
     pub worker: Option<Arc<str>>,
     /// The name of its software.
     pub agent: Option<Arc<str>>,
+    /// Where it sits.
+    pub seat: Option<ShownSeat>,
+    /// What it was told, on the scale of its dialect.
+    pub difficulty: Option<Difficulty>,
+    /// Its shares are held back, since most are bad.
+    pub quarantined: bool,
+    /// What may be wrong with it.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+/// Where a rig sits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownSeat {
+    /// On which pool.
+    pub pool: PoolIndex,
+    /// On which connection.
+    pub channel: ChannelId,
+    /// The number of its lease; the lease's prefix as a number.
+    pub slot: Option<u64>,
+    /// Nobody shares the connection.
+    pub alone: bool,
 }
 
 impl OnlineRig {
-    /// What the rig has said of itself so far.
+    /// What there is to see of it.
     #[must_use]
-    pub fn identity(&self) -> Identity {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn shown(&self) -> ShownRig {
+        self.lock().clone()
     }
 
-    /// Notes what it says of itself.
-    pub fn identify(&self, identity: Identity) {
-        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
+    /// Something about it has changed.
+    pub fn show(&self, change: impl FnOnce(&mut ShownRig)) {
+        change(&mut self.lock());
+    }
+
+    /// Its book; the first share makes it.
+    pub fn book(&self) -> &Arc<MeteredBook> {
+        self.book.get_or_init(Arc::default)
+    }
+
+    /// Its book, if it has sent any share.
+    #[must_use]
+    pub fn book_if_any(&self) -> Option<&Arc<MeteredBook>> {
+        self.book.get()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ShownRig> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,8 +109,14 @@ impl Roster {
     /// A rig has connected. It is on the roster until the entry is dropped.
     pub fn enter(self: &Arc<Self>, peer: SocketAddr) -> RosterEntry {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        let rig = OnlineRig { serial, peer, work: Arc::default(), identity: Mutex::default() };
-        let rig = Arc::new(rig);
+        let rig = Arc::new(OnlineRig {
+            serial,
+            peer,
+            since: now(),
+            work: Arc::default(),
+            book: OnceLock::new(),
+            shown: Mutex::default(),
+        });
         self.rigs.insert(serial, Arc::clone(&rig));
         self.online.fetch_add(1, Ordering::Relaxed);
         self.came.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +137,7 @@ impl Roster {
 
     /// The book of a session's worker, which outlives its connections. `held` are the books that
     /// the session has so far; the name must be the session's own [`Arc`].
-    pub(crate) fn worker(&self, name: &Arc<str>, held: &mut HeldBooks) -> Arc<Book> {
+    pub(crate) fn worker(&self, name: &Arc<str>, held: &mut HeldBooks) -> Arc<MeteredBook> {
         self.workers.book(name, held)
     }
 
@@ -92,7 +145,44 @@ impl Roster {
     /// that were heard of last.
     #[must_use]
     pub fn workers(&self) -> Vec<(Arc<str>, Totals)> {
-        self.workers.totals()
+        let books = self.workers.all().into_iter();
+        books.map(|(name, book)| (name, book.totals())).collect()
+    }
+
+    /// The workers and their books, likewise.
+    #[must_use]
+    pub fn books(&self) -> Vec<(Arc<str>, Arc<MeteredBook>)> {
+        self.workers.all()
+    }
+
+    /// One worker's book.
+    #[must_use]
+    pub fn book_of(&self, worker: &str) -> Option<Arc<MeteredBook>> {
+        self.workers.of(worker)
+    }
+
+    /// The book of the shares whose workers are not booked by name, since there is no room.
+    #[must_use]
+    pub const fn other_workers(&self) -> &Arc<MeteredBook> {
+        self.workers.others()
+    }
+
+    /// The book of a worker that is known from an earlier run; none where there is no room for its
+    /// name.
+    #[must_use]
+    pub fn expect(&self, worker: &Arc<str>) -> Option<Arc<MeteredBook>> {
+        self.workers.expect(worker)
+    }
+
+    /// Forgets a worker, unless a rig of it is connected.
+    pub fn forget(&self, worker: &str) -> bool {
+        self.workers.forget(worker)
+    }
+
+    /// A connected rig.
+    #[must_use]
+    pub fn rig(&self, serial: u64) -> Option<Arc<OnlineRig>> {
+        self.rigs.get(&serial).map(|rig| Arc::clone(&rig))
     }
 
     /// All rigs at this moment, in the order in which they came.

@@ -8,6 +8,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::job::Generation;
 
+use super::roster::ShownSeat;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::route::channel::{Channel, Membership};
@@ -60,6 +61,10 @@ impl<D: Dialect> ServedRig<D> {
         let shown = channel.view();
         let membership = channel.join(self.entry.rig().serial, &self.mailbox);
         let generation = seat.generation;
+        let (pool, id) = (channel.pool, channel.id);
+        let (slot, alone) = (Some(seat.lease.number()), channel.is_undivided());
+        let seen = ShownSeat { pool, channel: id, slot, alone };
+        self.entry.rig().show(|rig| rig.seat = Some(seen));
         self.place = Some(TakenSeat { membership, generation });
         self.session.handle_seat(seat, &shown, now());
         // What it has shown between the two calls.

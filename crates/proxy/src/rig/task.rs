@@ -12,6 +12,7 @@ use orepass_farm::limits::Trust;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{CloseReason, Downstream, Reply};
+use orepass_stratum::error::Reject;
 use orepass_stratum::job::Generation;
 use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
@@ -30,7 +31,7 @@ use crate::clock::{Alarm, now};
 use crate::net::wire::{Wire, poll_write_all};
 use crate::route::channel::Channel;
 use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, SAVE, STOP, VIEW};
-use crate::route::ticket::Ticket;
+use crate::route::ticket::{Ticket, Worth};
 use crate::route::{DRAIN_FOR, Route};
 use crate::worker_threads::WorkerThread;
 
@@ -352,29 +353,31 @@ impl<D: Dialect> ServedRig<D> {
     fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
         let answered = self.session.config().reply == Reply::Local;
         let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
-        let worker = self.route.roster.worker(&submission.worker, &mut self.books);
-        let books = [Arc::clone(&self.route.book), worker];
-        if submission.hash.is_none() {
-            books.iter().for_each(|book| book.unchecked());
-        }
         // Where nobody checks it and no verdict comes back, nothing better will be known.
         if submission.hash.is_some() || answered {
             self.has_proven();
         }
-        let rig = Arc::clone(self.entry.rig());
-        let open = self.route.open_share();
-        let ticket = Ticket::new(submission.number, submission.hashes, books, rig, mailbox, open);
-        let ticket = match submission.hash.filter(|_| submission.is_block) {
-            Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
-            None => ticket,
-        };
         // To the pool that told the job, and to no other.
         let generation = submission.frames.generation;
         let present = self.place.as_ref().map(|place| (place.generation, place.channel()));
         let former = self.former.iter().flat_map(|former| former.iter());
         let former = former.map(|(generation, channel)| (*generation, channel));
         let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
-        let Some((_, channel)) = issuer else { return };
+        // One that it left so long ago took its jobs with it.
+        let Some(channel) = issuer.map(|(_, channel)| Arc::clone(channel)) else {
+            let (verdict, hashes) = (Verdict::LostOnFailover, submission.hashes);
+            self.book_end(verdict, hashes, Some(&submission.worker));
+            return self.session.handle_verdict(submission.number, &Err(Reject::lost()), at);
+        };
+        let books = self.books_of(&submission.worker, &channel);
+        books.forwarded(submission.hash);
+        let Submission { number, hashes, credit, .. } = submission;
+        let (worth, rig) = (Worth { number, hashes, credit }, Arc::clone(self.entry.rig()));
+        let ticket = Ticket::new(worth, books, rig, mailbox, self.route.open_share());
+        let ticket = match submission.hash.filter(|_| submission.is_block) {
+            Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
+            None => ticket,
+        };
         let pool = (channel.pool, &channel.to.account);
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);

@@ -102,6 +102,11 @@ impl<D: Dialect> Route<D> {
         opening.into_iter().flatten().for_each(|opening| self.open(opening));
     }
 
+    /// Asks the farm something, which changes nothing.
+    pub(crate) fn ask<T>(&self, what: impl FnOnce(&Farm) -> T) -> T {
+        what(&self.decisions.held().farm)
+    }
+
     /// Tells the farm something upon which its timer acts, if that still runs: whoever tells it may be
     /// dropped since the runtime ends, and nothing more can be begun then.
     pub(crate) fn mention(&self, what: impl FnOnce(&mut Farm, Instant)) {

@@ -15,6 +15,7 @@ use orepass_stratum::job::JobIds;
 
 use super::Route;
 use crate::admission::Admission;
+use crate::books::MeteredBook;
 use crate::config::{Failover, PoolAccount, RouteConfig};
 use crate::net::front::Front;
 use crate::pool::log::Said;
@@ -33,6 +34,8 @@ pub(crate) struct PoolNow<D> {
     pub(crate) shared: PoolShared,
     /// What the log says of it.
     pub(crate) said: Arc<Said>,
+    /// What became of the shares for its jobs.
+    pub(crate) book: Arc<MeteredBook>,
     /// The route is to have it no more.
     pub(crate) leaving: Option<Leaving>,
 }
@@ -98,6 +101,7 @@ impl<D> RouteNow<D> {
                 dialect,
                 shared: PoolShared { habits: habits(slot), ..PoolShared::from(Arc::clone(ids)) },
                 said: Arc::default(),
+                book: Arc::default(),
                 leaving: None,
             })
         };
@@ -112,6 +116,11 @@ impl<D> RouteNow<D> {
     /// Whether another config would need more slots than there are.
     pub(super) fn has_slots_for(&self, config: &RouteConfig) -> bool {
         PoolSlots::of(self, config).leaving.len() <= MAX_SLOTS
+    }
+
+    /// The slots of the config's pools, in its order.
+    pub(crate) fn in_order(&self) -> &[PoolIndex] {
+        &self.order
     }
 
     /// The pool that stands for all, where one is enough.
@@ -193,6 +202,7 @@ impl<D: Dialect> Route<D> {
                             ..PoolShared::from(Arc::clone(&self.ids))
                         },
                         said: Arc::default(),
+                        book: Arc::default(),
                         leaving: None,
                     },
                 }));
@@ -220,6 +230,7 @@ impl<D> PoolNow<D> {
             dialect: Arc::clone(&self.dialect),
             shared: self.shared.clone(),
             said: Arc::clone(&self.said),
+            book: Arc::clone(&self.book),
             leaving: self.leaving,
         }
     }

@@ -1,26 +1,24 @@
-//! One line a minute that says how it goes.
+//! Looks at the books every few seconds, and says in one line a minute how it goes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_farm::stats::{Rates, Totals};
+use orepass_farm::stats::Totals;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::verdict::Verdict;
 use tracing::info;
 
 use super::Route;
 use crate::clock::now;
+use crate::watch::{LOOK_EVERY, Watched};
 
 /// How often the line is written.
 const EVERY: Duration = Duration::from_secs(60);
-/// How often work is added to the rates.
-const SAMPLE: Duration = Duration::from_secs(5);
 
-/// Writes the line until the route ends.
+/// Looks, and writes the line, until the route ends.
 pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
-    let mut rates = Rates::new(now());
-    let mut ticks = tokio::time::interval(SAMPLE);
-    let mut last = Totals::default();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    let mut last_look = now();
     let mut last_line = (now(), Totals::default(), (0, 0));
     let mut most_rigs = 0;
     loop {
@@ -29,9 +27,10 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
             () = route.stopping().cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let (at, totals) = (now(), route.totals());
-        rates.add(totals.proven_work() - last.proven_work(), at);
-        last = totals;
+        let at = now();
+        route.look(at.saturating_duration_since(last_look), at);
+        last_look = at;
+        let totals = route.totals();
         let online = route.roster.online();
         most_rigs = most_rigs.max(online);
         let (since, before, traffic) = &last_line;
@@ -43,12 +42,12 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let new = accepted - before.count(Verdict::AcceptedByPool);
         let (came, went) = route.roster.traffic();
         let (up, down) = (came - traffic.0, went - traffic.1);
-        let [rate, ..] = rates.per_second(at);
+        let [minute, ..] = route.book.reading().rates();
         info!(
             event = "summary",
             route = route.name(),
             "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
-            hashrate(rate),
+            hashrate(minute.accepted.per_second),
             route.live_channels()
         );
         last_line = (at, totals, (came, went));

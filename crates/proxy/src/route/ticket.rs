@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use orepass_farm::stats::Book;
 use orepass_stratum::channel::ShareOutcome;
 use orepass_stratum::error::Reject;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::mailbox::{Mail, Mailbox};
+use crate::books::ShareBooks;
 use crate::rig::log::Candidate;
 use crate::rig::roster::OnlineRig;
 
@@ -24,10 +24,8 @@ pub struct Ticket {
 
 #[derive(Debug)]
 struct Unresolved {
-    number: u64,
-    hashes: f64,
-    /// The books of the route and of the worker.
-    books: [Arc<Book>; 2],
+    worth: Worth,
+    books: ShareBooks,
     /// Whose work it is.
     rig: Arc<OnlineRig>,
     /// Where the rig waits for the verdict; nowhere when it has been answered already.
@@ -38,20 +36,28 @@ struct Unresolved {
     _open: TaskTrackerToken,
 }
 
+/// What a share is, to those who only count it.
+#[derive(Debug, Clone, Copy)]
+pub struct Worth {
+    /// The rig's own count of its shares, by which it knows the verdict.
+    pub number: u64,
+    /// The work that its rig was asked for by it, in hashes.
+    pub hashes: f64,
+    /// The work that the pool asks for by it, in hashes.
+    pub credit: f64,
+}
+
 impl Ticket {
-    /// A ticket for a share that stands for so many hashes. `open` is dropped when it has its
-    /// verdict.
+    /// A ticket for a share. `open` is dropped when it has its verdict.
     #[must_use]
     pub const fn new(
-        number: u64,
-        hashes: f64,
-        books: [Arc<Book>; 2],
+        worth: Worth,
+        books: ShareBooks,
         rig: Arc<OnlineRig>,
         mailbox: Option<Arc<Mailbox>>,
         open: TaskTrackerToken,
     ) -> Self {
-        let candidate = None;
-        let pending = Unresolved { number, hashes, books, rig, mailbox, candidate, _open: open };
+        let pending = Unresolved { worth, books, rig, mailbox, candidate: None, _open: open };
         Self { pending: Some(pending) }
     }
 
@@ -70,23 +76,23 @@ impl Ticket {
 
     fn settle(&mut self, outcome: ShareOutcome) {
         let Some(pending) = self.pending.take() else { return };
-        let Unresolved { number, hashes, books, rig, mailbox, candidate, _open } = pending;
+        let Unresolved { worth, books, rig, mailbox, candidate, _open } = pending;
+        let Worth { number, hashes, credit } = worth;
         if let Some(candidate) = candidate {
             candidate.judged(&outcome);
+            if outcome.told.is_ok() {
+                books.block();
+            }
         }
         let ShareOutcome { booked, told: verdict, .. } = outcome;
-        for book in &books {
-            book.ended(booked, hashes);
-        }
+        books.resolved(booked, hashes, credit);
         if booked.proves_work() {
             rig.work.add(hashes);
         }
         if let Some(mailbox) = mailbox
             && !mailbox.post(Mail { number, verdict })
         {
-            for book in &books {
-                book.undeliverable();
-            }
+            books.undeliverable();
         }
     }
 }
@@ -99,10 +105,12 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use orepass_farm::stats::Totals;
     use orepass_stratum::verdict::Verdict;
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::books::MeteredBook;
     use crate::rig::roster::Roster;
 
     fn rig() -> Arc<OnlineRig> {
@@ -110,12 +118,20 @@ mod tests {
         Arc::clone(entry.rig())
     }
 
-    fn ticket(rig: &Arc<OnlineRig>) -> (Ticket, [Arc<Book>; 2], Arc<Mailbox>) {
-        let books = [Arc::new(Book::default()), Arc::new(Book::default())];
+    fn ticket(rig: &Arc<OnlineRig>) -> (Ticket, ShareBooks, Arc<Mailbox>) {
+        let book = Arc::<MeteredBook>::default;
+        let books = ShareBooks { route: book(), pool: book(), worker: book(), rig: book() };
+        books.forwarded(None);
         let mailbox = Arc::new(Mailbox::default());
         let open = TaskTracker::new().token();
-        let rig = Arc::clone(rig);
-        (Ticket::new(7, 2.0, books.clone(), rig, Some(Arc::clone(&mailbox)), open), books, mailbox)
+        let worth = Worth { number: 7, hashes: 2.0, credit: 8.0 };
+        let mail = Some(Arc::clone(&mailbox));
+        (Ticket::new(worth, books.clone(), Arc::clone(rig), mail, open), books, mailbox)
+    }
+
+    fn each(books: &ShareBooks) -> [Totals; 4] {
+        let ShareBooks { route, pool, worker, rig } = books;
+        [route, pool, worker, rig].map(|book| book.totals())
     }
 
     #[test]
@@ -124,8 +140,9 @@ mod tests {
         let (ticket, books, mail) = ticket(&rig);
         drop(ticket);
         assert_eq!(mail.take().unwrap().verdict, Err(Reject::lost()));
-        for book in books {
-            assert_eq!(book.totals().count(Verdict::LostOnFailover), 1);
+        for totals in each(&books) {
+            assert_eq!(totals.count(Verdict::LostOnFailover), 1);
+            assert_eq!((totals.in_flight, totals.credited), (0, 0.0));
         }
         assert_eq!(rig.work.get(), 0.0);
     }
@@ -136,10 +153,10 @@ mod tests {
         let (ticket, books, mail) = ticket(&rig);
         mail.close();
         ticket.resolve(ShareOutcome::accepted());
-        for book in books {
-            let totals = book.totals();
+        for totals in each(&books) {
             assert_eq!((totals.ended(), totals.undeliverable), (1, 1));
             assert_eq!(totals.count(Verdict::AcceptedByPool), 1);
+            assert_eq!((totals.in_flight, totals.credited), (0, 8.0));
         }
         assert_eq!(rig.work.get(), 2.0);
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use orepass_farm::stats::{Book, Totals};
+
+use crate::books::MeteredBook;
 
 /// The most workers that are booked by name. Past them those are forgotten that were not heard of
 /// for longest; shares of names that find no room all the same are booked together.
@@ -24,13 +25,13 @@ pub(super) struct WorkerBooks {
     time: AtomicU64,
     /// When room may be looked for again, in that time.
     look_again: Mutex<u64>,
-    others: Arc<Book>,
+    others: Arc<MeteredBook>,
 }
 
 /// A worker's book, and when a session last used it.
 #[derive(Debug)]
 struct KeptBook {
-    book: Arc<Book>,
+    book: Arc<MeteredBook>,
     used: AtomicU64,
 }
 
@@ -51,7 +52,7 @@ impl WorkerBooks {
     }
 
     /// The book of one of a session's workers: as a rule one that the session has already.
-    pub(super) fn book(&self, name: &Arc<str>, held: &mut HeldBooks) -> Arc<Book> {
+    pub(super) fn book(&self, name: &Arc<str>, held: &mut HeldBooks) -> Arc<MeteredBook> {
         let known = held.0.iter().find(|(known, _)| Arc::ptr_eq(known, name));
         if let Some((_, kept)) = known {
             kept.used.store(self.time.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -65,10 +66,33 @@ impl WorkerBooks {
         book
     }
 
-    /// All names and their figures at this moment, in no order.
-    pub(super) fn totals(&self) -> Vec<(Arc<str>, Totals)> {
+    /// All names and their books, in no order.
+    pub(super) fn all(&self) -> Vec<(Arc<str>, Arc<MeteredBook>)> {
         let books = self.books.iter();
-        books.map(|entry| (Arc::clone(entry.key()), entry.value().book.totals())).collect()
+        books.map(|entry| (Arc::clone(entry.key()), Arc::clone(&entry.value().book))).collect()
+    }
+
+    /// The book of one worker.
+    pub(super) fn of(&self, name: &str) -> Option<Arc<MeteredBook>> {
+        self.books.get(name).map(|kept| Arc::clone(&kept.book))
+    }
+
+    /// The book of those that found no room.
+    pub(super) const fn others(&self) -> &Arc<MeteredBook> {
+        &self.others
+    }
+
+    /// A worker is there that was known in an earlier run.
+    pub(super) fn expect(&self, name: &Arc<str>) -> Option<Arc<MeteredBook>> {
+        let time = self.time.fetch_add(1, Ordering::Relaxed);
+        self.kept(name, time).map(|kept| Arc::clone(&kept.book))
+    }
+
+    /// Forgets a worker that no session has.
+    pub(super) fn forget(&self, name: &str) -> bool {
+        let gone = self.books.remove_if(name, |_, kept| kept.is_free()).is_some();
+        self.count.fetch_sub(usize::from(gone), Ordering::Relaxed);
+        gone
     }
 
     /// What is kept of a worker; none where there is no room for its name.
@@ -147,12 +171,11 @@ mod tests {
 
     /// A session of one share of a worker.
     fn visit(workers: &WorkerBooks, number: usize) {
-        workers.book(&name(number), &mut HeldBooks::default()).sent();
+        workers.book(&name(number), &mut HeldBooks::default()).book().sent();
     }
 
     fn sent(workers: &WorkerBooks, number: usize) -> Option<u64> {
-        let of = workers.totals().into_iter().find(|(known, _)| *known == name(number));
-        of.map(|(_, totals)| totals.sent)
+        Some(workers.of(&name(number))?.totals().sent)
     }
 
     #[test]
@@ -161,7 +184,7 @@ mod tests {
         visit(&workers, 1);
         let (name, mut held) = (name(1), HeldBooks::default());
         for _ in 0..3 {
-            workers.book(&name, &mut held).sent();
+            workers.book(&name, &mut held).book().sent();
         }
         assert_eq!(sent(&workers, 1), Some(4));
         assert_eq!((held.0.len(), workers.time.load(Ordering::Relaxed)), (1, 2));
@@ -174,7 +197,7 @@ mod tests {
         visit(&workers, 0);
         visit(&workers, 100);
         // A twentieth went: the five after the one that came back.
-        assert_eq!(workers.totals().len(), 96);
+        assert_eq!(workers.all().len(), 96);
         for number in 0..=100 {
             let gone = (1..=5).contains(&number);
             assert_eq!(sent(&workers, number).is_none(), gone, "{number}");
@@ -184,18 +207,18 @@ mod tests {
         (1000..2000).for_each(|number| visit(&workers, number));
         assert_eq!(sent(&workers, 1999), Some(1));
         assert_eq!(workers.others.totals().sent, 0);
-        assert!(workers.totals().len() <= 100);
+        assert!(workers.all().len() <= 100);
     }
 
     #[test]
     fn a_book_that_a_session_or_a_share_has_is_not_forgotten() {
         let workers = WorkerBooks::new(100);
         let mut held = HeldBooks::default();
-        workers.book(&name(0), &mut held).sent();
+        workers.book(&name(0), &mut held).book().sent();
         let waiting = workers.book(&name(1), &mut HeldBooks::default());
         (2..1000).for_each(|number| visit(&workers, number));
-        workers.book(&held.0[0].0.clone(), &mut held).sent();
-        waiting.sent();
+        workers.book(&held.0[0].0.clone(), &mut held).book().sent();
+        waiting.book().sent();
         assert_eq!((sent(&workers, 0), sent(&workers, 1)), (Some(2), Some(1)));
         drop((held, waiting));
         (1000..2000).for_each(|number| visit(&workers, number));
@@ -208,12 +231,12 @@ mod tests {
         let workers = WorkerBooks::new(100);
         let mut held = HeldBooks::default();
         for number in 0..100 {
-            workers.book(&name(number), &mut held).sent();
+            workers.book(&name(number), &mut held).book().sent();
         }
         for number in 100..150 {
             visit(&workers, number);
         }
-        assert_eq!((workers.totals().len(), workers.others.totals().sent), (100, 50));
+        assert_eq!((workers.all().len(), workers.others.totals().sent), (100, 50));
         let next = *workers.look_again.lock().unwrap();
         assert!(next > 140, "the last look was in vain, and the next is due after five more names");
         drop(held);
@@ -234,7 +257,7 @@ mod tests {
             }
         });
         let count = workers.count.load(Ordering::Relaxed);
-        assert_eq!(workers.totals().len(), count);
+        assert_eq!(workers.all().len(), count);
         assert!(count <= 100, "{count}");
     }
 }

@@ -1,0 +1,71 @@
+//! What there is to see of the farm while it works, for whoever looks: rates, pools, workers, rigs.
+//!
+//! Those who do the work count what they do and wait for nobody. A task of each route looks at its books
+//! every few seconds and works out rates and norms; everybody else reads what that has left.
+
+mod route;
+mod state;
+pub mod views;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use orepass_stratum::time::Instant;
+
+use crate::books::MeteredBook;
+use crate::running::RunningRoute;
+pub use state::WorkerState;
+use views::{RigView, RouteView, WorkerView};
+
+/// How often books are looked at.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What can be seen of a route, whatever its dialect.
+pub trait Watched: Send + Sync {
+    /// Looks at its books, some time after the last look.
+    fn look(&self, since: Duration, now: Instant);
+    /// What it is like as a whole.
+    fn view(&self) -> RouteView;
+    /// Its workers, in no order: those with rigs, and those that had some as far as they are known.
+    fn workers(&self) -> Vec<WorkerView>;
+    /// The worker of this name.
+    fn worker(&self, name: &str) -> Option<WorkerView>;
+    /// Its rigs, in the order of their coming.
+    fn rigs(&self) -> Vec<RigView>;
+    /// The rig of this number.
+    fn rig(&self, serial: u64) -> Option<RigView>;
+    /// The books of its pools, by name, with those of pools that have left it.
+    fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)>;
+    /// Its own book.
+    fn book(&self) -> &Arc<MeteredBook>;
+}
+
+/// The routes at work, for those who look.
+#[derive(Clone, Default)]
+pub struct AtWork(Arc<Mutex<Arc<[Arc<dyn RunningRoute>]>>>);
+
+impl AtWork {
+    /// These are at work from now on.
+    pub fn set(&self, routes: impl IntoIterator<Item = Arc<dyn RunningRoute>>) {
+        let routes = routes.into_iter().collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    /// The routes, in the config's order, then those that end.
+    #[must_use]
+    pub fn routes(&self) -> Arc<[Arc<dyn RunningRoute>]> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The route of this name. One that ends has given its name away.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<Arc<dyn RunningRoute>> {
+        self.routes().iter().find(|route| route.name() == name).cloned()
+    }
+}
+
+impl std::fmt::Debug for AtWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.routes().iter().map(|route| route.name().to_owned())).finish()
+    }
+}

@@ -1,0 +1,293 @@
+//! A route as it is seen.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_farm::pools::{Gate, PoolHealth, PoolIndex};
+use orepass_farm::stats::AgainstNorm;
+use orepass_stratum::channel::ChannelView;
+use orepass_stratum::dialect::Dialect;
+use orepass_stratum::time::Instant;
+
+use super::Watched;
+use super::state::WorkerState;
+use super::views::{
+    ChannelHealth, ChannelState, GateView, NormView, PoolHealthView, PoolView, RateView, RigView,
+    RouteView, ShareCounts, WorkerView,
+};
+use crate::books::{MeteredBook, Reading};
+use crate::clock::now;
+use crate::rig::roster::OnlineRig;
+use crate::route::Route;
+use crate::route::channel::Channel;
+use crate::route::now::PoolNow;
+
+/// How many kinds of software of one worker are shown.
+const MAX_AGENTS: usize = 3;
+
+impl<D: Dialect> Watched for Route<D> {
+    fn look(&self, since: Duration, now: Instant) {
+        self.book.look(true, since, now);
+        for pool in &self.now().pools {
+            pool.book.look(pool.leaving.is_none(), since, now);
+        }
+        let rigs = self.roster.rigs();
+        let mut there: HashMap<Arc<str>, ()> = HashMap::with_capacity(rigs.len());
+        for rig in rigs {
+            if let Some(book) = rig.book_if_any() {
+                book.look(true, since, now);
+            }
+            there.extend(rig.shown().worker.map(|worker| (worker, ())));
+        }
+        for (name, book) in self.roster.books() {
+            book.look(there.contains_key(&name), since, now);
+        }
+        self.roster.other_workers().look(false, since, now);
+    }
+
+    fn view(&self) -> RouteView {
+        let channels: Vec<_> = self.channels().values().map(Arc::clone).collect();
+        let (gate, rigs_waiting) = self.ask(|farm| (farm.gate(), farm.waiting().count()));
+        let (came, went) = self.roster.traffic();
+        let totals = self.book.totals();
+        RouteView {
+            name: self.name().to_owned(),
+            dialect: D::NAME.to_owned(),
+            listen: self.now().config.listen.iter().map(ToString::to_string).collect(),
+            gate: match gate {
+                Gate::Open => GateView::Open,
+                Gate::Hold => GateView::Hold,
+                Gate::Closed => GateView::Closed,
+            },
+            rigs: self.roster.online(),
+            rigs_waiting,
+            rigs_came: came,
+            rigs_went: went,
+            pools: self.pool_views(&channels),
+            job_age_s: job_age(&channels),
+            channels: channels.iter().map(|channel| channel_state(channel)).collect(),
+            shares: ShareCounts::from(&totals),
+            hashrate: rates(&self.book.reading()),
+        }
+    }
+
+    fn workers(&self) -> Vec<WorkerView> {
+        let mut rigs: HashMap<Arc<str>, Vec<Arc<OnlineRig>>> = HashMap::new();
+        for rig in self.roster.rigs() {
+            if let Some(worker) = rig.shown().worker {
+                rigs.entry(worker).or_default().push(rig);
+            }
+        }
+        let mut workers = Vec::new();
+        for (name, book) in self.roster.books() {
+            let rigs = rigs.remove(&name).unwrap_or_default();
+            workers.push(self.worker_view(&name, &rigs, Some(&book)));
+        }
+        // Those that have sent nothing yet.
+        for (name, rigs) in rigs {
+            workers.push(self.worker_view(&name, &rigs, None));
+        }
+        workers
+    }
+
+    fn worker(&self, name: &str) -> Option<WorkerView> {
+        let is_its = |rig: &Arc<OnlineRig>| rig.shown().worker.as_deref() == Some(name);
+        let rigs: Vec<_> = self.roster.rigs().into_iter().filter(is_its).collect();
+        let book = self.roster.book_of(name);
+        (book.is_some() || !rigs.is_empty()).then(|| self.worker_view(name, &rigs, book.as_ref()))
+    }
+
+    fn rigs(&self) -> Vec<RigView> {
+        self.roster.rigs().iter().map(|rig| self.rig_view(rig)).collect()
+    }
+
+    fn rig(&self, serial: u64) -> Option<RigView> {
+        self.roster.rig(serial).map(|rig| self.rig_view(&rig))
+    }
+
+    fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)> {
+        let pools = self.now();
+        let named =
+            |pool: &Arc<PoolNow<D>>| (pool.account.name.to_string(), Arc::clone(&pool.book));
+        pools.pools.iter().map(named).collect()
+    }
+
+    fn book(&self) -> &Arc<MeteredBook> {
+        &self.book
+    }
+}
+
+impl<D: Dialect> Route<D> {
+    fn pool_views(&self, channels: &[Arc<Channel<D>>]) -> Vec<PoolView> {
+        let now_at_work = self.now();
+        let pools = &now_at_work.pools;
+        let mut rigs = vec![0; pools.len()];
+        for seat in self.roster.rigs().iter().filter_map(|rig| rig.shown().seat) {
+            if let Some(count) = rigs.get_mut(seat.pool) {
+                *count += 1;
+            }
+        }
+        let (health, shares) = self.ask(|farm| {
+            let health = |pool| farm.pools().health(pool).unwrap_or(PoolHealth::Unknown);
+            ((0..pools.len()).map(health).collect::<Vec<_>>(), farm.pools().shares())
+        });
+        let view = |slot: &PoolIndex| {
+            let pool = &pools[*slot];
+            let own: Vec<_> = channels.iter().filter(|c| c.pool == *slot).cloned().collect();
+            let (health, cause, age) = shown_health(health[*slot]);
+            let account = &pool.account;
+            PoolView {
+                route: self.name().to_owned(),
+                name: account.name.to_string(),
+                server: account.url.authority(),
+                tls: account.url.is_tls(),
+                rank: account.standing.rank,
+                weight: account.standing.weight,
+                health,
+                cause: cause.map(str::to_owned),
+                health_s: age,
+                share_wanted: shares.get(*slot).copied().unwrap_or_default(),
+                rigs: rigs[*slot],
+                channels_live: own.iter().filter(|channel| channel.is_live()).count(),
+                job_age_s: job_age(&own),
+                shares: ShareCounts::from(&pool.book.totals()),
+                hashrate: rates(&pool.book.reading()),
+            }
+        };
+        now_at_work.in_order().iter().map(view).collect()
+    }
+
+    fn worker_view(
+        &self,
+        name: &str,
+        rigs: &[Arc<OnlineRig>],
+        book: Option<&Arc<MeteredBook>>,
+    ) -> WorkerView {
+        let reading = book.map(|book| book.reading());
+        let totals = book.map(|book| book.totals()).unwrap_or_default();
+        let mut agents: Vec<String> = Vec::new();
+        for agent in rigs.iter().filter_map(|rig| rig.shown().agent) {
+            if agents.len() < MAX_AGENTS && !agents.iter().any(|known| **known == *agent) {
+                agents.push(agent.as_ref().to_owned());
+            }
+        }
+        let expected = self.expected_hashrate(name, &agents);
+        let (norm_hs, against_norm) = against_norm(reading.as_ref(), expected);
+        WorkerView {
+            route: self.name().to_owned(),
+            name: name.to_owned(),
+            state: WorkerState::of_worker(rigs.iter().map(|rig| state(rig))),
+            rigs: rigs.len(),
+            agents,
+            last_share_age_s: reading.as_ref().and_then(Reading::last_share).map(age),
+            shares: ShareCounts::from(&totals),
+            hashrate: reading.as_ref().map(rates).unwrap_or_default(),
+            norm_hs,
+            against_norm,
+        }
+    }
+
+    fn rig_view(&self, rig: &OnlineRig) -> RigView {
+        let shown = rig.shown();
+        let book = rig.book_if_any();
+        let reading = book.map(|book| book.reading());
+        let totals = book.map(|book| book.totals()).unwrap_or_default();
+        let pools = self.now();
+        let pool = shown.seat.and_then(|seat| pools.pools.get(seat.pool));
+        let seat = shown.seat;
+        RigView {
+            id: format!("{}-{}", self.name(), rig.serial),
+            route: self.name().to_owned(),
+            address: rig.peer.to_string(),
+            worker: shown.worker.as_deref().map(str::to_owned),
+            agent: shown.agent.as_deref().map(str::to_owned),
+            state: state(rig),
+            connected_s: age(rig.since),
+            pool: pool.map(|pool| pool.account.name.to_string()),
+            channel: seat.map(|seat| seat.channel.0),
+            slot: seat.and_then(|seat| seat.slot),
+            alone: seat.is_some_and(|seat| seat.alone),
+            difficulty: shown.difficulty.map(|difficulty| difficulty.get()),
+            last_share_age_s: reading.as_ref().and_then(Reading::last_share).map(age),
+            shares: ShareCounts::from(&totals),
+            hashrate: reading.as_ref().map(rates).unwrap_or_default(),
+            diagnosis: shown.diagnosis.map(|diagnosis| diagnosis.to_string()),
+            advice: shown.diagnosis.map(|diagnosis| diagnosis.advice().to_owned()),
+        }
+    }
+
+    /// What the config says that a worker should do, in hashes per second.
+    fn expected_hashrate(&self, _worker: &str, _agents: &[String]) -> Option<f64> {
+        None
+    }
+}
+
+fn state(rig: &OnlineRig) -> WorkerState {
+    let book = rig.book_if_any();
+    let last = book.and_then(|book| book.reading().last_share());
+    let ended = book.map_or(0, |book| book.totals().ended());
+    WorkerState::of_rig(rig.shown().quarantined, rig.since, ended, last, now())
+}
+
+fn against_norm(reading: Option<&Reading>, expected: Option<f64>) -> (Option<f64>, NormView) {
+    let Some(reading) = reading else { return (expected, NormView::Unknown) };
+    let norm = expected.or_else(|| reading.norm().per_second());
+    let against =
+        norm.map_or(AgainstNorm::Unknown, |norm| AgainstNorm::of(reading.present(), norm));
+    let view = match against {
+        AgainstNorm::Unknown => NormView::Unknown,
+        AgainstNorm::Good => NormView::Good,
+        AgainstNorm::Low => NormView::Low,
+    };
+    (norm, view)
+}
+
+fn rates(reading: &Reading) -> Vec<RateView> {
+    reading.rates().iter().map(RateView::from).collect()
+}
+
+fn channel_state<D: Dialect>(channel: &Channel<D>) -> ChannelState {
+    let view = channel.view();
+    let ground = view.ground.as_ref();
+    ChannelState {
+        id: channel.id.0,
+        pool: channel.to.account.name.to_string(),
+        state: match (channel.is_gone(), view.live) {
+            (true, _) => ChannelHealth::Closing,
+            (false, true) => ChannelHealth::Live,
+            (false, false) => ChannelHealth::Connecting,
+        },
+        extranonce1: ground.map(|ground| ground.split.extranonce1.to_string()),
+        prefix_bytes: ground.map(|ground| ground.split.prefix_bytes),
+        leases_used: ground.map_or(0, |ground| ground.space.lent()),
+        leases_total: ground.map_or(0, |ground| ground.space.capacity()),
+        dedicated: channel.dedicated,
+        job_age_s: job_age_of(&view),
+    }
+}
+
+fn job_age<D: Dialect>(channels: &[Arc<Channel<D>>]) -> Option<f64> {
+    let ages = channels.iter().filter(|channel| channel.is_live());
+    ages.filter_map(|channel| job_age_of(&channel.view())).min_by(f64::total_cmp)
+}
+
+fn job_age_of<D: Dialect>(view: &ChannelView<D>) -> Option<f64> {
+    view.work.as_ref().map(|work| age(work.arrived))
+}
+
+/// How long ago, in seconds.
+fn age(at: Instant) -> f64 {
+    now().saturating_duration_since(at).as_secs_f64()
+}
+
+fn shown_health(health: PoolHealth) -> (PoolHealthView, Option<&'static str>, Option<f64>) {
+    match health {
+        PoolHealth::Unknown => (PoolHealthView::Unknown, None, None),
+        PoolHealth::Serves(since) => (PoolHealthView::Serves, None, Some(age(since))),
+        PoolHealth::Lost(since) => (PoolHealthView::Lost, None, Some(age(since))),
+        PoolHealth::Down(cause) => (PoolHealthView::Down, Some(cause.name()), None),
+        PoolHealth::Benched(_, cause) => (PoolHealthView::Benched, Some(cause.name()), None),
+        PoolHealth::Retired => (PoolHealthView::Retired, None, None),
+    }
+}
