@@ -5,5 +5,5 @@ mod meter;
 mod norm;
 
 pub use book::{Book, Totals, WorkSum};
-pub use meter::{Measured, Meter, Minute, WINDOWS, WindowRates};
+pub use meter::{Measured, Minute, RateMeter, WINDOWS, WindowRates};
 pub use norm::{AgainstNorm, Norm};

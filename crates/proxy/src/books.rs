@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orepass_farm::stats::{Book, Measured, Meter, Minute, Norm, Totals, WINDOWS, WindowRates};
+use orepass_farm::stats::{Book, Measured, Minute, Norm, RateMeter, Totals, WINDOWS, WindowRates};
 use orepass_stratum::target::PowHash;
 use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
@@ -15,13 +15,13 @@ use orepass_stratum::verdict::Verdict;
 #[derive(Debug)]
 pub struct MeteredBook {
     book: Book,
-    reading: Mutex<Reading>,
+    reading: Mutex<BookReading>,
 }
 
 /// What the last looks at a book have shown.
 #[derive(Debug, Clone)]
-pub struct Reading {
-    meter: Meter,
+pub struct BookReading {
+    meter: RateMeter,
     norm: Norm,
 }
 
@@ -29,8 +29,8 @@ impl MeteredBook {
     /// An empty book.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        let meter = Meter::new(&Totals::default(), now);
-        let reading = Mutex::new(Reading { meter, norm: Norm::default() });
+        let meter = RateMeter::new(&Totals::default(), now);
+        let reading = Mutex::new(BookReading { meter, norm: Norm::default() });
         Self { book: Book::default(), reading }
     }
 
@@ -48,7 +48,7 @@ impl MeteredBook {
 
     /// What the last looks have shown.
     #[must_use]
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> BookReading {
         self.with(|reading| reading.clone())
     }
 
@@ -74,7 +74,7 @@ impl MeteredBook {
         self.with(|reading| reading.norm = Norm::known(per_second));
     }
 
-    fn with<T>(&self, what: impl FnOnce(&mut Reading) -> T) -> T {
+    fn with<T>(&self, what: impl FnOnce(&mut BookReading) -> T) -> T {
         what(&mut self.reading.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -85,7 +85,7 @@ impl Default for MeteredBook {
     }
 }
 
-impl Reading {
+impl BookReading {
     /// The rates of each window.
     #[must_use]
     pub fn rates(&self) -> [WindowRates; WINDOWS.len()] {

@@ -26,7 +26,7 @@ const KINDS: usize = Verdict::ALL.len();
 /// Looks at a [`Book`](super::Book) now and then, and knows how fast it fills. It is to be looked at
 /// every few seconds, all windows being longer than that.
 #[derive(Debug, Clone)]
-pub struct Meter {
+pub struct RateMeter {
     since: Instant,
     at: Instant,
     before: Counted,
@@ -54,7 +54,7 @@ struct WorkWindow {
     credited_squares: f64,
 }
 
-/// What happened since it was last [taken](Meter::take_minute).
+/// What happened since it was last [taken](RateMeter::take_minute).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Minute {
     /// How many shares ended, in the order of [`Verdict::ALL`].
@@ -97,7 +97,7 @@ pub struct Measured {
     pub error: f64,
 }
 
-impl Meter {
+impl RateMeter {
     /// Begins with what a book has at this moment.
     #[must_use]
     pub fn new(totals: &Totals, now: Instant) -> Self {
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_constant_rate_shows_in_every_window_from_the_first_minute_on() {
         let (book, mut now) = (Book::default(), start());
-        let mut meter = Meter::new(&book.totals(), now);
+        let mut meter = RateMeter::new(&book.totals(), now);
         for look in 1..=2 * 86_400 / 5 {
             now += LOOK;
             book.ended(Verdict::AcceptedByPool, 10.0);
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn all_that_was_claimed_is_accepted_or_has_its_kind_and_credit_goes_by_the_pools_target() {
         let (book, mut now) = (Book::default(), start());
-        let mut meter = Meter::new(&book.totals(), now);
+        let mut meter = RateMeter::new(&book.totals(), now);
         for verdict in Verdict::ALL {
             book.ended(verdict, 100.0);
         }
@@ -270,7 +270,7 @@ mod tests {
         const RUNS: usize = 400;
         for _ in 0..RUNS {
             let (book, mut now) = (Book::default(), start());
-            let mut meter = Meter::new(&book.totals(), now);
+            let mut meter = RateMeter::new(&book.totals(), now);
             for _ in 0..600 / 5 {
                 now += LOOK;
                 // A share a minute on average.
@@ -293,6 +293,8 @@ mod tests {
 
     #[test]
     fn a_book_and_its_rates_take_less_than_a_kibibyte() {
-        assert!(size_of::<Book>() + size_of::<Meter>() + size_of::<super::super::Norm>() < 1024);
+        assert!(
+            size_of::<Book>() + size_of::<RateMeter>() + size_of::<super::super::Norm>() < 1024
+        );
     }
 }

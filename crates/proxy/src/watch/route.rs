@@ -16,7 +16,7 @@ use super::views::{
     ChannelHealth, ChannelState, GateView, NormView, PoolHealthView, PoolView, RateView, RigView,
     RouteView, ShareCounts, WorkerView,
 };
-use crate::books::{MeteredBook, Reading};
+use crate::books::{BookReading, MeteredBook};
 use crate::clock::now;
 use crate::rig::roster::OnlineRig;
 use crate::route::Route;
@@ -180,7 +180,7 @@ impl<D: Dialect> Route<D> {
             state: WorkerState::of_worker(rigs.iter().map(|rig| state(rig))),
             rigs: rigs.len(),
             agents,
-            last_share_age_s: reading.as_ref().and_then(Reading::last_share).map(age),
+            last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
             norm_hs,
@@ -209,7 +209,7 @@ impl<D: Dialect> Route<D> {
             slot: seat.and_then(|seat| seat.slot),
             alone: seat.is_some_and(|seat| seat.alone),
             difficulty: shown.difficulty.map(|difficulty| difficulty.get()),
-            last_share_age_s: reading.as_ref().and_then(Reading::last_share).map(age),
+            last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
             diagnosis: shown.diagnosis.map(|diagnosis| diagnosis.to_string()),
@@ -230,7 +230,7 @@ fn state(rig: &OnlineRig) -> WorkerState {
     WorkerState::of_rig(rig.shown().quarantined, rig.since, ended, last, now())
 }
 
-fn against_norm(reading: Option<&Reading>, expected: Option<f64>) -> (Option<f64>, NormView) {
+fn against_norm(reading: Option<&BookReading>, expected: Option<f64>) -> (Option<f64>, NormView) {
     let Some(reading) = reading else { return (expected, NormView::Unknown) };
     let norm = expected.or_else(|| reading.norm().per_second());
     let against =
@@ -243,7 +243,7 @@ fn against_norm(reading: Option<&Reading>, expected: Option<f64>) -> (Option<f64
     (norm, view)
 }
 
-fn rates(reading: &Reading) -> Vec<RateView> {
+fn rates(reading: &BookReading) -> Vec<RateView> {
     reading.rates().iter().map(RateView::from).collect()
 }
 
