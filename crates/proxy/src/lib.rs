@@ -43,6 +43,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 mod handover;
+pub mod hash_rate;
 pub mod limits;
 pub mod listeners;
 pub mod net;

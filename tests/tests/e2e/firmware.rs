@@ -131,7 +131,8 @@ fn profiled(agent: Option<&str>, worker: Option<&str>) -> Plan {
     plan.coin.extranonce2_size = 4;
     let pattern = |text: Option<&str>| text.map(WildMatch::new);
     let firmware = Firmware { dedicated: true, ..Firmware::default() };
-    let profile = Profile { agent: pattern(agent), worker: pattern(worker), firmware };
+    let profile =
+        Profile { agent: pattern(agent), worker: pattern(worker), firmware, hashrate: None };
     plan.route.profiles = vec![profile];
     plan
 }

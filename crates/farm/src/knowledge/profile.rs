@@ -12,6 +12,8 @@ pub struct Profile {
     pub worker: Option<WildMatch>,
     /// What they need.
     pub firmware: Firmware,
+    /// How fast each of them should be, in hashes per second.
+    pub hashrate: Option<f64>,
 }
 
 impl Profile {

@@ -186,6 +186,7 @@ fn a_profile_goes_before_what_was_learnt_and_one_by_worker_needs_the_worker() {
         agent: agent.map(wildmatch::WildMatch::new),
         worker: worker.map(wildmatch::WildMatch::new),
         firmware,
+        hashrate: None,
     };
     let takes = Firmware { set_extranonce: Some(true), ..Firmware::default() };
     let alone = Firmware { dedicated: true, ..Firmware::default() };

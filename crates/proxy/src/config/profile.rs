@@ -6,6 +6,7 @@ use wildmatch::WildMatch;
 
 use super::route::KEEPALIVE;
 use super::table::TableReader;
+use crate::hash_rate::HashRate;
 
 pub(super) fn read(table: &mut TableReader<'_, '_>) -> Profile {
     let mut pattern = |key| table.text(key).map(WildMatch::new);
@@ -21,9 +22,11 @@ pub(super) fn read(table: &mut TableReader<'_, '_>) -> Profile {
         difficulty: table.difficulty("difficulty"),
         keepalive: table.seconds("keepalive_seconds", KEEPALIVE),
     };
-    if firmware == Firmware::default() && table.is_clean() {
-        let needs = "`dedicated`, `max_extranonce1`, `extranonce2`, `set_extranonce`, `difficulty` or `keepalive_seconds`";
+    let hashrate = table.parsed::<HashRate>("hashrate").map(HashRate::per_second);
+    if firmware == Firmware::default() && hashrate.is_none() && table.is_clean() {
+        let needs = "`dedicated`, `max_extranonce1`, `extranonce2`, `set_extranonce`, `difficulty`, \
+             `keepalive_seconds` or `hashrate`";
         table.lacks("dedicated", format!("this profile changes nothing: set {needs}"));
     }
-    Profile { agent, worker, firmware }
+    Profile { agent, worker, firmware, hashrate }
 }

@@ -10,6 +10,7 @@ use tracing::info;
 
 use super::Route;
 use crate::clock::now;
+use crate::hash_rate::HashRate;
 use crate::watch::{LOOK_EVERY, Watched};
 
 /// How often the line is written.
@@ -47,7 +48,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
             event = "summary",
             route = route.name(),
             "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
-            hashrate(minute.accepted.per_second),
+            HashRate::new(minute.accepted.per_second),
             route.live_channels()
         );
         last_line = (at, totals, (came, went));
@@ -58,29 +59,4 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
 fn refused(totals: &Totals) -> u64 {
     let good = [Verdict::AcceptedByPool, Verdict::BelowPoolTarget];
     totals.ended() - good.iter().map(|&verdict| totals.count(verdict)).sum::<u64>()
-}
-
-/// A rate of hashes with the usual prefix.
-fn hashrate(per_second: f64) -> String {
-    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
-    let mut value = per_second.max(0.0);
-    let mut prefix = 0;
-    while value >= 1000.0 && prefix + 1 < PREFIXES.len() {
-        value /= 1000.0;
-        prefix += 1;
-    }
-    format!("{value:.2} {}H/s", PREFIXES[prefix])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_have_the_usual_prefixes() {
-        assert_eq!(hashrate(0.0), "0.00 H/s");
-        assert_eq!(hashrate(1.93e15), "1.93 PH/s");
-        assert_eq!(hashrate(999.9), "999.90 H/s");
-        assert_eq!(hashrate(2.5e22), "25000.00 EH/s");
-    }
 }

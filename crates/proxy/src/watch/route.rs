@@ -172,7 +172,7 @@ impl<D: Dialect> Route<D> {
                 agents.push(agent.as_ref().to_owned());
             }
         }
-        let expected = self.expected_hashrate(name, &agents);
+        let expected = self.expected_hashrate(name, &agents, rigs.len());
         let (norm_hs, against_norm) = against_norm(reading.as_ref(), expected);
         WorkerView {
             route: self.name().to_owned(),
@@ -218,8 +218,12 @@ impl<D: Dialect> Route<D> {
     }
 
     /// What the config says that a worker should do, in hashes per second.
-    fn expected_hashrate(&self, _worker: &str, _agents: &[String]) -> Option<f64> {
-        None
+    fn expected_hashrate(&self, worker: &str, agents: &[String], rigs: usize) -> Option<f64> {
+        let agent = agents.first().map_or("", |agent| agent);
+        let now_at_work = self.now();
+        let mut fitting =
+            now_at_work.config.profiles.iter().filter(|of| of.covers(agent, Some(worker)));
+        Some(fitting.find_map(|profile| profile.hashrate)? * rigs.max(1) as f64)
     }
 }
 

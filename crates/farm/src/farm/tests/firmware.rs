@@ -51,8 +51,12 @@ fn a_rig_that_cannot_share_a_connection_gets_its_own() {
 fn past_the_last_connection_of_their_own_they_are_refused_with_the_reason() {
     let mut config = config(1);
     config.max_dedicated = 1;
-    config.profiles =
-        vec![Profile { agent: Some(WildMatch::new("asic/*")), worker: None, firmware: ALONE }];
+    config.profiles = vec![Profile {
+        agent: Some(WildMatch::new("asic/*")),
+        worker: None,
+        firmware: ALONE,
+        hashrate: None,
+    }];
     let mut story = Story::serving(config, 250);
     story.come(1, true);
     story.serve(2);
@@ -123,8 +127,12 @@ fn a_misfit_is_served_otherwise_when_it_comes_back() {
 #[test]
 fn a_profile_by_worker_closes_its_rig_once_and_it_is_expected_back() {
     let mut config = config(1);
-    config.profiles =
-        vec![Profile { agent: None, worker: Some(WildMatch::new("odd*")), firmware: ALONE }];
+    config.profiles = vec![Profile {
+        agent: None,
+        worker: Some(WildMatch::new("odd*")),
+        firmware: ALONE,
+        hashrate: None,
+    }];
     let mut story = Story::serving(config, 250);
     story.connects(1);
     story.subscribes(1, Firmware::default());
