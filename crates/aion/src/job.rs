@@ -42,6 +42,10 @@ impl Work<Share> for Job {
         None
     }
 
+    fn time(&self) -> Option<u64> {
+        None
+    }
+
     /// A notify does not say which block it builds on; the flag is all there is.
     fn supersedes(&self, _old: &Self) -> bool {
         self.clean

@@ -108,6 +108,10 @@ impl Work<Share> for Job {
         Some(hasher.finish())
     }
 
+    fn time(&self) -> Option<u64> {
+        Some(self.time())
+    }
+
     /// It builds on another block, or the pool says so.
     fn supersedes(&self, old: &Self) -> bool {
         let clean = matches!(self, Self::Seed(job) if job.parts().clean);

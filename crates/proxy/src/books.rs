@@ -1,5 +1,6 @@
 //! Where a share is booked: with its route, its pool, its worker and its rig.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use orepass_stratum::verdict::Verdict;
 #[derive(Debug)]
 pub struct MeteredBook {
     book: Book,
+    /// It is that of a worker who mined in an earlier run.
+    expected: AtomicBool,
     reading: Mutex<BookReading>,
 }
 
@@ -31,7 +34,7 @@ impl MeteredBook {
     pub fn new(now: Instant) -> Self {
         let meter = RateMeter::new(&Totals::default(), now);
         let reading = Mutex::new(BookReading { meter, norm: Norm::default() });
-        Self { book: Book::default(), reading }
+        Self { book: Book::default(), expected: AtomicBool::new(false), reading }
     }
 
     /// The book itself.
@@ -69,9 +72,19 @@ impl MeteredBook {
         self.with(|reading| reading.meter.take_minute())
     }
 
-    /// Its norm is known from earlier, in hashes per second.
-    pub(crate) fn know_norm(&self, per_second: f64) {
-        self.with(|reading| reading.norm = Norm::known(per_second));
+    /// It is that of a worker who mined in an earlier run, at this usual rate in hashes per second if
+    /// that is known.
+    pub(crate) fn expect(&self, norm: Option<f64>) {
+        self.expected.store(true, Ordering::Relaxed);
+        if let Some(norm) = norm {
+            self.with(|reading| reading.norm = Norm::known(norm));
+        }
+    }
+
+    /// Whether it is that of a worker who mined in an earlier run.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.expected.load(Ordering::Relaxed)
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut BookReading) -> T) -> T {

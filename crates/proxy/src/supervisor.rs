@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
@@ -27,7 +28,7 @@ use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
 use crate::telemetry;
-use crate::watch::AtWork;
+use crate::watch::{AtWork, Diagnostics};
 pub use reload::ReloadRefusal;
 use reload::{Asker, Loading};
 pub(crate) use stopping::stop;
@@ -64,6 +65,7 @@ pub struct Supervisor<'a> {
     pub(crate) draining: Vec<Arc<dyn RunningRoute>>,
     /// Both, for those who look.
     pub(crate) at_work: AtWork,
+    pub(crate) diagnostics: Diagnostics,
     drains: JoinSet<Arc<dyn RunningRoute>>,
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
@@ -125,6 +127,7 @@ impl<'a> Supervisor<'a> {
             routes: Vec::new(),
             draining: Vec::new(),
             at_work: AtWork::default(),
+            diagnostics: Diagnostics::default(),
             drains: JoinSet::new(),
             loading: None,
             reloads: 0,
@@ -163,6 +166,9 @@ impl<'a> Supervisor<'a> {
         let (asks, mut requests) = mpsc::channel(MAX_REQUESTS);
         let mut control = self.open_control(&asks);
         self.manager.ready(self.process.workers.clone());
+        let diagnostics =
+            self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
+        let _diagnosing = AbortOnDropHandle::new(tokio::spawn(diagnostics));
         let signal = loop {
             self.manager.watch(&self.routes);
             self.at_work.set(self.routes.iter().chain(&self.draining).cloned());

@@ -3,6 +3,9 @@
 //! Those who do the work count what they do and wait for nobody. A task of each route looks at its books
 //! every few seconds and works out rates and norms; everybody else reads what that has left.
 
+mod concern;
+mod diagnostics;
+mod findings;
 mod route;
 mod state;
 pub mod views;
@@ -14,6 +17,8 @@ use orepass_stratum::time::Instant;
 
 use crate::books::MeteredBook;
 use crate::running::RunningRoute;
+pub use concern::{Concern, Severity};
+pub use diagnostics::{DiagnosticView, Diagnostics, Finding, raise, settle};
 pub use state::WorkerState;
 use views::{RigView, RouteView, WorkerView};
 
@@ -38,6 +43,8 @@ pub trait Watched: Send + Sync {
     fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)>;
     /// Its own book.
     fn book(&self) -> &Arc<MeteredBook>;
+    /// What of it needs somebody now.
+    fn findings(&self) -> Vec<Finding>;
 }
 
 /// The routes at work, for those who look.

@@ -124,6 +124,10 @@ impl Work<TestShare> for TestJob {
         Some(hash_of(&self.previous))
     }
 
+    fn time(&self) -> Option<u64> {
+        None
+    }
+
     fn supersedes(&self, old: &Self) -> bool {
         self.clean || old.previous != self.previous
     }

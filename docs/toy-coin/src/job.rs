@@ -72,6 +72,10 @@ impl Work<Share> for Job {
         Some(self.parent)
     }
 
+    fn time(&self) -> Option<u64> {
+        None
+    }
+
     fn supersedes(&self, old: &Self) -> bool {
         self.parent != old.parent
     }

@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::proxy_protocol::{HeaderError, HeaderReader, PeerClaim, may_start};
+use super::tls::facts::CertificateFacts;
 use super::tls::server::ServerTls;
 use super::wire::Wire;
 use crate::clock::{now, on_runtime};
@@ -146,6 +147,12 @@ impl Front {
         if let Some(tls) = self.tls.get() {
             tls.read_again();
         }
+    }
+
+    /// The certificate that rigs are shown, or why there is none; nothing where nobody speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Result<CertificateFacts, String>> {
+        self.tls.get().map(|tls| tls.certificate())
     }
 
     /// Where greetings are to run.

@@ -129,7 +129,7 @@ impl<D> RouteNow<D> {
     }
 
     /// A pool's name.
-    pub(super) fn name_of(&self, pool: PoolIndex) -> &str {
+    pub(crate) fn name_of(&self, pool: PoolIndex) -> &str {
         self.pools[pool].account.name.as_str()
     }
 

@@ -11,6 +11,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::time::Instant;
 
 use super::Watched;
+use super::diagnostics::Finding;
 use super::state::WorkerState;
 use super::views::{
     ChannelHealth, ChannelState, GateView, NormView, PoolHealthView, PoolView, RateView, RigView,
@@ -116,6 +117,10 @@ impl<D: Dialect> Watched for Route<D> {
     fn book(&self) -> &Arc<MeteredBook> {
         &self.book
     }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.all_findings()
+    }
 }
 
 impl<D: Dialect> Route<D> {
@@ -173,7 +178,10 @@ impl<D: Dialect> Route<D> {
             }
         }
         let expected = self.expected_hashrate(name, &agents, rigs.len());
-        let (norm_hs, against_norm) = against_norm(reading.as_ref(), expected);
+        let (norm_hs, against) = match &reading {
+            Some(reading) => against_norm(reading, expected),
+            None => (expected, AgainstNorm::Unknown),
+        };
         WorkerView {
             route: self.name().to_owned(),
             name: name.to_owned(),
@@ -184,7 +192,11 @@ impl<D: Dialect> Route<D> {
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
             norm_hs,
-            against_norm,
+            against_norm: match against {
+                AgainstNorm::Unknown => NormView::Unknown,
+                AgainstNorm::Good => NormView::Good,
+                AgainstNorm::Low => NormView::Low,
+            },
         }
     }
 
@@ -218,7 +230,12 @@ impl<D: Dialect> Route<D> {
     }
 
     /// What the config says that a worker should do, in hashes per second.
-    fn expected_hashrate(&self, worker: &str, agents: &[String], rigs: usize) -> Option<f64> {
+    pub(super) fn expected_hashrate(
+        &self,
+        worker: &str,
+        agents: &[String],
+        rigs: usize,
+    ) -> Option<f64> {
         let agent = agents.first().map_or("", |agent| agent);
         let now_at_work = self.now();
         let mut fitting =
@@ -227,24 +244,21 @@ impl<D: Dialect> Route<D> {
     }
 }
 
-fn state(rig: &OnlineRig) -> WorkerState {
+pub(super) fn state(rig: &OnlineRig) -> WorkerState {
     let book = rig.book_if_any();
     let last = book.and_then(|book| book.reading().last_share());
     let ended = book.map_or(0, |book| book.totals().ended());
     WorkerState::of_rig(rig.shown().quarantined, rig.since, ended, last, now())
 }
 
-fn against_norm(reading: Option<&BookReading>, expected: Option<f64>) -> (Option<f64>, NormView) {
-    let Some(reading) = reading else { return (expected, NormView::Unknown) };
+/// The norm that a worker is held against, in hashes per second, and how it does.
+pub(super) fn against_norm(
+    reading: &BookReading,
+    expected: Option<f64>,
+) -> (Option<f64>, AgainstNorm) {
     let norm = expected.or_else(|| reading.norm().per_second());
-    let against =
-        norm.map_or(AgainstNorm::Unknown, |norm| AgainstNorm::of(reading.present(), norm));
-    let view = match against {
-        AgainstNorm::Unknown => NormView::Unknown,
-        AgainstNorm::Good => NormView::Good,
-        AgainstNorm::Low => NormView::Low,
-    };
-    (norm, view)
+    let of = |norm| AgainstNorm::of(reading.present(), norm);
+    (norm, norm.map_or(AgainstNorm::Unknown, of))
 }
 
 fn rates(reading: &BookReading) -> Vec<RateView> {
@@ -281,7 +295,7 @@ fn job_age_of<D: Dialect>(view: &ChannelView<D>) -> Option<f64> {
 }
 
 /// How long ago, in seconds.
-fn age(at: Instant) -> f64 {
+pub(super) fn age(at: Instant) -> f64 {
     now().saturating_duration_since(at).as_secs_f64()
 }
 

@@ -17,6 +17,10 @@ pub trait Work<S>: Debug + Send + Sync + 'static {
     /// where jobs do not tell it.
     fn parent(&self) -> Option<u64>;
 
+    /// The time with which a rig begins, in Unix seconds, to see whose clock is off; `None` where jobs do
+    /// not tell it.
+    fn time(&self) -> Option<u64>;
+
     /// Whether it makes shares of `old` worthless: a new epoch.
     fn supersedes(&self, old: &Self) -> bool;
 

@@ -149,6 +149,16 @@ impl ServerTls {
         }
     }
 
+    /// The certificate that those who come are shown.
+    ///
+    /// # Errors
+    /// In words, why there is none.
+    pub fn certificate(&self) -> Result<CertificateFacts, String> {
+        let present = lock(&self.present.0).clone();
+        let facts = present.and_then(|key| key.cert.first().map(CertificateFacts::of));
+        facts.ok_or_else(|| lock(&self.seen).said.clone().unwrap_or_default())
+    }
+
     /// Does a handshake as the server of a rig.
     ///
     /// # Errors
