@@ -8,6 +8,7 @@ pub(crate) mod now;
 mod reports;
 mod summary;
 pub mod ticket;
+mod times;
 pub(crate) mod window;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ use channel::Channel;
 use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
 use now::RouteNow;
+use times::RouteTimes;
 
 pub use crate::rig::listener::Full;
 
@@ -76,6 +78,7 @@ pub struct Route<D: Dialect> {
     pub(crate) ids: Arc<JobIds>,
     pub(crate) book: Arc<MeteredBook>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) times: RouteTimes,
     pub(crate) junk: Arc<JunkLog>,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
@@ -134,6 +137,7 @@ impl<D: Dialect> Route<D> {
             around,
             book: Arc::default(),
             roster: Arc::default(),
+            times: RouteTimes::new(),
             junk: Arc::default(),
             front,
             door,

@@ -16,6 +16,7 @@ use std::time::Duration;
 use orepass_stratum::time::Instant;
 
 use crate::books::MeteredBook;
+use crate::histogram::Counts;
 use crate::running::RunningRoute;
 pub use concern::{Concern, Severity};
 pub use diagnostics::{DiagnosticView, Diagnostics, Finding, raise, settle};
@@ -45,6 +46,16 @@ pub trait Watched: Send + Sync {
     fn book(&self) -> &Arc<MeteredBook>;
     /// What of it needs somebody now.
     fn findings(&self) -> Vec<Finding>;
+    /// How many of its workers are in which state.
+    fn worker_states(&self) -> [(WorkerState, usize); 4];
+    /// How long reading and checking a share takes.
+    fn share_check(&self) -> Counts;
+    /// How long a job takes from the pool's notify to a rig's.
+    fn job_fanout(&self) -> Counts;
+    /// How long each pool takes for its verdicts, by its name.
+    fn share_latency(&self) -> Vec<(String, Counts)>;
+    /// How often rigs were moved: from, to, count.
+    fn switches(&self) -> Vec<(String, String, u64)>;
 }
 
 /// The routes at work, for those who look.

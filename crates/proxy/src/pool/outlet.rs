@@ -39,7 +39,10 @@ impl<D: Dialect> Outlet<D> {
     ) -> ControlFlow<End> {
         match event {
             UpstreamEvent::View => self.show(upstream),
-            UpstreamEvent::Verdict { ticket, outcome, weighs, .. } => {
+            UpstreamEvent::Verdict { ticket, outcome, weighs, after } => {
+                if let Some(after) = after {
+                    self.channel.to.latency.add(after);
+                }
                 if weighs {
                     self.tell(|farm, id, now| farm.handle_verdicts(id, [&outcome.told], now));
                 }

@@ -91,6 +91,9 @@ impl<D: Dialect> ServedRig<D> {
                 }
                 Event::Told(job) => {
                     trace!(%job, "told");
+                    if let Some(came) = self.fresh.take() {
+                        self.route.times.fanout.add(now().saturating_duration_since(came));
+                    }
                     let difficulty = self.session.difficulty();
                     self.entry.rig().show(|rig| rig.difficulty = difficulty);
                 }
@@ -110,6 +113,7 @@ impl<D: Dialect> ServedRig<D> {
                 }
             }
         }
+        self.fresh = None;
         // Also where that was all that it said.
         self.tell_whether_it_follows();
         any

@@ -37,6 +37,8 @@ use crate::worker_threads::WorkerThread;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
+/// The time of one share in so many is measured.
+const MEASURE_ONE_IN: u64 = 16;
 /// How long a rig may leave anything of what is written to it unread…
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// …and for how long it may be more than the limit.
@@ -60,6 +62,8 @@ pub(crate) struct ServedRig<D: Dialect> {
     pub(super) stopping: bool,
     /// A share of the rig has found no room; it is not read until that is taken.
     corked: bool,
+    /// When the job came that it was called for, until it is told.
+    pub(super) fresh: Option<Instant>,
     /// It has had no good share.
     pub(super) unproven: bool,
     /// Since when there has been something unwritten at every moment.
@@ -140,6 +144,7 @@ impl<D: Dialect> ServedRig<D> {
             calls: STOP,
             stopping: false,
             corked: false,
+            fresh: None,
             unproven: true,
             unwritten_since: None,
             leaving: None,
@@ -274,6 +279,7 @@ impl<D: Dialect> ServedRig<D> {
                 self.calls |= VIEW;
             } else {
                 self.look();
+                self.fresh = self.place.as_ref().and_then(|place| place.channel().job_came());
             }
         }
         if calls.has(STOP) {
@@ -332,12 +338,15 @@ impl<D: Dialect> ServedRig<D> {
         let mut scratch = self.route.take_scratch();
         while self.may_take() {
             let Some(line) = self.lines.next() else { break };
-            any = true;
+            let is_first = !std::mem::replace(&mut any, true);
             match line {
                 Ok(line) => {
                     // Not the line itself: an authorize has the rig's password in it.
                     trace!(bytes = line.len(), "a line from the rig");
                     if let Some(share) = self.session.handle_line(line, at, &mut scratch) {
+                        if is_first && share.number % MEASURE_ONE_IN == 0 {
+                            self.route.times.check.add(now().saturating_duration_since(at));
+                        }
                         self.forward(share, at);
                     }
                 }

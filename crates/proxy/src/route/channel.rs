@@ -7,6 +7,7 @@ use orepass_farm::farm::ChannelId;
 use orepass_farm::pools::PoolIndex;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Route;
@@ -70,6 +71,12 @@ impl<D: Dialect> Channel<D> {
     #[must_use]
     pub fn view(&self) -> Arc<ChannelView<D>> {
         Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// When the job came that it shows; none before the first.
+    pub(crate) fn job_came(&self) -> Option<Instant> {
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.work.as_ref().map(|work| work.arrived)
     }
 
     /// Shows something new to its rigs.

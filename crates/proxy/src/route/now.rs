@@ -17,6 +17,7 @@ use super::Route;
 use crate::admission::Admission;
 use crate::books::MeteredBook;
 use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::histogram::{Histogram, SHARE_LATENCY};
 use crate::net::front::Front;
 use crate::pool::log::Said;
 use crate::rig::listener;
@@ -36,6 +37,8 @@ pub(crate) struct PoolNow<D> {
     pub(crate) said: Arc<Said>,
     /// What became of the shares for its jobs.
     pub(crate) book: Arc<MeteredBook>,
+    /// How long it takes for its verdicts.
+    pub(crate) latency: Arc<Histogram>,
     /// The route is to have it no more.
     pub(crate) leaving: Option<Leaving>,
 }
@@ -102,6 +105,7 @@ impl<D> RouteNow<D> {
                 shared: PoolShared { habits: habits(slot), ..PoolShared::from(Arc::clone(ids)) },
                 said: Arc::default(),
                 book: Arc::default(),
+                latency: Arc::new(Histogram::new(SHARE_LATENCY)),
                 leaving: None,
             })
         };
@@ -203,6 +207,7 @@ impl<D: Dialect> Route<D> {
                         },
                         said: Arc::default(),
                         book: Arc::default(),
+                        latency: Arc::new(Histogram::new(SHARE_LATENCY)),
                         leaving: None,
                     },
                 }));
@@ -231,6 +236,7 @@ impl<D> PoolNow<D> {
             shared: self.shared.clone(),
             said: Arc::clone(&self.said),
             book: Arc::clone(&self.book),
+            latency: Arc::clone(&self.latency),
             leaving: self.leaving,
         }
     }

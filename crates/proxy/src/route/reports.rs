@@ -104,6 +104,7 @@ fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
         }
         PoolsEvent::Switched { from: Some(from), to } => {
             let (from, to) = (of_rank(from), of_rank(to));
+            route.times.switched(from.clone(), to.clone());
             warn!(event = "pool.switch", route = name, from, to, rigs, "rigs move to another pool");
         }
         PoolsEvent::Trial { to } => {

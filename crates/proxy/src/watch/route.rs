@@ -19,6 +19,7 @@ use super::views::{
 };
 use crate::books::{BookReading, MeteredBook};
 use crate::clock::now;
+use crate::histogram::Counts;
 use crate::rig::roster::OnlineRig;
 use crate::route::Route;
 use crate::route::channel::Channel;
@@ -120,6 +121,42 @@ impl<D: Dialect> Watched for Route<D> {
 
     fn findings(&self) -> Vec<Finding> {
         self.all_findings()
+    }
+
+    fn worker_states(&self) -> [(WorkerState, usize); 4] {
+        let mut best: HashMap<Arc<str>, WorkerState> = HashMap::new();
+        for rig in self.roster.rigs() {
+            if let Some(worker) = rig.shown().worker {
+                let known = best.entry(worker).or_insert(WorkerState::Offline);
+                *known = (*known).min(state(&rig));
+            }
+        }
+        let mut offline = 0;
+        for (name, _) in self.roster.books() {
+            offline += usize::from(!best.contains_key(&name));
+        }
+        WorkerState::ALL.map(|of| {
+            let there = best.values().filter(|state| **state == of).count();
+            (of, there + if of == WorkerState::Offline { offline } else { 0 })
+        })
+    }
+
+    fn share_check(&self) -> Counts {
+        self.times.check.counts()
+    }
+
+    fn job_fanout(&self) -> Counts {
+        self.times.fanout.counts()
+    }
+
+    fn share_latency(&self) -> Vec<(String, Counts)> {
+        let at_work = self.now();
+        let pools = at_work.in_order().iter().map(|slot| &at_work.pools[*slot]);
+        pools.map(|pool| (pool.account.name.to_string(), pool.latency.counts())).collect()
+    }
+
+    fn switches(&self) -> Vec<(String, String, u64)> {
+        self.times.switches()
     }
 }
 

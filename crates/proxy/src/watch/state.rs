@@ -25,6 +25,9 @@ pub enum WorkerState {
 }
 
 impl WorkerState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Online, Self::Silent, Self::Quarantined, Self::Offline];
+
     /// That of a rig which came so long ago, by the number of its shares and when the last one came.
     #[must_use]
     pub fn of_rig(

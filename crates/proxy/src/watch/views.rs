@@ -59,6 +59,27 @@ impl<T> ByVerdict<T> {
     }
 }
 
+impl<T: Copy> ByVerdict<T> {
+    /// That of one kind.
+    pub const fn get(&self, verdict: Verdict) -> T {
+        match verdict {
+            Verdict::AcceptedByPool => self.accepted_by_pool,
+            Verdict::BelowPoolTarget => self.below_pool_target,
+            Verdict::RejectedByPool => self.rejected_by_pool,
+            Verdict::Stale => self.stale,
+            Verdict::Duplicate => self.duplicate,
+            Verdict::SecondSolution => self.second_solution,
+            Verdict::LowDifficulty => self.low_difficulty,
+            Verdict::Invalid => self.invalid,
+            Verdict::Unauthorized => self.unauthorized,
+            Verdict::Quarantined => self.quarantined,
+            Verdict::Overflow => self.overflow,
+            Verdict::Unanswered => self.unanswered,
+            Verdict::LostOnFailover => self.lost_on_failover,
+        }
+    }
+}
+
 /// Shares since the start of the process. The kinds and those in flight add up to those sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ShareCounts {
