@@ -20,6 +20,7 @@ mod lost_pool;
 mod options;
 mod panics;
 mod proxy_protocol;
+mod reconciled;
 mod reconnect;
 mod remembered;
 mod resubmit;
