@@ -30,6 +30,7 @@ use crate::net::connect::Connector;
 use crate::net::front::Front;
 use crate::net::junk::JunkLog;
 use crate::process::Process;
+use crate::rig::crowd::Crowd;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
@@ -76,6 +77,8 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: Arc<JunkLog>,
+    /// Rigs that come and go, for the log.
+    pub(crate) crowd: Arc<Crowd>,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -134,6 +137,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: Arc::default(),
+            crowd: Arc::default(),
             front,
             door,
             channels: Mutex::default(),
@@ -213,6 +217,9 @@ impl<D: Dialect> Route<D> {
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(count) = self.crowd.finish() {
+            summary::say_crowd(self.name(), &count);
+        }
         let totals = self.totals();
         info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }

@@ -1,4 +1,4 @@
-//! One line a minute that says how it goes.
+//! One line a minute that says how it goes, and one where many rigs come or go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,9 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::verdict::Verdict;
 use tracing::info;
 
-use super::Route;
+use super::{Route, reports};
 use crate::clock::now;
+use crate::rig::crowd::CrowdCount;
 
 /// How often the line is written.
 const EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +33,9 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         let (at, totals) = (now(), route.totals());
         rates.add(totals.proven_work() - last.proven_work(), at);
         last = totals;
+        if let Some(count) = route.crowd.poll(at) {
+            say_crowd(route.name(), &count);
+        }
         let online = route.roster.online();
         most_rigs = most_rigs.max(online);
         let (since, before, traffic) = &last_line;
@@ -47,12 +51,19 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         info!(
             event = "summary",
             route = route.name(),
-            "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
+            "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}, pool {}",
             hashrate(rate),
-            route.live_channels()
+            route.live_channels(),
+            reports::serving_pools(&route)
         );
         last_line = (at, totals, (came, went));
     }
+}
+
+/// Rigs have come or gone that had no line of their own.
+pub(super) fn say_crowd(route: &str, count: &CrowdCount) {
+    let CrowdCount { came, left, first_shares, remarks } = *count;
+    info!(event = "rigs", route, came, left, first_shares, remarks, "{count}");
 }
 
 /// Shares that the pool or the proxy refused, stale ones included.
