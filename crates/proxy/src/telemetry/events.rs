@@ -192,7 +192,6 @@ impl Write for ShortText {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn as_rfc3339<S: Serializer>(at_ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     rfc3339(*at_ms).serialize(serializer)
 }

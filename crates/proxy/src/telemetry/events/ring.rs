@@ -49,7 +49,7 @@ impl EventRing {
     /// The events that fit; see [`recent`](super::recent).
     pub(super) fn recent(&self, filter: &EventFilter, limit: usize) -> Vec<Arc<KeptEvent>> {
         // Looked through without the lock.
-        let all: Vec<_> = self.lock().events.iter().map(Arc::clone).collect();
+        let all: Vec<_> = self.lock().events.iter().cloned().collect();
         let text = filter.text.as_deref().map(str::to_lowercase);
         let fits = |event: &&Arc<KeptEvent>| filter.fits(event, text.as_deref());
         if filter.after.is_some() {
