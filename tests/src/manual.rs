@@ -25,6 +25,8 @@ mod failover {}
 mod firmware {}
 #[doc = include_str!("../../docs/handshake.md")]
 mod handshake {}
+#[doc = include_str!("../../docs/monitoring.md")]
+mod monitoring {}
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
 #[doc = include_str!("../../docs/reliability.md")]

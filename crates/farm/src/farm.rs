@@ -165,6 +165,13 @@ impl Farm {
         Some(self.rigs.get(&rig)?.place()?.channel)
     }
 
+    /// The part of the work that each pool should have now, by their slots; all are zero while none
+    /// serves.
+    #[must_use]
+    pub fn parts(&self) -> Vec<f64> {
+        self.pools.shares()
+    }
+
     /// How many channels take shares.
     #[must_use]
     pub fn live_channels(&self) -> usize {

@@ -1,5 +1,6 @@
 //! How many files, and so connections, this process may have open, and who gets them.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -47,6 +48,13 @@ impl OpenFiles {
     }
 }
 
+impl fmt::Display for OpenFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (limit, room) = (self.limit(), self.room());
+        write!(f, "open files {limit}, room for {room} connections of rigs and pools")
+    }
+}
+
 /// Raises the limit and logs it, as a warning with its remedy where it is too low for `capacity`
 /// rigs. Gives the door through which all connections of the process go.
 pub fn raise_and_report(capacity: usize) -> Arc<Door> {
@@ -60,18 +68,14 @@ pub fn raise_and_report(capacity: usize) -> Arc<Door> {
             return Arc::default();
         }
     };
-    let (limit, room) = (files.limit(), files.room());
+    let room = files.room();
     if files.is_short_for(capacity) {
         tracing::warn!(
             event = "limits.low",
-            "limits: open files {limit}, room for {room} connections only, while the config \
-             allows {capacity} rigs; {REMEDY}"
+            "limits: {files} only, while the config allows {capacity} rigs; {REMEDY}"
         );
     } else {
-        tracing::info!(
-            event = "limits",
-            "limits: open files {limit}, room for {room} connections of rigs and pools"
-        );
+        tracing::info!(event = "limits", "limits: {files}");
     }
     Arc::new(Door::new(usize::try_from(room).unwrap_or(usize::MAX)))
 }

@@ -32,6 +32,7 @@ use crate::net::connect::Connector;
 use crate::net::front::Front;
 use crate::net::junk::JunkLog;
 use crate::process::Process;
+use crate::rig::crowd::Crowd;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
@@ -80,6 +81,8 @@ pub struct Route<D: Dialect> {
     pub(crate) roster: Arc<Roster>,
     pub(crate) times: RouteTimes,
     pub(crate) junk: Arc<JunkLog>,
+    /// Rigs that come and go, for the log.
+    pub(crate) crowd: Arc<Crowd>,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -139,6 +142,7 @@ impl<D: Dialect> Route<D> {
             roster: Arc::default(),
             times: RouteTimes::new(),
             junk: Arc::default(),
+            crowd: Arc::default(),
             front,
             door,
             channels: Mutex::default(),
@@ -218,6 +222,9 @@ impl<D: Dialect> Route<D> {
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(count) = self.crowd.finish() {
+            summary::say_crowd(self.name(), &count);
+        }
         let totals = self.totals();
         info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }

@@ -3,6 +3,7 @@
 //! What is asked for by a signal or through the control socket is done one after the other.
 
 mod reload;
+mod served;
 mod stopping;
 mod taking_over;
 mod upgrading;
@@ -18,8 +19,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
-use crate::config::{Config, Name, RouteConfig, Source};
+use crate::config::{Config, ListenAddr, Name, RouteConfig, Source};
 use crate::control::{Asks, ControlSocket, ReloadChanges, RouteStatus, Status};
+use crate::limits::OpenFiles;
 use crate::listeners::Listeners;
 use crate::process::Process;
 use crate::registry::Registry;
@@ -165,6 +167,7 @@ impl<'a> Supervisor<'a> {
     pub async fn run(mut self, mut signals: Signals) {
         let (asks, mut requests) = mpsc::channel(MAX_REQUESTS);
         let mut control = self.open_control(&asks);
+        self.say_served(control.is_some());
         self.manager.ready(self.process.workers.clone());
         let diagnostics =
             self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
@@ -265,6 +268,19 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// Says what is served where.
+    fn say_served(&self, has_control: bool) {
+        let bound = |route: &RouteConfig, address: ListenAddr| {
+            let socket = self.listeners.socket(route, address);
+            socket.and_then(|socket| socket.local_addr()).unwrap_or_else(|_| address.get())
+        };
+        let control = self.config.control.as_deref().filter(|_| has_control);
+        let block = served::block(&self.config, bound, control, OpenFiles::raise().ok());
+        let (version, routes) = (env!("CARGO_PKG_VERSION"), self.routes.len());
+        let what = if routes == 1 { "route" } else { "routes" };
+        info!(event = "serving", block, "orepass {version} serves {routes} {what}");
+    }
+
     fn status(&self) -> Status {
         let of = |route: &Arc<dyn RunningRoute>| RouteStatus {
             name: route.name().to_owned(),
@@ -319,12 +335,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Has a route accept on sockets, which are bound.
-    fn listen(
-        &self,
-        route: &Arc<dyn RunningRoute>,
-        config: &RouteConfig,
-        listen: &[crate::config::ListenAddr],
-    ) {
+    fn listen(&self, route: &Arc<dyn RunningRoute>, config: &RouteConfig, listen: &[ListenAddr]) {
         for &address in listen {
             let socket = match self.listeners.socket(config, address) {
                 Ok(socket) => socket,

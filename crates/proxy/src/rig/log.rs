@@ -16,6 +16,7 @@ use orepass_stratum::target::PowHash;
 use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
+use super::crowd::{Crowd, RigNews};
 use super::roster::OnlineRig;
 use crate::admission::limit_of;
 use crate::clock::now;
@@ -27,11 +28,20 @@ use crate::route::Route;
 /// How often one rig's refused shares are logged, each time with the count since.
 const REFUSED_EVERY: Duration = Duration::from_secs(60);
 
+/// Logs news of a rig that is as it should be: at level info those that have a line of their own.
+macro_rules! news {
+    ($own_line:expr, $($line:tt)*) => {
+        if $own_line { info!($($line)*) } else { debug!($($line)*) }
+    };
+}
+
 /// Tells the story of one rig: it came, its first share, why its shares are refused, it left.
 pub(crate) struct RigLog {
     whose: Whose,
     /// What is said of a rig that has shown no work is counted by its address.
     stranger: Option<Arc<JunkLog>>,
+    /// Where many come and go at once, they have one line in all.
+    crowd: Arc<Crowd>,
     is_up: bool,
     first_share_told: bool,
     renamed: bool,
@@ -64,10 +74,12 @@ impl RigLog {
         route: Name,
         rig: Arc<OnlineRig>,
         stranger: Option<Arc<JunkLog>>,
+        crowd: Arc<Crowd>,
     ) -> Self {
         Self {
             whose: Whose { route, rig, worker: None },
             stranger,
+            crowd,
             is_up: false,
             first_share_told: false,
             renamed: false,
@@ -86,6 +98,11 @@ impl RigLog {
     fn may_say(&self) -> bool {
         let address = self.whose.rig.peer.ip();
         self.stranger.as_ref().is_none_or(|junk| junk.may_log(address, now()).is_some())
+    }
+
+    /// Whether such news have a line of their own, if they are of a stranger or not.
+    fn has_line(&self, news: RigNews) -> bool {
+        self.crowd.tell(news, self.may_say(), now())
     }
 
     /// Whose story it is.
@@ -107,15 +124,13 @@ impl RigLog {
         };
         self.is_up = true;
         self.whose.worker = Some(Arc::clone(worker));
-        if !self.may_say() {
-            return;
-        }
+        let own_line = self.has_line(RigNews::Came);
         let (route, rig, peer) = self.whose.fields();
         let agent = session.agent().map_or("unknown", |agent| agent);
         let how =
             if own_connection { "rig up, with a pool connection of its own" } else { "rig up" };
-        info!(
-            event = "rig.up", route, rig, %peer, agent,
+        news!(
+            own_line, event = "rig.up", route, rig, %peer, agent,
             %extranonce1, extranonce2_size = size, channel, "{how}"
         );
     }
@@ -197,12 +212,13 @@ impl RigLog {
 
     /// A worker's name was changed to be fit for a pool. Said once for each rig.
     pub(crate) fn renamed(&mut self, worker: &str, name: &str) {
-        if std::mem::replace(&mut self.renamed, true) || !self.may_say() {
+        if std::mem::replace(&mut self.renamed, true) {
             return;
         }
+        let own_line = self.has_line(RigNews::Remark);
         let (route, rig, peer) = self.whose.fields();
-        info!(
-            event = "rig.renamed", route, rig, %peer, worker, name,
+        news!(
+            own_line, event = "rig.renamed", route, rig, %peer, worker, name,
             "pools see another name: letters, digits and . _ - are kept, 64 bytes of each part, \
              128 in all"
         );
@@ -210,11 +226,9 @@ impl RigLog {
 
     /// Something to know about this rig.
     pub(crate) fn remark(&self, remark: &str) {
-        if !self.may_say() {
-            return;
-        }
+        let own_line = self.has_line(RigNews::Remark);
         let (route, rig, peer) = self.whose.fields();
-        info!(event = "rig.remark", route, rig, %peer, "{remark}");
+        news!(own_line, event = "rig.remark", route, rig, %peer, "{remark}");
     }
 
     /// It left, or was let go.
@@ -224,13 +238,11 @@ impl RigLog {
         let (remedy, limit) = (limit.map_or("", Limit::remedy), limit.map(Limit::name));
         let but = if remedy.is_empty() { "" } else { "; " };
         if self.is_up {
-            if self.may_say() {
-                let fault = reason.fault();
-                info!(
-                    event = "rig.down", route = name, rig, %peer, %fault, limit,
-                    "rig down: {reason}{but}{remedy}"
-                );
-            }
+            let (own_line, fault) = (self.has_line(RigNews::Left), reason.fault());
+            news!(
+                own_line, event = "rig.down", route = name, rig, %peer, %fault, limit,
+                "rig down: {reason}{but}{remedy}"
+            );
         } else if matches!(reason, CloseReason::Gone | CloseReason::Shutdown) {
             // A port check, or a rig that never said who it is.
             debug!(event = "rig.down", route = name, %peer, "{reason}");
@@ -259,7 +271,12 @@ impl RigLog {
             return;
         }
         if first && good {
-            info!(event = "rig.first_share", route, rig, %peer, %verdict, "first share: {reason}");
+            // It is no stranger's.
+            let own_line = self.crowd.tell(RigNews::FirstShare, true, now());
+            news!(
+                own_line, event = "rig.first_share", route, rig, %peer, %verdict,
+                "first share: {reason}"
+            );
         } else if first {
             warn!(event = "rig.first_share", route, rig, %peer, %verdict, "first share refused: {reason}");
         }

@@ -148,7 +148,12 @@ impl<D: Dialect> ServedRig<D> {
             unproven: true,
             unwritten_since: None,
             leaving: None,
-            log: RigLog::new(route.name.clone(), Arc::clone(entry.rig()), stranger),
+            log: RigLog::new(
+                route.name.clone(),
+                Arc::clone(entry.rig()),
+                stranger,
+                Arc::clone(&route.crowd),
+            ),
             accounts: Accounts::new(port),
             books: HeldBooks::default(),
             place: None,

@@ -87,6 +87,11 @@ impl Decisions {
 }
 
 impl<D: Dialect> Route<D> {
+    /// The part of the work that each pool should have now, by their slots.
+    pub(super) fn parts(&self) -> Vec<f64> {
+        self.decisions.with(self.name(), |held| held.farm.parts()).unwrap_or_default()
+    }
+
     /// Tells the farm something, and does what it decides upon that.
     pub(crate) fn tell(self: &Arc<Self>, what: impl FnOnce(&mut Farm, Instant)) {
         let opening = self.decisions.with(self.name(), |held| {

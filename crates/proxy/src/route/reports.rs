@@ -45,6 +45,14 @@ fn percents<D: Dialect>(route: &Route<D>, parts: &[f64]) -> String {
     named.map(percent).collect::<Vec<_>>().join(", ")
 }
 
+/// The names of the pools that rigs mine at.
+pub(super) fn serving_pools<D: Dialect>(route: &Route<D>) -> String {
+    let (now, parts) = (route.now(), route.parts());
+    let serving = now.pools.iter().zip(parts).filter(|(_, part)| *part > 0.0);
+    let names: Vec<_> = serving.map(|(pool, _)| pool.account.name.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(" + ") }
+}
+
 fn decision<D: Dialect>(route: &Route<D>, event: PoolsEvent) {
     let name = route.name();
     let rigs = route.roster.online();

@@ -1,4 +1,5 @@
-//! Looks at the books every few seconds, and says in one line a minute how it goes.
+//! Looks at the books every few seconds, and says in one line a minute how it goes, and in one where many
+//! rigs come or go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::verdict::Verdict;
 use tracing::info;
 
-use super::Route;
+use super::{Route, reports};
 use crate::clock::now;
 use crate::hash_rate::HashRate;
+use crate::rig::crowd::CrowdCount;
 use crate::watch::{LOOK_EVERY, Watched};
 
 /// How often the line is written.
@@ -32,6 +34,9 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         route.look(at.saturating_duration_since(last_look), at);
         last_look = at;
         let totals = route.totals();
+        if let Some(count) = route.crowd.poll(at) {
+            say_crowd(route.name(), &count);
+        }
         let online = route.roster.online();
         most_rigs = most_rigs.max(online);
         let (since, before, traffic) = &last_line;
@@ -47,12 +52,19 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         info!(
             event = "summary",
             route = route.name(),
-            "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}",
+            "{}, shares {accepted}/{refused} +{new}, upstreams {}, rigs {online} (max {most_rigs}) +{up}/-{down}, pool {}",
             HashRate::new(minute.accepted.per_second),
-            route.live_channels()
+            route.live_channels(),
+            reports::serving_pools(&route)
         );
         last_line = (at, totals, (came, went));
     }
+}
+
+/// Rigs have come or gone that had no line of their own.
+pub(super) fn say_crowd(route: &str, count: &CrowdCount) {
+    let CrowdCount { came, left, first_shares, remarks } = *count;
+    info!(event = "rigs", route, came, left, first_shares, remarks, "{count}");
 }
 
 /// Shares that the pool or the proxy refused, stale ones included.
