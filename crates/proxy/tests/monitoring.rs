@@ -1,10 +1,13 @@
-//! docs/monitoring.md has an entry for each warning and error of the log, and no other.
+//! docs/monitoring.md has an entry for each warning and error of the log and for each diagnosis, and no
+//! other.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use orepass::watch::Concern;
 
 /// Event ids, each with the levels at which it is logged.
 type Events = BTreeMap<String, BTreeSet<&'static str>>;
@@ -34,6 +37,19 @@ fn each_warning_and_error_has_its_entry() {
     let document = fs::read_to_string(workspace.join("docs/monitoring.md")).unwrap();
     assert!(logged.len() > 40, "so few are no sensible reading: {logged:?}");
     assert_eq!(entries(&document), logged);
+}
+
+#[test]
+fn each_diagnosis_has_its_entry() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/monitoring.md");
+    let document = fs::read_to_string(path).unwrap();
+    let chapters = document.split("\n#### `").skip(1).map(|entry| {
+        let (code, text) = entry.split_once("`\n\n").expect("a heading is a code");
+        (code.to_owned(), text.split('.').next().unwrap().to_lowercase())
+    });
+    let known = Concern::ALL
+        .map(|concern| (concern.code().to_owned(), concern.severity().name().to_owned()));
+    assert_eq!(chapters.collect::<BTreeMap<_, _>>(), BTreeMap::from(known));
 }
 
 /// All files of a folder that are no tests.
