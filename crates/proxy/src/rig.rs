@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 mod arrival;
+pub(crate) mod crowd;
 mod events;
 mod lines;
 pub(crate) mod listener;

@@ -30,6 +30,7 @@ use crate::net::connect::Connector;
 use crate::net::front::Front;
 use crate::net::junk::JunkLog;
 use crate::process::Process;
+use crate::rig::crowd::RigWarnings;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
 use crate::store::{RouteStore, Store};
@@ -76,6 +77,8 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<Book>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) junk: Arc<JunkLog>,
+    /// What all rigs together are warned of.
+    pub(crate) warnings: RigWarnings,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -134,6 +137,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             junk: Arc::default(),
+            warnings: RigWarnings::default(),
             front,
             door,
             channels: Mutex::default(),
@@ -213,6 +217,7 @@ impl<D: Dialect> Route<D> {
         self.sessions.wait().await;
         self.tasks.close();
         self.tasks.wait().await;
+        self.warnings.write_rest(self.name());
         let totals = self.totals();
         info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }

@@ -79,7 +79,7 @@ impl<D: Dialect> ServedRig<D> {
                         book.ended(verdict, hashes);
                     }
                     let own = self.has_own_connection();
-                    self.log.ended(verdict, complaint.as_deref(), own);
+                    self.log.ended(verdict, complaint.as_deref(), own, &self.route.warnings);
                 }
                 Event::Subscribed => self.introduce(),
                 Event::Authorized(worker) => {
@@ -91,7 +91,7 @@ impl<D: Dialect> ServedRig<D> {
                     self.tell(|farm, rig| farm.handle_misfit(rig, diagnosis, now()));
                 }
                 Event::Told(job) => trace!(%job, "told"),
-                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis),
+                Event::Diagnosed(diagnosis) => self.log.diagnosed(diagnosis, &self.route.warnings),
                 Event::Proven(merit) => self.tell(|farm, rig| farm.handle_merit(rig, merit, now())),
                 Event::BadLine(what) => self.log.bad_line(what),
                 Event::Remark(remark) => self.log.remark(&remark),
@@ -169,7 +169,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// The rig enters or leaves quarantine.
     fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
-        self.log.turn(turn, guess);
+        self.log.turn(turn, guess, &self.route.warnings);
         if turn == Turn::Quarantined {
             self.tell(|farm, rig| farm.handle_quarantine(rig, now()));
         }

@@ -241,7 +241,7 @@ impl<D: Dialect> ServedRig<D> {
                 if verdict.is_ok() {
                     self.has_proven();
                 }
-                self.log.verdict(&verdict);
+                self.log.verdict(&verdict, &self.route.warnings);
                 if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
                     self.tell(|farm, rig| farm.handle_overflow(rig, now()));
                 }

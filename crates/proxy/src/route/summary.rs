@@ -30,6 +30,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
             _ = ticks.tick() => {}
         }
         let (at, totals) = (now(), route.totals());
+        route.warnings.write_due(route.name(), at);
         rates.add(totals.proven_work() - last.proven_work(), at);
         last = totals;
         let online = route.roster.online();
