@@ -308,10 +308,14 @@ impl Difference {
         }
         if old.downstream.limits.access_password != downstream.limits.access_password {
             shown = true;
-            say("access_password changed, for logins from now on".into());
+            let effect = match downstream.limits.access_password {
+                Some(_) => "rigs that logged in without the new one are closed",
+                None => "none is asked for",
+            };
+            say(format!("access_password changed: {effect}"));
         }
         if old.access != *access {
-            say(format!("allow, deny or trusted, {RIGS_THAT_COME}"));
+            say("allow, deny or trusted: rigs that may not connect any more are closed".into());
         }
         if !shown && old.downstream != *downstream {
             say("wishes for rigs".into());

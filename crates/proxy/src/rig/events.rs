@@ -143,6 +143,21 @@ impl<D: Dialect> ServedRig<D> {
         self.route.tell(|farm, _| what(farm, self.registration.rig));
     }
 
+    /// The route has other wishes. A rig that they do not let in is closed in its turn.
+    pub(super) fn take_config(&mut self) {
+        let now_at_work = self.route.now();
+        let (before, wanted) = (self.session.config(), &now_at_work.downstream);
+        let password = &wanted.limits.access_password;
+        let is_locked_out = password.is_some()
+            && *password != before.limits.access_password
+            && self.session.worker().is_some();
+        let access = &now_at_work.config.access;
+        if is_locked_out || !access.admits(self.entry.rig().peer.ip()) {
+            self.tell(|farm, rig| farm.handle_barred(rig, now()));
+        }
+        self.session.handle_config(Arc::clone(wanted), now());
+    }
+
     /// The rig has said what software it is.
     fn subscribed(&self) {
         if self.session.wants_seat() {

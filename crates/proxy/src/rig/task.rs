@@ -135,8 +135,8 @@ impl<D: Dialect> ServedRig<D> {
             is_at_home: route.workers().is_here(worker),
             lines: RigLines::new(now_at_work.downstream.limits.line_bytes),
             alarm: Alarm::default(),
-            // It may stop already.
-            calls: STOP,
+            // It may stop already, or have other wishes than those by which the rig was let in.
+            calls: STOP | CONFIG,
             stopping: false,
             corked: false,
             unproven: true,
@@ -260,8 +260,7 @@ impl<D: Dialect> ServedRig<D> {
             self.take_orders();
         }
         if calls.has(CONFIG) {
-            let downstream = Arc::clone(&self.route.now().downstream);
-            self.session.handle_config(downstream, now());
+            self.take_config();
         }
         if self.leaving() {
             return calls != Calls::NONE;

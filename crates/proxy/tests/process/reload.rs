@@ -173,3 +173,47 @@ async fn a_route_that_has_to_start_anew_does_so_on_its_own_socket() {
     assert!(orepass.ends().await.success());
     first.close();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rigs_that_a_reload_bars_are_closed_in_turn_and_told_of_in_one_line() {
+    let config = Edited::new("barred");
+    let (pool, pool_at) = pool().await;
+    let (at, other_at) = (free_address().await, free_address().await);
+    let other = route("other", &other_at, "", &[&pool_at]);
+    let write = |more| {
+        let head = "[control]\nsocket = \"s\"\n";
+        config.write(&format!("{head}{}{other}", route("hns", &at, more, &[&pool_at])));
+    };
+    write("");
+    let orepass = config.start();
+    orepass.says(&["control.up"]).await;
+    let (rigs, others) = (farm(100, &at), farm(10, &other_at));
+    all_mine(&rigs).await;
+    all_mine(&others).await;
+
+    // Nobody has given it.
+    write("access_password = \"let me in\"");
+    let said = config.ctl(&["reload"]).await;
+    assert_eq!(
+        text(&said.stdout).trim_end(),
+        "route hns: access_password changed: rigs that logged in without the new one are closed"
+    );
+    let barred = orepass.says(&["rig.barred", "route=hns"]).await;
+    assert!(barred.contains("100 rigs may not connect any more"), "{barred}");
+    until("all were closed", || rigs.stats().disconnects, |closed| *closed >= 100).await;
+    write("");
+    assert!(config.ctl(&["reload"]).await.status.success());
+    all_mine(&rigs).await;
+
+    write("[route.limits]\ndeny = [\"127.0.0.0/8\"]");
+    let said = config.ctl(&["reload"]).await;
+    assert!(said.status.success(), "{said:?}");
+    until("all are closed", || rigs.stats().connected, |connected| *connected == 0).await;
+    let said = || orepass.lines(&["rig.barred"]);
+    until("it is said", said, |lines| lines.len() == 2).await;
+    all_mine(&others).await;
+    assert_eq!(others.stats().disconnects, 0, "the other route's rigs");
+    rigs.close().await;
+    others.close().await;
+    pool.close();
+}
