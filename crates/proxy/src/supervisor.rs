@@ -7,6 +7,7 @@ mod stopping;
 mod taking_over;
 mod upgrading;
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ pub struct Supervisor<'a> {
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
     reloads: u64,
+    /// Routes at work that a fault kept from taking all of their config.
+    broken: BTreeSet<Name>,
     manager: ServiceManager,
     /// While this is there, extranonces of the process before this one are held.
     held: Option<Arc<()>>,
@@ -124,6 +127,7 @@ impl<'a> Supervisor<'a> {
             drains: JoinSet::new(),
             loading: None,
             reloads: 0,
+            broken: BTreeSet::new(),
             manager: ServiceManager::from_env(),
             held: None,
         })
