@@ -328,7 +328,7 @@ impl<'a> Supervisor<'a> {
                     continue;
                 }
             };
-            let bound = socket.local_addr().unwrap_or_else(|_| address.get());
+            let bound = address.bound(socket.local_addr().unwrap_or_else(|_| address.get()));
             info!(
                 event = "route.up", route = %config.name, dialect = route.dialect(),
                 listen = %bound, pool = %config.pools[0].name, "rigs may connect"

@@ -130,6 +130,12 @@ impl ListenAddr {
         self.tls
     }
 
+    /// The same for the address that the system chose.
+    #[must_use]
+    pub const fn bound(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
     /// Whether the two cannot be listened on at once. `[::]` stands for IPv4 as well.
     #[must_use]
     pub fn clashes(self, other: Self) -> bool {
