@@ -8,6 +8,7 @@ mod events;
 mod lines;
 pub(crate) mod listener;
 pub(crate) mod log;
+pub(crate) mod refusal;
 pub mod roster;
 mod seat;
 mod serving;

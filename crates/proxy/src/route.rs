@@ -40,7 +40,7 @@ use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
 use now::RouteNow;
 
-pub use crate::rig::listener::Full;
+pub use crate::rig::refusal::Full;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.
