@@ -19,7 +19,6 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::habits::HabitBook;
 use orepass_stratum::time::Instant;
 
@@ -119,8 +118,11 @@ impl Farm {
         while let Some(rig) = self.queue.impatient(now) {
             self.unsettled.insert(rig);
         }
-        while let Some(rig) = self.exits.due(now) {
-            self.dismiss(rig, CloseReason::ExtranonceChanged);
+        while let Some((rig, reason)) = self.exits.due(now) {
+            self.dismiss(rig, reason);
+        }
+        if let Some(rigs) = self.exits.barred_since(now) {
+            self.acts.push_back(Act::Report(Report::Barred { rigs }));
         }
     }
 

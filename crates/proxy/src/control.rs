@@ -47,6 +47,9 @@ pub struct ReloadChanges {
     pub changed: Vec<String>,
     /// What is put off to the next start or upgrade.
     pub at_restart: Vec<String>,
+    /// Which routes do not have their changes, since a fault in Orepass was in the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// Why something was not done.

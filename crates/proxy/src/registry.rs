@@ -166,6 +166,13 @@ impl Registry {
         self
     }
 
+    /// Prepares routes of a dialect in another way.
+    #[cfg(test)]
+    pub(crate) fn with_prepare(mut self, name: &str, prepare: Prepare) -> Self {
+        self.entries.get_mut(name).unwrap().prepare = prepare;
+        self
+    }
+
     /// All entries, by name.
     pub fn entries(&self) -> impl Iterator<Item = &DialectEntry> {
         self.entries.values()

@@ -64,7 +64,9 @@ impl Fold {
         self.left_out = self.left_out.saturating_add(1);
     }
 
-    fn is_over(&self, now: Instant) -> bool {
+    /// Whether the time is over in which it was said.
+    #[must_use]
+    pub fn is_over(&self, now: Instant) -> bool {
         self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= self.every)
     }
 }

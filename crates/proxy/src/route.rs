@@ -35,6 +35,7 @@ use crate::process::Process;
 use crate::rig::crowd::Crowd;
 use crate::rig::listener;
 use crate::rig::roster::Roster;
+use crate::rig::warnings::RigWarnings;
 use crate::store::{RouteStore, Store};
 use crate::worker_threads::{WorkerThread, WorkerThreads};
 use channel::Channel;
@@ -43,7 +44,7 @@ use mailbox::{Mailboxes, STOP};
 use now::RouteNow;
 use times::RouteTimes;
 
-pub use crate::rig::listener::Full;
+pub use crate::rig::refusal::Full;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.
@@ -83,6 +84,8 @@ pub struct Route<D: Dialect> {
     pub(crate) junk: Arc<JunkLog>,
     /// Rigs that come and go, for the log.
     pub(crate) crowd: Arc<Crowd>,
+    /// What all rigs together are warned of.
+    pub(crate) warnings: RigWarnings,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -143,6 +146,7 @@ impl<D: Dialect> Route<D> {
             times: RouteTimes::new(),
             junk: Arc::default(),
             crowd: Arc::default(),
+            warnings: RigWarnings::default(),
             front,
             door,
             channels: Mutex::default(),
@@ -225,6 +229,7 @@ impl<D: Dialect> Route<D> {
         if let Some(count) = self.crowd.finish() {
             summary::say_crowd(self.name(), &count);
         }
+        self.warnings.write_rest(self.name());
         let totals = self.totals();
         info!(event = "route.stopped", route = self.name(), "stopped after {} shares", totals.sent);
     }

@@ -8,6 +8,7 @@ mod stopping;
 mod taking_over;
 mod upgrading;
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ pub struct Supervisor<'a> {
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
     reloads: u64,
+    /// Routes at work that a fault kept from taking all of their config.
+    broken: BTreeSet<Name>,
     manager: ServiceManager,
     /// While this is there, extranonces of the process before this one are held.
     held: Option<Arc<()>>,
@@ -133,6 +136,7 @@ impl<'a> Supervisor<'a> {
             drains: JoinSet::new(),
             loading: None,
             reloads: 0,
+            broken: BTreeSet::new(),
             manager: ServiceManager::from_env(),
             held: None,
         })
@@ -346,7 +350,7 @@ impl<'a> Supervisor<'a> {
                     continue;
                 }
             };
-            let bound = socket.local_addr().unwrap_or_else(|_| address.get());
+            let bound = address.at(socket.local_addr().unwrap_or_else(|_| address.get()));
             info!(
                 event = "route.up", route = %config.name, dialect = route.dialect(),
                 listen = %bound, pool = %config.pools[0].name, "rigs may connect"

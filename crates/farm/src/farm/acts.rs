@@ -185,6 +185,11 @@ pub enum Report {
         /// Those that they should have.
         wanted: Vec<f64>,
     },
+    /// Rigs that may not connect any more are closed, spread over time.
+    Barred {
+        /// How many.
+        rigs: u64,
+    },
     /// A channel is closed, since no rig uses it.
     Unused {
         /// Its pool.

@@ -150,6 +150,15 @@ impl Farm {
         self.goes(id);
     }
 
+    /// The operator lets a rig in no more: it is closed soon, wherever it sits, spread over time with
+    /// all the others that are.
+    pub fn handle_barred(&mut self, id: RigId, now: Instant) {
+        self.now = now;
+        if self.rigs.get(&id).is_some_and(|rig| !rig.goes()) {
+            self.exits.bar(id, now, self.rng.f64());
+        }
+    }
+
     /// A rig has gone, and its seat was dropped; with the difficulty that it has proven and the
     /// number of its lease, as far as it had them.
     pub fn handle_gone(
@@ -171,6 +180,7 @@ impl Farm {
             self.room |= !channel.is_full();
         }
         self.unsettled.remove(&id);
+        self.exits.leave(id);
         self.rest(id);
     }
 }

@@ -140,6 +140,7 @@ impl Farm {
 
     /// Nothing more is done for a rig.
     pub(super) fn goes(&mut self, id: RigId) {
+        self.exits.leave(id);
         self.rest(id);
         self.strangers.stands_up(id);
         if let Some(rig) = self.rigs.get_mut(&id) {

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use orepass_stratum::channel::{Ground, Seat};
 use orepass_stratum::dialect::{Split, WorkKey};
-use orepass_stratum::downstream::Wait;
+use orepass_stratum::downstream::{CloseReason, Wait};
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::firmware::Firmware;
@@ -379,6 +379,7 @@ fn address(rig: u64) -> IpAddr {
 
 fn told(report: &Report) -> String {
     match report {
+        Report::Barred { rigs } => format!("barred {rigs}"),
         Report::Unused { channel, .. } => format!("unused {}", channel.0),
         Report::Rebalance { rigs, .. } => format!("rebalance {rigs}"),
         Report::Pools(PoolsEvent::Up(pool)) => format!("up {}", letter(*pool)),

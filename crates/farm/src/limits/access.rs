@@ -62,10 +62,10 @@ impl Access {
         }
     }
 
-    /// Whether an address is in a range that is denied.
+    /// Whether rigs of an address may connect.
     #[must_use]
-    pub fn denies(&self, address: IpAddr) -> bool {
-        self.deny.contains(address.to_canonical())
+    pub fn admits(&self, address: IpAddr) -> bool {
+        matches!(self.of(address), Admittance::Free | Admittance::Trusted)
     }
 
     /// Whether an address is trusted.

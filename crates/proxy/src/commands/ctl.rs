@@ -74,10 +74,13 @@ fn permission(error: &io::Error) -> &'static str {
 /// # Errors
 /// A [`CtlError`], which knows its exit code.
 pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
+    let mut outcome = Outcome::Success;
     let text = match &ctl.command {
         CtlCommand::Reload => {
             let body = asked(ctl, "POST", "reload")?;
-            if ctl.json { body.text } else { reloaded(&body.read::<ReloadChanges>()?) }
+            let changes = body.read::<ReloadChanges>()?;
+            outcome = if changes.faults.is_empty() { Outcome::Success } else { Outcome::Failure };
+            if ctl.json { body.text } else { reloaded(&changes) }
         }
         CtlCommand::Upgrade => {
             let body = asked(ctl, "POST", "upgrade")?;
@@ -94,14 +97,12 @@ pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
     };
     // Who hangs up early has seen enough.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
-    Ok(Outcome::Success)
+    Ok(outcome)
 }
 
-fn reloaded(ReloadChanges { changed, at_restart }: &ReloadChanges) -> String {
-    if changed.is_empty() && at_restart.is_empty() {
-        return "nothing has changed".into();
-    }
-    [changed.as_slice(), at_restart].concat().join("\n")
+fn reloaded(ReloadChanges { changed, at_restart, faults }: &ReloadChanges) -> String {
+    let lines = [changed.as_slice(), at_restart, faults].concat();
+    if lines.is_empty() { "nothing has changed".into() } else { lines.join("\n") }
 }
 
 fn at_work(status: &Status) -> String {

@@ -75,15 +75,17 @@ pub trait Connector: Send + Sync + 'static {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Its name could not be looked up.
-    #[error("cannot resolve {host}: {error}; check the host in `url` and this machine's DNS")]
+    /// The name of the pool or of the proxy could not be looked up.
+    #[error("cannot resolve {host}: {error}; check the host in `{key}` and this machine's DNS")]
     Resolve {
+        /// The config's key that has it.
+        key: &'static str,
         /// The name.
         host: Box<str>,
         /// What the system says.
         error: io::Error,
     },
-    /// The look-up of its name took too long.
+    /// The look-up took too long.
     #[error("cannot resolve {host}: no answer within {CONNECT_WITHIN:?}; check this machine's DNS")]
     ResolveTimeout {
         /// The name.
@@ -153,10 +155,11 @@ impl Connector for Tcp {
         let until = now() + CONNECT_WITHIN;
         let Reach { trust, proxy } = reach;
         let (stream, peer) = match proxy {
-            None => reached(pool.host(), pool.port(), pool.authority(), until).await?,
+            None => reached("url", pool.host(), pool.port(), pool.authority(), until).await?,
             Some(proxy) => {
                 let authority = format!("proxy {proxy}");
-                let (stream, peer) = reached(proxy.host(), proxy.port(), authority, until).await?;
+                let reached = reached("proxy", proxy.host(), proxy.port(), authority, until);
+                let (stream, peer) = reached.await?;
                 let asked = tokio::time::timeout_at(on_runtime(until), proxy.ask(pool, stream));
                 let failed = |error| ConnectError::Proxy { proxy: proxy.to_string().into(), error };
                 let stream = asked.await.map_err(|_| failed(None))?;
@@ -176,8 +179,9 @@ impl Connector for Tcp {
     }
 }
 
-/// A connection to a host, which is looked up first.
+/// A connection to a host, which is looked up first; the config's key has its name.
 async fn reached(
+    key: &'static str,
     host: &str,
     port: u16,
     authority: String,
@@ -187,7 +191,7 @@ async fn reached(
     let addresses = tokio::time::timeout_at(on_runtime(until), looked_up)
         .await
         .map_err(|_| ConnectError::ResolveTimeout { host: host.into() })?
-        .map_err(|error| ConnectError::Resolve { host: host.into(), error })?;
+        .map_err(|error| ConnectError::Resolve { key, host: host.into(), error })?;
     let (stream, peer) = first_of(addresses, until)
         .await
         .map_err(|failures| ConnectError::Unreachable { authority: authority.into(), failures })?;
@@ -274,6 +278,21 @@ mod tests {
             "pool.example:3008: 127.0.0.1: Connection refused (os error 111); 127.0.0.2: \
              Connection refused (os error 111); 127.0.0.4: Connection refused (os error 111)"
         );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_stands_for_nothing_is_looked_for_in_its_key() {
+        let pool = "stratum+tcp://pool.invalid:3008".parse().unwrap();
+        let proxy = "socks5://proxy.invalid:1080".parse().ok();
+        for (reach, what) in [
+            (Reach::default(), "cannot resolve pool.invalid: "),
+            (Reach { proxy, ..Reach::default() }, "cannot resolve proxy.invalid: "),
+        ] {
+            let key = if reach.proxy.is_some() { "`proxy`" } else { "`url`" };
+            let error = Tcp.connect(&pool, &reach).await.err().unwrap().to_string();
+            assert!(error.starts_with(what), "{error}");
+            assert!(error.contains(key) || error.contains("no answer within"), "{error}");
+        }
     }
 
     #[test]

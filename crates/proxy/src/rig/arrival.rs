@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::listener::{self, Full, say_no_on};
+use super::refusal::{self, Full, say_no_on};
 use crate::clock::now;
 use crate::net::front::{Front, GreetError, Greeted};
 use crate::repeated_warnings::nonzero;
@@ -75,7 +75,7 @@ impl Arrival {
 
 fn say_full<D: Dialect>(route: &Route<D>, peer: SocketAddr, reason: Full) {
     if let Some(more) = route.junk.may_log(peer.ip(), now()) {
-        listener::say_refused(route, peer, reason, more);
+        refusal::say_refused(route, peer, reason, more);
     }
 }
 

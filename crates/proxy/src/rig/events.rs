@@ -77,7 +77,7 @@ impl<D: Dialect> ServedRig<D> {
                         self.has_proven();
                     }
                     let own = self.has_own_connection();
-                    self.log.ended(verdict, complaint.as_deref(), own);
+                    self.log.ended(verdict, complaint.as_deref(), own, &self.route.warnings);
                 }
                 Event::Subscribed => self.introduce(),
                 Event::Authorized(worker) => {
@@ -99,7 +99,7 @@ impl<D: Dialect> ServedRig<D> {
                 }
                 Event::Diagnosed(diagnosis) => {
                     self.entry.rig().show(|rig| rig.diagnosis = Some(diagnosis));
-                    self.log.diagnosed(diagnosis);
+                    self.log.diagnosed(diagnosis, &self.route.warnings);
                 }
                 Event::Proven(merit) => self.tell(|farm, rig| farm.handle_merit(rig, merit, now())),
                 Event::BadLine(what) => self.log.bad_line(what),
@@ -176,6 +176,21 @@ impl<D: Dialect> ServedRig<D> {
         self.route.tell(|farm, _| what(farm, self.registration.rig));
     }
 
+    /// The route has other wishes. A rig that they do not let in is closed in its turn.
+    pub(super) fn take_config(&mut self) {
+        let now_at_work = self.route.now();
+        let (before, wanted) = (self.session.config(), &now_at_work.downstream);
+        let password = &wanted.limits.access_password;
+        let is_locked_out = password.is_some()
+            && *password != before.limits.access_password
+            && self.session.worker().is_some();
+        let access = &now_at_work.config.access;
+        if is_locked_out || !access.admits(self.entry.rig().peer.ip()) {
+            self.tell(|farm, rig| farm.handle_barred(rig, now()));
+        }
+        self.session.handle_config(Arc::clone(wanted), now());
+    }
+
     /// The rig has said what software it is.
     fn subscribed(&self) {
         if self.session.wants_seat() {
@@ -202,7 +217,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// The rig enters or leaves quarantine.
     fn sentence(&mut self, turn: Turn, guess: Option<Diagnosis>) {
-        self.log.turn(turn, guess);
+        self.log.turn(turn, guess, &self.route.warnings);
         self.entry.rig().show(|rig| {
             rig.quarantined = turn == Turn::Quarantined;
             rig.diagnosis = guess.or(rig.diagnosis);

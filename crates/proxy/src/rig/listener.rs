@@ -1,28 +1,27 @@
 //! Rigs come in.
 
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use orepass_farm::farm::Farm;
-use orepass_farm::limits::{Knock, Limit, LimitRefusal, Stay, Trust};
+use orepass_farm::limits::{Knock, Limit, Stay, Trust};
 use orepass_farm::pools::Gate;
 use orepass_stratum::dialect::Dialect;
 use socket2::SockRef;
-use thiserror::Error;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::arrival::Arrival;
+use super::refusal::{Full, NO_PLACE, say_no, say_refused};
 use super::serving::serve;
 use super::task::ServedRig;
 use crate::clock::now;
 use crate::config::RouteConfig;
-use crate::limits::{REMEDY, Reserve, is_want_of_files};
+use crate::limits::{Reserve, is_want_of_files};
 use crate::net::connect::tune;
 use crate::net::wire::Wire;
 use crate::repeated_warnings::{Fold, nonzero};
@@ -33,8 +32,6 @@ use crate::worker_threads::WorkerThread;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How many are refused at a time for want of files.
 const REFUSED_AT_ONCE: usize = 64;
-/// How long a rig that has been greeted may take to hear that it is refused.
-const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 /// Of a hundred places so many are not for strangers.
 const SPARED_PERCENT: usize = 10;
 /// What is on its way to a rig that takes none of it, or of its acknowledgements, is given up then.
@@ -47,83 +44,6 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 const INHERITS: bool = cfg!(target_os = "linux");
 /// Rigs past the route's seats that may be connected all the same, to be told so or to wait.
 const SPARE_SESSIONS: usize = 1000;
-
-/// Why a connection is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Full {
-    /// The route has as many as it may.
-    #[error("more than {most} connections to this route; raise `max_channels`")]
-    Route {
-        /// How many that are.
-        most: usize,
-    },
-    /// All routes together have as many as the process may, with what is kept for pools.
-    #[error(
-        "no more than {most} connections, those to pools included, fit into the open-file limit; \
-         {REMEDY}"
-    )]
-    Process {
-        /// How many that are.
-        most: usize,
-    },
-    /// There are as many connections of rigs as the operator wants.
-    #[error("more than {most} connections of rigs")]
-    Connections {
-        /// How many that are.
-        most: usize,
-    },
-    /// The address has as many connections without a good share as it may.
-    #[error("more than {most} connections of this address that have shown no good share")]
-    Address {
-        /// How many that are.
-        most: usize,
-    },
-    /// The operator does not want it.
-    #[error("this address may not connect")]
-    Denied {
-        /// By which list.
-        by: Limit,
-    },
-}
-
-impl Full {
-    /// The limit that was met.
-    #[must_use]
-    pub const fn limit(&self) -> Limit {
-        match self {
-            Self::Route { .. } => Limit::Route,
-            Self::Process { .. } => Limit::OpenFiles,
-            Self::Connections { .. } => Limit::Connections,
-            Self::Address { .. } => Limit::UnprovenPerAddress,
-            Self::Denied { by } => *by,
-        }
-    }
-
-    /// What the rig is told.
-    fn to_rig(self) -> &'static str {
-        match self {
-            Self::Route { .. } | Self::Process { .. } | Self::Connections { .. } => NO_PLACE,
-            Self::Address { .. } => {
-                "too many connections of this address have shown no good share; try again later"
-            }
-            Self::Denied { .. } => "this address may not connect",
-        }
-    }
-}
-
-/// What a rig is told for which there is no place.
-const NO_PLACE: &str = "too many connections; try again later";
-
-impl From<LimitRefusal> for Full {
-    fn from(LimitRefusal { limit, most, .. }: LimitRefusal) -> Self {
-        match limit {
-            Limit::Connections => Self::Connections { most },
-            Limit::UnprovenPerAddress => Self::Address { most },
-            by => Self::Denied { by },
-        }
-    }
-}
 
 /// A rig's places, at the doors of the route and of the process and of its address: to be
 /// [given back](Route::let_out). It has no handle of them, since each rig has one of these.
@@ -387,39 +307,6 @@ impl<D: Dialect> Listener<D> {
             "cannot take connections; tried again every {ACCEPT_PAUSE:?}"
         );
     }
-}
-
-/// Says in the log that there is no place for a rig, and what to change.
-pub(super) fn say_refused<D: Dialect>(route: &Route<D>, peer: SocketAddr, reason: Full, more: u64) {
-    let (route, more_since_last, limit) = (route.name(), nonzero(more), reason.limit());
-    // Those that have always been said name their remedy themselves.
-    let remedy = match reason {
-        Full::Route { .. } | Full::Process { .. } => String::new(),
-        _ => format!("; {}", limit.remedy()),
-    };
-    let limit = limit.name();
-    warn!(event = "rig.refused", route, %peer, limit, more_since_last, "{reason}{remedy}");
-}
-
-/// The line by which a rig is told why it is not served.
-fn refusal(reason: &str) -> String {
-    format!("{{\"id\":null,\"result\":null,\"error\":[20,\"{reason}\",null]}}\n")
-}
-
-/// Tells a rig so that has been greeted.
-pub(super) async fn say_no_on(mut wire: Box<dyn Wire>, reason: Full) {
-    let told = async {
-        let _ = wire.write_all(refusal(reason.to_rig()).as_bytes()).await;
-        let _ = wire.shutdown().await;
-    };
-    // A rig that does not take it is closed all the same.
-    let _ = tokio::time::timeout(REFUSED_WITHIN, told).await;
-}
-
-/// Tells a rig why it is not served, if that finds room at once, and that nothing will follow.
-fn say_no(socket: &SockRef<'_>, reason: &str) {
-    let _ = socket.send(refusal(reason).as_bytes());
-    let _ = socket.shutdown(Shutdown::Write);
 }
 
 /// Sets what connections of rigs have besides what all have.

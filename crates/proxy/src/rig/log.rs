@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 
 use super::crowd::{Crowd, RigNews};
 use super::roster::OnlineRig;
+use super::warnings::{RigWarning, RigWarnings};
 use crate::admission::limit_of;
 use crate::clock::now;
 use crate::config::Name;
@@ -64,6 +65,11 @@ impl Whose {
     /// The fields of each line: the route, the rig, and where it connects from.
     fn fields(&self) -> (&str, &str, SocketAddr) {
         (self.route.as_str(), self.worker.as_deref().unwrap_or_default(), self.rig.peer)
+    }
+
+    /// The rig's name among others.
+    fn name(&self) -> String {
+        self.worker.as_deref().map_or_else(|| self.rig.peer.to_string(), str::to_owned)
     }
 }
 
@@ -141,6 +147,7 @@ impl RigLog {
         verdict: Verdict,
         complaint: Option<&Complaint>,
         own_connection: bool,
+        warnings: &RigWarnings,
     ) {
         let reason = complaint.map_or("good, below the pool's target", |why| &*why.reason);
         let diagnosis = complaint.and_then(|why| why.diagnosis);
@@ -148,16 +155,19 @@ impl RigLog {
         let diagnosis = diagnosis.filter(|_| self.may_say());
         if let Some(diagnosis) = diagnosis {
             self.diagnosis = Some(diagnosis);
-            let (route, rig, peer) = self.whose.fields();
             let consequence = consequence(diagnosis, own_connection);
-            warn!(event = "rig.diagnosis", route, rig, %peer, "{reason}: {diagnosis}; {consequence}");
+            let text = format!("{reason}: {diagnosis}; {consequence}");
+            if self.has_own_line(warnings, RigWarning::diagnosis(diagnosis), 0, &text) {
+                let (route, rig, peer) = self.whose.fields();
+                warn!(event = "rig.diagnosis", route, rig, %peer, "{text}");
+            }
         }
         // Such a line stands for one that says that the share was refused.
-        self.share(verdict, reason, diagnosis.is_some());
+        self.share(verdict, reason, diagnosis.is_some(), warnings);
     }
 
     /// It enters or leaves quarantine.
-    pub(crate) fn turn(&self, turn: Turn, guess: Option<Diagnosis>) {
+    pub(crate) fn turn(&self, turn: Turn, guess: Option<Diagnosis>, warnings: &RigWarnings) {
         if !self.may_say() {
             return;
         }
@@ -165,12 +175,14 @@ impl RigLog {
         match turn {
             Turn::Quarantined => {
                 let guess = guess.map_or_else(|| "no known cause fits".into(), |d| d.to_string());
-                warn!(
-                    event = "rig.quarantine", route, rig, %peer,
+                let text = format!(
                     "quarantined: more than {MAX_BAD} of its last {LOOKED_AT} shares were bad \
                      ({guess}); good ones go to the pool, and what cannot be checked does not until \
                      {LOOKED_AT} in a row hold fewer bad ones"
                 );
+                if self.has_own_line(warnings, RigWarning::QUARANTINE, 0, &text) {
+                    warn!(event = "rig.quarantine", route, rig, %peer, "{text}");
+                }
             }
             Turn::Released => {
                 info!(event = "rig.released", route, rig, %peer, "out of quarantine: its shares count again");
@@ -179,10 +191,10 @@ impl RigLog {
     }
 
     /// The pool's verdict on a share.
-    pub(crate) fn verdict(&mut self, verdict: &Result<(), Reject>) {
+    pub(crate) fn verdict(&mut self, verdict: &Result<(), Reject>, warnings: &RigWarnings) {
         match verdict {
-            Ok(()) => self.share(Verdict::AcceptedByPool, "accepted", false),
-            Err(reject) => self.share(reject.verdict, &reject.reason, false),
+            Ok(()) => self.share(Verdict::AcceptedByPool, "accepted", false, warnings),
+            Err(reject) => self.share(reject.verdict, &reject.reason, false, warnings),
         }
     }
 
@@ -194,11 +206,14 @@ impl RigLog {
     }
 
     /// Something is wrong with the rig, though its shares are good.
-    pub(crate) fn diagnosed(&mut self, diagnosis: Diagnosis) {
-        if self.diagnosis.replace(diagnosis) != Some(diagnosis) && self.may_say() {
+    pub(crate) fn diagnosed(&mut self, diagnosis: Diagnosis, warnings: &RigWarnings) {
+        if self.diagnosis.replace(diagnosis) == Some(diagnosis) || !self.may_say() {
+            return;
+        }
+        let text = format!("{diagnosis}; {}", consequence(diagnosis, false));
+        if self.has_own_line(warnings, RigWarning::diagnosis(diagnosis), 0, &text) {
             let (route, rig, peer) = self.whose.fields();
-            let consequence = consequence(diagnosis, false);
-            warn!(event = "rig.diagnosis", route, rig, %peer, "{diagnosis}; {consequence}");
+            warn!(event = "rig.diagnosis", route, rig, %peer, "{text}");
         }
     }
 
@@ -256,42 +271,63 @@ impl RigLog {
     }
 
     /// A share has its verdict; `told` where the log has said more of it than that already.
-    fn share(&mut self, verdict: Verdict, reason: &str, told: bool) {
+    fn share(&mut self, verdict: Verdict, reason: &str, told: bool, warnings: &RigWarnings) {
+        let (route, rig, peer) = self.whose.fields();
+        debug!(event = "share", route, rig, %verdict, reason);
         if verdict == Verdict::SecondSolution {
             // Real work, and nobody's fault that no pool counts it.
-            let (route, rig, _) = self.whose.fields();
-            debug!(event = "share", route, rig, %verdict, reason);
             return;
         }
         let first = !std::mem::replace(&mut self.first_share_told, true) && !told;
-        let (route, rig, peer) = self.whose.fields();
-        debug!(event = "share", route, rig, %verdict, reason);
         let good = matches!(verdict, Verdict::AcceptedByPool | Verdict::BelowPoolTarget);
-        if !good && !self.may_say() {
+        if good {
+            if first {
+                // It is no stranger's.
+                let own_line = self.crowd.tell(RigNews::FirstShare, true, now());
+                news!(
+                    own_line, event = "rig.first_share", route, rig, %peer, %verdict,
+                    "first share: {reason}"
+                );
+            }
             return;
         }
-        if first && good {
-            // It is no stranger's.
-            let own_line = self.crowd.tell(RigNews::FirstShare, true, now());
-            news!(
-                own_line, event = "rig.first_share", route, rig, %peer, %verdict,
-                "first share: {reason}"
-            );
-        } else if first {
-            warn!(event = "rig.first_share", route, rig, %peer, %verdict, "first share refused: {reason}");
+        if !self.may_say() {
+            return;
+        }
+        if first {
+            let text = format!("first share refused: {reason}");
+            if self.has_own_line(warnings, RigWarning::first_share(verdict), 0, &text) {
+                warn!(event = "rig.first_share", route, rig, %peer, %verdict, "{text}");
+            }
         }
         // Stale shares come with every block and are in the summary.
-        if good || verdict == Verdict::Stale {
+        if verdict == Verdict::Stale {
             return;
         }
         let refused = self.refused.get_or_insert_with(|| Box::new(Fold::new(REFUSED_EVERY)));
         let Some(more) = refused.say(now()) else { return };
-        if !first && (!told || more > 0) {
+        if first || (told && more == 0) {
+            return;
+        }
+        let text = format!("share refused: {reason}");
+        if self.has_own_line(warnings, RigWarning::refused(verdict), more, &text) {
+            let (route, rig, peer) = self.whose.fields();
             warn!(
                 event = "share.refused", route, rig, %peer, %verdict,
-                more_since_last = nonzero(more), "share refused: {reason}"
+                more_since_last = nonzero(more), "{text}"
             );
         }
+    }
+
+    /// Whether a warning about this rig has a line of its own; else it is one of many.
+    fn has_own_line(
+        &self,
+        warnings: &RigWarnings,
+        warning: RigWarning,
+        left_out: u64,
+        text: &str,
+    ) -> bool {
+        warnings.may_say(warning, left_out, || (self.whose.name(), text.to_owned()), now())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Serves one rig: a task with one source of wake-ups beside its connection and its timer.
 
+mod leaving;
+mod reading;
+
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,14 +11,13 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use bytes::Buf;
 use orepass_farm::limits::Trust;
-use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
-use orepass_stratum::downstream::{CloseReason, Downstream, Reply};
-use orepass_stratum::error::Reject;
+use orepass_stratum::downstream::{CloseReason, Downstream};
 use orepass_stratum::job::Generation;
 use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
-use tracing::trace;
+
+use leaving::LeavingRig;
 
 use super::account::Accounts;
 use super::events::Registration;
@@ -29,24 +30,17 @@ use crate::admission::limit_of;
 use crate::bell::Calls;
 use crate::clock::{Alarm, now};
 use crate::net::wire::{Wire, poll_write_all};
+use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::route::mailbox::{CONFIG, MAIL, Mail, Mailbox, ORDERS, ROOM, SAVE, STOP, VIEW};
-use crate::route::ticket::{Ticket, Worth};
-use crate::route::{DRAIN_FOR, Route};
 use crate::worker_threads::WorkerThread;
 
 /// The most places that a rig has left whose channels are remembered, for blocks that it still finds.
 const MAX_FORMER: usize = 4;
-/// The time of one share in so many is measured.
-const MEASURE_ONE_IN: u64 = 16;
 /// How long a rig may leave anything of what is written to it unread…
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// …and for how long it may be more than the limit.
 const FULL_WITHIN: Duration = Duration::from_secs(10);
-/// How long the last words to a rig may take, with the verdicts that it still waits for.
-const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
-/// How long a rig that was told that this is the end may take to end its side as well.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// A rig's session, its connection, and where it sits.
 pub(crate) struct ServedRig<D: Dialect> {
@@ -85,15 +79,6 @@ pub(crate) struct ServedRig<D: Dialect> {
     /// Its places, while it has them.
     pub(super) inside: Option<Inside>,
     worker: WorkerThread,
-}
-
-/// A rig that is let go.
-struct LeavingRig {
-    reason: CloseReason,
-    /// When its time is up.
-    until: Instant,
-    /// It was told all, and that this is the end.
-    is_told: bool,
 }
 
 type FormerChannels<D> = ArrayVec<(Generation, Arc<Channel<D>>), MAX_FORMER>;
@@ -140,8 +125,8 @@ impl<D: Dialect> ServedRig<D> {
             is_at_home: route.workers().is_here(worker),
             lines: RigLines::new(now_at_work.downstream.limits.line_bytes),
             alarm: Alarm::default(),
-            // It may stop already.
-            calls: STOP,
+            // It may stop already, or have other wishes than those by which the rig was let in.
+            calls: STOP | CONFIG,
             stopping: false,
             corked: false,
             fresh: None,
@@ -252,7 +237,7 @@ impl<D: Dialect> ServedRig<D> {
                 if verdict.is_ok() {
                     self.has_proven();
                 }
-                self.log.verdict(&verdict);
+                self.log.verdict(&verdict, &self.route.warnings);
                 if verdict.is_err_and(|reject| reject.verdict == Verdict::Overflow) {
                     self.tell(|farm, rig| farm.handle_overflow(rig, now()));
                 }
@@ -271,8 +256,7 @@ impl<D: Dialect> ServedRig<D> {
             self.take_orders();
         }
         if calls.has(CONFIG) {
-            let downstream = Arc::clone(&self.route.now().downstream);
-            self.session.handle_config(downstream, now());
+            self.take_config();
         }
         if self.leaving() {
             return calls != Calls::NONE;
@@ -294,124 +278,6 @@ impl<D: Dialect> ServedRig<D> {
             }
         }
         calls.without(VIEW) != Calls::NONE
-    }
-
-    /// Lets a rig go whose turn has come, when all that was read of it has been taken and judged.
-    fn conclude(&mut self) {
-        if self.stopping
-            && self.session.in_flight() == 0
-            && (self.lines.is_empty() || self.may_take())
-        {
-            self.session.handle_close(CloseReason::Shutdown);
-        }
-    }
-
-    /// Reads and takes lines as far as that may be now; tells whether any came.
-    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let mut any = !self.lines.is_empty() && self.may_take() && self.take_lines();
-        while !self.stopping && self.may_take() {
-            let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
-            match self.lines.poll_read(wire, context) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(1..)) => any |= self.take_lines(),
-                // It says no more, and may listen still.
-                Poll::Ready(Ok(0)) => self.session.handle_close(CloseReason::Gone),
-                Poll::Ready(Err(_)) => return Err(CloseReason::Gone),
-            }
-        }
-        Ok(any)
-    }
-
-    /// Whether anything more that the rig sends is taken: not while a share of it waits for room or it
-    /// does not read itself; slowly where it sends nothing but rubbish.
-    fn may_take(&mut self) -> bool {
-        !self.corked
-            && !self.session.is_closed()
-            && self.session.has_room()
-            && !self.is_full()
-            && self.session.reads_at().is_none_or(|at| at <= now())
-    }
-
-    /// Whether the rig has too much to read before it is read again.
-    fn is_full(&mut self) -> bool {
-        self.session.transmit().remaining() >= self.session.config().limits.unwritten_bytes
-    }
-
-    /// Takes the lines that have come, as far as that may be now.
-    fn take_lines(&mut self) -> bool {
-        let (at, mut any) = (now(), false);
-        let mut scratch = self.route.take_scratch();
-        while self.may_take() {
-            let Some(line) = self.lines.next() else { break };
-            let is_first = !std::mem::replace(&mut any, true);
-            match line {
-                Ok(line) => {
-                    // Not the line itself: an authorize has the rig's password in it.
-                    trace!(bytes = line.len(), "a line from the rig");
-                    if let Some(share) = self.session.handle_line(line, at, &mut scratch) {
-                        if is_first && share.number % MEASURE_ONE_IN == 0 {
-                            self.route.times.check.add(now().saturating_duration_since(at));
-                        }
-                        self.forward(share, at);
-                    }
-                }
-                Err(error) => self.session.handle_line_error(error),
-            }
-        }
-        self.route.return_scratch(scratch);
-        self.lines.put_away();
-        any
-    }
-
-    /// Hands a share to the channel. Where that has no room, the rig waits with it.
-    fn forward(&mut self, mut submission: Submission<D>, at: Instant) {
-        let answered = self.session.config().reply == Reply::Local;
-        let mailbox = (!answered).then(|| Arc::clone(&self.mailbox));
-        // Where nobody checks it and no verdict comes back, nothing better will be known.
-        if submission.hash.is_some() || answered {
-            self.has_proven();
-        }
-        // To the pool that told the job, and to no other.
-        let generation = submission.frames.generation;
-        let present = self.place.as_ref().map(|place| (place.generation, place.channel()));
-        let former = self.former.iter().flat_map(|former| former.iter());
-        let former = former.map(|(generation, channel)| (*generation, channel));
-        let issuer = present.into_iter().chain(former).find(|(of, _)| *of == generation);
-        // One that it left so long ago took its jobs with it.
-        let Some(channel) = issuer.map(|(_, channel)| Arc::clone(channel)) else {
-            let (verdict, hashes) = (Verdict::LostOnFailover, submission.hashes);
-            self.book_end(verdict, hashes, Some(&submission.worker));
-            return self.session.handle_verdict(submission.number, &Err(Reject::lost()), at);
-        };
-        let books = self.books_of(&submission.worker, &channel);
-        books.forwarded(submission.hash);
-        let Submission { number, hashes, credit, .. } = submission;
-        let (worth, rig) = (Worth { number, hashes, credit }, Arc::clone(self.entry.rig()));
-        let ticket = Ticket::new(worth, books, rig, mailbox, self.route.open_share());
-        let ticket = match submission.hash.filter(|_| submission.is_block) {
-            Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
-            None => ticket,
-        };
-        let pool = (channel.pool, &channel.to.account);
-        submission.account =
-            self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
-        let is_block = submission.is_block;
-        self.corked = !channel.window.put((submission, ticket), is_block, &self.mailbox, at);
-    }
-
-    /// Whether the rig is let go, and gets its last words.
-    pub(super) const fn leaving(&self) -> bool {
-        self.leaving.is_some()
-    }
-
-    /// The session is over: the rig gets its last words.
-    pub(super) fn leave(&mut self, reason: CloseReason) {
-        let within = match reason {
-            // It waits for nothing else.
-            CloseReason::Gone => DRAIN_FOR,
-            _ => FAREWELL_WITHIN,
-        };
-        self.leaving = Some(Box::new(LeavingRig { reason, until: now() + within, is_told: false }));
     }
 
     /// The rig leaves a place; blocks of jobs that it was told there still go to its channel.
@@ -469,40 +335,6 @@ impl<D: Dialect> ServedRig<D> {
     /// How long what is unwritten now may be so.
     fn write_within(&mut self) -> Duration {
         if self.is_full() { FULL_WITHIN } else { WRITE_WITHIN }
-    }
-
-    /// Gives the rig's places back.
-    fn step_out(&mut self) {
-        if let Some(inside) = self.inside.take() {
-            self.route.let_out(self.entry.rig().peer.ip(), &inside);
-        }
-    }
-
-    /// Closes the connection of a rig that was told all that it is owed, or will be told no more.
-    fn take_leave(&mut self, context: &mut Context<'_>) -> Option<CloseReason> {
-        let leaving = self.leaving.as_ref()?;
-        if !leaving.is_told {
-            let owed = self.session.in_flight() > 0 && !self.route.closing_now().is_cancelled();
-            if owed || self.session.transmit().has_remaining() {
-                return None;
-            }
-            self.wire.as_ref()?;
-            // When it sees the end, there is room for it to come back.
-            self.step_out();
-            let wire = self.wire.as_mut()?;
-            if Pin::new(&mut **wire).poll_shutdown(context).is_pending() {
-                return None;
-            }
-            let leaving = self.leaving.as_mut()?;
-            leaving.is_told = true;
-            leaving.until = now() + LINGER;
-        }
-        let (leaving, wire) = (self.leaving.as_ref()?, self.wire.as_mut()?);
-        // To close what was not read to its end is a reset, which takes the last words from the rig.
-        if leaving.reason != CloseReason::Gone && !self.lines.poll_end(wire, context) {
-            return None;
-        }
-        self.leaving.take().map(|leaving| leaving.reason)
     }
 }
 

@@ -25,6 +25,14 @@ pub(super) fn log<D: Dialect>(route: &Route<D>, report: Report) {
                 "rigs move, so that each pool gets its part of the work"
             );
         }
+        Report::Barred { rigs } => {
+            info!(
+                event = "rig.barred",
+                route = name,
+                rigs,
+                "{rigs} rigs may not connect any more, as the config is now: closed one after the other"
+            );
+        }
         Report::Unused { pool, channel } => {
             let at = route.now();
             let (pool, channel) = (at.name_of(pool), channel.0);

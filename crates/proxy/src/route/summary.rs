@@ -34,6 +34,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
         route.look(at.saturating_duration_since(last_look), at);
         last_look = at;
         let totals = route.totals();
+        route.warnings.write_due(route.name(), at);
         if let Some(count) = route.crowd.poll(at) {
             say_crowd(route.name(), &count);
         }

@@ -2,16 +2,21 @@
 //!
 //! First it is read and checked whole, beside the work; then all is made that can fail: sockets and
 //! dialects. Until then nothing has changed, and a refusal leaves all as it was. What comes after
-//! that cannot fail.
+//! that cannot fail; where it panics, that is one route's, and the others change all the same.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{MAX_REQUESTS, Supervisor};
 use crate::commands::CommandError;
@@ -75,12 +80,15 @@ pub(super) enum Asker {
 impl Asker {
     fn answer(self, answer: Result<ReloadChanges, ReloadRefusal>) {
         match &answer {
-            Ok(ReloadChanges { changed, at_restart }) => {
+            Ok(ReloadChanges { changed, at_restart, faults }) => {
                 for line in changed {
                     info!(event = "reload.changed", "{line}");
                 }
                 for line in at_restart {
                     warn!(event = "reload.put_off", "{line}");
+                }
+                for line in faults {
+                    error!(event = "reload.fault", "{line}");
                 }
                 let (changed, put_off) = (changed.len(), at_restart.len());
                 info!(event = "reload", changed, put_off, "the config was read again");
@@ -162,7 +170,11 @@ impl Supervisor<'_> {
         let mut routes = Vec::new();
         for (route, step) in config.routes.iter().zip(&mut difference.routes) {
             let here = self.route(&route.name);
-            if *step == Step::Change && here.is_none_or(|here| !here.can_change_to(route)) {
+            if self.broken.contains(&route.name) {
+                let line = format!("route {}: starts anew, after the fault before", route.name);
+                difference.lines.push(line);
+                *step = Step::Restart;
+            } else if *step == Step::Change && here.is_none_or(|here| !here.can_change_to(route)) {
                 *step = Step::Restart;
             }
             let wanted = *step != Step::Keep;
@@ -182,44 +194,46 @@ impl Supervisor<'_> {
         Ok(PreparedReload { config, difference, routes })
     }
 
-    /// Changes what is different. Nothing of it can fail.
+    /// Changes what is different. Nothing of it can fail; a route in which something panics all the same
+    /// stays as far as it was there before, and the next reload starts it anew.
     fn apply(&mut self, prepared: PreparedReload) -> ReloadChanges {
         let PreparedReload { mut config, difference, routes } = prepared;
-        let mut before = std::mem::take(&mut self.routes);
-        let mut leaving = Vec::new();
+        let mut before = mem::take(&mut self.routes);
+        let (mut leaving, mut faults, mut unserved) = (Vec::new(), Vec::new(), Vec::new());
         // Whoever comes finds somebody all the time: a socket that goes to another route is listened
         // on by that before the former one leaves it.
         let steps = difference.routes.into_iter().zip(routes);
-        for (route, (step, prepared)) in config.routes.iter().zip(steps) {
+        for (route, (step, prepared)) in mem::take(&mut config.routes).into_iter().zip(steps) {
             let at = before.iter().position(|here| here.name() == route.name.as_str());
             let here = at.map(|at| before.remove(at));
-            let at_work = match (step, here, prepared) {
-                (Step::Change, Some(here), Some(prepared)) => {
-                    prepared.change(Arc::clone(&here));
-                    let former = self.config.routes.iter().find(|old| old.name == route.name);
-                    let is_new = |address: &&ListenAddr| {
-                        former.is_none_or(|former| !former.listen.contains(address))
-                    };
-                    let new: Vec<_> = route.listen.iter().filter(is_new).copied().collect();
-                    self.listen(&here, route, &new);
-                    here
+            let former = here.clone();
+            let apply = || self.apply_to(&route, step, here, prepared);
+            let at_work = match catch_unwind(AssertUnwindSafe(apply)) {
+                Ok((at_work, left)) => {
+                    self.broken.remove(&route.name);
+                    leaving.extend(left);
+                    at_work
                 }
-                (_, here, Some(prepared)) => {
-                    if let Some(here) = here {
-                        here.hand_on();
-                        leaving.push(here);
+                Err(_) => {
+                    faults.push(fault(&route, former.is_some()));
+                    if former.is_some() {
+                        self.broken.insert(route.name.clone());
                     }
-                    self.start_route(route, prepared)
+                    former
                 }
-                (_, Some(here), None) => here,
-                // Every route is at work, or was prepared.
-                (_, None, None) => continue,
             };
-            self.routes.push(at_work);
+            match at_work {
+                Some(at_work) => {
+                    self.routes.push(at_work);
+                    config.routes.push(route);
+                }
+                None => unserved.push(route),
+            }
         }
         leaving.append(&mut before);
-        self.leave_sockets(&config, &leaving);
+        self.leave_sockets(&config, &leaving, &unserved);
         for route in leaving {
+            self.broken.retain(|name| name.as_str() != route.name());
             self.drain(route);
         }
         let mut changed = difference.lines;
@@ -234,11 +248,47 @@ impl Supervisor<'_> {
         config.log.format = self.config.log.format;
         self.config = config;
         self.reloads += 1;
-        ReloadChanges { changed, at_restart: difference.at_restart }
+        ReloadChanges { changed, at_restart: difference.at_restart, faults }
     }
 
-    /// Leaves the sockets that the new config does not have, or has for others.
-    fn leave_sockets(&mut self, config: &Config, leaving: &[Arc<dyn RunningRoute>]) {
+    /// Has a route be as the config wants it: the one that is at work then, and one that has to leave.
+    fn apply_to(
+        &self,
+        route: &RouteConfig,
+        step: Step,
+        here: Option<Arc<dyn RunningRoute>>,
+        prepared: Option<Box<dyn PreparedRoute>>,
+    ) -> (Option<Arc<dyn RunningRoute>>, Option<Arc<dyn RunningRoute>>) {
+        match (step, here, prepared) {
+            (Step::Change, Some(here), Some(prepared)) => {
+                prepared.change(Arc::clone(&here));
+                let former = self.config.routes.iter().find(|old| old.name == route.name);
+                let is_new = |address: &&ListenAddr| {
+                    former.is_none_or(|former| !former.listen.contains(address))
+                };
+                let new: Vec<_> = route.listen.iter().filter(is_new).copied().collect();
+                self.listen(&here, route, &new);
+                (Some(here), None)
+            }
+            (_, here, Some(prepared)) => {
+                if let Some(here) = &here {
+                    here.hand_on();
+                }
+                (Some(self.start_route(route, prepared)), here)
+            }
+            // Every route is at work, or was prepared.
+            (_, here, None) => (here, None),
+        }
+    }
+
+    /// Leaves the sockets that the new config does not have, or has for others, or for routes that are
+    /// not at work.
+    fn leave_sockets(
+        &mut self,
+        config: &Config,
+        leaving: &[Arc<dyn RunningRoute>],
+        unserved: &[RouteConfig],
+    ) {
         for route in &self.config.routes {
             for address in &route.listen {
                 let stays = config.routes.iter().find(|other| other.name == route.name);
@@ -252,7 +302,8 @@ impl Supervisor<'_> {
             }
         }
         let wanted: Vec<(&RouteConfig, &ListenAddr)> = all_addresses(config).collect();
-        for (route, address) in all_addresses(&self.config) {
+        let unserved = unserved.iter().flat_map(addresses);
+        for (route, address) in all_addresses(&self.config).chain(unserved) {
             let any_port = address.get().port() == 0;
             let is_wanted = wanted.iter().any(|(other, wanted)| {
                 wanted.get() == address.get() && (!any_port || other.name == route.name)
@@ -265,5 +316,19 @@ impl Supervisor<'_> {
 }
 
 fn all_addresses(config: &Config) -> impl Iterator<Item = (&RouteConfig, &ListenAddr)> {
-    config.routes.iter().flat_map(|route| route.listen.iter().map(move |at| (route, at)))
+    config.routes.iter().flat_map(addresses)
+}
+
+fn addresses(route: &RouteConfig) -> impl Iterator<Item = (&RouteConfig, &ListenAddr)> {
+    route.listen.iter().map(move |at| (route, at))
+}
+
+/// What there is to say of a route in which something has panicked, which the log tells in full.
+fn fault(route: &RouteConfig, is_there: bool) -> String {
+    let what = if is_there {
+        "may have only a part of its changes; the next reload starts it anew"
+    } else {
+        "is not at work; the next reload tries again"
+    };
+    format!("route {}: a fault in orepass, see `panic` in the log: it {what}", route.name)
 }

@@ -1,86 +1,17 @@
 //! The config is edited while hundreds of rigs mine.
 
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use orepass_sim::net::{PoolServer, RigFarm};
 use orepass_sim::rig::{RigConfig, RigStats};
 use serde_json::Value;
-use tokio::net::TcpStream;
 
-use crate::support::{Orepass, PATIENCE, free_address, pool, until};
+use crate::support::edited::{Edited, Knocker, route, text};
+use crate::support::{PATIENCE, all_mine, free_address, pool, until};
 
 const RIGS: usize = 300;
 const OTHER_RIGS: usize = 30;
 const RIGS_OF_THE_REMOVED: usize = 10;
-
-/// The files of a process, deleted when this is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("orepass-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn config(&self) -> PathBuf {
-        self.0.join("orepass.toml")
-    }
-
-    fn write(&self, text: &str) {
-        std::fs::write(self.config(), text).unwrap();
-    }
-
-    fn start(&self) -> Orepass {
-        let mut command = self.command("run");
-        command.arg("-c").arg(self.config());
-        Orepass::start(command.stderr(Stdio::piped()))
-    }
-
-    async fn ctl(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command("ctl");
-        command.args(arguments).arg("-c").arg(self.config());
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
-    }
-
-    fn command(&self, what: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_orepass"));
-        command.arg(what);
-        for variable in
-            ["OREPASS_CONFIG", "OREPASS_LOG", "RUST_LOG", "STATE_DIRECTORY", "RUNTIME_DIRECTORY"]
-        {
-            command.env_remove(variable);
-        }
-        command
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn text(output: &[u8]) -> String {
-    String::from_utf8(output.to_vec()).unwrap()
-}
-
-fn route(name: &str, listen: &str, more: &str, pools: &[&str]) -> String {
-    let mut text = format!(
-        "[[route]]\nname = \"{name}\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{more}\n"
-    );
-    for (number, pool) in pools.iter().enumerate() {
-        text += &format!(
-            "[[route.pool]]\nname = \"pool{number}\"\nurl = \"stratum+tcp://{pool}\"\n\
-             user = \"account\"\npassword = \"hunter2\"\n"
-        );
-    }
-    text
-}
 
 fn farm(rigs: usize, address: &str) -> RigFarm {
     RigFarm::start(rigs, address, Duration::from_millis(1), |number| RigConfig {
@@ -93,56 +24,9 @@ fn farm(rigs: usize, address: &str) -> RigFarm {
     })
 }
 
-async fn all_mine(farm: &RigFarm) {
-    let rigs = farm.rigs().len() as u64;
-    until("rigs mine", || farm.stats(), |stats: &RigStats| stats.mining == rigs).await;
-    let before = farm.stats().accepted;
-    until("shares", || farm.stats().accepted, |accepted| *accepted > before + rigs / 4).await;
-}
-
-/// Somebody who tries all the time whether he can connect.
-struct Knocker {
-    stops: Arc<AtomicBool>,
-    refused: Arc<AtomicU64>,
-    came_in: Arc<AtomicU64>,
-}
-
-impl Knocker {
-    fn start(address: &str) -> Self {
-        let (stops, refused, came_in) = (
-            Arc::<AtomicBool>::default(),
-            Arc::<AtomicU64>::default(),
-            Arc::<AtomicU64>::default(),
-        );
-        let knocker = Self {
-            stops: Arc::clone(&stops),
-            refused: Arc::clone(&refused),
-            came_in: Arc::clone(&came_in),
-        };
-        let address = address.to_owned();
-        tokio::spawn(async move {
-            while !stops.load(Ordering::Relaxed) {
-                let counted = match TcpStream::connect(&address).await {
-                    Ok(_) => &came_in,
-                    Err(_) => &refused,
-                };
-                counted.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        });
-        knocker
-    }
-
-    fn stop(&self) {
-        self.stops.store(true, Ordering::Relaxed);
-        assert_eq!(self.refused.load(Ordering::Relaxed), 0, "connections refused");
-        assert!(self.came_in.load(Ordering::Relaxed) > 10);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
-    let folder = Folder::new("reload");
+    let config = Edited::new("reload");
     let ((first, first_at), (second, second_at)): ((PoolServer, _), (PoolServer, _)) =
         (pool().await, pool().await);
     let (at, other_at, removed_at, new_at) =
@@ -153,10 +37,10 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
         route("hns", &at, "", &[&first_at]),
         route("removed", &removed_at, "", &[&first_at]),
     );
-    let socket = folder.0.join("s");
+    let socket = config.folder().join("s");
     let head = format!("[stop]\ndrain_seconds = 3\n[control]\nsocket = \"{}\"\n", socket.display());
-    folder.write(&format!("{head}{before}"));
-    let mut orepass = folder.start();
+    config.write(&format!("{head}{before}"));
+    let mut orepass = config.start();
     orepass.says(&["control.up"]).await;
     let (rigs, others, removed) =
         (farm(RIGS, &at), farm(OTHER_RIGS, &other_at), farm(RIGS_OF_THE_REMOVED, &removed_at));
@@ -172,8 +56,8 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
         route("hns", &at, vardiff, &[&first_at, &second_at]),
         route("new", &new_at, "", &[&second_at]),
     );
-    folder.write(&format!("{head}{after}"));
-    let said = folder.ctl(&["reload"]).await;
+    config.write(&format!("{head}{after}"));
+    let said = config.ctl(&["reload"]).await;
     assert!(said.status.success(), "{said:?}");
     let lines = text(&said.stdout);
     assert_eq!(
@@ -191,7 +75,7 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     all_mine(&newcomers).await;
     until("refused", || removed.stats().connect_failures, |failures| *failures > 0).await;
     all_mine(&rigs).await;
-    let status = folder.ctl(&["status", "--json"]).await;
+    let status = config.ctl(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     let named: Vec<_> =
         status["routes"].as_array().unwrap().iter().map(|route| &route["name"]).collect();
@@ -199,13 +83,13 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     assert_eq!(status["reloads"], 1);
 
     // A slip, and an address that somebody else has.
-    folder.write(&format!("{head}{}", after.replacen("listen", "listne", 1)));
-    let said = folder.ctl(&["reload"]).await;
+    config.write(&format!("{head}{}", after.replacen("listen", "listne", 1)));
+    let said = config.ctl(&["reload"]).await;
     assert_eq!(said.status.code(), Some(1));
     let error = text(&said.stderr);
     assert!(error.contains("orepass.toml:8:1: "), "{error}");
     assert!(error.contains("`listne`") && error.contains("`listen`"), "{error}");
-    let said = folder.ctl(&["reload", "--json"]).await;
+    let said = config.ctl(&["reload", "--json"]).await;
     let answer: Value = serde_json::from_slice(&said.stdout).unwrap();
     assert_eq!(
         (&answer["problems"][0]["line"], &answer["problems"][0]["column"]),
@@ -213,13 +97,13 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     );
     orepass.says(&["reload.refused", "listne"]).await;
     let extra = route("more", &first_at, "", &[&second_at]);
-    folder.write(&format!("{head}{after}{extra}"));
-    let said = folder.ctl(&["reload"]).await;
+    config.write(&format!("{head}{after}{extra}"));
+    let said = config.ctl(&["reload"]).await;
     assert_eq!(said.status.code(), Some(1));
     assert!(text(&said.stderr).contains(&format!("cannot listen on {first_at}")), "{said:?}");
 
     // The signal does the same.
-    folder.write(&format!("workers = 3\n{head}[log]\nlevel = \"debug\"\n{after}"));
+    config.write(&format!("workers = 3\n{head}[log]\nlevel = \"debug\"\n{after}"));
     orepass.signal("HUP");
     orepass.says(&["reload.put_off", "workers"]).await;
     orepass.says(&["reload.changed", "log.level info"]).await;
@@ -244,27 +128,27 @@ async fn a_reload_touches_what_is_different_and_a_refused_one_nothing() {
     assert!(orepass.ends().await.success());
     first.close();
     second.close();
-    let said = folder.ctl(&["status"]).await;
+    let said = config.ctl(&["status"]).await;
     assert_eq!(said.status.code(), Some(69));
-    assert!(!folder.0.join("s").exists());
+    assert!(!config.folder().join("s").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_route_that_has_to_start_anew_does_so_on_its_own_socket() {
-    let folder = Folder::new("anew");
+    let config = Edited::new("anew");
     let (first, first_at) = pool().await;
     let at = free_address().await;
-    folder.write(&format!("[control]\nsocket = \"s\"\n{}", route("hns", &at, "", &[&first_at])));
-    let mut orepass = folder.start();
+    config.write(&format!("[control]\nsocket = \"s\"\n{}", route("hns", &at, "", &[&first_at])));
+    let mut orepass = config.start();
     orepass.says(&["control.up"]).await;
     let rigs = farm(20, &at);
     all_mine(&rigs).await;
     let knocker = Knocker::start(&at);
-    folder.write(&format!(
+    config.write(&format!(
         "[control]\nsocket = \"s\"\n{}",
         route("hns", &at, "prefix_bytes = 2", &[&first_at])
     ));
-    let said = folder.ctl(&["reload"]).await;
+    let said = config.ctl(&["reload"]).await;
     assert_eq!(
         text(&said.stdout).trim_end(),
         "route hns: prefix_bytes auto → 2: starts anew on the same sockets, and its rigs come back \
@@ -279,8 +163,8 @@ async fn a_route_that_has_to_start_anew_does_so_on_its_own_socket() {
     // To and fro at once: each edit is done after the other.
     for prefix in ["", "prefix_bytes = 2"].repeat(4) {
         let text = route("hns", &at, prefix, &[&first_at]);
-        folder.write(&format!("[control]\nsocket = \"s\"\n{text}"));
-        assert!(folder.ctl(&["reload"]).await.status.success());
+        config.write(&format!("[control]\nsocket = \"s\"\n{text}"));
+        assert!(config.ctl(&["reload"]).await.status.success());
     }
     let rigs = farm(5, &at);
     all_mine(&rigs).await;
@@ -288,4 +172,48 @@ async fn a_route_that_has_to_start_anew_does_so_on_its_own_socket() {
     orepass.terminate();
     assert!(orepass.ends().await.success());
     first.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rigs_that_a_reload_bars_are_closed_in_turn_and_told_of_in_one_line() {
+    let config = Edited::new("barred");
+    let (pool, pool_at) = pool().await;
+    let (at, other_at) = (free_address().await, free_address().await);
+    let other = route("other", &other_at, "", &[&pool_at]);
+    let write = |more| {
+        let head = "[control]\nsocket = \"s\"\n";
+        config.write(&format!("{head}{}{other}", route("hns", &at, more, &[&pool_at])));
+    };
+    write("");
+    let orepass = config.start();
+    orepass.says(&["control.up"]).await;
+    let (rigs, others) = (farm(100, &at), farm(10, &other_at));
+    all_mine(&rigs).await;
+    all_mine(&others).await;
+
+    // Nobody has given it.
+    write("access_password = \"let me in\"");
+    let said = config.ctl(&["reload"]).await;
+    assert_eq!(
+        text(&said.stdout).trim_end(),
+        "route hns: access_password changed: rigs that logged in without the new one are closed"
+    );
+    let barred = orepass.says(&["rig.barred", "route=hns"]).await;
+    assert!(barred.contains("100 rigs may not connect any more"), "{barred}");
+    until("all were closed", || rigs.stats().disconnects, |closed| *closed >= 100).await;
+    write("");
+    assert!(config.ctl(&["reload"]).await.status.success());
+    all_mine(&rigs).await;
+
+    write("[route.limits]\ndeny = [\"127.0.0.0/8\"]");
+    let said = config.ctl(&["reload"]).await;
+    assert!(said.status.success(), "{said:?}");
+    until("all are closed", || rigs.stats().connected, |connected| *connected == 0).await;
+    let said = || orepass.lines(&["rig.barred"]);
+    until("it is said", said, |lines| lines.len() == 2).await;
+    all_mine(&others).await;
+    assert_eq!(others.stats().disconnects, 0, "the other route's rigs");
+    rigs.close().await;
+    others.close().await;
+    pool.close();
 }

@@ -1,5 +1,7 @@
 //! The program in a process of its own, between a simulated pool and a rig of the test's own.
 
+pub(crate) mod edited;
+
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader as StdReader};
 use std::path::{Path, PathBuf};
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use orepass_sim::net::{PoolServer, RigFarm};
 use orepass_sim::pool::PoolConfig;
-use orepass_sim::rig::RigConfig;
+use orepass_sim::rig::{RigConfig, RigStats};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -298,6 +300,14 @@ pub(crate) fn rigs(count: usize, address: &str) -> RigFarm {
         seed: number as u64,
         ..RigConfig::default()
     })
+}
+
+/// Waits until all rigs mine and have earned something more.
+pub(crate) async fn all_mine(farm: &RigFarm) {
+    let rigs = farm.rigs().len() as u64;
+    until("rigs mine", || farm.stats(), |stats: &RigStats| stats.mining == rigs).await;
+    let before = farm.stats().accepted;
+    until("shares", || farm.stats().accepted, |accepted| *accepted > before + rigs / 4).await;
 }
 
 /// A rig whose every line the test writes and reads.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use orepass_sim::net::{PoolServer, RigFarm};
 use orepass_sim::pool::PoolConfig;
 
-use crate::support::{Folder, Orepass, Plan, easy_pool, number, rigs, signal, until};
+use crate::support::{Folder, Orepass, Plan, all_mine, easy_pool, number, rigs, signal, until};
 
 const RIGS: usize = 500;
 const EASY: &str =
@@ -44,10 +44,23 @@ async fn ctl(folder: &Folder, what: &'static str) -> (Option<i32>, String) {
 }
 
 async fn at_work(folder: &Folder, at_pool: &str, count: usize) -> (Orepass, RigFarm, PathBuf) {
+    at_work_with(folder, at_pool, count, 5).await
+}
+
+/// With rigs that leave within so many seconds.
+async fn at_work_with(
+    folder: &Folder,
+    at_pool: &str,
+    count: usize,
+    drain_seconds: u32,
+) -> (Orepass, RigFarm, PathBuf) {
     let program = program(folder);
     let mut plan = Plan { route: EASY, program: Some(program.clone()), ..Plan::new(at_pool).await };
     let file = folder.0.join("o.db");
-    plan.more = format!("[stop]\ndrain_seconds = 5\n[state]\nfile = \"{}\"\n", file.display());
+    plan.more = format!(
+        "[stop]\ndrain_seconds = {drain_seconds}\n[state]\nfile = \"{}\"\n",
+        file.display()
+    );
     plan.more += &format!("[control]\nsocket = \"{}\"\n", socket(folder).display());
     let listen = plan.listen.clone();
     let orepass = plan.start();
@@ -156,6 +169,36 @@ async fn a_process_that_dies_with_the_file_or_hangs_gives_all_back() {
     signal("TERM", new);
     until("the end", || orepass.lines(&["stopped"]).len(), |lines| *lines >= 4).await;
     farm.close().await;
+    pool.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rigs_come_back_from_a_new_process_that_is_killed_and_a_signal_hurries_the_end() {
+    let (pool, at_pool) = easy_pool().await;
+    let folder = Folder::new("upgrade-killed");
+    let (mut orepass, farm, _) = at_work_with(&folder, &at_pool, 100, 3600).await;
+    let upgraded = async || {
+        let (code, said) = ctl(&folder, "upgrade").await;
+        assert_eq!(code, Some(0), "{said}");
+        number(&said, "process ") as u32
+    };
+    signal("KILL", upgraded().await);
+    orepass.says(&["upgrade.failed", "whose rigs were leaving, serves again"]).await;
+    all_mine(&farm).await;
+    let (_, status) = ctl(&folder, "status").await;
+    assert!(status.contains(&format!("process {},", orepass.id())), "{status}");
+
+    // The rigs of the old one would leave within an hour.
+    let new = upgraded().await;
+    orepass.terminate();
+    assert!(orepass.ends().await.success());
+    all_mine(&farm).await;
+    signal("TERM", new);
+    orepass.says(&["stopping", "second signal"]).await;
+    signal("TERM", new);
+    orepass.says(&["stopped at once"]).await;
+    until("rigs leave", || farm.stats().connected, |connected| *connected == 0).await;
+    assert_eq!(farm.close().await.works_repeated, 0);
     pool.close();
 }
 

@@ -160,6 +160,9 @@ pub enum CloseReason {
     /// It has shown no work, and others wait for its place.
     #[error("no good share yet: its place goes to others; the rig may come back")]
     MakesRoom,
+    /// The operator has changed who may connect, and it is not among them.
+    #[error("it may not connect any more: allow, deny or the access password was changed")]
+    Barred,
     /// No pool serves, for so long that the rig should go to its own backup.
     #[error("no pool serves; the rig may go to its own backup")]
     Outage,
@@ -192,6 +195,7 @@ impl CloseReason {
                 | Self::Requests(_)
                 | Self::AccessDenied(_)
                 | Self::MakesRoom
+                | Self::Barred
         )
     }
 
@@ -214,7 +218,9 @@ impl CloseReason {
             | Self::Gone
             | Self::SlowReader(_) => Fault::Miner,
             Self::Parked(..) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
-            Self::NoRoom(_) | Self::OwnConnection | Self::Shutdown => Fault::Operator,
+            Self::NoRoom(_) | Self::OwnConnection | Self::Barred | Self::Shutdown => {
+                Fault::Operator
+            }
         }
     }
 }

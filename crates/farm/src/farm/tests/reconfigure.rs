@@ -15,6 +15,24 @@ fn mining(pools: usize) -> Story {
 }
 
 #[test]
+fn rigs_that_may_not_connect_any_more_go_whatever_seat_they_get() {
+    let mut story = mining(2);
+    (1..=2).for_each(|rig| story.farm.handle_barred(RigId(rig), story.now));
+    story.farm.handle_barred(RigId(3), story.now);
+    // The one that can be told so gets another seat meanwhile.
+    story.wishes(|config| remove(config, 0, None));
+    let mut acts = story.acts();
+    story.sleep(1_000);
+    acts.extend(story.acts());
+    assert!(acts.contains(&"seat 1 on 2".into()), "{acts:?}");
+    for rig in 1..=2 {
+        let leaves = format!("leave {rig}: it may not connect any more");
+        assert_eq!(acts.iter().filter(|act| act.starts_with(&leaves)).count(), 1, "{acts:?}");
+    }
+    assert!(story.reports().contains(&"barred 2".into()));
+}
+
+#[test]
 fn the_same_wishes_again_change_nothing() {
     let mut story = mining(2);
     story.wishes(|_| {});
