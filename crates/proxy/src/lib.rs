@@ -54,6 +54,7 @@ pub mod rig;
 pub mod route;
 pub mod running;
 pub mod signals;
+mod sqlite;
 pub mod store;
 pub mod supervisor;
 mod systemd;
