@@ -128,6 +128,22 @@ impl Totals {
         self.work[verdict as usize]
     }
 
+    /// What was added since the same book had the figures `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let added = |now: u64, before: u64| now.saturating_sub(before);
+        Self {
+            sent: added(self.sent, before.sent),
+            counts: std::array::from_fn(|at| added(self.counts[at], before.counts[at])),
+            work: std::array::from_fn(|at| (self.work[at] - before.work[at]).max(0.0)),
+            unchecked: added(self.unchecked, before.unchecked),
+            late_verdicts: added(self.late_verdicts, before.late_verdicts),
+            resent: added(self.resent, before.resent),
+            resent_duplicates: added(self.resent_duplicates, before.resent_duplicates),
+            undeliverable: added(self.undeliverable, before.undeliverable),
+        }
+    }
+
     /// How many shares have ended.
     #[must_use]
     pub fn ended(&self) -> u64 {
@@ -230,6 +246,11 @@ mod tests {
         assert_eq!((totals.sent, totals.ended()), (13, 13));
         assert_eq!(totals.count(Verdict::Stale), 1);
         assert!((totals.proven_work() - 8.0).abs() < 1e-9);
+        book.ended(Verdict::Stale, 3.0);
+        let added = book.totals().since(&totals);
+        assert_eq!((added.sent, added.ended(), added.count(Verdict::Stale)), (0, 1, 1));
+        assert!((added.work(Verdict::Stale) - 3.0).abs() < 1e-9);
+        assert_eq!(totals.since(&totals), Totals::default());
     }
 
     #[test]

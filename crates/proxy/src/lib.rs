@@ -42,6 +42,7 @@ pub mod commands;
 pub mod config;
 pub mod control;
 mod handover;
+pub mod history;
 pub mod limits;
 pub mod listeners;
 pub mod net;

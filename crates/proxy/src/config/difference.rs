@@ -159,7 +159,8 @@ const KEYS: &[Key] = &[
 impl Difference {
     pub(crate) fn between(old: &Config, new: &Config) -> Self {
         let mut found = Self::default();
-        let Config { routes, log, workers, state, limits, control, drain_for, source: _ } = new;
+        let Config { routes, log, workers, state, history, limits, control, drain_for, source: _ } =
+            new;
         for route in routes {
             let before = old.routes.iter().find(|before| before.name == route.name);
             let step = match before {
@@ -197,9 +198,14 @@ impl Difference {
         if old.workers != *workers {
             found.put_off("workers", old.workers, workers);
         }
-        for (key, before, after) in
-            [("state.file", &old.state, state), ("control.socket", &old.control, control)]
-        {
+        if old.history.max_mib != history.max_mib {
+            found.put_off("history.max_mib", old.history.max_mib, history.max_mib);
+        }
+        for (key, before, after) in [
+            ("state.file", &old.state, state),
+            ("history.file", &old.history.file, &history.file),
+            ("control.socket", &old.control, control),
+        ] {
             if before != after {
                 let shown = |path: &Option<std::path::PathBuf>| {
                     path.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string())
@@ -544,10 +550,10 @@ user = "account"
         let found = edited("name = \"old\"", "name = \"new\"");
         assert_eq!(found.routes, [Step::Keep, Step::Start]);
         assert_eq!(found.removed, ["old".parse().unwrap()]);
-        let head =
-            "workers = 7\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[control]\nsocket = \"s\"\n";
+        let head = "workers = 7\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[control]\nsocket = \"s\"\n\
+                    [history]\nfile = \"h\"\nmax_mib = 7\n";
         let mut old = parse(CONFIG);
-        (old.workers, old.control) = (1, None);
+        (old.workers, old.control, old.history.file) = (1, None, None);
         let found = Difference::between(&old, &parse(&format!("{head}{CONFIG}")));
         assert_eq!(found.lines, ["log.level info \u{2192} debug"]);
         let put_off = |line: &str| format!("{line}: at the next start or upgrade");
@@ -556,6 +562,8 @@ user = "account"
             [
                 put_off("log.format text \u{2192} json"),
                 put_off("workers 1 \u{2192} 7"),
+                put_off("history.max_mib 1024 \u{2192} 7"),
+                put_off("history.file none \u{2192} h"),
                 put_off(&format!("control.socket none \u{2192} {}", Path::new("s").display())),
             ]
         );

@@ -230,6 +230,7 @@ impl Supervisor<'_> {
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);
+        config.history.clone_from(&self.config.history);
         config.control.clone_from(&self.config.control);
         config.log.format = self.config.log.format;
         self.config = config;
