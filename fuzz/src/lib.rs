@@ -6,6 +6,7 @@ mod answer;
 pub mod coin;
 mod config;
 mod farm;
+mod history_row;
 mod line_reader;
 mod notify;
 mod pool_lines;
@@ -32,6 +33,7 @@ pub use self::answer::answer;
 use self::coin::Coin;
 pub use self::config::config;
 pub use self::farm::farm;
+pub use self::history_row::history_row;
 pub use self::line_reader::line_reader;
 pub use self::notify::notify;
 pub use self::pool_lines::pool_lines;
@@ -46,13 +48,14 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 16] = [
+pub const TARGETS: [(&str, Body); 17] = [
     ("line_reader", line_reader),
     ("rpc", rpc),
     ("config", config),
     ("proxy_header", proxy_header),
     ("sessions", sessions),
     ("farm", farm),
+    ("history_row", history_row),
     ("hstratum_rig_lines", rig_lines::<Hstratum>),
     ("hstratum_pool_lines", pool_lines::<Hstratum>),
     ("hstratum_notify", notify::<Hstratum>),

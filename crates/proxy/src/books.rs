@@ -1,6 +1,5 @@
 //! Where a share is booked: with its route, its pool, its worker and its rig.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +8,9 @@ use orepass_stratum::target::PowHash;
 use orepass_stratum::time::Instant;
 use orepass_stratum::verdict::Verdict;
 
+use crate::clock::{now, unix_seconds};
+use crate::history::WorkerSeen;
+
 /// A book, how fast it fills, and how fast it usually does.
 ///
 /// Whoever has a share books it and waits for nobody; the rest is worked out by one who looks at all
@@ -16,8 +18,6 @@ use orepass_stratum::verdict::Verdict;
 #[derive(Debug)]
 pub struct MeteredBook {
     book: Book,
-    /// It is that of a worker who mined in an earlier run.
-    expected: AtomicBool,
     reading: Mutex<BookReading>,
 }
 
@@ -26,6 +26,8 @@ pub struct MeteredBook {
 pub struct BookReading {
     meter: RateMeter,
     norm: Norm,
+    /// Of a worker: since when it is known, and what is known of it besides from earlier runs.
+    seen: Option<WorkerSeen>,
 }
 
 impl MeteredBook {
@@ -33,8 +35,8 @@ impl MeteredBook {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let meter = RateMeter::new(&Totals::default(), now);
-        let reading = Mutex::new(BookReading { meter, norm: Norm::default() });
-        Self { book: Book::default(), expected: AtomicBool::new(false), reading }
+        let reading = Mutex::new(BookReading { meter, norm: Norm::default(), seen: None });
+        Self { book: Book::default(), reading }
     }
 
     /// The book itself.
@@ -72,19 +74,39 @@ impl MeteredBook {
         self.with(|reading| reading.meter.take_minute())
     }
 
-    /// It is that of a worker who mined in an earlier run, at this usual rate in hashes per second if
-    /// that is known.
-    pub(crate) fn expect(&self, norm: Option<f64>) {
-        self.expected.store(true, Ordering::Relaxed);
-        if let Some(norm) = norm {
-            self.with(|reading| reading.norm = Norm::known(norm));
-        }
+    /// It is that of a worker of whom a rig is connected.
+    pub(crate) fn is_seen(&self) {
+        let (at, totals) = (unix_seconds(), self.book.totals());
+        self.with(|reading| {
+            let first = WorkerSeen { first_seen: at, ..WorkerSeen::default() };
+            let seen = reading.seen.get_or_insert(first);
+            seen.last_seen = at;
+            if let Some(last) = reading.meter.last_share() {
+                let ago = now().saturating_duration_since(last).as_secs();
+                seen.last_share = seen.last_share.max(Some(at.saturating_sub(ago)));
+            }
+            seen.best_share = seen.best_share.max(totals.best);
+            seen.norm_hs = reading.norm.per_second().or(seen.norm_hs);
+        });
     }
 
-    /// Whether it is that of a worker who mined in an earlier run.
+    /// It is that of a worker of whom this was known in an earlier run.
+    pub(crate) fn recall(&self, seen: WorkerSeen) {
+        // What it has found since the start is added whenever it is shown.
+        self.with(|reading| {
+            if let Some(norm) = seen.norm_hs {
+                reading.norm = Norm::known(norm);
+            }
+            reading.seen = Some(seen);
+        });
+    }
+
+    /// What is known of its worker; nothing before a rig of it was seen.
     #[must_use]
-    pub fn is_expected(&self) -> bool {
-        self.expected.load(Ordering::Relaxed)
+    pub fn seen(&self) -> Option<WorkerSeen> {
+        let found = self.book.totals().blocks;
+        let seen = self.with(|reading| reading.seen)?;
+        Some(WorkerSeen { blocks: seen.blocks + found, ..seen })
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut BookReading) -> T) -> T {
@@ -94,7 +116,7 @@ impl MeteredBook {
 
 impl Default for MeteredBook {
     fn default() -> Self {
-        Self::new(crate::clock::now())
+        Self::new(now())
     }
 }
 
@@ -171,5 +193,40 @@ impl ShareBooks {
 
     fn all(&self) -> [&Book; 4] {
         [&self.route, &self.pool, &self.worker, &self.rig].map(|book| &book.book)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_books_and_rates_of_a_worker_take_less_than_a_kibibyte() {
+        assert!(size_of::<MeteredBook>() < 1024, "{}", size_of::<MeteredBook>());
+    }
+
+    #[test]
+    fn what_was_known_of_a_worker_goes_on() {
+        let book = MeteredBook::default();
+        assert_eq!(book.seen(), None);
+        let before = WorkerSeen {
+            first_seen: 1_700_000_000,
+            last_seen: 1_700_000_100,
+            last_share: Some(1_700_000_090),
+            best_share: 1e15,
+            blocks: 2,
+            norm_hs: Some(5e12),
+        };
+        book.recall(before);
+        assert_eq!(book.seen(), Some(before));
+        book.book().found(3e15);
+        book.book().block();
+        book.book().ended(Verdict::AcceptedByPool, 1e12);
+        book.look(true, Duration::from_secs(5), now());
+        book.is_seen();
+        let seen = book.seen().unwrap();
+        assert_eq!((seen.first_seen, seen.best_share, seen.blocks), (1_700_000_000, 3e15, 3));
+        assert!(seen.last_seen > before.last_seen && seen.last_share == Some(seen.last_seen));
+        assert!(seen.norm_hs.is_some());
     }
 }

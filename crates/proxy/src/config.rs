@@ -9,6 +9,7 @@ pub(crate) mod difference;
 mod encoding;
 mod error;
 mod front;
+mod history;
 mod limits;
 pub(crate) mod nearest;
 mod notes;
@@ -36,6 +37,7 @@ pub use self::control::sockets;
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
 pub use self::front::{FrontConfig, ProxyProtocol};
+pub use self::history::HistoryConfig;
 pub use self::options::{OptionError, OptionTable};
 pub use self::pool::PoolAccount;
 pub use self::profile::Profile;
@@ -62,6 +64,8 @@ pub struct Config {
     pub workers: usize,
     /// The file in which is kept what is learnt of rigs and pools; none to forget it at the end.
     pub state: Option<PathBuf>,
+    /// Where is kept what became of shares.
+    pub history: HistoryConfig,
     /// How many rigs may connect, and how fast.
     pub limits: LimitWishes,
     /// The socket through which it is asked for things while at work; none to have none.
@@ -131,7 +135,9 @@ impl Config {
         let control = control::default_socket(state.as_deref());
         let (workers, drain_for) = (WorkerThreads::usual_count(), stop::DRAIN_FOR);
         let limits = LimitWishes::default();
-        Ok(Self { routes: vec![route], log, workers, state, limits, control, drain_for, source })
+        let history = HistoryConfig::beside(state.as_deref());
+        let routes = vec![route];
+        Ok(Self { routes, log, workers, state, history, limits, control, drain_for, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -139,7 +145,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, limits, control, drain_for, routes) =
+        let (workers, log, state, history, limits, control, drain_for, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let limits = table.table("[limits]", LimitsConfig::read);
@@ -153,11 +159,14 @@ impl Config {
                 let log = table.table("[log]", LogConfig::read);
                 let file = Path::new(source.name());
                 let state = table.table("[state]", |table| state::read(table, folder, file));
+                let history = table.table("[history]", |table| {
+                    HistoryConfig::read(table, folder, file, state.as_deref())
+                });
                 let control = table
                     .table("[control]", |table| control::read(table, folder, state.as_deref()));
                 let drain_for = table.table("[stop]", stop::read);
                 let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
-                (workers, log, state, limits.wishes, control, drain_for, routes)
+                (workers, log, state, history, limits.wishes, control, drain_for, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -165,7 +174,17 @@ impl Config {
         match routes.into_iter().collect::<Option<Vec<_>>>() {
             Some(mut routes) if problems.is_empty() => {
                 routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
-                Ok(Self { routes, log, workers, state, limits, control, drain_for, source })
+                Ok(Self {
+                    routes,
+                    log,
+                    workers,
+                    state,
+                    history,
+                    limits,
+                    control,
+                    drain_for,
+                    source,
+                })
             }
             _ => Err(source.error(problems)),
         }

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::watch::{self, Concern};
+
 /// The part kept for listeners, the log, the state file, name look-ups and connections that are
 /// being made.
 const KEPT_PERCENT: u64 = 10;
@@ -70,6 +72,7 @@ pub fn raise_and_report(capacity: usize) -> Arc<Door> {
     };
     let room = files.room();
     if files.is_short_for(capacity) {
+        watch::raise(Concern::FilesLow, "", format!("{files}, {capacity} rigs by the config"));
         tracing::warn!(
             event = "limits.low",
             "limits: {files} only, while the config allows {capacity} rigs; {REMEDY}"

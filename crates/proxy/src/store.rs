@@ -6,28 +6,26 @@
 
 mod columns;
 mod database;
-mod file;
 mod job_ids;
 mod record;
 mod route;
-mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf, absolute};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use orepass_stratum::extranonce::Extranonce;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use self::database::{Changes, Database, OpenError};
+use self::database::Database;
 pub use self::job_ids::RESERVED_IDS;
 use self::job_ids::Reservation;
 use self::record::Routes;
 pub use self::route::RouteStore;
-use self::writer::StoreWriter;
 use crate::clock::unix_seconds;
+use crate::sqlite::{BatchWriter, OpenError, file, lock};
 
 /// What was not seen for so long is forgotten at the next start.
 pub const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -41,7 +39,7 @@ pub struct Store(Arc<StoreInner>);
 struct StoreInner {
     remembered: Mutex<KeptState>,
     /// None where nothing outlives the run.
-    writer: Option<StoreWriter<Changes>>,
+    writer: Option<BatchWriter<Database>>,
     /// The writer's file.
     path: PathBuf,
     held: Mutex<HeldExtranonces>,
@@ -105,7 +103,7 @@ impl Store {
                 warn!(
                     event = "state.unusable", %file,
                     "cannot use the state file: {error}; what is learnt of rigs is forgotten at \
-                     the end of this run; {}", error.remedy()
+                     the end of this run; {}", error.remedy("[state]")
                 );
                 Self::without_file(now)
             }
@@ -217,10 +215,8 @@ impl Store {
             return Ok(());
         };
         let opened = Database::open(path, unix_seconds()).map_err(|error| error.to_string())?;
-        let (mut database, found) = opened;
-        let file = path.display().to_string();
-        let restarted = writer.restart(file, move |changes| database.write(changes));
-        restarted.map_err(|error| error.to_string())?;
+        let (database, found) = opened;
+        writer.restart(database).map_err(|error| error.to_string())?;
         let ids = &mut lock(remembered).ids;
         ids.not_before(found.ids.mark());
         writer.note(|changes| changes.mark = Some(ids.mark()));
@@ -267,9 +263,8 @@ impl Store {
         Self::new(fresh, None, PathBuf::new())
     }
 
-    fn with_file(mut database: Database, remembered: KeptState, path: &Path) -> Self {
-        let file = path.display().to_string();
-        let writer = StoreWriter::start(file, move |changes| database.write(changes));
+    fn with_file(database: Database, remembered: KeptState, path: &Path) -> Self {
+        let writer = BatchWriter::start(database);
         if let Err(error) = &writer {
             warn!(
                 event = "state.unusable",
@@ -280,7 +275,7 @@ impl Store {
         Self::new(remembered, writer.ok(), path.to_owned())
     }
 
-    fn new(remembered: KeptState, writer: Option<StoreWriter<Changes>>, path: PathBuf) -> Self {
+    fn new(remembered: KeptState, writer: Option<BatchWriter<Database>>, path: PathBuf) -> Self {
         let (remembered, held) = (Mutex::new(remembered), Mutex::default());
         Self(Arc::new(StoreInner { remembered, writer, path, held }))
     }
@@ -295,9 +290,4 @@ impl fmt::Debug for StoreInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner").field("kept", &self.writer.is_some()).finish_non_exhaustive()
     }
-}
-
-/// What is locked is whole whenever it is free, also after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

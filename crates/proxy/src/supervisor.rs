@@ -20,8 +20,9 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::commands::CommandError;
-use crate::config::{Config, ListenAddr, Name, RouteConfig, Source};
+use crate::config::{Config, HistoryConfig, ListenAddr, Name, RouteConfig, Source};
 use crate::control::{Asks, ControlSocket, ReloadChanges, RouteStatus, Status};
+use crate::history::History;
 use crate::limits::OpenFiles;
 use crate::listeners::Listeners;
 use crate::process::Process;
@@ -31,7 +32,7 @@ use crate::signals::{Signal, Signals};
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
 use crate::telemetry;
-use crate::watch::{AtWork, Diagnostics};
+use crate::watch::{AtWork, Diagnostics, chronicle};
 pub use reload::ReloadRefusal;
 use reload::{Asker, Loading};
 pub(crate) use stopping::stop;
@@ -61,6 +62,7 @@ pub struct Supervisor<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) process: &'a Process,
     pub(crate) memory: Store,
+    pub(crate) history: History,
     pub(crate) listeners: Listeners,
     /// In the config's order.
     pub(crate) routes: Vec<Arc<dyn RunningRoute>>,
@@ -128,6 +130,7 @@ impl<'a> Supervisor<'a> {
             registry,
             process,
             memory: Store::fleeting(),
+            history: History::off(),
             listeners,
             routes: Vec::new(),
             draining: Vec::new(),
@@ -150,6 +153,13 @@ impl<'a> Supervisor<'a> {
             self.routes.push(self.start_deaf(route, prepared));
         }
         self.memory.all_started();
+        let HistoryConfig { file, max_mib } = &self.config.history;
+        self.history = match file {
+            Some(file) => History::open(file, *max_mib),
+            None => History::off(),
+        };
+        self.at_work.set(self.routes.iter().cloned());
+        chronicle::recall(&self.at_work, &self.history);
         Ok(())
     }
 
@@ -176,6 +186,8 @@ impl<'a> Supervisor<'a> {
         let diagnostics =
             self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
         let _diagnosing = AbortOnDropHandle::new(tokio::spawn(diagnostics));
+        let kept = chronicle::keep(self.at_work.clone(), self.history.clone());
+        let _keeping = AbortOnDropHandle::new(tokio::spawn(kept));
         let signal = loop {
             self.manager.watch(&self.routes);
             self.at_work.set(self.routes.iter().chain(&self.draining).cloned());

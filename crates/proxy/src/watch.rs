@@ -3,6 +3,7 @@
 //! Those who do the work count what they do and wait for nobody. A task of each route looks at its books
 //! every few seconds and works out rates and norms; everybody else reads what that has left.
 
+pub mod chronicle;
 mod concern;
 mod diagnostics;
 mod findings;
@@ -17,6 +18,7 @@ use orepass_stratum::time::Instant;
 
 use crate::books::MeteredBook;
 use crate::histogram::Counts;
+use crate::history::{HistoryPart, SeriesKey, WorkerSeen};
 use crate::running::RunningRoute;
 pub use concern::{Concern, Severity};
 pub use diagnostics::{DiagnosticView, Diagnostics, Finding, raise, settle};
@@ -44,6 +46,12 @@ pub trait Watched: Send + Sync {
     fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)>;
     /// Its own book.
     fn book(&self) -> &Arc<MeteredBook>;
+    /// What was added to its books and those of its pools and workers since this was last asked.
+    fn minutes(&self) -> Vec<(SeriesKey, HistoryPart)>;
+    /// What is known of its workers, as far as they have mined.
+    fn seen(&self) -> Vec<(Arc<str>, WorkerSeen)>;
+    /// A worker mined in an earlier run.
+    fn recall(&self, worker: &Arc<str>, seen: WorkerSeen);
     /// What of it needs somebody now.
     fn findings(&self) -> Vec<Finding>;
     /// How many of its workers are in which state.

@@ -38,7 +38,8 @@ pub struct RateMeter {
 /// What had been counted at the last look.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
-    counts: [u64; KINDS],
+    /// The lower halves: between two looks there are fewer.
+    counts: [u32; KINDS],
     work: [f64; KINDS],
     credited: f64,
 }
@@ -125,17 +126,17 @@ impl RateMeter {
         self.last_share = Some(now);
         let (mut accepted, mut squares) = (0.0, 0.0);
         for (at, verdict) in Verdict::ALL.into_iter().enumerate() {
-            let shares = counted.counts[at].saturating_sub(self.before.counts[at]);
+            let shares = counted.counts[at].wrapping_sub(self.before.counts[at]);
             if shares == 0 {
                 continue;
             }
             let work = (counted.work[at] - self.before.work[at]).max(0.0);
-            self.minute.counts[at] = self.minute.counts[at].saturating_add(shares as u32);
+            self.minute.counts[at] = self.minute.counts[at].saturating_add(shares);
             self.minute.work[at] += work as f32;
             if verdict.passed_checks() {
                 accepted += work;
                 // A worker's shares of a few seconds are all worth about the same.
-                squares += work * work / shares as f64;
+                squares += work * work / f64::from(shares);
             }
             self.windows.iter_mut().for_each(|window| window.work[at] += work as f32);
         }
@@ -145,7 +146,7 @@ impl RateMeter {
         for window in &mut self.windows {
             window.credited += credited as f32;
             window.accepted_squares += squares;
-            window.credited_squares += credited * credited / taken.max(1) as f64;
+            window.credited_squares += credited * credited / f64::from(taken.max(1));
         }
         self.before = counted;
         accepted
@@ -190,14 +191,14 @@ impl RateMeter {
 impl Counted {
     fn of(totals: &Totals) -> Self {
         Self {
-            counts: Verdict::ALL.map(|verdict| totals.count(verdict)),
+            counts: Verdict::ALL.map(|verdict| totals.count(verdict) as u32),
             work: Verdict::ALL.map(|verdict| totals.work(verdict)),
             credited: totals.credited,
         }
     }
 
-    fn count_since(&self, before: &Self, verdict: Verdict) -> u64 {
-        self.counts[verdict as usize].saturating_sub(before.counts[verdict as usize])
+    fn count_since(&self, before: &Self, verdict: Verdict) -> u32 {
+        self.counts[verdict as usize].wrapping_sub(before.counts[verdict as usize])
     }
 }
 

@@ -46,7 +46,8 @@ pub(crate) struct Difference {
 impl Difference {
     pub(crate) fn between(old: &Config, new: &Config) -> Self {
         let mut found = Self::default();
-        let Config { routes, log, workers, state, limits, control, drain_for, source: _ } = new;
+        let Config { routes, log, workers, state, history, limits, control, drain_for, source: _ } =
+            new;
         for route in routes {
             let before = old.routes.iter().find(|before| before.name == route.name);
             let step = match before {
@@ -84,9 +85,14 @@ impl Difference {
         if old.workers != *workers {
             found.put_off("workers", old.workers, workers);
         }
-        for (key, before, after) in
-            [("state.file", &old.state, state), ("control.socket", &old.control, control)]
-        {
+        if old.history.max_mib != history.max_mib {
+            found.put_off("history.max_mib", old.history.max_mib, history.max_mib);
+        }
+        for (key, before, after) in [
+            ("state.file", &old.state, state),
+            ("history.file", &old.history.file, &history.file),
+            ("control.socket", &old.control, control),
+        ] {
             if before != after {
                 let shown = |path: &Option<std::path::PathBuf>| {
                     path.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string())

@@ -17,19 +17,35 @@ pub(super) fn read(
     config: &Path,
 ) -> Option<PathBuf> {
     let Some(name) = table.text("file") else { return default_file() };
-    file(name, folder, config).map_err(|error| table.note_at("file", error.to_string())).ok()
+    let file = KeptFile { what: "the state", example: FILE_NAME, folder };
+    let path = file.path(name, &[("the config file", config)]);
+    path.map_err(|error| table.note_at("file", error.to_string())).ok()
 }
 
-/// The configured file; a relative path starts at `folder`, where `config` is.
-fn file(name: &str, folder: &Path, config: &Path) -> Result<PathBuf, StateFileError> {
-    let path = folder.join(name);
-    if name.is_empty() || name.ends_with(std::path::is_separator) {
-        return Err(StateFileError::NoName);
+/// A file that something is kept in.
+pub(super) struct KeptFile<'f> {
+    pub(super) what: &'static str,
+    pub(super) example: &'static str,
+    /// Where a relative path starts.
+    pub(super) folder: &'f Path,
+}
+
+impl KeptFile<'_> {
+    /// The configured file, which is none of these others.
+    pub(super) fn path(
+        &self,
+        name: &str,
+        others: &[(&'static str, &Path)],
+    ) -> Result<PathBuf, KeptFileError> {
+        let path = self.folder.join(name);
+        if name.is_empty() || name.ends_with(std::path::is_separator) {
+            return Err(KeptFileError::NoName { example: self.example });
+        }
+        match others.iter().find(|(_, other)| *other == path) {
+            Some(&(other, _)) => Err(KeptFileError::Taken { other, what: self.what }),
+            None => Ok(path),
+        }
     }
-    if path == config {
-        return Err(StateFileError::Config);
-    }
-    Ok(path)
 }
 
 /// The file in the folder that systemd made for the service, if it did; where nothing is
@@ -44,13 +60,13 @@ fn file_in(folders: &OsStr) -> Option<PathBuf> {
     first.is_absolute().then(|| first.join(FILE_NAME))
 }
 
-/// Why a text names no file to keep state in.
+/// Why a text names no file to keep something in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-enum StateFileError {
-    #[error("expected the name of a file, such as \"orepass.db\"")]
-    NoName,
-    #[error("this is the config file itself; the state goes into a file of its own")]
-    Config,
+pub(super) enum KeptFileError {
+    #[error("expected the name of a file, such as \"{example}\"")]
+    NoName { example: &'static str },
+    #[error("this is {other} itself; {what} goes into a file of its own")]
+    Taken { other: &'static str, what: &'static str },
 }
 
 #[cfg(test)]
@@ -59,12 +75,17 @@ mod tests {
 
     #[test]
     fn the_state_is_kept_beside_the_config_or_where_it_says() {
-        let file = |name| file(name, Path::new("/etc/orepass"), Path::new("/etc/orepass/o.toml"));
+        let folder = Path::new("/etc/orepass");
+        let kept = KeptFile { what: "the state", example: FILE_NAME, folder };
+        let config = folder.join("o.toml");
+        let file = |name| kept.path(name, &[("the config file", &config)]);
+        let no_name = Err(KeptFileError::NoName { example: "orepass.db" });
         assert_eq!(file("orepass.db"), Ok("/etc/orepass/orepass.db".into()));
         assert_eq!(file("/var/lib/o.db"), Ok("/var/lib/o.db".into()));
-        assert_eq!(file(""), Err(StateFileError::NoName));
-        assert_eq!(file("state/"), Err(StateFileError::NoName));
-        assert_eq!(file("o.toml"), Err(StateFileError::Config));
+        assert_eq!(file(""), no_name);
+        assert_eq!(file("state/"), no_name);
+        let taken = KeptFileError::Taken { other: "the config file", what: "the state" };
+        assert_eq!(file("o.toml"), Err(taken));
     }
 
     #[test]

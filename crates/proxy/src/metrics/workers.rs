@@ -48,8 +48,6 @@ impl Collector for WorkerCollector {
         sheet.gauge("worker_norm_hs", help, of(|worker| worker.norm_hs))?;
         let low = |worker: &WorkerView| Some(f64::from(worker.against_norm == NormView::Low));
         sheet.gauge("worker_low", "Whether it does less than 70 % of that", of(low))?;
-        let help = "How long ago its last share came";
-        sheet.gauge("worker_last_share_age_seconds", help, of(|worker| worker.last_share_age_s))?;
         let rows = self.workers.iter().flat_map(|worker| {
             worker.hashrate.iter().flat_map(move |rate| {
                 super::kinds_of(rate).map(|(kind, per_second)| {

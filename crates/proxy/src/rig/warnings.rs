@@ -87,7 +87,8 @@ impl RigWarnings {
             return true;
         }
         let own_lines = Fold::new(GATHER_FOR).times(AT_ONCE);
-        let warning_kind = folded.entry(warning).or_insert(FoldedWarning { own_lines, others: None });
+        let warning_kind =
+            folded.entry(warning).or_insert(FoldedWarning { own_lines, others: None });
         if warning_kind.own_lines.say(now).is_some() {
             return true;
         }

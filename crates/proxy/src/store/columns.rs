@@ -10,7 +10,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::FORGET_AFTER;
-use super::record::{Latest, Routes, Unwritten, cut};
+use super::record::{Latest, Routes, Unwritten};
+use crate::sqlite::{column, cut, number};
 
 /// A table of the file, whose columns are the route, when a record was seen, the texts of its key, and
 /// the rest.
@@ -162,7 +163,7 @@ fn of_firmware(record: &FirmwareRecord) -> Vec<Value> {
 /// None where another version knew of it, and this one does not.
 fn habit(row: &Row<'_>, now: u64) -> rusqlite::Result<Option<HabitRecord>> {
     let (name, word): (Arc<str>, Arc<str>) = (row.get(3)?, row.get(4)?);
-    let age = Duration::from_secs(now.saturating_sub(time(row.get(1)?)));
+    let age = Duration::from_secs(now.saturating_sub(number(row.get(1)?)));
     let habit = Habit::ALL.into_iter().find(|habit| habit.name() == &*name);
     let answer = habit.and_then(|habit| Some((habit, habit.of_word(&word)?)));
     let server = row.get(2)?;
@@ -171,13 +172,4 @@ fn habit(row: &Row<'_>, now: u64) -> rusqlite::Result<Option<HabitRecord>> {
 
 fn text(text: &str) -> Value {
     cut(text).to_owned().into()
-}
-
-/// Unix seconds as SQLite's signed numbers, and back.
-pub(super) fn column(time: u64) -> i64 {
-    i64::try_from(time).unwrap_or(i64::MAX)
-}
-
-fn time(column: i64) -> u64 {
-    u64::try_from(column).unwrap_or_default()
 }

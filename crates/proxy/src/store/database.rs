@@ -5,23 +5,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orepass_stratum::error::shown;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
-use thiserror::Error;
+use rusqlite::{Connection, OptionalExtension, Transaction};
+use tracing::{info, warn};
 
-use super::columns::{self, column};
 use super::job_ids::Reservation;
 use super::record::Unwritten;
-use super::writer::Batch;
-use super::{KeptState, file};
+use super::{KeptState, columns};
+use crate::sqlite::{Batch, BatchFile, FileFormat, OpenError, column, file, open};
+use crate::watch::{self, Concern};
 
-/// Tells our files from those of other programs: "orep".
-const APPLICATION_ID: i64 = 0x6f72_6570;
-/// How long another process, such as the former run, may take to let go of the file.
-const BUSY_FOR: Duration = Duration::from_secs(2);
+/// How often what has changed is written.
+pub(super) const WRITE_EVERY: Duration = Duration::from_secs(5);
 
-/// The format of the file that is written and read here, which is its `user_version`.
-const FORMAT: i64 = 2;
+/// The format that is written and read here.
+const FORMAT: FileFormat = FileFormat {
+    // "orep"
+    application_id: 0x6f72_6570,
+    newest: 2,
+    checked: &[],
+};
 /// Makes that of an empty file and of one of an earlier format.
 const SCHEMA: &str = "
     -- Format 1 knew firmware by software and address, where one rig spoke for all.
@@ -61,65 +63,6 @@ const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Why there is no state file to use. It is the operator's, or the disk's.
-#[derive(Debug, Error)]
-pub(super) enum OpenError {
-    /// What stands in it makes no sense.
-    #[error("{0}")]
-    Damaged(String),
-    #[error("another process uses it")]
-    InUse,
-    #[error(
-        "a newer version of this program wrote it, in format {found}; known here is up to {FORMAT}"
-    )]
-    Newer { found: i64 },
-    #[error("it belongs to another program")]
-    Foreign,
-    #[error("{0}")]
-    Unusable(rusqlite::Error),
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-}
-
-impl OpenError {
-    /// What SQLite says may quote the file, and may have a headline.
-    fn damaged(said: &str) -> Self {
-        Self::Damaged(shown(said.lines().last().unwrap_or_default()))
-    }
-
-    /// What the operator can do.
-    pub(super) const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Damaged(_) => "delete it",
-            Self::InUse => "give each process a `file` of its own in [state]",
-            Self::Newer { .. } => "run that version, or name another `file` in [state]",
-            Self::Foreign => "name another `file` in [state]",
-            Self::Unusable(_) | Self::Io(_) => {
-                "name a `file` in [state] that this program may create and write, with its folder"
-            }
-        }
-    }
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse,
-            Some(
-                ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::OutOfMemory
-                | ErrorCode::FileLockingProtocolFailed
-                | ErrorCode::NoLargeFileSupport,
-            ) => Self::Unusable(error),
-            _ => Self::damaged(&error.to_string()),
-        }
-    }
-}
-
 /// The open file, which no other process can open.
 pub(super) struct Database(Connection);
 
@@ -143,28 +86,18 @@ impl Batch for Changes {
 
 /// Reads a file that is there, and changes nothing in it.
 pub(super) fn look(path: &Path, now: u64) -> Result<KeptState, OpenError> {
-    let (mut db, format) = open(path)?;
+    let (mut db, format) = open(path, &FORMAT)?;
     // What brings an older file up to date is not kept.
     let transaction = db.transaction()?;
     migrate(&transaction, format)?;
     Ok(read(&transaction, now)?)
 }
 
-fn open(path: &Path) -> Result<(Connection, i64), OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(BUSY_FOR)?;
-    // Held as long as the file is open: two processes would overwrite each other's memory.
-    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    let format = checked_format(&db)?;
-    Ok((db, format))
-}
-
 impl Database {
     /// Opens a file or makes it, reads it, and reserves the first job ids of this run in it.
     pub(super) fn open(path: &Path, now: u64) -> Result<(Self, KeptState), OpenError> {
         file::create(path)?;
-        let (mut db, format) = open(path)?;
+        let (mut db, format) = open(path, &FORMAT)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // What is written, job ids above all, is to survive a power failure too.
         db.pragma_update(None, "synchronous", "FULL")?;
@@ -175,9 +108,16 @@ impl Database {
         transaction.commit()?;
         Ok((Self(db), remembered))
     }
+}
+
+impl BatchFile for Database {
+    type Batch = Changes;
+    type Error = rusqlite::Error;
+    const THREAD: &'static str = "state";
+    const WRITE_EVERY: Duration = WRITE_EVERY;
 
     /// Writes all changes, or none but the mark, without which job ids might repeat.
-    pub(super) fn write(&mut self, changes: &mut Changes) -> rusqlite::Result<()> {
+    fn write(&mut self, changes: &mut Changes) -> rusqlite::Result<()> {
         if let Some(mark) = changes.mark {
             put_mark(&self.0, mark)?;
         }
@@ -187,33 +127,31 @@ impl Database {
         }
         transaction.commit()
     }
-}
 
-/// The format of a file that is whole, and ours or empty. Changes nothing in it.
-fn checked_format(db: &Connection) -> Result<i64, OpenError> {
-    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let found = number("user_version")?;
-    let ours = if found == 0 {
-        db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))? == 0
-    } else {
-        number("application_id")? == APPLICATION_ID
-    };
-    if !ours {
-        return Err(OpenError::Foreign);
+    fn say_unwritten(&self, error: &rusqlite::Error) {
+        let file = self.0.path();
+        watch::raise(Concern::StateFile, file.unwrap_or_default(), error.to_string());
+        warn!(
+            event = "state.unwritten",
+            file,
+            "cannot write the state file: {error}; tried again every {WRITE_EVERY:?}, and \
+             meanwhile a crash costs what was learnt of rigs: is the disk full?"
+        );
     }
-    if !(0..=FORMAT).contains(&found) {
-        return Err(OpenError::Newer { found });
+
+    fn say_written(&self) {
+        let file = self.0.path();
+        watch::settle(Concern::StateFile, file.unwrap_or_default());
+        info!(event = "state.written", file, "the state file is written again");
     }
-    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(found) } else { Err(OpenError::damaged(&verdict)) }
 }
 
 fn migrate(transaction: &Transaction<'_>, format: i64) -> rusqlite::Result<()> {
-    if format < FORMAT {
+    if format < FORMAT.newest {
         transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", FORMAT)?;
+        transaction.pragma_update(None, "user_version", FORMAT.newest)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)
+    transaction.pragma_update(None, "application_id", FORMAT.application_id)
 }
 
 fn read(db: &Connection, now: u64) -> rusqlite::Result<KeptState> {
@@ -230,6 +168,7 @@ fn put_mark(db: &Connection, mark: u64) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use orepass_farm::knowledge::{Change, WorkerRecord};
+    use rusqlite::ErrorCode;
 
     use super::*;
 

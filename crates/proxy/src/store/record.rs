@@ -6,8 +6,6 @@ use std::sync::Arc;
 use orepass_farm::knowledge::{Change, FirmwareRecord, Remembered, WorkerRecord};
 use orepass_stratum::habits::{Answer, Habit};
 
-/// The most bytes of a text that is remembered.
-const MAX_TEXT: usize = 256;
 /// The most changes of a kind that wait to be written. A farm knows of half as many; the others were
 /// forgotten meanwhile, and which those are is left out past that: they are forgotten by the next start.
 const MAX_WAITING: usize = 40_000;
@@ -75,11 +73,6 @@ impl<K, V> Default for Latest<K, V> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
-}
-
-/// The start of a text that is not too long to be remembered.
-pub(super) fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT)]
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::config::{Config, ConfigError, Invalid, ListenAddr, RouteConfig};
 use crate::control::ReloadChanges;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::telemetry;
+use crate::watch::{self, Concern};
 
 /// How long reading may take: a secret's file may be somewhere that does not answer.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -92,12 +93,14 @@ impl Asker {
                 }
                 let (changed, put_off) = (changed.len(), at_restart.len());
                 info!(event = "reload", changed, put_off, "the config was read again");
+                watch::settle(Concern::ReloadRefused, "");
             }
             Err(refusal) => {
                 warn!(
                     event = "reload.refused",
                     "the config is not taken, nothing changes: {refusal}"
                 );
+                watch::raise(Concern::ReloadRefused, "", refusal.to_string());
             }
         }
         if let Self::Request(asker) = self {
@@ -244,6 +247,7 @@ impl Supervisor<'_> {
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);
+        config.history.clone_from(&self.config.history);
         config.control.clone_from(&self.config.control);
         config.log.format = self.config.log.format;
         self.config = config;

@@ -10,6 +10,7 @@ use super::Supervisor;
 use crate::route::DRAIN_FOR;
 use crate::running::RunningRoute;
 use crate::signals::Signals;
+use crate::watch::chronicle;
 
 /// How much longer than all that is waited for the end may take.
 const SPARE: Duration = Duration::from_secs(10);
@@ -39,6 +40,8 @@ impl Supervisor<'_> {
             () = ending => None,
             signal = signals.stop() => Some(signal),
         };
+        chronicle::note(&self.at_work, &self.history).await;
+        self.history.close().await;
         self.memory.close().await;
         said(hurried);
     }

@@ -13,6 +13,7 @@ use crate::handover::old::{HeardByOld, Old, OldAct};
 use crate::handover::{HandoverMessage, State, Successor, SuccessorNews};
 use crate::signals::{Signal, Signals};
 use crate::store::Store;
+use crate::watch::chronicle;
 
 /// How often it is tried to open the state file again.
 const REOPEN_EVERY: Duration = Duration::from_secs(60);
@@ -104,6 +105,10 @@ impl Supervisor<'_> {
             },
             OldAct::Save => {
                 self.save().await;
+                chronicle::note(&self.at_work, &self.history).await;
+                if let Err(error) = self.history.hand_over().await {
+                    warn!(event = "history.unwritten", "{error}; the last minutes are lost");
+                }
                 let saved = self.memory.hand_over().await.map_err(|error| error.to_string());
                 handover.old.handle(HeardByOld::Saved(saved), now());
             }
@@ -116,7 +121,10 @@ impl Supervisor<'_> {
                 Some(new) => new.kill(),
                 None => handover.old.handle(HeardByOld::Ended("nothing begun".to_owned()), now()),
             },
-            OldAct::Reopen => reopen(&self.memory).await,
+            OldAct::Reopen => {
+                reopen(&self.memory).await;
+                self.reopen_history().await;
+            }
             OldAct::Accept => self.accept(),
             OldAct::Answer(answer) => handover.answer(answer),
             OldAct::Drain => {
@@ -215,6 +223,17 @@ async fn drained(draining: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>
     match draining {
         Some(draining) => draining.await,
         None => std::future::pending().await,
+    }
+}
+
+impl Supervisor<'_> {
+    /// Without it rigs are served all the same, and what is noted waits for the next start.
+    async fn reopen_history(&self) {
+        let history = self.history.clone();
+        let opened = tokio::task::spawn_blocking(move || history.reopen()).await;
+        if let Err(why) = opened.unwrap_or_else(|error| Err(error.to_string())) {
+            warn!(event = "history.unusable", "cannot open the history file again: {why}");
+        }
     }
 }
 

@@ -167,7 +167,7 @@ impl<D: Dialect> Route<D> {
             let there = rigs.get(&name).copied().unwrap_or_default();
             if there == 0 {
                 // Names that never mined are nobody's.
-                if book.totals().count(Verdict::AcceptedByPool) > 0 || book.is_expected() {
+                if book.seen().is_some_and(|seen| seen.last_share.is_some()) {
                     offline.push(name.as_ref().to_owned());
                 }
                 continue;

@@ -11,6 +11,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::time::Instant;
 
 use super::Watched;
+use super::chronicle::workers_of;
 use super::diagnostics::Finding;
 use super::state::WorkerState;
 use super::views::{
@@ -18,8 +19,9 @@ use super::views::{
     RouteView, ShareCounts, WorkerView,
 };
 use crate::books::{BookReading, MeteredBook};
-use crate::clock::now;
+use crate::clock::{now, rfc3339};
 use crate::histogram::Counts;
+use crate::history::{HistoryPart, SeriesKey, WorkerSeen};
 use crate::rig::roster::OnlineRig;
 use crate::route::Route;
 use crate::route::channel::Channel;
@@ -35,15 +37,16 @@ impl<D: Dialect> Watched for Route<D> {
             pool.book.look(pool.leaving.is_none(), since, now);
         }
         let rigs = self.roster.rigs();
-        let mut there: HashMap<Arc<str>, ()> = HashMap::with_capacity(rigs.len());
-        for rig in rigs {
-            if let Some(book) = rig.book_if_any() {
-                book.look(true, since, now);
-            }
-            there.extend(rig.shown().worker.map(|worker| (worker, ())));
+        for book in rigs.iter().filter_map(|rig| rig.book_if_any()) {
+            book.look(true, since, now);
         }
+        let there = workers_of(&rigs);
         for (name, book) in self.roster.books() {
-            book.look(there.contains_key(&name), since, now);
+            let is_there = there.contains(&name);
+            book.look(is_there, since, now);
+            if is_there {
+                book.is_seen();
+            }
         }
         self.roster.other_workers().look(false, since, now);
     }
@@ -117,6 +120,20 @@ impl<D: Dialect> Watched for Route<D> {
 
     fn book(&self) -> &Arc<MeteredBook> {
         &self.book
+    }
+
+    fn minutes(&self) -> Vec<(SeriesKey, HistoryPart)> {
+        self.all_minutes()
+    }
+
+    fn seen(&self) -> Vec<(Arc<str>, WorkerSeen)> {
+        self.all_seen()
+    }
+
+    fn recall(&self, worker: &Arc<str>, seen: WorkerSeen) {
+        if let Some(book) = self.roster.expect(worker) {
+            book.recall(seen);
+        }
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -208,6 +225,7 @@ impl<D: Dialect> Route<D> {
     ) -> WorkerView {
         let reading = book.map(|book| book.reading());
         let totals = book.map(|book| book.totals()).unwrap_or_default();
+        let seen = book.and_then(|book| book.seen());
         let mut agents: Vec<String> = Vec::new();
         for agent in rigs.iter().filter_map(|rig| rig.shown().agent) {
             if agents.len() < MAX_AGENTS && !agents.iter().any(|known| **known == *agent) {
@@ -225,7 +243,11 @@ impl<D: Dialect> Route<D> {
             state: WorkerState::of_worker(rigs.iter().map(|rig| state(rig))),
             rigs: rigs.len(),
             agents,
-            last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
+            first_seen_at: seen.map(|seen| rfc3339(1000 * seen.first_seen)),
+            last_seen_at: seen.map(|seen| rfc3339(1000 * seen.last_seen)),
+            last_share_at: seen.and_then(|seen| seen.last_share).map(|at| rfc3339(1000 * at)),
+            best_share_hashes: seen.map_or(0.0, |seen| seen.best_share),
+            blocks: seen.map_or(0, |seen| seen.blocks),
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
             norm_hs,

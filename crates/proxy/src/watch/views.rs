@@ -305,8 +305,16 @@ pub struct WorkerView {
     pub rigs: usize,
     /// The software of its rigs, as they say it: text from outside, at most three.
     pub agents: Vec<String>,
-    /// When its last share came, by the age of that; none where none came since the start.
-    pub last_share_age_s: Option<f64>,
+    /// When it first came, as far as is known, also from earlier runs.
+    pub first_seen_at: Option<String>,
+    /// When a rig of it was last connected.
+    pub last_seen_at: Option<String>,
+    /// When its last share came.
+    pub last_share_at: Option<String>,
+    /// What its best share's hash stands for, in hashes, also of earlier runs.
+    pub best_share_hashes: f64,
+    /// Blocks of it that pools took, also in earlier runs.
+    pub blocks: u64,
     /// What became of its shares.
     pub shares: ShareCounts,
     /// Over a minute, ten minutes, an hour and a day.

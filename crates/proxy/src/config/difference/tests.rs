@@ -106,10 +106,10 @@ fn routes_come_and_go_and_some_things_wait_for_a_start() {
     let found = edited("name = \"old\"", "name = \"new\"");
     assert_eq!(found.routes, [Step::Keep, Step::Start]);
     assert_eq!(found.removed, ["old".parse().unwrap()]);
-    let head =
-        "workers = 7\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[control]\nsocket = \"s\"\n";
+    let head = "workers = 7\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[control]\nsocket = \"s\"\n\
+                [history]\nfile = \"h\"\nmax_mib = 7\n";
     let mut old = parse(CONFIG);
-    (old.workers, old.control) = (1, None);
+    (old.workers, old.control, old.history.file) = (1, None, None);
     let found = Difference::between(&old, &parse(&format!("{head}{CONFIG}")));
     assert_eq!(found.lines, ["log.level info \u{2192} debug"]);
     let put_off = |line: &str| format!("{line}: at the next start or upgrade");
@@ -118,6 +118,8 @@ fn routes_come_and_go_and_some_things_wait_for_a_start() {
         [
             put_off("log.format text \u{2192} json"),
             put_off("workers 1 \u{2192} 7"),
+            put_off("history.max_mib 1024 \u{2192} 7"),
+            put_off("history.file none \u{2192} h"),
             put_off(&format!("control.socket none \u{2192} {}", Path::new("s").display())),
         ]
     );

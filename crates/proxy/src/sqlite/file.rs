@@ -1,4 +1,4 @@
-//! The state file as a file: made for its owner alone, and set aside when it is broken.
+//! An SQLite file as a file: made for its owner alone, and set aside when it is broken.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -13,7 +13,7 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 ///
 /// # Errors
 /// When it cannot be made.
-pub(super) fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -33,7 +33,7 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the file cannot be renamed.
-pub(super) fn set_aside(path: &Path, now: u64) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path, now: u64) -> io::Result<PathBuf> {
     let prefix = with_suffix(path, ".broken-");
     for former in beginning_with(&prefix)? {
         fs::remove_file(former)?;
