@@ -13,6 +13,7 @@ pub mod broken;
 pub mod check;
 pub mod client;
 pub mod gate;
+pub mod http;
 pub mod log;
 #[cfg(doctest)]
 mod manual;

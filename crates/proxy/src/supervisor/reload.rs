@@ -135,6 +135,13 @@ struct PreparedReload {
     routes: Vec<Option<Box<dyn PreparedRoute>>>,
 }
 
+/// What there is of a route when the config has had its way with it.
+struct AppliedRoute {
+    at_work: Option<Arc<dyn RunningRoute>>,
+    /// Another one took its place.
+    leaves: Option<Arc<dyn RunningRoute>>,
+}
+
 impl Supervisor<'_> {
     /// Begins to read the config again, or waits until it was read that was asked for before.
     pub(super) fn load(&mut self, asker: Asker) {
@@ -212,9 +219,9 @@ impl Supervisor<'_> {
             let former = here.clone();
             let apply = || self.apply_to(&route, step, here, prepared);
             let at_work = match catch_unwind(AssertUnwindSafe(apply)) {
-                Ok((at_work, left)) => {
+                Ok(AppliedRoute { at_work, leaves }) => {
                     self.broken.remove(&route.name);
-                    leaving.extend(left);
+                    leaving.extend(leaves);
                     at_work
                 }
                 Err(_) => {
@@ -255,14 +262,14 @@ impl Supervisor<'_> {
         ReloadChanges { changed, at_restart: difference.at_restart, faults }
     }
 
-    /// Has a route be as the config wants it: the one that is at work then, and one that has to leave.
+    /// Has a route be as the config wants it.
     fn apply_to(
         &self,
         route: &RouteConfig,
         step: Step,
         here: Option<Arc<dyn RunningRoute>>,
         prepared: Option<Box<dyn PreparedRoute>>,
-    ) -> (Option<Arc<dyn RunningRoute>>, Option<Arc<dyn RunningRoute>>) {
+    ) -> AppliedRoute {
         match (step, here, prepared) {
             (Step::Change, Some(here), Some(prepared)) => {
                 prepared.change(Arc::clone(&here));
@@ -272,16 +279,16 @@ impl Supervisor<'_> {
                 };
                 let new: Vec<_> = route.listen.iter().filter(is_new).copied().collect();
                 self.listen(&here, route, &new);
-                (Some(here), None)
+                AppliedRoute { at_work: Some(here), leaves: None }
             }
             (_, here, Some(prepared)) => {
                 if let Some(here) = &here {
                     here.hand_on();
                 }
-                (Some(self.start_route(route, prepared)), here)
+                AppliedRoute { at_work: Some(self.start_route(route, prepared)), leaves: here }
             }
             // Every route is at work, or was prepared.
-            (_, here, None) => (here, None),
+            (_, here, None) => AppliedRoute { at_work: here, leaves: None },
         }
     }
 

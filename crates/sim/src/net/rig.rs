@@ -2,11 +2,12 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until, timeout};
 
@@ -28,6 +29,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 pub struct RigDriver {
     rig: SharedRig,
     control: watch::Receiver<Control>,
+    from: Option<IpAddr>,
 }
 
 /// What a driver is told from outside: a state, so nothing is lost between two looks at it.
@@ -58,14 +60,24 @@ impl SharedRig {
     }
 }
 
+/// Connects from an address of this machine.
+async fn connect_from(from: IpAddr, address: &str) -> io::Result<TcpStream> {
+    let mut found = lookup_host(address).await?;
+    let to = found.find(|to| to.is_ipv4() == from.is_ipv4()).ok_or(io::ErrorKind::NotFound)?;
+    let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
+}
+
 impl RigDriver {
     /// A rig that is to be driven, and its handle.
     #[must_use]
     pub fn new(config: RigConfig) -> (Self, RigHandle) {
+        let from = config.from;
         let rig = SharedRig(Arc::new(Mutex::new(Rig::new(config))));
         let (sender, control) = watch::channel(Control { turns: 0, drops: 0, closed: false });
         let handle = RigHandle { rig: rig.clone(), control: Arc::new(sender) };
-        (Self { rig, control }, handle)
+        (Self { rig, control, from }, handle)
     }
 
     /// Mines over the connections that `connect` makes, until the handle closes the rig.
@@ -82,8 +94,12 @@ impl RigDriver {
     /// follows `client.reconnect` may end up at another.
     pub async fn run_tcp(self, address: String) -> RigStats {
         self.rig.lock().set_address(address);
+        let from = self.from;
         self.mine(|address| async move {
-            let stream = TcpStream::connect(&address).await?;
+            let stream = match from {
+                Some(from) => connect_from(from, &address).await?,
+                None => TcpStream::connect(&address).await?,
+            };
             // A failure makes shares slower, nothing else.
             let _ = stream.set_nodelay(true);
             Ok(stream)

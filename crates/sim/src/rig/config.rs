@@ -1,5 +1,6 @@
 //! What a rig is like.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct RigConfig {
     pub rubbish_every: u64,
     /// Of its random numbers.
     pub seed: u64,
+    /// The address it connects from, where it is driven over TCP; the system's choice without.
+    pub from: Option<IpAddr>,
 }
 
 impl Default for RigConfig {
@@ -70,6 +73,7 @@ impl Default for RigConfig {
             rubbish: Vec::new(),
             rubbish_every: 1,
             seed: 0,
+            from: None,
         }
     }
 }
