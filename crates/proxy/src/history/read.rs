@@ -18,13 +18,16 @@ pub(super) fn read(
     to: u64,
     resolution: Resolution,
 ) -> rusqlite::Result<Vec<HistoryPoint>> {
+    if to <= from {
+        return Ok(Vec::new());
+    }
     let length = resolution.seconds();
     let from = from - from % length;
     let mut points = BTreeMap::<u64, HistoryPart>::new();
     let query = "SELECT hour, parts FROM point
         WHERE resolution = ?1 AND series = ?2 AND hour BETWEEN ?3 AND ?4 ORDER BY hour DESC LIMIT ?5";
     let mut query = db.prepare(query)?;
-    let hours = [from / 3600, to.saturating_sub(1) / 3600].map(column);
+    let hours = [from / 3600, (to - 1) / 3600].map(column);
     // A few more than are kept: they may not have been swept yet.
     let most = column(resolution.kept_hours() + 48);
     let mut rows = query.query([resolution.number(), id, hours[0], hours[1], most])?;

@@ -98,7 +98,7 @@ async fn a_restart_forgets_nothing() {
     history.note_seen([("hns".into(), "farm.old".into(), seen(NOW - 1))]);
     let long: Arc<str> = "x".repeat(1000).into();
     history.note_seen([("hns".into(), Arc::clone(&long), seen(NOW - 2))]);
-    assert_eq!(history.take_seen(), [], "earlier runs are meant");
+    assert!(history.take_seen().is_empty(), "earlier runs are meant");
     history.note(NOW, [(rig(), part(3)), (SeriesKey::worker("hns", &long), part(1))]);
     history.note(NOW + 59, [(rig(), part(2)), (SeriesKey::pool("hns", "first"), part(1))]);
     history.note(NOW + 60, [(rig(), part(1)), (SeriesKey::route("hns"), part(1))]);
@@ -116,19 +116,16 @@ async fn a_restart_forgets_nothing() {
     let history = History::open_at(&folder.0.join("var/history.db"), MIB, NOW + 3600);
     assert_eq!(counts(&history, rig()).await, [5, 1]);
     assert_eq!(counts(&history, SeriesKey::worker("hns", &long)).await, [1]);
-    assert_eq!(
-        counts(&history, SeriesKey::worker("hns", "first")).await,
-        [0_u64; 0],
-        "that is a pool"
-    );
+    let a_pool = SeriesKey::worker("hns", "first");
+    assert!(counts(&history, a_pool).await.is_empty());
     assert_eq!(counts(&history, SeriesKey::pool("hns", "first")).await, [1]);
     let known = history.take_seen();
     let names: Vec<_> = known.iter().map(|(_, name, _)| name.len()).collect();
     assert_eq!(names, [8, 8, 256]);
     assert_eq!((&*known[0].1, known[0].2), ("farm.rig", seen(NOW)));
-    assert_eq!(history.take_seen(), [], "whoever took it has it");
+    assert!(history.take_seen().is_empty(), "whoever took it has it");
     assert!(history.forget("hns", "farm.rig"));
-    assert_eq!(counts(&history, rig()).await, [0_u64; 0]);
+    assert!(counts(&history, rig()).await.is_empty());
     history.close().await;
     let history = History::open_at(&folder.0.join("var/history.db"), MIB, NOW + 3600);
     assert_eq!(history.take_seen().len(), 2);
