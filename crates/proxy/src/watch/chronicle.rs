@@ -32,13 +32,16 @@ pub async fn keep(at_work: AtWork, history: History) {
 pub async fn note(at_work: &AtWork, history: &History) {
     // What has just ended belongs to the minute before.
     let at = unix_seconds().saturating_sub(1);
+    let mut minutes = Vec::new();
     for route in at_work.routes().iter() {
-        history.note(at, route.minutes());
         let name: Arc<str> = route.name().into();
         let seen = route.seen().into_iter();
         history.note_seen(seen.map(|(worker, seen)| (Arc::clone(&name), worker, seen)));
+        minutes.extend(route.minutes());
         tokio::task::yield_now().await;
     }
+    // With it all is written.
+    history.note(at, minutes);
     match history.trouble() {
         Some(trouble) => raise(Concern::HistoryFile, "", trouble),
         None => settle(Concern::HistoryFile, ""),
