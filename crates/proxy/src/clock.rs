@@ -39,10 +39,54 @@ pub fn on_runtime(at: Instant) -> RuntimeInstant {
 }
 
 /// The present time in Unix seconds; 0 with a clock that was never set.
-#[expect(clippy::disallowed_methods, reason = "this is where the calendar is read")]
 #[must_use]
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    unix_millis() / 1000
+}
+
+/// The same in milliseconds.
+#[expect(clippy::disallowed_methods, reason = "this is where the calendar is read")]
+#[must_use]
+pub fn unix_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A time of the calendar as RFC 3339 has it: `2026-11-21T03:12:07.123Z`. Later ones are said as the
+/// last moment of the year 9999.
+#[must_use]
+pub fn rfc3339(unix_millis: u64) -> String {
+    const LAST: u64 = 253_402_300_799_999;
+    let unix_millis = unix_millis.min(LAST);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let (mut year, mut month) = (1970, 1);
+    let mut day = unix_millis / 86_400_000;
+    loop {
+        let days = if is_leap(year) { 366 } else { 365 };
+        if day < days {
+            break;
+        }
+        day -= days;
+        year += 1;
+    }
+    loop {
+        let days = match month {
+            2 if is_leap(year) => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (seconds, millis) = (unix_millis / 1000, unix_millis % 1000);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", day + 1)
 }
 
 /// Sleeps until an instant, or for ever without one.

@@ -5,8 +5,9 @@ mod decisions;
 mod drain;
 pub(crate) mod mailbox;
 pub(crate) mod now;
+mod operated;
 mod reports;
-mod summary;
+pub(crate) mod summary;
 pub mod ticket;
 pub(crate) mod window;
 
@@ -41,6 +42,7 @@ use mailbox::{Mailboxes, STOP};
 use now::RouteNow;
 
 pub use crate::rig::listener::Full;
+pub use operated::Operated;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.

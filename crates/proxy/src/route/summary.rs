@@ -61,7 +61,7 @@ fn refused(totals: &Totals) -> u64 {
 }
 
 /// A rate of hashes with the usual prefix.
-fn hashrate(per_second: f64) -> String {
+pub(crate) fn hashrate(per_second: f64) -> String {
     const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
     let mut value = per_second.max(0.0);
     let mut prefix = 0;

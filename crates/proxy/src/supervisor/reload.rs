@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{info, warn};
 
-use super::{MAX_REQUESTS, Supervisor};
+use super::{MAX_REQUESTS, Supervisor, serving_api};
+use crate::api::ReloadChanges;
 use crate::commands::CommandError;
 use crate::config::difference::{Difference, Step};
 use crate::config::{Config, ConfigError, Invalid, ListenAddr, RouteConfig};
-use crate::control::ReloadChanges;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::telemetry;
 
@@ -179,6 +179,11 @@ impl Supervisor<'_> {
             }
             opened.push((route, address));
         }
+        // The last that can fail: where it does, it leaves itself as it was.
+        if let Err(error) = serving_api::bind(&mut self.listeners, config.api.listen) {
+            opened.iter().for_each(|(route, address)| self.listeners.close(route, *address));
+            return Err(error.into());
+        }
         Ok(PreparedReload { config, difference, routes })
     }
 
@@ -187,6 +192,7 @@ impl Supervisor<'_> {
         let PreparedReload { mut config, difference, routes } = prepared;
         let mut before = std::mem::take(&mut self.routes);
         let mut leaving = Vec::new();
+        let mut changed = difference.lines;
         // Whoever comes finds somebody all the time: a socket that goes to another route is listened
         // on by that before the former one leaves it.
         let steps = difference.routes.into_iter().zip(routes);
@@ -211,7 +217,15 @@ impl Supervisor<'_> {
                     }
                     self.start_route(route, prepared)
                 }
-                (_, Some(here), None) => here,
+                (_, Some(here), None) => {
+                    if let Some(pool) = here.preferred() {
+                        Arc::clone(&here).prefer(None);
+                        let line =
+                            format!("route {}: pool {pool} is preferred no more", route.name);
+                        changed.push(line);
+                    }
+                    here
+                }
                 // Every route is at work, or was prepared.
                 (_, None, None) => continue,
             };
@@ -222,11 +236,11 @@ impl Supervisor<'_> {
         for route in leaving {
             self.drain(route);
         }
-        let mut changed = difference.lines;
         if self.config.log.level != config.log.level && !telemetry::set_level(config.log.level) {
             changed.push("log.level stays: the command line or $OREPASS_LOG beats it".into());
         }
         self.process.admission.set_wishes(config.limits);
+        self.change_api(&config.api);
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);

@@ -4,11 +4,12 @@
 use orepass_farm::stats::{Measured, Totals, WindowRates};
 use orepass_stratum::verdict::Verdict;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::state::WorkerState;
 
 /// Something for each kind in which a share ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct ByVerdict<T> {
     /// The pool credited it.
     pub accepted_by_pool: T,
@@ -60,7 +61,7 @@ impl<T> ByVerdict<T> {
 }
 
 /// Shares since the start of the process. The kinds and those in flight add up to those sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct ShareCounts {
     /// Those that came from rigs.
     pub sent: u64,
@@ -104,7 +105,7 @@ impl From<&Totals> for ShareCounts {
 }
 
 /// Rates over one window, as averages that decay over it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct RateView {
     /// The window: a minute, ten minutes, an hour or a day.
     pub window_s: u64,
@@ -141,7 +142,7 @@ impl From<&WindowRates> for RateView {
 }
 
 /// A route.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RouteView {
     /// Its name.
     pub name: String,
@@ -169,10 +170,12 @@ pub struct RouteView {
     pub hashrate: Vec<RateView>,
     /// How old the newest job is that its rigs have; none before the first.
     pub job_age_s: Option<f64>,
+    /// The pool that the operator wants before all others, whatever the config's order is.
+    pub preferred_pool: Option<String>,
 }
 
 /// What happens with a route's rigs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateView {
     /// They mine.
@@ -184,7 +187,7 @@ pub enum GateView {
 }
 
 /// A pool of a route.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PoolView {
     /// The route's name.
     pub route: String,
@@ -219,7 +222,7 @@ pub struct PoolView {
 }
 
 /// Whether a pool is of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolHealthView {
     /// It has not been needed, or not been heard of yet.
@@ -237,7 +240,7 @@ pub enum PoolHealthView {
 }
 
 /// A connection to a pool.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ChannelState {
     /// Its number within the route.
     pub id: u64,
@@ -260,7 +263,7 @@ pub struct ChannelState {
 }
 
 /// Whether a connection to a pool takes shares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelHealth {
     /// It takes them.
@@ -272,7 +275,7 @@ pub enum ChannelHealth {
 }
 
 /// A worker: all rigs of one name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WorkerView {
     /// The route's name.
     pub route: String,
@@ -297,7 +300,7 @@ pub struct WorkerView {
 }
 
 /// A rate held against its norm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NormView {
     /// There is no norm yet, or the rate is known too badly.
@@ -309,7 +312,7 @@ pub enum NormView {
 }
 
 /// A connected rig.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RigView {
     /// By which it is named here: the route's name and its own number.
     pub id: String,

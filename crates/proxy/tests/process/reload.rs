@@ -32,7 +32,7 @@ impl Folder {
     }
 
     fn write(&self, text: &str) {
-        std::fs::write(self.config(), text).unwrap();
+        std::fs::write(self.config(), format!("{text}\n[api]\nlisten = \"off\"\n")).unwrap();
     }
 
     fn start(&self) -> Orepass {
