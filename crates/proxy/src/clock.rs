@@ -134,6 +134,22 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
 
+    #[test]
+    fn the_calendar_has_leap_years() {
+        let known = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_001, "2000-03-01T00:00:00.001Z"),
+            (1_795_230_727_123, "2026-11-21T03:12:07.123Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ];
+        for (unix_millis, said) in known {
+            assert_eq!(rfc3339(unix_millis), said);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_alarm_rings_at_what_it_was_last_set_to_whichever_way_it_was_moved() {
         let (start, mut alarm) = (now(), Alarm::default());

@@ -3,6 +3,7 @@
 //! Callers give events a stable id as the field `event`, such as `event = "pool.down"`, so that
 //! alerts need not match wording.
 
+pub mod events;
 mod panics;
 mod queue;
 mod reopen;
@@ -15,10 +16,13 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::warn;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use events::KeepEvents;
 pub use panics::count as panics;
 pub use queue::LogGuard;
 use queue::{LogQueue, MAX_WAITING};
@@ -88,25 +92,24 @@ pub fn start(
         (None, None) => (EnvFilter::new(configured.filter()), false),
     };
     let queue = Arc::new(LogQueue::new(MAX_WAITING));
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&queue));
-    let (started, set) = match format {
+    let is_terminal = io::stderr().is_terminal();
+    let colour = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let layer = fmt::layer().with_writer(Arc::clone(&queue));
+    let log = match format {
         LogFormat::Text => {
-            let builder = builder.with_ansi(colour).fmt_fields(KeyValues).event_format(LogLine);
-            let builder = builder.with_filter_reloading();
-            let handle = builder.reload_handle();
-            (builder.try_init(), set_by(move |filter| handle.reload(filter).is_ok()))
+            let line = if is_terminal { LogLine::aligned() } else { LogLine::default() };
+            layer.with_ansi(colour).fmt_fields(KeyValues).event_format(line).boxed()
         }
-        LogFormat::Json => {
-            let builder = json(builder).with_filter_reloading();
-            let handle = builder.reload_handle();
-            (builder.try_init(), set_by(move |filter| handle.reload(filter).is_ok()))
-        }
+        LogFormat::Json => json(layer).boxed(),
     };
-    started.map_err(|_| TelemetryError::Started)?;
+    let (filter, level) = reload::Layer::new(filter);
+    // What is kept is independent of what the log shows.
+    let kept = KeepEvents::of_process().with_filter(LevelFilter::INFO);
+    let subscriber = Registry::default().with(log.with_filter(filter)).with(kept);
+    subscriber.try_init().map_err(|_| TelemetryError::Started)?;
     if !is_pinned {
         // There is one log.
-        let _ = LEVEL.set(set);
+        let _ = LEVEL.set(level);
     }
     panics::log();
     reopen::remember();
@@ -116,11 +119,11 @@ pub fn start(
 /// Logs from this level on, as long as the log lives. `false` where something that beats the config has
 /// named the level, or there is no log.
 pub fn set_level(level: LogLevel) -> bool {
-    LEVEL.get().is_some_and(|set| set(EnvFilter::new(level.filter())))
+    LEVEL.get().is_some_and(|handle| handle.reload(EnvFilter::new(level.filter())).is_ok())
 }
 
 /// How the level of the log is changed, where the config may.
-static LEVEL: OnceLock<Box<dyn Fn(EnvFilter) -> bool + Send + Sync>> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Writes a text to stderr, beside the log and within a second.
 pub fn say(text: &str) {
@@ -138,16 +141,10 @@ fn say_dropped(lines: u64) {
 
 /// JSON with the event's fields beside tracing's own, so that none may be named `timestamp`,
 /// `level`, `target`, `span` or `spans`.
-fn json<F, W>(
-    builder: SubscriberBuilder<DefaultFields, Format, F, W>,
-) -> SubscriberBuilder<JsonFields, Format<Json>, F, W> {
-    builder.json().flatten_event(true).with_current_span(false)
-}
-
-fn set_by(
-    set: impl Fn(EnvFilter) -> bool + Send + Sync + 'static,
-) -> Box<dyn Fn(EnvFilter) -> bool + Send + Sync> {
-    Box::new(set)
+fn json<S, W>(
+    layer: fmt::Layer<S, DefaultFields, Format, W>,
+) -> fmt::Layer<S, JsonFields, Format<Json>, W> {
+    layer.json().flatten_event(true).with_current_span(false)
 }
 
 fn from_environment() -> Result<Option<EnvFilter>, TelemetryError> {

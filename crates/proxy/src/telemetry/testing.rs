@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Bytes that a subscriber writes into. Clones hold the same.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +40,8 @@ impl<'a> MakeWriter<'a> for Buffer {
 /// What this thread logs in `story`, as JSON of which no object has a key twice.
 pub(crate) fn json_lines(story: impl FnOnce()) -> Vec<Value> {
     let buffer = Buffer::default();
-    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
-    let subscriber = super::json(builder.with_writer(buffer.clone())).finish();
+    let layer = tracing_subscriber::fmt::layer().with_writer(buffer.clone());
+    let subscriber = tracing_subscriber::registry().with(super::json(layer));
     tracing::subscriber::with_default(subscriber, story);
     buffer.lines().iter().map(|line| object(line)).collect()
 }
