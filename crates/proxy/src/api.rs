@@ -12,6 +12,7 @@
 
 mod access;
 mod csv;
+mod events;
 mod health;
 mod openapi;
 mod operate;
@@ -24,6 +25,8 @@ mod rigs;
 mod routes;
 mod server;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::sync::Arc;
@@ -42,7 +45,7 @@ use utoipa_axum::routes;
 pub(crate) use access::{ApiAccess, Caller};
 pub use operate::{RigDone, Switched, WorkerDone};
 use problem::ProblemKind;
-pub use problem::{Problem, ProblemAt};
+pub use problem::{ApiProblem, ProblemAt};
 pub use process::{ReloadChanges, RouteStatus, Status, Upgraded};
 pub(crate) use server::{ApiServer, answer};
 
@@ -104,14 +107,14 @@ impl Api {
     }
 
     /// The routes that are asked for: all, or the one of this name.
-    fn routes(&self, name: Option<&str>) -> Result<Vec<Arc<dyn RunningRoute>>, Problem> {
+    fn routes(&self, name: Option<&str>) -> Result<Vec<Arc<dyn RunningRoute>>, ApiProblem> {
         let routes = self.0.at_work.routes();
         let Some(name) = name else { return Ok(routes.to_vec()) };
         self.route(name).map(|route| vec![route])
     }
 
     /// The route of a name.
-    fn route(&self, name: &str) -> Result<Arc<dyn RunningRoute>, Problem> {
+    fn route(&self, name: &str) -> Result<Arc<dyn RunningRoute>, ApiProblem> {
         self.0.at_work.route(name).ok_or_else(|| {
             let routes = self.0.at_work.routes();
             let known: Vec<&str> = routes.iter().map(|route| route.name()).collect();
@@ -123,7 +126,7 @@ impl Api {
     async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, ApiProblem> {
         let (answer, answered) = oneshot::channel();
         if self.0.asks.try_send(request(answer)).is_err() {
             let busy = "too much is asked at once, or the proxy stops";
@@ -151,6 +154,8 @@ fn paths() -> OpenApiRouter<Api> {
         .routes(routes!(rigs::one))
         .routes(routes!(operate::kick))
         .routes(routes!(operate::difficulty))
+        .routes(routes!(events::list))
+        .routes(routes!(events::stream))
         .routes(routes!(process::config))
         .routes(routes!(process::status))
         .routes(routes!(process::reload))

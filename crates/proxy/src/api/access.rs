@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Version};
 use ring::hmac;
 use wildmatch::WildMatch;
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use crate::config::{ApiConfig, TokenUse};
 
 /// Paths that tell nothing of the farm, for whoever looks whether the process lives.
@@ -96,7 +96,7 @@ impl ApiAccess {
     }
 
     /// Who asks, if it may ask this. The request came to the address `local`.
-    pub(crate) fn admit(&self, request: &Parts, local: IpAddr) -> Result<Caller, Problem> {
+    pub(crate) fn admit(&self, request: &Parts, local: IpAddr) -> Result<Caller, ApiProblem> {
         self.check_host(request, local)?;
         let path = request.uri.path();
         let reads = matches!(request.method, Method::GET | Method::HEAD);
@@ -122,7 +122,7 @@ impl ApiAccess {
         Ok(caller.clone())
     }
 
-    fn anonymous(&self, path: &str, reads: bool) -> Result<Caller, Problem> {
+    fn anonymous(&self, path: &str, reads: bool) -> Result<Caller, ApiProblem> {
         let sight = match self.is_open {
             true => Sight::Everything,
             false => Sight::Nothing,
@@ -139,7 +139,7 @@ impl ApiAccess {
 
     /// Whether the request is meant for us: a page from elsewhere can have its own name lead here, but
     /// not have a browser say another name, or an address.
-    fn check_host(&self, request: &Parts, local: IpAddr) -> Result<(), Problem> {
+    fn check_host(&self, request: &Parts, local: IpAddr) -> Result<(), ApiProblem> {
         let mut hosts = request.headers.get_all(HOST).iter();
         let (host, more) = (hosts.next(), hosts.next());
         let named = host.map(|host| host.to_str().unwrap_or_default());
@@ -186,7 +186,7 @@ fn without_port(host: &str) -> &str {
 }
 
 /// The token that a request gives.
-fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Problem> {
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, ApiProblem> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = given.next() else { return Ok(None) };
     let form = || ProblemKind::TokenUnknown.problem("the header is no `Authorization: Bearer …`");

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 
-use super::problem::{Problem, ProblemKind};
-use super::request::{Asked, Nothing};
+use super::problem::{ApiProblem, ProblemKind};
+use super::request::{Nothing, QueryOf};
 use super::{Api, Caller};
 use crate::watch::views::{PoolHealthView, RouteView};
 
@@ -12,7 +12,7 @@ use crate::watch::views::{PoolHealthView, RouteView};
     get, path = "/healthz", tag = "health",
     responses((status = 200, description = "It does", body = String, content_type = "text/plain"))
 )]
-pub(super) async fn healthz(Asked(Nothing {}): Asked<Nothing>) -> &'static str {
+pub(super) async fn healthz(QueryOf(Nothing {}): QueryOf<Nothing>) -> &'static str {
     "ok\n"
 }
 
@@ -24,8 +24,8 @@ pub(super) async fn healthz(Asked(Nothing {}): Asked<Nothing>) -> &'static str {
 pub(super) async fn readyz(
     State(api): State<Api>,
     caller: Caller,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<&'static str, Problem> {
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<&'static str, ApiProblem> {
     let routes = api.0.at_work.routes();
     let without: Vec<String> = routes
         .iter()

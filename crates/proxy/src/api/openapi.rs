@@ -15,8 +15,8 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::paths;
-use super::problem::{PROBLEM_JSON, Problem, ProblemAt, ProblemKind};
-use super::request::{Asked, Nothing};
+use super::problem::{ApiProblem, PROBLEM_JSON, ProblemAt, ProblemKind};
+use super::request::{Nothing, QueryOf};
 use super::workers::sort_words;
 
 /// How tokens are called in it.
@@ -31,7 +31,7 @@ static DOCUMENT: LazyLock<String> =
     get, path = "/api/v1/openapi.json", tag = "process", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
-pub(super) async fn document(Asked(Nothing {}): Asked<Nothing>) -> impl IntoResponse {
+pub(super) async fn document(QueryOf(Nothing {}): QueryOf<Nothing>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
@@ -50,7 +50,7 @@ pub(super) fn head() -> OpenApi {
         .license(Some(license));
     let components = ComponentsBuilder::new()
         .security_scheme(TOKEN, SecurityScheme::Http(scheme.build()))
-        .schema(Problem::name(), Problem::schema())
+        .schema(ApiProblem::name(), ApiProblem::schema())
         .schema(ProblemAt::name(), ProblemAt::schema());
     let mut document =
         OpenApiBuilder::new().info(info.build()).components(Some(components.build())).build();
@@ -116,7 +116,7 @@ fn finish(path: &str, writes: bool, operation: &mut Operation) {
     }
     for kind in kinds {
         let (status, _, title, _) = kind.words();
-        let schema = RefOr::Ref(Ref::from_schema_name(Problem::name()));
+        let schema = RefOr::Ref(Ref::from_schema_name(ApiProblem::name()));
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let title = if kind == ProblemKind::NoSuchPath { "There is no such thing" } else { title };
         let response =

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use orepass_stratum::downstream::MAX_WORKER_NAME;
 use orepass_stratum::ladder::Level;
 use orepass_stratum::target::Difficulty;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, ProblemKind};
-use super::request::{Asked, Named, Nothing, Told};
+use super::problem::{ApiProblem, ProblemKind};
+use super::request::{JsonBody, Nothing, PathName, QueryOf};
 use super::workers::OnRoute;
 use super::{Api, Caller, rigs};
 use crate::config::nearest::unknown;
@@ -51,10 +52,10 @@ pub struct Switched {
 pub(super) async fn switch(
     State(api): State<Api>,
     caller: Caller,
-    Named(pool): Named,
-    Asked(Nothing {}): Asked<Nothing>,
-    Told(SwitchOf { route, preferred }): Told<SwitchOf>,
-) -> Result<Json<Switched>, Problem> {
+    PathName(pool): PathName,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+    JsonBody(SwitchOf { route, preferred }): JsonBody<SwitchOf>,
+) -> Result<Json<Switched>, ApiProblem> {
     let at_work = api.route(&route)?;
     let pools = at_work.view().pools;
     let known: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
@@ -93,9 +94,9 @@ pub struct RigDone {
 pub(super) async fn kick(
     State(api): State<Api>,
     caller: Caller,
-    Named(id): Named,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<RigDone>, Problem> {
+    PathName(id): PathName,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<RigDone>, ApiProblem> {
     let (route, rig) = rigs::find(&api, &caller, &id)?;
     if !route.kick(rig.serial) {
         return Err(ProblemKind::NoSuchRig.problem(format!("{id} leaves already")));
@@ -126,10 +127,10 @@ pub(super) struct WantedDifficulty {
 pub(super) async fn difficulty(
     State(api): State<Api>,
     caller: Caller,
-    Named(id): Named,
-    Asked(Nothing {}): Asked<Nothing>,
-    Told(WantedDifficulty { difficulty }): Told<WantedDifficulty>,
-) -> Result<Json<RigDone>, Problem> {
+    PathName(id): PathName,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+    JsonBody(WantedDifficulty { difficulty }): JsonBody<WantedDifficulty>,
+) -> Result<Json<RigDone>, ApiProblem> {
     let wrong = |wrong: f64| {
         ProblemKind::BadBody.problem(format!("a difficulty is a number above 0, found {wrong}"))
     };
@@ -181,10 +182,10 @@ pub struct WorkerDone {
 pub(super) async fn ban(
     State(api): State<Api>,
     caller: Caller,
-    Named(worker): Named,
-    Asked(on): Asked<OnRoute>,
-    Told(BanFor { minutes }): Told<BanFor>,
-) -> Result<Json<WorkerDone>, Problem> {
+    PathName(worker): PathName,
+    QueryOf(on): QueryOf<OnRoute>,
+    JsonBody(BanFor { minutes }): JsonBody<BanFor>,
+) -> Result<Json<WorkerDone>, ApiProblem> {
     if !(1..=LONGEST_BAN).contains(&minutes) {
         let detail = format!("`minutes` is {minutes}, and from 1 to {LONGEST_BAN}");
         return Err(ProblemKind::BadBody.problem(detail));
@@ -209,9 +210,9 @@ pub(super) async fn ban(
 pub(super) async fn unban(
     State(api): State<Api>,
     caller: Caller,
-    Named(worker): Named,
-    Asked(on): Asked<OnRoute>,
-) -> Result<Json<WorkerDone>, Problem> {
+    PathName(worker): PathName,
+    QueryOf(on): QueryOf<OnRoute>,
+) -> Result<Json<WorkerDone>, ApiProblem> {
     sees(&caller, &worker)?;
     let mut done = WorkerDone { worker, routes: Vec::new(), rigs_closed: 0 };
     for route in api.routes(on.route.as_deref())? {
@@ -232,9 +233,9 @@ pub(super) async fn unban(
 pub(super) async fn forget(
     State(api): State<Api>,
     caller: Caller,
-    Named(worker): Named,
-    Asked(on): Asked<OnRoute>,
-) -> Result<Json<WorkerDone>, Problem> {
+    PathName(worker): PathName,
+    QueryOf(on): QueryOf<OnRoute>,
+) -> Result<Json<WorkerDone>, ApiProblem> {
     sees(&caller, &worker)?;
     let routes = api.routes(on.route.as_deref())?;
     for route in &routes {
@@ -258,7 +259,11 @@ pub(super) async fn forget(
     Ok(Json(done))
 }
 
-fn sees(caller: &Caller, worker: &str) -> Result<(), Problem> {
+fn sees(caller: &Caller, worker: &str) -> Result<(), ApiProblem> {
+    if worker.len() > MAX_WORKER_NAME {
+        let detail = format!("a worker's name has {MAX_WORKER_NAME} bytes at most");
+        return Err(ProblemKind::BadPath.problem(detail));
+    }
     if caller.sees(Some(worker)) {
         return Ok(());
     }

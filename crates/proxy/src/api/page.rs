@@ -1,6 +1,6 @@
 //! One page of a long list.
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 
 /// How many there are on a page unless asked otherwise.
 const USUAL: usize = 100;
@@ -16,7 +16,7 @@ pub(super) struct Page {
 
 impl Page {
     /// As it is asked for.
-    pub(super) fn asked(offset: Option<usize>, limit: Option<usize>) -> Result<Self, Problem> {
+    pub(super) fn asked(offset: Option<usize>, limit: Option<usize>) -> Result<Self, ApiProblem> {
         let limit = limit.unwrap_or(USUAL);
         if limit > MAX {
             let detail = format!("`limit` is {limit}, and {MAX} at most");

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::problem::Problem;
-use super::request::Asked;
+use super::problem::ApiProblem;
+use super::request::QueryOf;
 use crate::watch::views::PoolView;
 
 /// Which pools are asked for.
@@ -31,8 +31,8 @@ pub(super) struct PoolList {
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    Asked(query): Asked<PoolsQuery>,
-) -> Result<Json<PoolList>, Problem> {
+    QueryOf(query): QueryOf<PoolsQuery>,
+) -> Result<Json<PoolList>, ApiProblem> {
     let routes = api.routes(query.route.as_deref())?;
     Ok(Json(PoolList { pools: routes.iter().flat_map(|route| route.view().pools).collect() }))
 }

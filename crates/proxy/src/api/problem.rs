@@ -15,7 +15,7 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request is not answered as it was meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Problem {
+pub struct ApiProblem {
     /// Where it is explained.
     #[serde(rename = "type")]
     pub kind: String,
@@ -264,9 +264,9 @@ impl ProblemKind {
     }
 
     /// One of this kind.
-    pub(super) fn problem(self, detail: impl Into<String>) -> Problem {
+    pub(super) fn problem(self, detail: impl Into<String>) -> ApiProblem {
         let (status, code, title, remedy) = self.words();
-        Problem {
+        ApiProblem {
             kind: format!("{EXPLAINED_AT}{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -278,7 +278,7 @@ impl ProblemKind {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();

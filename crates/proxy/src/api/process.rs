@@ -7,8 +7,8 @@ use std::time::Duration;
 use tracing::info;
 use utoipa::ToSchema;
 
-use super::problem::{Problem, ProblemAt, ProblemKind};
-use super::request::{Asked, Nothing};
+use super::problem::{ApiProblem, ProblemAt, ProblemKind};
+use super::request::{Nothing, QueryOf};
 use super::server::Connected;
 use super::{Api, Caller};
 use crate::supervisor::{ControlRequest, ReloadRefusal};
@@ -74,8 +74,8 @@ pub struct RouteStatus {
 pub(super) async fn reload(
     State(api): State<Api>,
     caller: Caller,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<ReloadChanges>, Problem> {
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<ReloadChanges>, ApiProblem> {
     info!(event = "api.act", who = %caller.name, "reload");
     api.ask(ControlRequest::Reload).await?.map(Json).map_err(|refusal| not_reloaded(&refusal))
 }
@@ -89,8 +89,8 @@ pub(super) async fn upgrade(
     State(api): State<Api>,
     caller: Caller,
     Extension(connected): Extension<Connected>,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<Upgraded>, Problem> {
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<Upgraded>, ApiProblem> {
     info!(event = "api.act", who = %caller.name, "upgrade");
     connected.extend(UPGRADED_WITHIN);
     let upgraded = api.ask(ControlRequest::Upgrade).await?;
@@ -105,8 +105,8 @@ pub(super) async fn upgrade(
 )]
 pub(super) async fn status(
     State(api): State<Api>,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<Status>, Problem> {
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<Status>, ApiProblem> {
     api.ask(ControlRequest::Status).await.map(Json)
 }
 
@@ -117,12 +117,12 @@ pub(super) async fn status(
 )]
 pub(super) async fn config(
     State(api): State<Api>,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<serde_json::Value>, Problem> {
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<serde_json::Value>, ApiProblem> {
     api.ask(ControlRequest::Config).await.map(Json)
 }
 
-fn not_reloaded(refusal: &ReloadRefusal) -> Problem {
+fn not_reloaded(refusal: &ReloadRefusal) -> ApiProblem {
     let kind = match refusal {
         ReloadRefusal::Busy | ReloadRefusal::HandingOver => ProblemKind::Busy,
         _ => ProblemKind::ConfigRefused,
@@ -139,5 +139,5 @@ fn not_reloaded(refusal: &ReloadRefusal) -> Problem {
         };
         invalid.problems().iter().take(MAX_PROBLEMS).map(at).collect()
     });
-    Problem { problems: problems.unwrap_or_default(), ..kind.problem(refusal.to_string()) }
+    ApiProblem { problems: problems.unwrap_or_default(), ..kind.problem(refusal.to_string()) }
 }

@@ -14,16 +14,16 @@ use url::form_urlencoded;
 use utoipa::IntoParams;
 
 use super::access::Caller;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use crate::config::nearest;
 
 /// A name in the path.
-pub(super) struct Named(pub(super) String);
+pub(super) struct PathName(pub(super) String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
-    type Rejection = Problem;
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiProblem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(name) =
             path.map_err(|rejection| ProblemKind::BadPath.problem(rejection.body_text()))?;
@@ -32,16 +32,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 }
 
 /// What stands behind the `?`: keys that the path knows, each once.
-pub(super) struct Asked<T>(pub(super) T);
+pub(super) struct QueryOf<T>(pub(super) T);
 
 /// What a path takes behind the `?` that takes nothing.
 #[derive(serde::Deserialize, IntoParams)]
 pub(super) struct Nothing {}
 
-impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for Asked<T> {
-    type Rejection = Problem;
+impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
         let wrong = |what: String| ProblemKind::BadQuery.problem(what);
         let known: Vec<String> =
             T::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
@@ -63,12 +63,12 @@ impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for A
 }
 
 /// A body of JSON.
-pub(super) struct Told<T>(pub(super) T);
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
-    type Rejection = Problem;
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiProblem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiProblem> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default();
         let media = kind.split(';').next().unwrap_or_default().trim();
@@ -82,7 +82,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
     }
 }
 
-fn unread(rejection: BytesRejection) -> Problem {
+fn unread(rejection: BytesRejection) -> ApiProblem {
     let what = rejection.body_text();
     match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::BodyTooLarge.problem(what),
@@ -91,9 +91,9 @@ fn unread(rejection: BytesRejection) -> Problem {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
         let caller = parts.extensions.get::<Self>().cloned();
         caller.ok_or_else(|| ProblemKind::Broken.problem("nobody has let this request in"))
     }

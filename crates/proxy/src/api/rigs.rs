@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page::Page;
-use super::problem::{Problem, ProblemKind};
-use super::request::{Asked, Named, Nothing};
+use super::problem::{ApiProblem, ProblemKind};
+use super::request::{Nothing, PathName, QueryOf};
 use super::{Api, Caller};
 use crate::rig::roster::OnlineRig;
 use crate::running::RunningRoute;
@@ -55,8 +55,8 @@ pub(super) struct RigList {
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Asked(query): Asked<RigsQuery>,
-) -> Result<Json<RigList>, Problem> {
+    QueryOf(query): QueryOf<RigsQuery>,
+) -> Result<Json<RigList>, ApiProblem> {
     let page = Page::asked(query.offset, query.limit)?;
     let mut rigs = Vec::new();
     for route in api.routes(query.route.as_deref())? {
@@ -83,9 +83,9 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Named(id): Named,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<RigView>, Problem> {
+    PathName(id): PathName,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<RigView>, ApiProblem> {
     let (route, rig) = find(&api, &caller, &id)?;
     Ok(Json(route.rig_view(&rig)))
 }
@@ -95,7 +95,7 @@ pub(super) fn find(
     api: &Api,
     caller: &Caller,
     id: &str,
-) -> Result<(Arc<dyn RunningRoute>, Arc<OnlineRig>), Problem> {
+) -> Result<(Arc<dyn RunningRoute>, Arc<OnlineRig>), ApiProblem> {
     let parts = id.rsplit_once('-');
     let parts = parts.and_then(|(route, serial)| Some((route, serial.parse().ok()?)));
     // A route that ends has its rigs still, and may have given its name away.

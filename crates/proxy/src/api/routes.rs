@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::problem::Problem;
-use super::request::{Asked, Named, Nothing};
+use super::problem::ApiProblem;
+use super::request::{Nothing, PathName, QueryOf};
 use crate::watch::views::RouteView;
 
 /// The routes in the config's order, then those that end.
@@ -23,7 +23,7 @@ pub(super) struct RouteList {
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    Asked(Nothing {}): Asked<Nothing>,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
 ) -> Json<RouteList> {
     let routes = api.0.at_work.routes().iter().map(|route| route.view()).collect();
     Json(RouteList { routes })
@@ -37,8 +37,8 @@ pub(super) async fn list(
 )]
 pub(super) async fn one(
     State(api): State<Api>,
-    Named(name): Named,
-    Asked(Nothing {}): Asked<Nothing>,
-) -> Result<Json<RouteView>, Problem> {
+    PathName(name): PathName,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
+) -> Result<Json<RouteView>, ApiProblem> {
     Ok(Json(api.route(&name)?.view()))
 }

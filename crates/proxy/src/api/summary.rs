@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::request::{Asked, Nothing};
+use super::request::{Nothing, QueryOf};
 use crate::clock::{now, rfc3339, unix_millis};
 use crate::telemetry;
 use crate::watch::views::RouteView;
@@ -47,7 +47,7 @@ pub(super) struct Summary {
 )]
 pub(super) async fn summary(
     State(api): State<Api>,
-    Asked(Nothing {}): Asked<Nothing>,
+    QueryOf(Nothing {}): QueryOf<Nothing>,
 ) -> Json<Summary> {
     // Thousands of names are read.
     let open_files = tokio::task::spawn_blocking(open_files).await.ok().flatten();

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page::Page;
-use super::problem::{Problem, ProblemKind};
-use super::request::{Asked, Named};
+use super::problem::{ApiProblem, ProblemKind};
+use super::request::{PathName, QueryOf};
 use super::{Api, Caller, csv};
 use crate::config::nearest::unknown;
 use crate::running::RunningRoute;
@@ -88,8 +88,8 @@ pub(super) struct Row {
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Asked(query): Asked<WorkersQuery>,
-) -> Result<Response, Problem> {
+    QueryOf(query): QueryOf<WorkersQuery>,
+) -> Result<Response, ApiProblem> {
     let page = Page::asked(query.offset, query.limit)?;
     let (column, descending) = sorting(query.sort.as_deref().unwrap_or("name"))?;
     let rows = sorted(rows(&api, &caller, &query)?, column, descending);
@@ -125,9 +125,9 @@ pub(super) struct OnRoute {
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Named(name): Named,
-    Asked(on): Asked<OnRoute>,
-) -> Result<Json<WorkerView>, Problem> {
+    PathName(name): PathName,
+    QueryOf(on): QueryOf<OnRoute>,
+) -> Result<Json<WorkerView>, ApiProblem> {
     let routes = api.routes(on.route.as_deref())?;
     let found = routes.iter().filter_map(|route| Some((route, route.worker(&name)?)));
     let found: Vec<_> = found.filter(|_| caller.sees(Some(&name))).collect();
@@ -143,7 +143,7 @@ pub(super) async fn one(
 }
 
 /// By which column, and whether from the largest down.
-fn sorting(asked: &str) -> Result<(&'static Column, bool), Problem> {
+fn sorting(asked: &str) -> Result<(&'static Column, bool), ApiProblem> {
     let (name, descending) = match asked.strip_prefix('-') {
         Some(name) => (name, true),
         None => (asked, false),
@@ -156,7 +156,7 @@ fn sorting(asked: &str) -> Result<(&'static Column, bool), Problem> {
     Ok((column, descending))
 }
 
-fn rows(api: &Api, caller: &Caller, query: &WorkersQuery) -> Result<Vec<Row>, Problem> {
+fn rows(api: &Api, caller: &Caller, query: &WorkersQuery) -> Result<Vec<Row>, ApiProblem> {
     let search = query.search.as_deref().map(str::to_lowercase);
     let fits = |worker: &WatchedWorker| {
         caller.sees(Some(&worker.name))

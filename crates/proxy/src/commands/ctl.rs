@@ -13,7 +13,7 @@ use thiserror::Error;
 use url::form_urlencoded;
 
 use super::Outcome;
-use crate::api::Problem;
+use crate::api::ApiProblem;
 use crate::cli::{Ctl, CtlCommand, ListArgs, WorkerArg};
 use crate::config;
 
@@ -78,7 +78,7 @@ fn permission(error: &io::Error) -> &'static str {
 /// # Errors
 /// A [`CtlError`], which knows its exit code.
 pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
-    let request = Request::of(ctl)?;
+    let request = CtlRequest::of(ctl)?;
     let body = asked(ctl, &request)?;
     let text = if ctl.json { body.text } else { tables::said(&ctl.command, &body)? };
     // Who hangs up early has seen enough.
@@ -87,14 +87,14 @@ pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
 }
 
 /// What a process at work is asked.
-struct Request {
+struct CtlRequest {
     method: &'static str,
     /// Behind `/api/v1/`.
     path: String,
     body: Option<Value>,
 }
 
-impl Request {
+impl CtlRequest {
     fn of(ctl: &Ctl) -> Result<Self, CtlError> {
         let get = |path: String| Self { method: "GET", path, body: None };
         let post = |path: String, body| Self { method: "POST", path, body };
@@ -141,7 +141,7 @@ impl Request {
 
 /// The one route that has a pool of this name.
 fn route_of(ctl: &Ctl, pool: &str) -> Result<String, CtlError> {
-    let all = Request { method: "GET", path: "pools".into(), body: None };
+    let all = CtlRequest { method: "GET", path: "pools".into(), body: None };
     let body: Value = asked(ctl, &all)?.read()?;
     let pools = body["pools"].as_array().into_iter().flatten();
     let mut routes: Vec<&str> = pools
@@ -212,9 +212,9 @@ impl Body {
     }
 }
 
-fn asked(ctl: &Ctl, request: &Request) -> Result<Body, CtlError> {
+fn asked(ctl: &Ctl, request: &CtlRequest) -> Result<Body, CtlError> {
     let (path, mut stream) = connect(ctl)?;
-    let Request { method, path: what, body } = request;
+    let CtlRequest { method, path: what, body } = request;
     let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     let length = body.len();
     let request = format!(
@@ -240,7 +240,7 @@ fn asked(ctl: &Ctl, request: &Request) -> Result<Body, CtlError> {
     if ctl.json {
         let _ = writeln!(io::stdout(), "{text}");
     }
-    let said: Problem =
+    let said: ApiProblem =
         serde_json::from_str(text).map_err(|_| failed(format!("it answers {code}")))?;
     Err(if said.code == "busy" {
         CtlError::Busy(said.detail)

@@ -163,3 +163,62 @@ fn secret(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Secret> {
     table.note_at("token", wrong);
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::registry::Registry;
+
+    const TOKEN: &str =
+        "[[api.token]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\nmay = \"act\"\n";
+
+    fn read(api: &str) -> Result<ApiConfig, String> {
+        let text = format!(
+            "{api}\n[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"[::]:3008\"]\n\
+             [[route.pool]]\nurl = \"stratum+tcp://pool.example:3008\"\nuser = \"account\"\n"
+        );
+        let config = Config::parse("o.toml", &text, &Registry::default());
+        config.map(|config| config.api).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn it_listens_at_the_usual_place_unless_it_is_said_otherwise() {
+        assert_eq!(read("").unwrap().listen, ApiListen::Usual);
+        assert_eq!(read("[api]\nlisten = \"off\"").unwrap().listen, ApiListen::Off);
+        assert_eq!(read("[api]\nlisten = \"\"").unwrap().listen, ApiListen::Off);
+        let asked = read("[api]\nlisten = \"127.0.0.1:9099\"").unwrap();
+        assert_eq!(asked.listen, ApiListen::At(ApiListen::USUAL));
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_a_token() {
+        for listen in [":9099", "0.0.0.0:9099", "10.0.0.5:9099"] {
+            let api = format!("[api]\nlisten = \"{listen}\"\n");
+            let error = read(&api).unwrap_err();
+            assert!(error.contains("a token is needed"), "{error}");
+            assert_eq!(read(&format!("{api}{TOKEN}")).unwrap().tokens.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_where_it_stands_and_without_the_token() {
+        let twice = format!("{TOKEN}{TOKEN}");
+        for (api, wrong) in [
+            ("[api]\nlisten = \"tls://[::]:1\"", "expected an address and a port"),
+            ("[api]\nlisten = \"127.0.0.1:3008\"", "is taken by [::]:3008 of a route"),
+            ("[api]\nhosts = [\"http://x\"]", "expected a name without a port"),
+            (&twice, "two tokens are named `a`"),
+            (&TOKEN.replace("89abcdef", ""), "a token has 16 characters at least"),
+            (&TOKEN.replace("89ab", "89 \u{fc}b"), "letters, digits and signs of ASCII"),
+            (&TOKEN.replace("act", "write"), "unknown value `write`"),
+            (&TOKEN.replace("may = \"act\"", ""), "the key `may` is missing"),
+            (&TOKEN.replace("name", "nmae"), "unknown key `nmae`"),
+            (&TOKEN.replace("0123456789abcdef", "env:OREPASS_NO_SUCH"), "is not set"),
+        ] {
+            let error = read(api).unwrap_err();
+            assert!(error.contains(wrong), "{api}: {error}");
+            assert!(!error.contains("89ab"), "{error}");
+        }
+    }
+}

@@ -57,6 +57,14 @@ pub(crate) struct RouteNow<D> {
     order: Vec<PoolIndex>,
 }
 
+/// What a route is to have of a config.
+struct RouteChange<D> {
+    config: RouteConfig,
+    /// In the order of its pools.
+    dialects: Vec<Arc<D>>,
+    preferred: Option<Name>,
+}
+
 /// In which slots the pools of another config are: known by what they are, wherever they stand.
 struct PoolSlots {
     order: Vec<PoolIndex>,
@@ -176,7 +184,7 @@ impl<D: Dialect> Route<D> {
             // The same file may have another certificate in it.
             self.front().read_again();
         }
-        self.apply(config, dialects, None);
+        self.apply(|_| Some(RouteChange { config, dialects, preferred: None }));
         let route = Arc::clone(self);
         self.tasks.spawn(async move { route.rigs().ring_in_turn(CONFIG).await });
     }
@@ -184,26 +192,29 @@ impl<D: Dialect> Route<D> {
     /// Has rigs mine at a pool as long as that serves, until another config comes or another pool is
     /// preferred; without one the config's order holds again. Whether the config has such a pool.
     pub(crate) fn prefer(self: &Arc<Self>, pool: Option<&str>) -> bool {
-        let now = self.now();
-        let named = |name: &str| now.config.pools.iter().find(|pool| pool.name.as_str() == name);
-        let preferred = match pool.map(named) {
-            None => None,
-            Some(Some(pool)) => Some(pool.name.clone()),
-            Some(None) => return false,
-        };
-        let dialects = now.order.iter().map(|slot| Arc::clone(&now.pools[*slot].dialect)).collect();
-        self.apply(now.config.clone(), dialects, preferred);
-        true
+        self.apply(|now| {
+            let mut named = now.config.pools.iter().map(|account| &account.name);
+            let preferred = match pool {
+                Some(pool) => Some(named.find(|name| name.as_str() == pool)?.clone()),
+                None => None,
+            };
+            let dialect = |slot: &PoolIndex| Arc::clone(&now.pools[*slot].dialect);
+            let dialects = now.order.iter().map(dialect).collect();
+            Some(RouteChange { config: now.config.clone(), dialects, preferred })
+        })
     }
 
+    /// Has from now on what is wanted in place of what there is; whether anything is.
     fn apply(
         self: &Arc<Self>,
-        config: RouteConfig,
-        dialects: Vec<Arc<D>>,
-        preferred: Option<Name>,
-    ) {
+        wanted: impl FnOnce(&RouteNow<D>) -> Option<RouteChange<D>>,
+    ) -> bool {
+        let mut applied = false;
+        // Whoever else applies something waits until this is done.
         self.tell(|farm, at| {
             let before = self.now();
+            let Some(RouteChange { config, dialects, preferred }) = wanted(&before) else { return };
+            applied = true;
             let PoolSlots { order, leaving } = PoolSlots::of(&before, &config);
             let accounts = accounts(&config, preferred.as_ref());
             let mut terms: Vec<PoolTerms> =
@@ -252,6 +263,7 @@ impl<D: Dialect> Route<D> {
             // Before the farm's acts are done: a channel that they open finds its pool.
             *self.now.lock().unwrap_or_else(PoisonError::into_inner) = next;
         });
+        applied
     }
 }
 

@@ -158,6 +158,14 @@ async fn a_farm_is_seen_and_acted_upon_by_whoever_may() {
     let refused = act("POST", "workers/rig2/ban".into(), TENANT, ban.clone()).await;
     refused.is_problem(404, "no_such_worker");
 
+    // What happens is told as it happens.
+    let mut live = TcpStream::connect(&api.address).await.unwrap();
+    let ask = format!(
+        "GET /api/v1/events/stream?id=api. HTTP/1.1\r\nHost: {}\r\nLast-Event-ID: 1-1\r\n\r\n",
+        api.address
+    );
+    live.write_all(ask.as_bytes()).await.unwrap();
+
     // A rig.
     let id_of = async |worker: &str| {
         let rigs = api.get(&format!("rigs?worker={worker}")).await;
@@ -178,6 +186,20 @@ async fn a_farm_is_seen_and_acted_upon_by_whoever_may() {
     empty.await.is_problem(400, "bad_body");
     let none = act("POST", format!("rigs/{id}/difficulty"), ACT, Some(json!({"difficulty": null})));
     assert_eq!(none.await.json()["difficulty"], Value::Null);
+
+    let mut told = String::new();
+    while !told.contains("rig kicked") {
+        let mut bytes = [0; 4096];
+        let count = timeout(PATIENCE, live.read(&mut bytes)).await.unwrap().unwrap();
+        assert!(count > 0, "{told}");
+        told += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    assert!(told.contains("text/event-stream") && told.contains("\"id\":\"api.up\""), "{told}");
+    let events = api.get("events?id=api.act&limit=1").await;
+    let event = &events["events"][0];
+    assert_eq!((&event["level"], &event["fields"]["who"]), (&"info".into(), &"actor".into()));
+    let none = api.get(&format!("events?after={}&text=kicked", event["sequence"])).await;
+    assert_eq!(none["events"], json!([]));
 
     // A worker.
     act("DELETE", "workers/rig5".into(), ACT, None).await.is_problem(409, "worker_online");

@@ -22,7 +22,7 @@ use crate::vardiff::Vardiff;
 use crate::verdict::Verdict;
 
 /// The longest worker name, in bytes.
-const MAX_WORKER_NAME: usize = 256;
+pub const MAX_WORKER_NAME: usize = 256;
 /// The longest password that is kept, in bytes.
 const MAX_PASSWORD: usize = 256;
 /// As many calls as a login may have with all that rigs ask beside.
