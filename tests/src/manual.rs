@@ -15,6 +15,8 @@ mod security {}
 mod add_a_coin {}
 #[doc = include_str!("../../docs/aion.md")]
 mod aion {}
+#[doc = include_str!("../../docs/api.md")]
+mod api {}
 #[doc = include_str!("../../docs/benchmarks.md")]
 mod benchmarks {}
 #[doc = include_str!("../../docs/embedding.md")]

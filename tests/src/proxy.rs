@@ -80,7 +80,7 @@ impl ProxyProcess {
              max_pool_shares_per_second = 100000\n{route}\n\
              [route.vardiff]\nenabled = false\n\
              [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\
-             [log]\nformat = \"json\"\n{more}\n"
+             [log]\nformat = \"json\"\n[api]\nlisten = \"off\"\n{more}\n"
         );
         fs::write(folder.join("orepass.toml"), config).unwrap();
         command.arg("run").arg("--config").arg(folder.join("orepass.toml"));

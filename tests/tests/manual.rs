@@ -79,9 +79,11 @@ fn every_block_has_a_language_and_every_document_is_compiled() {
     }
 }
 
-/// With a file that is there in the place of each that would be a certificate or a key.
+/// With a file that is there in the place of each that would be a certificate or a key, and texts in the
+/// place of variables of the environment, which are not a test's to set.
 fn with_files(text: &str) -> String {
     static MADE: LazyLock<OwnCertificate> = LazyLock::new(|| OwnCertificate::make("manual"));
+    let text = &text.replace("\"env:", "\"");
     let file = format!("\"{}\"", MADE.file().display());
     let pieces: Vec<&str> = text.split('"').collect();
     let of_files = pieces.iter().filter(|piece| piece.ends_with(".pem"));
@@ -107,8 +109,6 @@ user = "account"
         }
         let whole = block.text.contains("[[route]]");
         let text = if whole { block.text } else { format!("{rest}{}", block.text) };
-        // Variables of the environment are not a test's to set.
-        let text = text.replace("\"env:", "\"");
         assert_is_config(&block.place, &with_files(&text));
         seen += 1;
     }

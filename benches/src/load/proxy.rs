@@ -144,7 +144,10 @@ fn config(args: &Args, listen: SocketAddr, pool: SocketAddr) -> String {
     let prefix = if per_channel > ONE_BYTE { 2 } else { 1 };
     let scheme = if args.tls { "tls://" } else { "" };
     format!(
-        r#"[[route]]
+        r#"[api]
+listen = "off"
+
+[[route]]
 name = "load"
 dialect = "hstratum"
 listen = ["{scheme}{listen}"]

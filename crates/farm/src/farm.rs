@@ -6,6 +6,7 @@ mod channels;
 mod config;
 mod directing;
 mod exits;
+mod operator_calls;
 mod reconfigure;
 mod rig_calls;
 mod rigs;

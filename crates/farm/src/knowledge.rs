@@ -204,6 +204,27 @@ impl Knowledge {
         self.penalties.refuse(rig.worker, rig.address, now);
     }
 
+    /// The operator refuses a worker, wherever it comes from.
+    pub(crate) fn ban(&mut self, worker: &Arc<str>, lasts: Duration, now: Instant) {
+        self.penalties.ban(worker, lasts, now);
+    }
+
+    /// Nothing is held against a worker any more; whether anything was.
+    pub(crate) fn pardon(&mut self, worker: &str, now: Instant) -> bool {
+        self.penalties.pardon(worker, now)
+    }
+
+    /// How long a worker is still refused by the operator.
+    pub(crate) fn banned(&self, worker: &str, now: Instant) -> Option<Duration> {
+        self.penalties.banned(worker, now)
+    }
+
+    /// Forgets a worker; whether anything was known of it.
+    pub(crate) fn forget(&mut self, worker: &str) -> bool {
+        let [had, showed] = [self.workers.remove(worker), self.firmware.remove(worker)];
+        had || showed
+    }
+
     /// What is to be remembered.
     pub(crate) fn poll_change(&mut self) -> Option<Change> {
         let worker = self.workers.poll_change().map(|(name, now)| Change::Worker(name, now));

@@ -1,5 +1,5 @@
 //! Rigs that were quarantined again and again, or sent a flood of refused shares, are refused for a
-//! while.
+//! while; and workers that the operator refuses.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,12 +18,16 @@ const WITHIN: Duration = Duration::from_secs(3600);
 pub const REFUSED_FOR: Duration = Duration::from_secs(600);
 /// The most rigs on the record; the one with the oldest entry makes way.
 const MAX_RECORDS: usize = 4096;
+/// The most workers that the operator refuses; the one whose time is over first makes way.
+const MAX_BANNED: usize = 4096;
 
 /// The record of a route: by worker and address together, never a whole address, since other rigs
-/// behind it may be good. All of an IPv6 /64 are one address.
+/// behind it may be good. All of an IPv6 /64 are one address. The operator's word is about a worker.
 #[derive(Debug, Default)]
 pub struct Penalties {
     records: HashMap<(Arc<str>, Origin), Record>,
+    /// Workers that the operator refuses, and until when.
+    banned: HashMap<Arc<str>, Instant>,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,39 @@ impl Penalties {
         let record = self.records.get(&(Arc::clone(worker), Origin::of(address)))?;
         let left = record.refused_until?.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
+    }
+
+    /// The operator refuses a worker from now on, wherever it comes from.
+    pub fn ban(&mut self, worker: &Arc<str>, lasts: Duration, now: Instant) {
+        if self.banned.len() >= MAX_BANNED && !self.banned.contains_key(worker) {
+            self.banned.retain(|_, until| *until > now);
+        }
+        if self.banned.len() >= MAX_BANNED && !self.banned.contains_key(worker) {
+            let first = self.banned.iter().min_by_key(|(_, until)| **until);
+            if let Some(first) = first.map(|(worker, _)| Arc::clone(worker)) {
+                self.banned.remove(&first);
+            }
+        }
+        self.banned.insert(Arc::clone(worker), now + lasts);
+    }
+
+    /// How long a worker is still refused by the operator.
+    #[must_use]
+    pub fn banned(&self, worker: &str, now: Instant) -> Option<Duration> {
+        let left = self.banned.get(worker)?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Nothing is held against a worker any more, at any address; whether it was refused.
+    pub fn pardon(&mut self, worker: &str, now: Instant) -> bool {
+        let banned = self.banned.remove(worker).is_some_and(|until| until > now);
+        let mut refused = false;
+        self.records.retain(|(of, _), record| {
+            let is_its = **of == *worker;
+            refused |= is_its && record.refused_until.is_some_and(|until| until > now);
+            !is_its
+        });
+        banned || refused
     }
 
     fn record(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) -> &mut Record {
@@ -162,5 +199,39 @@ mod tests {
             penalties.quarantined(&format!("w{number}").into(), HOME, now);
         }
         assert_eq!(penalties.records.len(), MAX_RECORDS);
+    }
+
+    #[test]
+    fn the_operator_refuses_a_worker_everywhere_and_can_take_that_back() {
+        let mut penalties = Penalties::default();
+        let (bad, good): (Arc<str>, Arc<str>) = ("farm.bad".into(), "farm.good".into());
+        let (mut now, minute) = (start(), Duration::from_secs(60));
+        penalties.ban(&bad, minute, now);
+        assert_eq!(
+            (penalties.banned(&bad, now), penalties.banned(&good, now)),
+            (Some(minute), None)
+        );
+        now += minute;
+        assert_eq!(penalties.banned(&bad, now), None);
+        assert!(!penalties.pardon(&bad, now), "that is over");
+        penalties.ban(&bad, minute, now);
+        penalties.refuse(&good, HOME, now);
+        assert!(penalties.pardon(&bad, now) && penalties.pardon(&good, now));
+        assert_eq!(
+            (penalties.banned(&bad, now), penalties.refused(&good, HOME, now)),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn of_too_many_that_are_refused_the_one_goes_whose_time_is_over_first() {
+        let (mut penalties, now) = (Penalties::default(), start());
+        for number in 0..=MAX_BANNED {
+            let lasts = Duration::from_secs(60 + number as u64);
+            penalties.ban(&format!("w{number}").into(), lasts, now);
+        }
+        assert_eq!(penalties.banned.len(), MAX_BANNED);
+        assert_eq!(penalties.banned("w0", now), None);
+        assert!(penalties.banned("w1", now).is_some());
     }
 }

@@ -57,6 +57,12 @@ impl MeteredBook {
         self.with(|reading| reading.clone())
     }
 
+    /// When a share last ended, as the last look has shown.
+    #[must_use]
+    pub fn last_share(&self) -> Option<Instant> {
+        self.with(|reading| reading.last_share())
+    }
+
     /// Looks at the book, which is that of somebody who `is_there`.
     pub(crate) fn look(&self, is_there: bool, since: Duration, now: Instant) {
         let totals = self.book.totals();

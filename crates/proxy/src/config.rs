@@ -3,6 +3,7 @@
 //! Everything is read and checked whole before anything is applied; an error names the file, the
 //! line, the column and the nearest known key. See [`Config::load`].
 
+mod api;
 mod control;
 mod dialect;
 pub(crate) mod difference;
@@ -20,6 +21,7 @@ mod reach;
 mod route;
 mod search_path;
 mod secret;
+mod shown;
 mod state;
 mod stop;
 mod syntax;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use orepass_farm::limits::LimitWishes;
 use toml::de::DeTable;
 
+pub use self::api::{ApiConfig, ApiListen, ApiToken, TokenUse};
 pub use self::control::sockets;
 pub use self::dialect::{Dialects, ReadOptions, UnknownDialect};
 pub use self::error::{ConfigError, Invalid, Located, Problem, Source, Span};
@@ -70,6 +73,8 @@ pub struct Config {
     pub limits: LimitWishes,
     /// The socket through which it is asked for things while at work; none to have none.
     pub control: Option<PathBuf>,
+    /// Where the farm is shown by HTTP, and to whom.
+    pub api: ApiConfig,
     /// Over how long the rigs leave when the program ends.
     pub drain_for: Duration,
     source: Source,
@@ -136,8 +141,9 @@ impl Config {
         let (workers, drain_for) = (WorkerThreads::usual_count(), stop::DRAIN_FOR);
         let limits = LimitWishes::default();
         let history = HistoryConfig::beside(state.as_deref());
+        let api = ApiConfig { listen: ApiListen::Usual, ..ApiConfig::default() };
         let routes = vec![route];
-        Ok(Self { routes, log, workers, state, history, limits, control, drain_for, source })
+        Ok(Self { routes, log, workers, state, history, limits, control, api, drain_for, source })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -145,7 +151,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, history, limits, control, drain_for, routes) =
+        let (workers, log, state, history, limits, control, api, drain_for, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let limits = table.table("[limits]", LimitsConfig::read);
@@ -164,9 +170,10 @@ impl Config {
                 });
                 let control = table
                     .table("[control]", |table| control::read(table, folder, state.as_deref()));
+                let api = table.table("[api]", |table| api::read(table, folder, &reading.listen));
                 let drain_for = table.table("[stop]", stop::read);
                 let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
-                (workers, log, state, history, limits.wishes, control, drain_for, routes)
+                (workers, log, state, history, limits.wishes, control, api, drain_for, routes)
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -182,6 +189,7 @@ impl Config {
                     history,
                     limits,
                     control,
+                    api,
                     drain_for,
                     source,
                 })

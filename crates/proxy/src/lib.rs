@@ -35,13 +35,14 @@
 //! ```
 
 pub mod admission;
+pub mod api;
 mod bell;
 pub mod books;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod control;
+mod control;
 mod handover;
 pub mod hash_rate;
 pub mod histogram;

@@ -1,16 +1,17 @@
-//! The sockets that rigs connect to, apart from the routes that take their connections.
+//! The sockets that rigs connect to, apart from the routes that take their connections; and that of the
+//! HTTP API.
 //!
 //! A socket is open for as long as it is here, whoever accepts on it at the moment, or nobody:
 //! who connects meanwhile waits in the system's queue.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 
 use socket2::SockRef;
 
 use crate::config::{ListenAddr, Name, RouteConfig};
-use crate::net::listen::listen;
+use crate::net::listen::{BACKLOG, listen};
 
 /// What a route's config says of a socket, whatever is spoken on it. Port 0 is another socket in every
 /// route.
@@ -29,7 +30,11 @@ impl SocketPlace {
 
 /// All listening sockets of the process, by what the config says of them.
 #[derive(Debug, Default)]
-pub struct Listeners(HashMap<SocketPlace, TcpListener>);
+pub struct Listeners {
+    rigs: HashMap<SocketPlace, TcpListener>,
+    /// By its configured address.
+    api: Option<(SocketAddr, TcpListener)>,
+}
 
 impl Listeners {
     /// Listens on an address of a route, unless it does so already; what was listened on at first
@@ -39,24 +44,24 @@ impl Listeners {
     /// What the system says.
     pub fn open(&mut self, route: &RouteConfig, address: ListenAddr) -> io::Result<SocketAddr> {
         let place = SocketPlace::new(route, address);
-        if let Some(socket) = self.0.get(&place) {
+        if let Some(socket) = self.rigs.get(&place) {
             return socket.local_addr();
         }
         let socket = listen(address.get(), route.backlog)?.into_std()?;
         let bound = socket.local_addr()?;
-        self.0.insert(place, socket);
+        self.rigs.insert(place, socket);
         Ok(bound)
     }
 
     /// Whether an address of a route is listened on.
     #[must_use]
     pub fn has(&self, route: &RouteConfig, address: ListenAddr) -> bool {
-        self.0.contains_key(&SocketPlace::new(route, address))
+        self.rigs.contains_key(&SocketPlace::new(route, address))
     }
 
     /// Takes a socket that somebody else has bound.
     pub fn insert(&mut self, route: &RouteConfig, address: ListenAddr, socket: TcpListener) {
-        self.0.insert(SocketPlace::new(route, address), socket);
+        self.rigs.insert(SocketPlace::new(route, address), socket);
     }
 
     /// Takes a socket that was bound elsewhere for the first of the routes' addresses that it stands for
@@ -99,17 +104,74 @@ impl Listeners {
     /// What the system says, or that there is no such socket.
     pub fn socket(&self, route: &RouteConfig, address: ListenAddr) -> io::Result<TcpListener> {
         let none = || io::Error::from(io::ErrorKind::NotFound);
-        self.0.get(&SocketPlace::new(route, address)).ok_or_else(none)?.try_clone()
+        self.rigs.get(&SocketPlace::new(route, address)).ok_or_else(none)?.try_clone()
     }
 
     /// Closes a socket, once nobody has a handle of it any more.
     pub fn close(&mut self, route: &RouteConfig, address: ListenAddr) {
-        self.0.remove(&SocketPlace::new(route, address));
+        self.rigs.remove(&SocketPlace::new(route, address));
     }
 
     /// All sockets, by configured address.
     pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, &TcpListener)> {
-        self.0.iter().map(|(place, socket)| (place.address, socket))
+        let rigs = self.rigs.iter().map(|(place, socket)| (place.address, socket));
+        rigs.chain(self.api.iter().map(|(address, socket)| (*address, socket)))
+    }
+
+    /// Takes a socket that was bound elsewhere for the API, if it stands for that address.
+    ///
+    /// # Errors
+    /// The socket.
+    pub fn adopt_api(
+        &mut self,
+        address: SocketAddr,
+        socket: TcpListener,
+    ) -> Result<(), TcpListener> {
+        let is_it = self.api.is_none()
+            && socket.local_addr().is_ok_and(|bound| bound == address)
+            && socket.set_nonblocking(true).is_ok();
+        if !is_it {
+            return Err(socket);
+        }
+        self.api = Some((address, socket));
+        Ok(())
+    }
+
+    /// Has the API listen on an address, unless it does so already, and nowhere else. Where that fails
+    /// all is as it was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_api(&mut self, address: SocketAddr) -> io::Result<()> {
+        let listen = |address| listen(address, BACKLOG)?.into_std();
+        let opened = match &self.api {
+            Some((at, _)) if *at == address => return Ok(()),
+            // One port cannot be listened on at one address and at all.
+            Some((at, socket)) if at.port() == address.port() => {
+                SockRef::from(socket).shutdown(Shutdown::Both)?;
+                match listen(address) {
+                    Ok(opened) => opened,
+                    Err(error) => {
+                        self.api = Some((*at, listen(*at)?));
+                        return Err(error);
+                    }
+                }
+            }
+            _ => listen(address)?,
+        };
+        self.api = Some((address, opened));
+        Ok(())
+    }
+
+    /// The API listens nowhere, once nobody has a handle of its socket.
+    pub fn close_api(&mut self) {
+        self.api = None;
+    }
+
+    /// A handle of the API's socket, for whoever accepts on it.
+    #[must_use]
+    pub fn api(&self) -> Option<TcpListener> {
+        self.api.as_ref()?.1.try_clone().ok()
     }
 }
 
@@ -140,5 +202,20 @@ mod tests {
         assert!(routes[0].listen.iter().all(|address| listeners.has(&routes[0], *address)));
         assert!(listeners.adopt(&routes, twin).is_err(), "that is taken");
         assert!(listeners.adopt(&routes, other).is_err(), "nobody wants it");
+    }
+
+    #[test]
+    fn the_api_moves_from_one_address_to_all_of_the_same_port_and_stays_where_that_fails() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
+        let mut listeners = Listeners::default();
+        listeners.open_api(at("127.0.0.1")).unwrap();
+        // A handle that somebody still accepts on.
+        let _accepting = listeners.api();
+        listeners.open_api(at("0.0.0.0")).unwrap();
+        assert!(std::net::TcpStream::connect(at("127.0.0.1")).is_ok());
+        assert!(listeners.open_api(at("192.0.2.1")).is_err());
+        assert_eq!(listeners.api().unwrap().local_addr().unwrap(), at("0.0.0.0"));
+        assert!(std::net::TcpStream::connect(at("127.0.0.1")).is_ok());
     }
 }

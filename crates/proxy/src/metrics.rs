@@ -8,6 +8,8 @@ mod process;
 mod sheet;
 mod workers;
 
+use std::sync::atomic::Ordering;
+
 use orepass_stratum::verdict::Verdict;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
@@ -17,7 +19,7 @@ use crate::histogram::Counts;
 use crate::process::Process;
 use crate::telemetry;
 use crate::watch::views::{ChannelHealth, PoolHealthView, PoolView, RateView, RouteView};
-use crate::watch::{AtWork, Diagnostics, WorkerState};
+use crate::watch::{self, AtWork, Concern, Diagnostics, WorkerState};
 use sheet::Sheet;
 
 /// What the answer is made of.
@@ -32,8 +34,6 @@ pub struct Sources {
     pub process: Process,
     /// What needs somebody.
     pub diagnostics: Diagnostics,
-    /// How often the config was read again with success, and whether the last time was one.
-    pub reloads: (u64, bool),
 }
 
 /// The figures of routes, pools and the process.
@@ -74,7 +74,7 @@ struct RouteFigures {
 
 impl Collector for FarmCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        let Sources { at_work, process, diagnostics, reloads } = &self.sources;
+        let Sources { at_work, process, diagnostics } = &self.sources;
         let routes: Vec<_> = at_work
             .routes()
             .iter()
@@ -110,7 +110,8 @@ impl Collector for FarmCollector {
         });
         let help = "What needs somebody now: how many rigs or workers it concerns, at least 1";
         sheet.gauge("diagnostic", help, findings)?;
-        let (count, good) = *reloads;
+        let count = process.reloads.load(Ordering::Relaxed);
+        let good = !watch::is_raised(Concern::ReloadRefused);
         sheet.counter(
             "config_reloads",
             "Configs that were accepted while at work",
@@ -347,14 +348,13 @@ mod tests {
             at_work: at_work.clone(),
             process: Process::default(),
             diagnostics: Diagnostics::default(),
-            reloads: (2, true),
         });
         for row in [
             "orepass_shares_total{route=\"hns\",result=\"stale\"} 0",
             "orepass_upstream_up{route=\"hns\",pool=\"pool-a\"} 0.0",
             "orepass_downstream_connections{route=\"hns\"} 1.0",
             "orepass_workers{route=\"hns\",state=\"online\"} 1.0",
-            "orepass_config_reloads_total 2",
+            "orepass_config_reloads_total 0",
             "orepass_share_latency_seconds_bucket{le=\"+Inf\",route=\"hns\",pool=\"pool-a\"} 0",
             "# EOF",
         ] {

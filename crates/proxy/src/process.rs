@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::admission::Admission;
 use crate::limits::{self, Door};
@@ -16,6 +17,8 @@ pub struct Process {
     pub admission: Arc<Admission>,
     /// The threads; without them, the runtime in which a route is started.
     pub workers: Option<Arc<WorkerThreads>>,
+    /// How often the config was read again with success.
+    pub reloads: Arc<AtomicU64>,
 }
 
 impl Process {

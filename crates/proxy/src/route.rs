@@ -5,8 +5,9 @@ mod decisions;
 mod drain;
 pub(crate) mod mailbox;
 pub(crate) mod now;
+mod operated;
 mod reports;
-mod summary;
+pub(crate) mod summary;
 pub mod ticket;
 mod times;
 pub(crate) mod window;
@@ -45,6 +46,7 @@ use now::RouteNow;
 use times::RouteTimes;
 
 pub use crate::rig::refusal::Full;
+pub use operated::Operated;
 
 /// How long shares in flight may still get their verdicts when the proxy stops, or their rig says
 /// no more.

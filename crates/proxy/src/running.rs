@@ -15,13 +15,13 @@ use crate::net::connect::Tcp;
 use crate::process::Process;
 use crate::registry::{FromConfig, configured};
 use crate::rig::roster::Roster;
-use crate::route::{Route, Surroundings};
+use crate::route::{Operated, Route, Surroundings};
 use crate::store::RouteStore;
 use crate::watch::Watched;
 
 /// What can be asked of a route without knowing its dialect.
 #[async_trait]
-pub trait RunningRoute: Watched {
+pub trait RunningRoute: Watched + Operated {
     /// Its name.
     fn name(&self) -> &str;
     /// Its dialect's name.

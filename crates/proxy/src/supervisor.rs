@@ -4,6 +4,7 @@
 
 mod reload;
 mod served;
+mod serving_api;
 mod stopping;
 mod taking_over;
 mod upgrading;
@@ -13,15 +14,17 @@ use std::future::pending;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::api::{Api, ApiServer, ReloadChanges, RouteStatus, Status};
 use crate::commands::CommandError;
 use crate::config::{Config, HistoryConfig, ListenAddr, Name, RouteConfig, Source};
-use crate::control::{Asks, ControlSocket, ReloadChanges, RouteStatus, Status};
+use crate::control::ControlSocket;
 use crate::history::History;
 use crate::limits::OpenFiles;
 use crate::listeners::Listeners;
@@ -51,6 +54,8 @@ pub enum ControlRequest {
     Upgrade(oneshot::Sender<Result<u32, String>>),
     /// To say what is at work.
     Status(oneshot::Sender<Status>),
+    /// To show the config in force, without its secrets.
+    Config(oneshot::Sender<serde_json::Value>),
 }
 
 /// The process at work.
@@ -71,10 +76,11 @@ pub struct Supervisor<'a> {
     /// Both, for those who look.
     pub(crate) at_work: AtWork,
     pub(crate) diagnostics: Diagnostics,
+    /// The API at its TCP address, while it answers there.
+    api: Option<ApiServer>,
     drains: JoinSet<Arc<dyn RunningRoute>>,
     /// A config that is being read, and for whom.
     loading: Option<Loading>,
-    reloads: u64,
     /// Routes at work that a fault kept from taking all of their config.
     broken: BTreeSet<Name>,
     manager: ServiceManager,
@@ -111,7 +117,12 @@ impl<'a> Supervisor<'a> {
     ) -> Result<Self, CommandError> {
         let mut listeners = Listeners::default();
         for socket in bound {
-            if let Err(socket) = listeners.adopt(&config.routes, socket)
+            let adopted = listeners.adopt(&config.routes, socket);
+            let adopted = adopted.or_else(|socket| match config.api.listen.address() {
+                Some(address) => listeners.adopt_api(address, socket),
+                None => Err(socket),
+            });
+            if let Err(socket) = adopted
                 && let Ok(address) = socket.local_addr()
             {
                 warn!(event = "listen.unwanted", %address, "no route listens on {address}: closed");
@@ -123,6 +134,7 @@ impl<'a> Supervisor<'a> {
                 listeners.open(route, address).map_err(bind)?;
             }
         }
+        serving_api::bind(&mut listeners, config.api.listen)?;
         process.admission.set_wishes(config.limits);
         Ok(Self {
             config,
@@ -136,9 +148,9 @@ impl<'a> Supervisor<'a> {
             draining: Vec::new(),
             at_work: AtWork::default(),
             diagnostics: Diagnostics::default(),
+            api: None,
             drains: JoinSet::new(),
             loading: None,
-            reloads: 0,
             broken: BTreeSet::new(),
             manager: ServiceManager::from_env(),
             held: None,
@@ -170,8 +182,9 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// No route accepts; the sockets stay open.
-    fn stop_accepting(&self) {
+    /// No route accepts, nor does the API; the sockets stay open.
+    fn stop_accepting(&mut self) {
+        self.api = None;
         for (route, config) in self.routes.iter().zip(&self.config.routes) {
             config.listen.iter().for_each(|address| route.unlisten(address));
         }
@@ -180,7 +193,14 @@ impl<'a> Supervisor<'a> {
     /// Serves until it is told to stop.
     pub async fn run(mut self, mut signals: Signals) {
         let (asks, mut requests) = mpsc::channel(MAX_REQUESTS);
-        let mut control = self.open_control(&asks);
+        let api = Api::new(
+            self.at_work.clone(),
+            asks,
+            self.process.clone(),
+            self.diagnostics.clone(),
+            self.history.clone(),
+        );
+        let mut control = self.open_control(&api);
         self.say_served(control.is_some());
         self.manager.ready(self.process.workers.clone());
         let diagnostics =
@@ -191,6 +211,7 @@ impl<'a> Supervisor<'a> {
         let signal = loop {
             self.manager.watch(&self.routes);
             self.at_work.set(self.routes.iter().chain(&self.draining).cloned());
+            self.serve_api(&api);
             let upgraded = tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
@@ -231,20 +252,24 @@ impl<'a> Supervisor<'a> {
                         let _ = answer.send(self.status());
                         UpgradeEnd::No
                     }
+                    ControlRequest::Config(answer) => {
+                        let _ = answer.send(self.config.shown());
+                        UpgradeEnd::No
+                    }
                 },
             };
             match upgraded {
                 UpgradeEnd::No => {}
                 // The new process had taken it.
-                UpgradeEnd::Back => control = self.open_control(&asks),
+                UpgradeEnd::Back => control = self.open_control(&api),
                 UpgradeEnd::Stop(name) => break name,
                 UpgradeEnd::Yes => {
-                    drop((control, requests));
+                    drop((control, api, requests));
                     return self.leave(&mut signals).await;
                 }
             }
         };
-        drop((control, requests));
+        drop((control, api, requests));
         self.stop(signal, &mut signals).await;
     }
 
@@ -267,9 +292,9 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Answers at the socket that the config names. Without it rigs are served all the same.
-    fn open_control(&self, asks: &Asks) -> Option<ControlSocket> {
+    fn open_control(&self, api: &Api) -> Option<ControlSocket> {
         let path = self.config.control.as_deref()?;
-        match ControlSocket::open(path, asks.clone()) {
+        match ControlSocket::open(path, api) {
             Ok(socket) => {
                 info!(event = "control.up", socket = %path.display(), "`orepass ctl` may ask");
                 Some(socket)
@@ -309,7 +334,7 @@ impl<'a> Supervisor<'a> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             config: self.file.as_ref().map(|file| file.display().to_string()),
-            reloads: self.reloads,
+            reloads: self.process.reloads.load(Ordering::Relaxed),
             routes: self.routes.iter().map(of).collect(),
             draining: self.draining.iter().map(of).collect(),
         }

@@ -10,6 +10,7 @@ mod findings;
 mod route;
 mod state;
 pub mod views;
+mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,11 +20,13 @@ use orepass_stratum::time::Instant;
 use crate::books::MeteredBook;
 use crate::histogram::Counts;
 use crate::history::{HistoryPart, SeriesKey, WorkerSeen};
+use crate::rig::roster::OnlineRig;
 use crate::running::RunningRoute;
 pub use concern::{Concern, Severity};
-pub use diagnostics::{DiagnosticView, Diagnostics, Finding, raise, settle};
+pub use diagnostics::{DiagnosticView, Diagnostics, Finding, is_raised, raise, settle};
 pub use state::WorkerState;
 use views::{RigView, RouteView, WorkerView};
+pub use worker::{WatchedWorker, WorkerFacts};
 
 /// How often books are looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -35,13 +38,13 @@ pub trait Watched: Send + Sync {
     /// What it is like as a whole.
     fn view(&self) -> RouteView;
     /// Its workers, in no order: those with rigs, and those that had some as far as they are known.
-    fn workers(&self) -> Vec<WorkerView>;
+    fn workers(&self) -> Vec<WatchedWorker>;
     /// The worker of this name.
-    fn worker(&self, name: &str) -> Option<WorkerView>;
-    /// Its rigs, in the order of their coming.
-    fn rigs(&self) -> Vec<RigView>;
-    /// The rig of this number.
-    fn rig(&self, serial: u64) -> Option<RigView>;
+    fn worker(&self, name: &str) -> Option<WatchedWorker>;
+    /// What is shown of a worker of it.
+    fn worker_view(&self, worker: &WatchedWorker) -> WorkerView;
+    /// What is shown of a rig of it.
+    fn rig_view(&self, rig: &OnlineRig) -> RigView;
     /// The books of its pools, by name, with those of pools that have left it.
     fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)>;
     /// Its own book.

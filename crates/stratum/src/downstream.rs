@@ -41,7 +41,7 @@ mod tests;
 
 pub use config::{DownstreamConfig, Reply, Verify};
 pub use events::{CloseReason, Complaint, Event, Wait};
-pub use login::StartSource;
+pub use login::{MAX_WORKER_NAME, StartSource};
 
 pub use in_flight::MAX_IN_FLIGHT;
 use judge::Judge;

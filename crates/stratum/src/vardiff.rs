@@ -58,6 +58,8 @@ impl VardiffConfig {
 #[derive(Debug)]
 pub struct Vardiff {
     level: Level,
+    /// The operator has set it: it follows nothing.
+    fixed: bool,
     since: Instant,
     next_check: Instant,
     shares: u32,
@@ -70,7 +72,34 @@ impl Vardiff {
     #[must_use]
     pub fn new(config: &VardiffConfig, start: Level, now: Instant) -> Self {
         let level = if config.enabled { config.clamp(start) } else { Level::TOP };
-        Self { level, since: now, next_check: now + CHECK_EVERY, shares: 0, work: 0.0 }
+        Self::at(level, false, now)
+    }
+
+    fn at(level: Level, fixed: bool, now: Instant) -> Self {
+        Self { level, fixed, since: now, next_check: now + CHECK_EVERY, shares: 0, work: 0.0 }
+    }
+
+    /// It stays at a level, whatever the wishes of the route and the rig's speed are.
+    pub fn fix(&mut self, level: Level, now: Instant) {
+        *self = Self::at(level, true, now);
+    }
+
+    /// It follows the rig's hashrate again.
+    pub fn release(&mut self, config: &VardiffConfig, now: Instant) {
+        if self.fixed {
+            *self = Self::new(config, self.level, now);
+        }
+    }
+
+    /// Whether it stays where it was set.
+    #[must_use]
+    pub const fn is_fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// Whether it follows the rig's hashrate.
+    const fn follows(&self, config: &VardiffConfig) -> bool {
+        config.enabled && !self.fixed
     }
 
     /// The wishes are others from now on. Where rigs had the pool's own target until now, `start` is
@@ -82,6 +111,9 @@ impl Vardiff {
         start: Level,
         now: Instant,
     ) {
+        if self.fixed {
+            return;
+        }
         if before.enabled && config.enabled {
             self.level = config.clamp(self.level);
         } else {
@@ -100,12 +132,12 @@ impl Vardiff {
     #[must_use]
     pub fn aims_at(&self, config: &VardiffConfig) -> Option<f64> {
         let at_limit = config.min.is_some_and(|min| self.level <= Level::nearest(min));
-        (config.enabled && !at_limit).then(|| config.interval())
+        (self.follows(config) && !at_limit).then(|| config.interval())
     }
 
     /// Notes a share that met the rig's target of this difficulty.
     pub fn on_share(&mut self, config: &VardiffConfig, difficulty: Difficulty, now: Instant) {
-        if !config.enabled {
+        if !self.follows(config) {
             return;
         }
         self.shares += 1;
@@ -119,7 +151,7 @@ impl Vardiff {
 
     /// Decides when it is time to; `current` is the difficulty of the target that the rig has.
     pub fn on_timeout(&mut self, config: &VardiffConfig, current: Difficulty, now: Instant) {
-        if !config.enabled || now < self.next_check {
+        if !self.follows(config) || now < self.next_check {
             return;
         }
         self.next_check = now + CHECK_EVERY;
@@ -137,7 +169,7 @@ impl Vardiff {
     /// When [`on_timeout`](Self::on_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self, config: &VardiffConfig) -> Option<Instant> {
-        config.enabled.then_some(self.next_check)
+        self.follows(config).then_some(self.next_check)
     }
 
     fn decide(&mut self, config: &VardiffConfig, elapsed: f64, now: Instant) {
@@ -230,5 +262,23 @@ mod tests {
         let off = VardiffConfig { enabled: false, ..config };
         let vardiff = Vardiff::new(&off, Level::EASIEST, now);
         assert_eq!((vardiff.level(), vardiff.poll_timeout(&off)), (Level::TOP, None));
+    }
+
+    #[test]
+    fn a_level_that_is_set_stays_until_it_is_released() {
+        let mut now = start();
+        let config = VardiffConfig { max: Difficulty::new(64.0), ..VardiffConfig::default() };
+        let mut vardiff = Vardiff::new(&config, Level::EASIEST, now);
+        let set = Level::nearest(Difficulty::new(1024.0).unwrap());
+        vardiff.fix(set, now);
+        for _ in 0..100 {
+            now += Duration::from_millis(10);
+            vardiff.on_share(&config, Difficulty::new(1024.0).unwrap(), now);
+        }
+        vardiff.reconfigure(&config, &VardiffConfig::default(), Level::TOP, now);
+        assert_eq!((vardiff.level(), vardiff.poll_timeout(&config)), (set, None));
+        vardiff.release(&config, now);
+        assert_eq!(vardiff.level(), Level::nearest(Difficulty::new(64.0).unwrap()));
+        assert!(vardiff.poll_timeout(&config).is_some());
     }
 }

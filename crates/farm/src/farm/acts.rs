@@ -127,6 +127,8 @@ pub enum Order {
     Wait(Wait),
     /// It waits for its first seat, and there will be none.
     Refuse(NoSeat),
+    /// The operator sets its difficulty, or none.
+    Difficulty(Option<Difficulty>),
     /// It is to be closed now.
     Leave(CloseReason),
 }

@@ -72,6 +72,10 @@ impl Farm {
             return;
         }
         rig.worker = Some(Arc::clone(worker));
+        // Trusted or not.
+        if let Some(left) = self.knowledge.banned(worker, now) {
+            return self.dismiss(id, CloseReason::Banned(left));
+        }
         let Some(known) = rig.known() else { return };
         if let Some(left) = self.knowledge.refused(known, now).filter(|_| !rig.trusted) {
             return self.dismiss(id, CloseReason::Penalty(left));

@@ -8,6 +8,8 @@ mod dice;
 #[cfg(test)]
 mod firmware;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod pools;
 mod reconfigure;
 #[cfg(test)]
@@ -319,6 +321,9 @@ impl Story {
             }
             Order::Wait(Wait::Pool) => format!("wait {} for a pool", rig.0),
             Order::Wait(Wait::Lease) => format!("wait {} for a lease", rig.0),
+            Order::Difficulty(difficulty) => {
+                format!("difficulty {}: {:?}", rig.0, difficulty.map(Difficulty::get))
+            }
             Order::Leave(reason) => {
                 self.dismissed.push(rig);
                 format!("leave {}: {reason}", rig.0)

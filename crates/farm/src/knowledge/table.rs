@@ -107,6 +107,13 @@ impl<V: Clone> Table<V> {
         }
     }
 
+    /// Forgets a name; whether it was known.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        let Some((name, _)) = self.entries.remove_entry(name) else { return false };
+        self.changes.push_back((name, None));
+        true
+    }
+
     /// Forgets a part of the entries.
     fn forget(&mut self) {
         let goal = self.cap - self.cap / FORGET_AT_ONCE;

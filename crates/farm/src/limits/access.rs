@@ -40,6 +40,12 @@ pub enum Admittance {
 }
 
 impl Access {
+    /// The ranges of each list, by its name; those that lie beside each other are one.
+    #[must_use]
+    pub fn lists(&self) -> [(&'static str, &[IpNet]); 3] {
+        [("allow", &*self.allow.0), ("deny", &*self.deny.0), ("trusted", &*self.trusted.0)]
+    }
+
     /// By the ranges that may come, all where there are none; those that may not; and those that are
     /// trusted, which may come in any case unless they are denied.
     #[must_use]

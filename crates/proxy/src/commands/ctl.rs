@@ -1,17 +1,21 @@
 //! `orepass ctl`: asks a process at work for something.
 
+mod tables;
+
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use thiserror::Error;
+use url::form_urlencoded;
 
 use super::Outcome;
-use crate::cli::{Ctl, CtlCommand};
+use crate::api::{ApiProblem, ReloadChanges};
+use crate::cli::{Ctl, CtlCommand, ListArgs, WorkerArg};
 use crate::config;
-use crate::control::{NotDone, ReloadChanges, Status, Upgraded};
 
 /// How long an answer may take: an upgrade has its own limits, which are shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(170);
@@ -74,53 +78,129 @@ fn permission(error: &io::Error) -> &'static str {
 /// # Errors
 /// A [`CtlError`], which knows its exit code.
 pub fn ctl(ctl: &Ctl) -> Result<Outcome, CtlError> {
-    let mut outcome = Outcome::Success;
-    let text = match &ctl.command {
-        CtlCommand::Reload => {
-            let body = asked(ctl, "POST", "reload")?;
-            let changes = body.read::<ReloadChanges>()?;
-            outcome = if changes.faults.is_empty() { Outcome::Success } else { Outcome::Failure };
-            if ctl.json { body.text } else { reloaded(&changes) }
-        }
-        CtlCommand::Upgrade => {
-            let body = asked(ctl, "POST", "upgrade")?;
-            if ctl.json {
-                body.text
-            } else {
-                format!("process {} serves now", body.read::<Upgraded>()?.pid)
-            }
-        }
-        CtlCommand::Status => {
-            let body = asked(ctl, "GET", "status")?;
-            if ctl.json { body.text } else { at_work(&body.read::<Status>()?) }
-        }
+    let request = CtlRequest::of(ctl)?;
+    let body = asked(ctl, &request)?;
+    let outcome = match &ctl.command {
+        CtlCommand::Reload if !body.read::<ReloadChanges>()?.faults.is_empty() => Outcome::Failure,
+        _ => Outcome::Success,
     };
+    let text = if ctl.json { body.text } else { tables::said(&ctl.command, &body)? };
     // Who hangs up early has seen enough.
     let _ = writeln!(io::stdout(), "{}", text.trim_end());
     Ok(outcome)
 }
 
-fn reloaded(ReloadChanges { changed, at_restart, faults }: &ReloadChanges) -> String {
-    let lines = [changed.as_slice(), at_restart, faults].concat();
-    if lines.is_empty() { "nothing has changed".into() } else { lines.join("\n") }
+/// What a process at work is asked.
+struct CtlRequest {
+    method: &'static str,
+    /// Behind `/api/v1/`.
+    path: String,
+    body: Option<Value>,
 }
 
-fn at_work(status: &Status) -> String {
-    let Status { version, pid, config, reloads, routes, draining } = status;
-    let config = config.as_deref().unwrap_or("the command line");
-    let mut text =
-        format!("orepass {version}, process {pid}, config {config}, reloads {reloads}\n");
-    for (routes, note) in [(routes, ""), (draining, ", ends")] {
-        for route in routes {
-            let (name, dialect) = (&route.name, &route.dialect);
-            let (rigs, channels, shares) = (route.rigs, route.channels, route.shares);
-            text += &format!(
-                "route {name} ({dialect}){note}: rigs {rigs}, pool connections {channels}, shares \
-                 {shares}\n"
-            );
+impl CtlRequest {
+    fn of(ctl: &Ctl) -> Result<Self, CtlError> {
+        let get = |path: String| Self { method: "GET", path, body: None };
+        let post = |path: String, body| Self { method: "POST", path, body };
+        Ok(match &ctl.command {
+            CtlCommand::Reload => post("reload".into(), None),
+            CtlCommand::Upgrade => post("upgrade".into(), None),
+            CtlCommand::Status => get("status".into()),
+            CtlCommand::Summary => get("summary".into()),
+            CtlCommand::Workers { list, sort, search } => {
+                let more = [("sort", sort.clone()), ("search", search.clone())];
+                get(format!("workers{}", query(list.pairs().into_iter().chain(more))))
+            }
+            CtlCommand::Rigs { list, worker } => {
+                let more = [("worker", worker.clone())];
+                get(format!("rigs{}", query(list.pairs().into_iter().chain(more))))
+            }
+            CtlCommand::Kick { rig } => post(format!("rigs/{}/kick", encoded(rig)), None),
+            CtlCommand::Difficulty { rig, difficulty } => {
+                let body = json!({"difficulty": difficulty.0});
+                post(format!("rigs/{}/difficulty", encoded(rig)), Some(body))
+            }
+            CtlCommand::Ban { worker, minutes } => {
+                let path = format!("workers/{}/ban{}", encoded(&worker.name), worker.query());
+                post(path, Some(json!({"minutes": minutes})))
+            }
+            CtlCommand::Unban { worker } => {
+                post(format!("workers/{}/unban{}", encoded(&worker.name), worker.query()), None)
+            }
+            CtlCommand::Forget { worker } => {
+                let path = format!("workers/{}{}", encoded(&worker.name), worker.query());
+                Self { method: "DELETE", path, body: None }
+            }
+            CtlCommand::Switch { pool, route, back } => {
+                let route = match route {
+                    Some(route) => route.clone(),
+                    None => route_of(ctl, pool)?,
+                };
+                let body = json!({"route": route, "preferred": !back});
+                post(format!("pools/{}/switch", encoded(pool)), Some(body))
+            }
+        })
+    }
+}
+
+/// The one route that has a pool of this name.
+fn route_of(ctl: &Ctl, pool: &str) -> Result<String, CtlError> {
+    let all = CtlRequest { method: "GET", path: "pools".into(), body: None };
+    let body: Value = asked(ctl, &all)?.read()?;
+    let pools = body["pools"].as_array().into_iter().flatten();
+    let mut routes: Vec<&str> = pools
+        .filter(|known| known["name"] == pool)
+        .filter_map(|known| known["route"].as_str())
+        .collect();
+    routes.dedup();
+    match routes[..] {
+        [route] => Ok(route.to_owned()),
+        [] => Err(CtlError::Refused(format!("no route has a pool {pool:?}"))),
+        _ => {
+            let routes = routes.join(", ");
+            Err(CtlError::Refused(format!(
+                "several routes have a pool {pool:?}: say which with --route: {routes}"
+            )))
         }
     }
-    text
+}
+
+impl ListArgs {
+    fn pairs(&self) -> [(&'static str, Option<String>); 4] {
+        [
+            ("route", self.route.clone()),
+            ("state", self.state.clone()),
+            ("limit", Some(self.limit.to_string())),
+            ("offset", Some(self.offset.to_string())),
+        ]
+    }
+}
+
+impl WorkerArg {
+    fn query(&self) -> String {
+        query([("route", self.route.clone())])
+    }
+}
+
+/// The part of a path behind the name, `?` and all.
+fn query(pairs: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (key, value) in pairs {
+        if let Some(value) = value {
+            query.append_pair(key, &value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
+}
+
+/// A name as a part of a path.
+fn encoded(name: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(byte).collect()
 }
 
 /// An answer that says that it was done.
@@ -136,10 +216,14 @@ impl Body {
     }
 }
 
-fn asked(ctl: &Ctl, method: &str, what: &str) -> Result<Body, CtlError> {
+fn asked(ctl: &Ctl, request: &CtlRequest) -> Result<Body, CtlError> {
     let (path, mut stream) = connect(ctl)?;
+    let CtlRequest { method, path: what, body } = request;
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
+    let length = body.len();
     let request = format!(
-        "{method} /api/v1/{what} HTTP/1.1\r\nHost: orepass\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        "{method} /api/v1/{what} HTTP/1.1\r\nHost: orepass\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     let mut answer = Vec::new();
     let talked = stream
@@ -160,9 +244,13 @@ fn asked(ctl: &Ctl, method: &str, what: &str) -> Result<Body, CtlError> {
     if ctl.json {
         let _ = writeln!(io::stdout(), "{text}");
     }
-    let said: NotDone =
+    let said: ApiProblem =
         serde_json::from_str(text).map_err(|_| failed(format!("it answers {code}")))?;
-    Err(if code == 409 { CtlError::Busy(said.error) } else { CtlError::Refused(said.error) })
+    Err(if said.code == "busy" {
+        CtlError::Busy(said.detail)
+    } else {
+        CtlError::Refused(said.detail)
+    })
 }
 
 fn connect(ctl: &Ctl) -> Result<(PathBuf, UnixStream), CtlError> {

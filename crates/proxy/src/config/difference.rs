@@ -12,7 +12,7 @@ use std::time::Duration;
 use orepass_farm::limits::LimitWishes;
 use orepass_stratum::target::Difficulty;
 
-use super::{Config, Name};
+use super::{ApiConfig, ApiListen, ApiToken, Config, Name};
 
 /// When something takes effect that is for rigs that are not there yet.
 const RIGS_THAT_COME: &str = "for rigs that come from now on";
@@ -46,8 +46,18 @@ pub(crate) struct Difference {
 impl Difference {
     pub(crate) fn between(old: &Config, new: &Config) -> Self {
         let mut found = Self::default();
-        let Config { routes, log, workers, state, history, limits, control, drain_for, source: _ } =
-            new;
+        let Config {
+            routes,
+            log,
+            workers,
+            state,
+            history,
+            limits,
+            control,
+            api,
+            drain_for,
+            source: _,
+        } = new;
         for route in routes {
             let before = old.routes.iter().find(|before| before.name == route.name);
             let step = match before {
@@ -79,6 +89,7 @@ impl Difference {
             let [before, after] = [old.drain_for, *drain_for].map(|over| over.as_secs());
             found.lines.push(format!("stop.drain_seconds {before} \u{2192} {after}"));
         }
+        found.api(&old.api, api);
         if old.log.format != log.format {
             found.put_off("log.format", word(old.log.format), word(log.format));
         }
@@ -140,6 +151,28 @@ impl Difference {
                 let line = format!("limits.{key} {before} \u{2192} {after}, {RIGS_THAT_COME}");
                 self.lines.push(line);
             }
+        }
+    }
+
+    /// Where the farm is shown, and to whom.
+    fn api(&mut self, old: &ApiConfig, new: &ApiConfig) {
+        // Whoever adds a key says it here.
+        let ApiConfig { listen, hosts, tokens } = new;
+        let shown = |at: ApiListen| at.address().map_or_else(|| "off".into(), |at| at.to_string());
+        let (before, after) = (shown(old.listen), shown(*listen));
+        if before != after {
+            self.lines.push(format!("api.listen {before} \u{2192} {after}"));
+        }
+        if old.hosts != *hosts {
+            self.lines.push(format!("api.hosts {} \u{2192} {}", words(&old.hosts), words(hosts)));
+        }
+        if old.tokens != *tokens {
+            let names = |tokens: &[ApiToken]| {
+                words(&tokens.iter().map(|token| &token.name).collect::<Vec<_>>())
+            };
+            let (before, after) = (names(&old.tokens), names(tokens));
+            let which = if before == after { after } else { format!("{before} \u{2192} {after}") };
+            self.lines.push(format!("api.token changed: {which}"));
         }
     }
 }

@@ -35,6 +35,11 @@ impl OptionTable {
         said(self) == said(other)
     }
 
+    /// The options and their values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(key, entry)| (key.as_str(), &entry.value.value))
+    }
+
     /// A text option, such as one of several words. A wrong one is noted in `errors`, and `None`
     /// is given as for one that is absent.
     pub fn parsed<T>(&self, key: &str, errors: &mut OptionError) -> Option<T>

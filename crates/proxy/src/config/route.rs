@@ -274,7 +274,8 @@ pub(super) struct Reading<'a> {
     pub(super) folder: &'a Path,
     dialects: &'a dyn Dialects,
     names: HashSet<Name>,
-    listen: Vec<ListenAddr>,
+    /// Where they listen.
+    pub(super) listen: Vec<ListenAddr>,
     /// What `[limits]` says for all of them.
     pub(super) limits: RouteLimits,
 }

@@ -21,7 +21,13 @@ pub(super) struct WorkerCollector {
 impl WorkerCollector {
     pub(super) fn new(at_work: &AtWork) -> Self {
         let routes = at_work.routes();
-        let mut workers: Vec<_> = routes.iter().flat_map(|route| route.workers()).collect();
+        let mut workers: Vec<_> = routes
+            .iter()
+            .flat_map(|route| {
+                let workers = route.workers().into_iter();
+                workers.map(|worker| route.worker_view(&worker)).collect::<Vec<_>>()
+            })
+            .collect();
         let mut others = Vec::new();
         if workers.len() > MAX_WORKERS {
             workers.sort_by(|one, other| present(other).total_cmp(&present(one)));

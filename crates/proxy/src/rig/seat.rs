@@ -48,6 +48,7 @@ impl<D: Dialect> ServedRig<D> {
                 }
                 Order::Wait(wait) => self.session.handle_wait(wait),
                 Order::Refuse(reason) => self.session.handle_no_seat(reason.to_string()),
+                Order::Difficulty(difficulty) => self.session.handle_difficulty(difficulty, now()),
                 Order::Leave(CloseReason::Shutdown) => self.stopping = true,
                 Order::Leave(reason) => self.session.handle_close(reason),
             }

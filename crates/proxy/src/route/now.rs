@@ -4,6 +4,7 @@
 //! session the wishes that it was last given. Nobody asks for each share.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use orepass_farm::farm::{Farm, FarmConfig, PoolTerms};
 use orepass_farm::pools::{Leaving, PoolIndex};
@@ -16,7 +17,7 @@ use orepass_stratum::job::JobIds;
 use super::Route;
 use crate::admission::Admission;
 use crate::books::MeteredBook;
-use crate::config::{Failover, PoolAccount, RouteConfig};
+use crate::config::{Failover, Name, PoolAccount, RouteConfig};
 use crate::histogram::{Histogram, SHARE_LATENCY};
 use crate::net::front::Front;
 use crate::pool::log::Said;
@@ -25,6 +26,9 @@ use crate::route::mailbox::CONFIG;
 
 /// The most pools that a route may have had in a run. Past it, it is started anew.
 pub(crate) const MAX_SLOTS: usize = 1024;
+
+/// How long a pool must have been healthy that the operator prefers.
+const PREFERRED_AFTER: Duration = Duration::from_secs(10);
 
 /// A pool, in its slot for as long as the route is there.
 pub(crate) struct PoolNow<D> {
@@ -46,12 +50,22 @@ pub(crate) struct PoolNow<D> {
 /// What a route has of its config at a moment.
 pub(crate) struct RouteNow<D> {
     pub(crate) config: RouteConfig,
+    /// The pool that the operator wants before all others, whatever the config's order is.
+    pub(crate) preferred: Option<Name>,
     /// The wishes for rigs.
     pub(crate) downstream: Arc<DownstreamConfig>,
     /// By their slots, with those that have left.
     pub(crate) pools: Vec<Arc<PoolNow<D>>>,
     /// The slots of the config's pools, in its order.
     order: Vec<PoolIndex>,
+}
+
+/// What a route is to have of a config.
+struct RouteChange<D> {
+    config: RouteConfig,
+    /// In the order of its pools.
+    dialects: Vec<Arc<D>>,
+    preferred: Option<Name>,
 }
 
 /// In which slots the pools of another config are: known by what they are, wherever they stand.
@@ -113,6 +127,7 @@ impl<D> RouteNow<D> {
             pools: accounts.map(pool).collect(),
             downstream: downstream(&config),
             order: (0..config.pools.len()).collect(),
+            preferred: None,
             config,
         }
     }
@@ -173,12 +188,42 @@ impl<D: Dialect> Route<D> {
             // The same file may have another certificate in it.
             self.front().read_again();
         }
+        self.apply(|_| Some(RouteChange { config, dialects, preferred: None }));
+        let route = Arc::clone(self);
+        self.tasks.spawn(async move { route.rigs().ring_in_turn(CONFIG).await });
+    }
+
+    /// Has rigs mine at a pool as long as that serves, until another config comes or another pool is
+    /// preferred; without one the config's order holds again. Whether the config has such a pool.
+    pub(crate) fn prefer(self: &Arc<Self>, pool: Option<&str>) -> bool {
+        self.apply(|now| {
+            let mut named = now.config.pools.iter().map(|account| &account.name);
+            let preferred = match pool {
+                Some(pool) => Some(named.find(|name| name.as_str() == pool)?.clone()),
+                None => None,
+            };
+            let dialect = |slot: &PoolIndex| Arc::clone(&now.pools[*slot].dialect);
+            let dialects = now.order.iter().map(dialect).collect();
+            Some(RouteChange { config: now.config.clone(), dialects, preferred })
+        })
+    }
+
+    /// Has from now on what is wanted in place of what there is; whether anything is.
+    fn apply(
+        self: &Arc<Self>,
+        wanted: impl FnOnce(&RouteNow<D>) -> Option<RouteChange<D>>,
+    ) -> bool {
+        let mut applied = false;
+        // Whoever else applies something waits until this is done.
         self.tell(|farm, at| {
             let before = self.now();
+            let Some(RouteChange { config, dialects, preferred }) = wanted(&before) else { return };
+            applied = true;
             let PoolSlots { order, leaving } = PoolSlots::of(&before, &config);
+            let accounts = accounts(&config, preferred.as_ref());
             let mut terms: Vec<PoolTerms> =
                 before.pools.iter().map(|pool| terms(&pool.account)).collect();
-            for (account, &slot) in config.pools.iter().zip(&order) {
+            for (account, &slot) in accounts.iter().zip(&order) {
                 match terms.get_mut(slot) {
                     Some(known) => *known = self::terms(account),
                     // New ones have the next slots in their order.
@@ -188,12 +233,12 @@ impl<D: Dialect> Route<D> {
             for (terms, leaving) in terms.iter_mut().zip(&leaving) {
                 terms.leaving = *leaving;
             }
-            farm.handle_wishes(wishes(&config, terms), at);
+            farm.handle_wishes(wishes(&config, preferred.as_ref(), terms), at);
 
             let mut pools: Vec<Option<Arc<PoolNow<D>>>> =
                 before.pools.iter().map(|pool| Some(Arc::clone(pool))).collect();
             pools.resize_with(leaving.len(), || None);
-            for ((account, dialect), &slot) in config.pools.iter().zip(dialects).zip(&order) {
+            for ((account, dialect), &slot) in accounts.iter().zip(dialects).zip(&order) {
                 pools[slot] = Some(Arc::new(match &pools[slot] {
                     Some(pool) => {
                         PoolNow { account: account.clone(), leaving: None, ..pool.kept() }
@@ -219,12 +264,11 @@ impl<D: Dialect> Route<D> {
             }
             let downstream = downstream(&config);
             let pools = pools.into_iter().flatten().collect();
-            let next = Arc::new(RouteNow { config, downstream, pools, order });
+            let next = Arc::new(RouteNow { config, preferred, downstream, pools, order });
             // Before the farm's acts are done: a channel that they open finds its pool.
             *self.now.lock().unwrap_or_else(PoisonError::into_inner) = next;
         });
-        let route = Arc::clone(self);
-        self.tasks.spawn(async move { route.rigs().ring_in_turn(CONFIG).await });
+        applied
     }
 }
 
@@ -255,9 +299,27 @@ fn terms(account: &PoolAccount) -> PoolTerms {
     }
 }
 
-/// The route's wishes for its farm.
-fn wishes(config: &RouteConfig, pools: Vec<PoolTerms>) -> FarmConfig {
-    let Failover { healthy_for, trial_share, trial_for } = config.failover;
+/// The pools as they stand with one of them before all others.
+fn accounts(config: &RouteConfig, preferred: Option<&Name>) -> Vec<PoolAccount> {
+    let mut accounts = config.pools.clone();
+    if let Some(preferred) = preferred {
+        for account in &mut accounts {
+            let is_it = account.name == *preferred;
+            account.standing.rank = if is_it { 0 } else { account.standing.rank + 1 };
+        }
+    }
+    accounts
+}
+
+/// The route's wishes for its farm. A preferred pool need not prove itself for long: that is the
+/// operator's word. One that fails all the same is damped as ever.
+fn wishes(config: &RouteConfig, preferred: Option<&Name>, pools: Vec<PoolTerms>) -> FarmConfig {
+    let mut failover = config.failover;
+    if preferred.is_some() {
+        failover.healthy_for = failover.healthy_for.min(PREFERRED_AFTER);
+        failover.trial_for = Duration::ZERO;
+    }
+    let Failover { healthy_for, trial_share, trial_for } = failover;
     FarmConfig {
         pools,
         healthy_for,
@@ -283,7 +345,7 @@ pub(super) fn farm(
     // Where rigs mined before, they are no strangers.
     let addresses = remembered.firmware.iter().filter_map(|(_, record)| record.address);
     addresses.for_each(|address| admission.remember(address));
-    Farm::new(wishes(config, pools), remembered, fastrand::u64(..), crate::clock::now())
+    Farm::new(wishes(config, None, pools), remembered, fastrand::u64(..), crate::clock::now())
 }
 
 #[cfg(test)]

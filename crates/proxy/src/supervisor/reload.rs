@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -18,11 +19,11 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{error, info, warn};
 
-use super::{MAX_REQUESTS, Supervisor};
+use super::{MAX_REQUESTS, Supervisor, serving_api};
+use crate::api::ReloadChanges;
 use crate::commands::CommandError;
 use crate::config::difference::{Difference, Step};
 use crate::config::{Config, ConfigError, Invalid, ListenAddr, RouteConfig};
-use crate::control::ReloadChanges;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::telemetry;
 use crate::watch::{self, Concern};
@@ -201,6 +202,11 @@ impl Supervisor<'_> {
             }
             opened.push((route, address));
         }
+        // The last that can fail: where it does, it leaves itself as it was.
+        if let Err(error) = serving_api::bind(&mut self.listeners, config.api.listen) {
+            opened.iter().for_each(|(route, address)| self.listeners.close(route, *address));
+            return Err(error.into());
+        }
         Ok(PreparedReload { config, difference, routes })
     }
 
@@ -210,6 +216,7 @@ impl Supervisor<'_> {
         let PreparedReload { mut config, difference, routes } = prepared;
         let mut before = mem::take(&mut self.routes);
         let (mut leaving, mut faults, mut unserved) = (Vec::new(), Vec::new(), Vec::new());
+        let mut changed = difference.lines;
         // Whoever comes finds somebody all the time: a socket that goes to another route is listened
         // on by that before the former one leaves it.
         let steps = difference.routes.into_iter().zip(routes);
@@ -217,6 +224,13 @@ impl Supervisor<'_> {
             let at = before.iter().position(|here| here.name() == route.name.as_str());
             let here = at.map(|at| before.remove(at));
             let former = here.clone();
+            if prepared.is_none()
+                && let Some(here) = &here
+                && let Some(pool) = here.preferred()
+            {
+                Arc::clone(here).prefer(None);
+                changed.push(format!("route {}: pool {pool} is preferred no more", route.name));
+            }
             let apply = || self.apply_to(&route, step, here, prepared);
             let at_work = match catch_unwind(AssertUnwindSafe(apply)) {
                 Ok(AppliedRoute { at_work, leaves }) => {
@@ -246,11 +260,11 @@ impl Supervisor<'_> {
             self.broken.retain(|name| name.as_str() != route.name());
             self.drain(route);
         }
-        let mut changed = difference.lines;
         if self.config.log.level != config.log.level && !telemetry::set_level(config.log.level) {
             changed.push("log.level stays: the command line or $OREPASS_LOG beats it".into());
         }
         self.process.admission.set_wishes(config.limits);
+        self.change_api(&config.api);
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);
@@ -258,7 +272,7 @@ impl Supervisor<'_> {
         config.control.clone_from(&self.config.control);
         config.log.format = self.config.log.format;
         self.config = config;
-        self.reloads += 1;
+        self.process.reloads.fetch_add(1, Ordering::Relaxed);
         ReloadChanges { changed, at_restart: difference.at_restart, faults }
     }
 

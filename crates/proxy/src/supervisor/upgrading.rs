@@ -84,6 +84,7 @@ impl Supervisor<'_> {
                     ControlRequest::Reload(answer) => _ = answer.send(Err(ReloadRefusal::HandingOver)),
                     ControlRequest::Upgrade(answer) => _ = answer.send(Err(BUSY.to_owned())),
                     ControlRequest::Status(answer) => _ = answer.send(self.status()),
+                    ControlRequest::Config(answer) => _ = answer.send(self.config.shown()),
                 },
                 news = heard(new) => old.handle(news, now()),
                 () = drained(draining) => {

@@ -40,34 +40,43 @@ pub fn subscribe() -> broadcast::Receiver<Arc<KeptEvent>> {
 }
 
 /// An event, as it was logged or would have been. Its texts are data, with any control characters.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct KeptEvent {
     /// Its number in this process, from 1.
     pub sequence: u64,
     /// When it was, in Unix milliseconds; said as RFC 3339.
     #[serde(rename = "at", serialize_with = "as_rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at_ms: u64,
     /// How much it matters.
     #[serde(serialize_with = "in_lower_case")]
+    #[schema(value_type = String)]
     pub level: Level,
     /// Its stable id, such as `pool.down`.
+    #[schema(value_type = String)]
     pub id: Box<str>,
     /// What it says.
+    #[schema(value_type = String)]
     pub message: Box<str>,
     /// On which route.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub route: Option<Box<str>>,
     /// Which pool it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub pool: Option<Box<str>>,
     /// Which worker it concerns, where it is not the rig's first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub worker: Option<Box<str>>,
     /// Which rig it concerns, by its first worker.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub rig: Option<Box<str>>,
     /// All else that it tells.
     #[serde(serialize_with = "as_map")]
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub fields: Box<[(&'static str, Box<str>)]>,
 }
 

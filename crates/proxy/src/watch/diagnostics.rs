@@ -8,6 +8,7 @@ use orepass_farm::limits::Limit;
 use orepass_stratum::time::Instant;
 use serde::Serialize;
 use tracing::{info, warn};
+use utoipa::ToSchema;
 
 use super::AtWork;
 use super::concern::{Concern, Severity};
@@ -57,7 +58,7 @@ impl Finding {
 type FindingKey = (Concern, Option<String>, String);
 
 /// A finding as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DiagnosticView {
     /// The kind of it, which does not change.
     pub code: &'static str,
@@ -232,6 +233,13 @@ pub fn raise(concern: Concern, subject: impl Into<String>, detail: impl Into<Str
 pub fn settle(concern: Concern, subject: &str) {
     let mut troubles = TROUBLES.lock().unwrap_or_else(PoisonError::into_inner);
     troubles.retain(|(known, of), _| (*known, of.as_str()) != (concern, subject));
+}
+
+/// Whether the process has such a trouble.
+#[must_use]
+pub fn is_raised(concern: Concern) -> bool {
+    let troubles = TROUBLES.lock().unwrap_or_else(PoisonError::into_inner);
+    troubles.keys().any(|(known, _)| *known == concern)
 }
 
 fn troubles() -> Vec<Finding> {

@@ -10,8 +10,9 @@ use orepass_stratum::verdict::Verdict;
 
 use super::concern::Concern;
 use super::diagnostics::{Finding, MAX_NAMED};
-use super::route::{against_norm, age, state};
+use super::route::against_norm;
 use super::state::WorkerState;
+use super::worker::age;
 use crate::clock::unix_seconds;
 use crate::hash_rate::HashRate;
 use crate::rig::roster::OnlineRig;
@@ -138,7 +139,7 @@ impl<D: Dialect> Route<D> {
                     .1
                     .push(name.clone());
             }
-            match state(&rig) {
+            match WorkerState::now_of(&rig) {
                 WorkerState::Silent => silent.push(name),
                 WorkerState::Quarantined => quarantined.push(name),
                 _ => {}

@@ -10,7 +10,6 @@ use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::time::Instant;
 
-use super::Watched;
 use super::chronicle::workers_of;
 use super::diagnostics::Finding;
 use super::state::WorkerState;
@@ -18,8 +17,10 @@ use super::views::{
     ChannelHealth, ChannelState, GateView, NormView, PoolHealthView, PoolView, RateView, RigView,
     RouteView, ShareCounts, WorkerView,
 };
+use super::worker::age;
+use super::{Watched, WatchedWorker};
 use crate::books::{BookReading, MeteredBook};
-use crate::clock::{now, rfc3339};
+use crate::clock::rfc3339;
 use crate::histogram::Counts;
 use crate::history::{HistoryPart, SeriesKey, WorkerSeen};
 use crate::rig::roster::OnlineRig;
@@ -74,10 +75,11 @@ impl<D: Dialect> Watched for Route<D> {
             channels: channels.iter().map(|channel| channel_state(channel)).collect(),
             shares: ShareCounts::from(&totals),
             hashrate: rates(&self.book.reading()),
+            preferred_pool: self.now().preferred.as_ref().map(ToString::to_string),
         }
     }
 
-    fn workers(&self) -> Vec<WorkerView> {
+    fn workers(&self) -> Vec<WatchedWorker> {
         let mut rigs: HashMap<Arc<str>, Vec<Arc<OnlineRig>>> = HashMap::new();
         for rig in self.roster.rigs() {
             if let Some(worker) = rig.shown().worker {
@@ -87,28 +89,88 @@ impl<D: Dialect> Watched for Route<D> {
         let mut workers = Vec::new();
         for (name, book) in self.roster.books() {
             let rigs = rigs.remove(&name).unwrap_or_default();
-            workers.push(self.worker_view(&name, &rigs, Some(&book)));
+            workers.push(WatchedWorker { name, rigs, book: Some(book) });
         }
         // Those that have sent nothing yet.
-        for (name, rigs) in rigs {
-            workers.push(self.worker_view(&name, &rigs, None));
-        }
+        let silent = rigs.into_iter();
+        workers.extend(silent.map(|(name, rigs)| WatchedWorker { name, rigs, book: None }));
         workers
     }
 
-    fn worker(&self, name: &str) -> Option<WorkerView> {
+    fn worker(&self, name: &str) -> Option<WatchedWorker> {
         let is_its = |rig: &Arc<OnlineRig>| rig.shown().worker.as_deref() == Some(name);
         let rigs: Vec<_> = self.roster.rigs().into_iter().filter(is_its).collect();
         let book = self.roster.book_of(name);
-        (book.is_some() || !rigs.is_empty()).then(|| self.worker_view(name, &rigs, book.as_ref()))
+        let is_known = book.is_some() || !rigs.is_empty();
+        is_known.then(|| WatchedWorker { name: name.into(), rigs, book })
     }
 
-    fn rigs(&self) -> Vec<RigView> {
-        self.roster.rigs().iter().map(|rig| self.rig_view(rig)).collect()
+    fn worker_view(&self, worker: &WatchedWorker) -> WorkerView {
+        let WatchedWorker { name, rigs, .. } = worker;
+        let facts = worker.facts();
+        let mut agents: Vec<String> = Vec::new();
+        for agent in rigs.iter().filter_map(|rig| rig.shown().agent) {
+            if agents.len() < MAX_AGENTS && !agents.iter().any(|known| **known == *agent) {
+                agents.push(agent.as_ref().to_owned());
+            }
+        }
+        let expected = self.expected_hashrate(name, &agents, rigs.len());
+        let reading = facts.reading.as_ref();
+        let (norm_hs, against) = match reading {
+            Some(reading) => against_norm(reading, expected),
+            None => (expected, AgainstNorm::Unknown),
+        };
+        let seen = worker.book.as_ref().and_then(|book| book.seen());
+        WorkerView {
+            route: self.name().to_owned(),
+            name: name.as_ref().to_owned(),
+            state: facts.state,
+            rigs: rigs.len(),
+            agents,
+            first_seen_at: seen.map(|seen| rfc3339(1000 * seen.first_seen)),
+            last_seen_at: seen.map(|seen| rfc3339(1000 * seen.last_seen)),
+            last_share_at: seen.and_then(|seen| seen.last_share).map(|at| rfc3339(1000 * at)),
+            last_share_age_s: facts.last_share_age_s(),
+            best_share_hashes: seen.map_or(0.0, |seen| seen.best_share),
+            blocks: seen.map_or(0, |seen| seen.blocks),
+            shares: ShareCounts::from(&facts.totals),
+            hashrate: reading.map(rates).unwrap_or_default(),
+            norm_hs,
+            against_norm: match against {
+                AgainstNorm::Unknown => NormView::Unknown,
+                AgainstNorm::Good => NormView::Good,
+                AgainstNorm::Low => NormView::Low,
+            },
+        }
     }
 
-    fn rig(&self, serial: u64) -> Option<RigView> {
-        self.roster.rig(serial).map(|rig| self.rig_view(&rig))
+    fn rig_view(&self, rig: &OnlineRig) -> RigView {
+        let shown = rig.shown();
+        let book = rig.book_if_any();
+        let reading = book.map(|book| book.reading());
+        let totals = book.map(|book| book.totals()).unwrap_or_default();
+        let pools = self.now();
+        let pool = shown.seat.and_then(|seat| pools.pools.get(seat.pool));
+        let seat = shown.seat;
+        RigView {
+            id: format!("{}-{}", self.name(), rig.serial),
+            route: self.name().to_owned(),
+            address: rig.peer.to_string(),
+            worker: shown.worker.as_deref().map(str::to_owned),
+            agent: shown.agent.as_deref().map(str::to_owned),
+            state: WorkerState::now_of(rig),
+            connected_s: age(rig.since),
+            pool: pool.map(|pool| pool.account.name.to_string()),
+            channel: seat.map(|seat| seat.channel.0),
+            slot: seat.and_then(|seat| seat.slot),
+            alone: seat.is_some_and(|seat| seat.alone),
+            difficulty: shown.difficulty.map(|difficulty| difficulty.get()),
+            last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
+            shares: ShareCounts::from(&totals),
+            hashrate: reading.as_ref().map(rates).unwrap_or_default(),
+            diagnosis: shown.diagnosis.map(|diagnosis| diagnosis.to_string()),
+            advice: shown.diagnosis.map(|diagnosis| diagnosis.advice().to_owned()),
+        }
     }
 
     fn pool_books(&self) -> Vec<(String, Arc<MeteredBook>)> {
@@ -145,7 +207,7 @@ impl<D: Dialect> Watched for Route<D> {
         for rig in self.roster.rigs() {
             if let Some(worker) = rig.shown().worker {
                 let known = best.entry(worker).or_insert(WorkerState::Offline);
-                *known = (*known).min(state(&rig));
+                *known = (*known).min(WorkerState::now_of(&rig));
             }
         }
         let mut offline = 0;
@@ -217,77 +279,6 @@ impl<D: Dialect> Route<D> {
         now_at_work.in_order().iter().map(view).collect()
     }
 
-    fn worker_view(
-        &self,
-        name: &str,
-        rigs: &[Arc<OnlineRig>],
-        book: Option<&Arc<MeteredBook>>,
-    ) -> WorkerView {
-        let reading = book.map(|book| book.reading());
-        let totals = book.map(|book| book.totals()).unwrap_or_default();
-        let seen = book.and_then(|book| book.seen());
-        let mut agents: Vec<String> = Vec::new();
-        for agent in rigs.iter().filter_map(|rig| rig.shown().agent) {
-            if agents.len() < MAX_AGENTS && !agents.iter().any(|known| **known == *agent) {
-                agents.push(agent.as_ref().to_owned());
-            }
-        }
-        let expected = self.expected_hashrate(name, &agents, rigs.len());
-        let (norm_hs, against) = match &reading {
-            Some(reading) => against_norm(reading, expected),
-            None => (expected, AgainstNorm::Unknown),
-        };
-        WorkerView {
-            route: self.name().to_owned(),
-            name: name.to_owned(),
-            state: WorkerState::of_worker(rigs.iter().map(|rig| state(rig))),
-            rigs: rigs.len(),
-            agents,
-            first_seen_at: seen.map(|seen| rfc3339(1000 * seen.first_seen)),
-            last_seen_at: seen.map(|seen| rfc3339(1000 * seen.last_seen)),
-            last_share_at: seen.and_then(|seen| seen.last_share).map(|at| rfc3339(1000 * at)),
-            best_share_hashes: seen.map_or(0.0, |seen| seen.best_share),
-            blocks: seen.map_or(0, |seen| seen.blocks),
-            shares: ShareCounts::from(&totals),
-            hashrate: reading.as_ref().map(rates).unwrap_or_default(),
-            norm_hs,
-            against_norm: match against {
-                AgainstNorm::Unknown => NormView::Unknown,
-                AgainstNorm::Good => NormView::Good,
-                AgainstNorm::Low => NormView::Low,
-            },
-        }
-    }
-
-    fn rig_view(&self, rig: &OnlineRig) -> RigView {
-        let shown = rig.shown();
-        let book = rig.book_if_any();
-        let reading = book.map(|book| book.reading());
-        let totals = book.map(|book| book.totals()).unwrap_or_default();
-        let pools = self.now();
-        let pool = shown.seat.and_then(|seat| pools.pools.get(seat.pool));
-        let seat = shown.seat;
-        RigView {
-            id: format!("{}-{}", self.name(), rig.serial),
-            route: self.name().to_owned(),
-            address: rig.peer.to_string(),
-            worker: shown.worker.as_deref().map(str::to_owned),
-            agent: shown.agent.as_deref().map(str::to_owned),
-            state: state(rig),
-            connected_s: age(rig.since),
-            pool: pool.map(|pool| pool.account.name.to_string()),
-            channel: seat.map(|seat| seat.channel.0),
-            slot: seat.and_then(|seat| seat.slot),
-            alone: seat.is_some_and(|seat| seat.alone),
-            difficulty: shown.difficulty.map(|difficulty| difficulty.get()),
-            last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
-            shares: ShareCounts::from(&totals),
-            hashrate: reading.as_ref().map(rates).unwrap_or_default(),
-            diagnosis: shown.diagnosis.map(|diagnosis| diagnosis.to_string()),
-            advice: shown.diagnosis.map(|diagnosis| diagnosis.advice().to_owned()),
-        }
-    }
-
     /// What the config says that a worker should do, in hashes per second.
     pub(super) fn expected_hashrate(
         &self,
@@ -301,13 +292,6 @@ impl<D: Dialect> Route<D> {
             now_at_work.config.profiles.iter().filter(|of| of.covers(agent, Some(worker)));
         Some(fitting.find_map(|profile| profile.hashrate)? * rigs.max(1) as f64)
     }
-}
-
-pub(super) fn state(rig: &OnlineRig) -> WorkerState {
-    let book = rig.book_if_any();
-    let last = book.and_then(|book| book.reading().last_share());
-    let ended = book.map_or(0, |book| book.totals().ended());
-    WorkerState::of_rig(rig.shown().quarantined, rig.since, ended, last, now())
 }
 
 /// The norm that a worker is held against, in hashes per second, and how it does.
@@ -351,11 +335,6 @@ fn job_age<D: Dialect>(channels: &[Arc<Channel<D>>]) -> Option<f64> {
 
 fn job_age_of<D: Dialect>(view: &ChannelView<D>) -> Option<f64> {
     view.work.as_ref().map(|work| age(work.arrived))
-}
-
-/// How long ago, in seconds.
-pub(super) fn age(at: Instant) -> f64 {
-    now().saturating_duration_since(at).as_secs_f64()
 }
 
 fn shown_health(health: PoolHealth) -> (PoolHealthView, Option<&'static str>, Option<f64>) {

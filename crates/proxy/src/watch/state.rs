@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orepass_stratum::time::Instant;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A rig may be silent for so long whatever its rate is…
 const SILENT_AFTER: Duration = Duration::from_secs(300);
@@ -11,7 +12,9 @@ const SILENT_AFTER: Duration = Duration::from_secs(300);
 const SILENT_SHARES: u32 = 10;
 
 /// How a worker is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
     /// A rig of it is connected and sends shares.

@@ -4,11 +4,12 @@
 use orepass_farm::stats::{Measured, Totals, WindowRates};
 use orepass_stratum::verdict::Verdict;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::state::WorkerState;
 
 /// Something for each kind in which a share ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct ByVerdict<T> {
     /// The pool credited it.
     pub accepted_by_pool: T,
@@ -81,7 +82,7 @@ impl<T: Copy> ByVerdict<T> {
 }
 
 /// Shares since the start of the process. The kinds and those in flight add up to those sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 pub struct ShareCounts {
     /// Those that came from rigs.
     pub sent: u64,
@@ -125,7 +126,7 @@ impl From<&Totals> for ShareCounts {
 }
 
 /// Rates over one window, as averages that decay over it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct RateView {
     /// The window: a minute, ten minutes, an hour or a day.
     pub window_s: u64,
@@ -162,7 +163,7 @@ impl From<&WindowRates> for RateView {
 }
 
 /// A route.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RouteView {
     /// Its name.
     pub name: String,
@@ -190,10 +191,12 @@ pub struct RouteView {
     pub hashrate: Vec<RateView>,
     /// How old the newest job is that its rigs have; none before the first.
     pub job_age_s: Option<f64>,
+    /// The pool that the operator wants before all others, whatever the config's order is.
+    pub preferred_pool: Option<String>,
 }
 
 /// What happens with a route's rigs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateView {
     /// They mine.
@@ -205,7 +208,7 @@ pub enum GateView {
 }
 
 /// A pool of a route.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PoolView {
     /// The route's name.
     pub route: String,
@@ -240,7 +243,7 @@ pub struct PoolView {
 }
 
 /// Whether a pool is of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolHealthView {
     /// It has not been needed, or not been heard of yet.
@@ -258,7 +261,7 @@ pub enum PoolHealthView {
 }
 
 /// A connection to a pool.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ChannelState {
     /// Its number within the route.
     pub id: u64,
@@ -281,7 +284,7 @@ pub struct ChannelState {
 }
 
 /// Whether a connection to a pool takes shares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelHealth {
     /// It takes them.
@@ -293,7 +296,7 @@ pub enum ChannelHealth {
 }
 
 /// A worker: all rigs of one name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WorkerView {
     /// The route's name.
     pub route: String,
@@ -309,8 +312,10 @@ pub struct WorkerView {
     pub first_seen_at: Option<String>,
     /// When a rig of it was last connected.
     pub last_seen_at: Option<String>,
-    /// When its last share came.
+    /// When its last share came, also in an earlier run.
     pub last_share_at: Option<String>,
+    /// The age of its last share; none where none came since the start.
+    pub last_share_age_s: Option<f64>,
     /// What its best share's hash stands for, in hashes, also of earlier runs.
     pub best_share_hashes: f64,
     /// Blocks of it that pools took, also in earlier runs.
@@ -326,7 +331,7 @@ pub struct WorkerView {
 }
 
 /// A rate held against its norm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NormView {
     /// There is no norm yet, or the rate is known too badly.
@@ -338,7 +343,7 @@ pub enum NormView {
 }
 
 /// A connected rig.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RigView {
     /// By which it is named here: the route's name and its own number.
     pub id: String,

@@ -70,6 +70,10 @@ pub(crate) struct Plan {
     pub(crate) route: &'static str,
     /// More routes.
     pub(crate) more: String,
+    /// Where the API listens.
+    pub(crate) api: String,
+    /// More of the API's table, and behind it.
+    pub(crate) after: String,
     /// More arguments.
     pub(crate) arguments: &'static [&'static str],
     /// How many files it may have open.
@@ -91,6 +95,8 @@ impl Plan {
             pool,
             route: "",
             more: String::new(),
+            api: "off".to_owned(),
+            after: String::new(),
             arguments: &[],
             files: None,
             program: None,
@@ -130,12 +136,23 @@ impl Plan {
     }
 
     fn command(&self, command: &str) -> (Command, ConfigFile) {
-        let Self { listen, pool, route, more, arguments, files, program, environment, socket } =
-            self;
+        let Self {
+            listen,
+            pool,
+            route,
+            more,
+            api,
+            after,
+            arguments,
+            files,
+            program,
+            environment,
+            socket,
+        } = self;
         let config = ConfigFile::write(&format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{listen}\"]\n{route}\n\
              [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\
-             {more}"
+             {more}\n[api]\nlisten = \"{api}\"\n{after}"
         ));
         let usual = Path::new(env!("CARGO_BIN_EXE_orepass"));
         let binary = program.as_deref().unwrap_or(usual);

@@ -151,7 +151,7 @@ async fn a_file_has_one_user_at_a_time() {
 fn the_program_serves_without_a_file_that_another_process_uses() {
     let folder = Folder::new("process");
     let config = folder.0.join("orepass.toml");
-    let text = "[state]\nfile = \"orepass.db\"\n[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\n\
+    let text = "[api]\nlisten = \"off\"\n[state]\nfile = \"orepass.db\"\n[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\n\
                 listen = [\"127.0.0.1:0\"]\n[[route.pool]]\nurl = \"stratum+tcp://127.0.0.1:1\"\n\
                 user = \"account\"\n";
     fs::write(&config, text).unwrap();

@@ -148,6 +148,12 @@ pub enum CloseReason {
     /// It was quarantined too often, or sent nothing but rubbish.
     #[error("too much rubbish came from this worker: refused for another {0:?}")]
     Penalty(Duration),
+    /// The operator refuses its worker.
+    #[error("the operator refuses this worker for another {0:?}")]
+    Banned(Duration),
+    /// The operator had it closed.
+    #[error("the operator closed this connection; the rig may come back")]
+    Kicked,
     /// It sent nothing but refused shares.
     #[error("{TOO_MANY} refused shares without a good one between them")]
     Flood,
@@ -191,6 +197,8 @@ impl CloseReason {
                 | Self::SubscribeTimeout(_)
                 | Self::AuthorizeTimeout(_)
                 | Self::Penalty(_)
+                | Self::Banned(_)
+                | Self::Kicked
                 | Self::Flood
                 | Self::Requests(_)
                 | Self::AccessDenied(_)
@@ -218,9 +226,12 @@ impl CloseReason {
             | Self::Gone
             | Self::SlowReader(_) => Fault::Miner,
             Self::Parked(..) | Self::ExtranonceChanged | Self::Outage => Fault::Pool,
-            Self::NoRoom(_) | Self::OwnConnection | Self::Barred | Self::Shutdown => {
-                Fault::Operator
-            }
+            Self::NoRoom(_)
+            | Self::OwnConnection
+            | Self::Barred
+            | Self::Banned(_)
+            | Self::Kicked
+            | Self::Shutdown => Fault::Operator,
         }
     }
 }

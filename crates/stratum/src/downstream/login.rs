@@ -22,7 +22,7 @@ use crate::vardiff::Vardiff;
 use crate::verdict::Verdict;
 
 /// The longest worker name, in bytes.
-const MAX_WORKER_NAME: usize = 256;
+pub const MAX_WORKER_NAME: usize = 256;
 /// The longest password that is kept, in bytes.
 const MAX_PASSWORD: usize = 256;
 /// As many calls as a login may have with all that rigs ask beside.
@@ -359,9 +359,9 @@ impl<D: Dialect> Downstream<D> {
         self.say(RigSay::Granted(id));
     }
 
-    /// Starts with a difficulty, unless a weightier source has named one.
+    /// Starts with a difficulty, unless a weightier source has named one, or the operator.
     pub(super) fn start_at(&mut self, difficulty: Difficulty, source: StartSource, now: Instant) {
-        if self.login.start <= Some(source) {
+        if self.login.start <= Some(source) && !self.bench.vardiff.is_fixed() {
             self.login.start = Some(source);
             let level = Level::nearest(difficulty);
             self.bench.vardiff = Vardiff::new(&self.config.vardiff, level, now);

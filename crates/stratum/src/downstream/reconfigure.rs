@@ -1,10 +1,11 @@
-//! The route's wishes change while a rig mines.
+//! The route's wishes change while a rig mines, or the operator has one for this rig alone.
 
 use std::sync::Arc;
 
 use super::{Downstream, DownstreamConfig};
 use crate::dialect::Dialect;
 use crate::ladder::Level;
+use crate::target::Difficulty;
 use crate::time::Instant;
 
 impl<D: Dialect> Downstream<D> {
@@ -32,5 +33,15 @@ impl<D: Dialect> Downstream<D> {
             self.bench.vardiff.reconfigure(&before.vardiff, vardiff, start, now);
             self.bench.await_vardiff(&self.config, &mut self.out);
         }
+    }
+
+    /// The operator sets the rig's difficulty, which then stays until it leaves; none has it follow the
+    /// rig's hashrate again. It is told with the next work.
+    pub fn handle_difficulty(&mut self, difficulty: Option<Difficulty>, now: Instant) {
+        match difficulty {
+            Some(difficulty) => self.bench.vardiff.fix(Level::nearest(difficulty), now),
+            None => self.bench.vardiff.release(&self.config.vardiff, now),
+        }
+        self.bench.await_vardiff(&self.config, &mut self.out);
     }
 }

@@ -28,7 +28,7 @@ impl Edited {
     }
 
     pub(crate) fn write(&self, text: &str) {
-        std::fs::write(self.file(), text).unwrap();
+        std::fs::write(self.file(), format!("{text}\n[api]\nlisten = \"off\"\n")).unwrap();
     }
 
     pub(crate) fn start(&self) -> Orepass {
