@@ -18,7 +18,9 @@ use prometheus_client::registry::Registry;
 use crate::histogram::Counts;
 use crate::process::Process;
 use crate::telemetry;
-use crate::watch::views::{ChannelHealth, PoolHealthView, PoolView, RateView, RouteView};
+use crate::watch::views::{
+    ChannelHealth, ChannelState, PoolHealthView, PoolView, RateView, RouteView,
+};
 use crate::watch::{self, AtWork, Concern, Diagnostics, WorkerState};
 use sheet::Sheet;
 
@@ -286,7 +288,7 @@ fn upstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Result 
         })
     });
     sheet.gauge("upstream_connections", "Connections to the pool", rows)?;
-    let slots = |of: fn(&crate::watch::views::ChannelState) -> u64| {
+    let slots = |of: fn(&ChannelState) -> u64| {
         pools(routes).map(move |(route, pool)| {
             let own = route.channels.iter().filter(|channel| channel.pool == pool.name);
             let sum: u64 = own.map(of).sum();

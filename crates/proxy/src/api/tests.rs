@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::{PoolAccount, RouteConfig};
+use crate::history::History;
 use crate::net::connect::Tcp;
 use crate::route::{Route, Surroundings};
 
@@ -58,7 +59,7 @@ async fn a_page_of_ten_thousand_workers_is_there_in_no_time() {
     let at_work = AtWork::default();
     at_work.set([Arc::clone(&route) as Arc<dyn RunningRoute>]);
     let (asks, _requests) = mpsc::channel(1);
-    let api = Api::new(at_work, asks, Process::default());
+    let api = Api::new(at_work, asks, Process::default(), Diagnostics::default(), History::off());
     let router = api.router().layer(Extension(Caller::owner("test")));
     let mut times = Vec::new();
     for path in [
