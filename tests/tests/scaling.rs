@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,19 @@ async fn proxy(pool: &PoolServer, api: &str) -> ProxyProcess {
     ProxyProcess::start(program, at, [route, &more]).await
 }
 
+#[test]
+fn promtool_is_content_with_the_rules_and_the_config() {
+    if !has("promtool") {
+        return;
+    }
+    let configs = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/prometheus");
+    for [what, file] in [["rules", "orepass.rules.yml"], ["config", "prometheus.yml"]] {
+        let mut command = Command::new("promtool");
+        let said = command.args(["check", what, file]).current_dir(configs).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    }
+}
+
 fn rigs_at(prometheus: &str, query: &str) -> Option<f64> {
     let query = query.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
     let found = get_json(prometheus, &format!("/api/v1/query?query={query}"))?;
@@ -46,7 +60,7 @@ fn rigs_at(prometheus: &str, query: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn of_two_behind_haproxy_one_is_killed_and_only_what_was_in_flight_there_is_lost() {
-    if !has("haproxy") || !has("prometheus") {
+    if !has("haproxy") || !has("prometheus") || !has("promtool") {
         return;
     }
     let plan = Plan::deployed();
@@ -125,7 +139,16 @@ async fn of_two_behind_haproxy_one_is_killed_and_only_what_was_in_flight_there_i
     let summary = get_json(&apis[1], "/api/v1/summary").unwrap();
     let shares = &summary["routes"][0]["shares"];
     assert_eq!(shares["in_flight"], 0, "{shares}");
-    assert!(get(&apis[1], "/metrics").unwrap().contains("orepass_shares_total"));
+    for path in ["/metrics", "/metrics/workers"] {
+        let page = get(&apis[1], path).unwrap();
+        assert!(page.lines().count() > 200, "{path}: {page}");
+        let mut command = Command::new("promtool");
+        command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut promtool = command.spawn().unwrap();
+        promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+        let said = promtool.wait_with_output().unwrap();
+        assert!(said.status.success(), "{path}: {}", String::from_utf8_lossy(&said.stderr));
+    }
     farm.close().await;
     pool.close();
     std::fs::remove_dir_all(folder).unwrap();

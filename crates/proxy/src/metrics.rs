@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use orepass_stratum::verdict::Verdict;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
 use prometheus_client::registry::Registry;
 
 use crate::histogram::Counts;
@@ -25,7 +25,7 @@ use crate::watch::{self, AtWork, Concern, Diagnostics, WorkerState};
 use sheet::Sheet;
 
 /// What the answer is made of.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the figures are read from.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ fn encoded(collector: impl Collector) -> String {
     registry.register_collector(Box::new(collector));
     let mut page = String::new();
     // Writing to a string cannot fail.
-    let _ = text::encode(&mut page, &registry);
+    let _ = prometheus_text::encode(&mut page, &registry);
     page
 }
 
@@ -323,6 +323,8 @@ fn histograms(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Resul
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
     use std::sync::Arc;
 
     use orepass_hstratum::{Hstratum, Options};
@@ -334,8 +336,8 @@ mod tests {
     use crate::route::{Route, Surroundings};
     use crate::running::RunningRoute;
 
-    #[tokio::test]
-    async fn every_series_has_its_route_and_no_label_is_an_address() {
+    /// A route with one rig that has sent nothing, and both pages about it.
+    async fn pages() -> [String; 2] {
         let url = "stratum+tcp://127.0.0.1:1".parse().unwrap();
         let pool = PoolAccount::new("pool-a".parse().unwrap(), url, "account".parse().unwrap());
         let config = RouteConfig::new("hns".parse().unwrap(), Hstratum::NAME, vec![pool]);
@@ -346,27 +348,63 @@ mod tests {
         entry.rig().show(|rig| rig.worker = Some("r1\"\n{}".into()));
         let at_work = AtWork::default();
         at_work.set([Arc::clone(&route) as Arc<dyn RunningRoute>]);
-        let page = all(Sources {
+        let sources = Sources {
             at_work: at_work.clone(),
             process: Process::default(),
             diagnostics: Diagnostics::default(),
-        });
+        };
+        let pages = [all(sources), of_workers(&at_work)];
+        drop(entry);
+        route.stop().await;
+        pages
+    }
+
+    #[tokio::test]
+    async fn every_series_has_its_route_and_no_label_is_an_address() {
+        let [page, workers] = pages().await;
         for row in [
             "orepass_shares_total{route=\"hns\",result=\"stale\"} 0",
             "orepass_upstream_up{route=\"hns\",pool=\"pool-a\"} 0.0",
             "orepass_downstream_connections{route=\"hns\"} 1.0",
             "orepass_workers{route=\"hns\",state=\"online\"} 1.0",
             "orepass_config_reloads_total 0",
-            "orepass_share_latency_seconds_bucket{le=\"+Inf\",route=\"hns\",pool=\"pool-a\"} 0",
-            "# EOF",
+            "orepass_share_latency_seconds_bucket{route=\"hns\",pool=\"pool-a\",le=\"+Inf\"} 0",
+            "# HELP orepass_shares_total Shares of rigs, by what became of them",
         ] {
             assert!(page.lines().any(|line| line == row), "{row} is not in\n{page}");
         }
-        let workers = of_workers(&at_work);
         let row = "orepass_worker_up{route=\"hns\",worker=\"r1\\\"\\n{}\"} 1.0";
         assert!(workers.lines().any(|line| line == row), "{workers}");
         assert!(![page, workers].iter().any(|page| page.contains("10.1.2.3")));
-        drop(entry);
-        route.stop().await;
+    }
+
+    /// All words of a text that are names of metrics.
+    fn names_in(text: &str) -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ours = words.filter_map(|word| Some(word.strip_prefix("orepass_")?.to_owned()));
+        ours.collect()
+    }
+
+    #[tokio::test]
+    async fn the_manual_knows_each_metric_and_rules_and_dashboard_ask_for_none_that_is_not_there() {
+        let pages = pages().await;
+        let types = pages.iter().flat_map(|page| page.lines());
+        let types = types.filter_map(|line| line.strip_prefix("# TYPE orepass_"));
+        let there: BTreeSet<String> =
+            types.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let read = |file: &str| std::fs::read_to_string(workspace.join(file)).unwrap();
+        assert_eq!(names_in(&read("docs/monitoring.md")), there);
+        for file in ["configs/prometheus/orepass.rules.yml", "configs/grafana/orepass.json"] {
+            let asked = names_in(&read(file));
+            assert!(asked.len() > 8, "{file} asks for {asked:?}");
+            for name in asked {
+                let family = name.strip_suffix("_bucket").unwrap_or(&name);
+                assert!(there.contains(family), "{file} asks for {name}");
+            }
+        }
+        let dashboard: serde_json::Value =
+            serde_json::from_str(&read("configs/grafana/orepass.json")).unwrap();
+        assert!(dashboard["panels"].as_array().unwrap().len() > 15);
     }
 }

@@ -13,7 +13,7 @@ use crate::metrics::{self, Sources};
     get, path = "/metrics", tag = "metrics", operation_id = "metrics",
     responses((
         status = 200, description = "The figures",
-        body = String, content_type = "application/openmetrics-text"
+        body = String, content_type = "text/plain"
     ))
 )]
 pub(super) async fn all(State(api): State<Api>, QueryOf(Nothing {}): QueryOf<Nothing>) -> Response {
@@ -30,7 +30,7 @@ pub(super) async fn all(State(api): State<Api>, QueryOf(Nothing {}): QueryOf<Not
     get, path = "/metrics/workers", tag = "metrics", operation_id = "worker_metrics",
     responses((
         status = 200, description = "The figures",
-        body = String, content_type = "application/openmetrics-text"
+        body = String, content_type = "text/plain"
     ))
 )]
 pub(super) async fn of_workers(
