@@ -204,8 +204,8 @@ mod tests {
         assert!(listeners.adopt(&routes, other).is_err(), "nobody wants it");
     }
 
-    #[test]
-    fn the_api_moves_from_one_address_to_all_of_the_same_port_and_stays_where_that_fails() {
+    #[tokio::test]
+    async fn the_api_moves_from_one_address_to_all_of_the_same_port_and_stays_where_that_fails() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
         let mut listeners = Listeners::default();

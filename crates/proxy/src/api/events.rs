@@ -19,19 +19,20 @@ use tracing::Level;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::page;
+use super::page::Page;
 use super::problem::{ApiProblem, ProblemKind};
 use super::request::QueryOf;
 use super::server::{ANSWER_WITHIN, Connected, TokensInForce};
 use crate::clock::rfc3339;
 use crate::telemetry::events::{EventFilter, KeptEvent, recent, subscribe};
 
-/// How many events are listed unless asked otherwise.
-const USUAL: usize = 100;
 /// How often a stream says that it lives.
 const SIGN_EVERY: Duration = Duration::from_secs(15);
 /// How many events are read at a time.
 const AT_ONCE: usize = 256;
+
+/// The highest number: programs that read JSON may know no higher one.
+const MAX_AFTER: u64 = (1 << 53) - 1;
 
 /// Which events are asked for.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -66,14 +67,18 @@ pub(super) enum EventLevel {
 }
 
 impl EventsQuery {
-    fn filter(self) -> EventFilter {
+    fn filter(self) -> Result<EventFilter, ApiProblem> {
+        if self.after.is_some_and(|after| after > MAX_AFTER) {
+            let detail = format!("`after` is {MAX_AFTER} at most");
+            return Err(ProblemKind::BadQuery.problem(detail));
+        }
         let level = self.level.map(|level| match level {
             EventLevel::Error => Level::ERROR,
             EventLevel::Warn => Level::WARN,
             EventLevel::Info => Level::INFO,
         });
         let Self { after, route, id: id_prefix, text, .. } = self;
-        EventFilter { after, level, id_prefix, route, text }
+        Ok(EventFilter { after, level, id_prefix, route, text })
     }
 }
 
@@ -96,8 +101,8 @@ pub(super) async fn list(
     State(api): State<Api>,
     QueryOf(query): QueryOf<EventsQuery>,
 ) -> Result<Json<EventList>, ApiProblem> {
-    let limit = page::Page::asked(None, Some(query.limit.unwrap_or(USUAL)))?.limit;
-    let events = recent(&query.filter(), limit).into_iter().map(Arc::unwrap_or_clone).collect();
+    let limit = Page::asked(None, query.limit)?.limit;
+    let events = recent(&query.filter()?, limit).into_iter().map(Arc::unwrap_or_clone).collect();
     Ok(Json(EventList { started_at: rfc3339(api.0.began_ms), events }))
 }
 
@@ -120,7 +125,7 @@ pub(super) async fn stream(
     let place = Arc::clone(&api.0.streams).try_acquire_owned();
     let place = place.map_err(|_| ProblemKind::TooManyStreams.problem("close another first"))?;
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let mut filter = query.filter();
+    let mut filter = query.filter()?;
     // Before it is read what there was, so that nothing is missed in between.
     let live = subscribe();
     filter.after = match resumed.and_then(|id| id.split_once('-')) {

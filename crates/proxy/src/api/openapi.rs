@@ -14,10 +14,11 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use super::events::EventLevel;
 use super::paths;
 use super::problem::{ApiProblem, PROBLEM_JSON, ProblemAt, ProblemKind};
 use super::request::{Nothing, QueryOf};
-use super::workers::sort_words;
+use super::workers::{WorkersFormat, sort_words};
 
 /// How tokens are called in it.
 const TOKEN: &str = "token";
@@ -51,7 +52,10 @@ pub(super) fn head() -> OpenApi {
     let components = ComponentsBuilder::new()
         .security_scheme(TOKEN, SecurityScheme::Http(scheme.build()))
         .schema(ApiProblem::name(), ApiProblem::schema())
-        .schema(ProblemAt::name(), ProblemAt::schema());
+        .schema(ProblemAt::name(), ProblemAt::schema())
+        // What stands only behind the `?` is not found by itself.
+        .schema(EventLevel::name(), EventLevel::schema())
+        .schema(WorkersFormat::name(), WorkersFormat::schema());
     let mut document =
         OpenApiBuilder::new().info(info.build()).components(Some(components.build())).build();
     document.openapi = OpenApiVersion::Version31;

@@ -155,11 +155,11 @@ pub(super) async fn difficulty(
 pub(super) struct BanFor {
     /// In minutes, up to 30 days.
     #[schema(minimum = 1, maximum = 43200)]
-    minutes: u32,
+    minutes: f64,
 }
 
-/// The longest time for which a worker can be refused.
-const LONGEST_BAN: u32 = 30 * 24 * 60;
+/// The longest time for which a worker can be refused, in minutes.
+const LONGEST_BAN: f64 = 30.0 * 24.0 * 60.0;
 
 /// A worker that something was done with.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -186,7 +186,7 @@ pub(super) async fn ban(
     QueryOf(on): QueryOf<OnRoute>,
     JsonBody(BanFor { minutes }): JsonBody<BanFor>,
 ) -> Result<Json<WorkerDone>, ApiProblem> {
-    if !(1..=LONGEST_BAN).contains(&minutes) {
+    if !(1.0..=LONGEST_BAN).contains(&minutes) {
         let detail = format!("`minutes` is {minutes}, and from 1 to {LONGEST_BAN}");
         return Err(ProblemKind::BadBody.problem(detail));
     }
@@ -194,7 +194,7 @@ pub(super) async fn ban(
     let mut done = WorkerDone { worker, routes: Vec::new(), rigs_closed: 0 };
     for route in api.routes(on.route.as_deref())? {
         done.routes.push(route.name().to_owned());
-        done.rigs_closed += route.ban(&done.worker, Duration::from_secs(60 * u64::from(minutes)));
+        done.rigs_closed += route.ban(&done.worker, Duration::from_secs_f64(60.0 * minutes));
     }
     let (worker, rigs) = (&done.worker, done.rigs_closed);
     info!(event = "api.act", who = %caller.name, worker, minutes, rigs, "worker banned");

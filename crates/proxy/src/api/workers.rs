@@ -172,13 +172,23 @@ fn rows(api: &Api, caller: &Caller, query: &WorkersQuery) -> Result<Vec<Row>, Ap
 }
 
 /// Sorted by a column; equal ones by name, so that pages fit together.
-fn sorted(rows: Vec<Row>, column: &Column, descending: bool) -> Vec<Row> {
+fn sorted(mut rows: Vec<Row>, column: &Column, descending: bool) -> Vec<Row> {
+    let by_name = |row: &Row, other: &Row| {
+        let names = row.worker.name.cmp(&other.worker.name);
+        names.then_with(|| row.route.name().cmp(other.route.name()))
+    };
+    // Nothing has to be looked up for that.
+    if column.name == "name" {
+        rows.sort_unstable_by(by_name);
+        if descending {
+            rows.reverse();
+        }
+        return rows;
+    }
     let keyed = rows.into_iter().map(|row| ((column.cell)(&row, &row.worker.facts()), row));
     let mut keyed: Vec<_> = keyed.collect();
     keyed.sort_unstable_by(|(key, row), (other_key, other)| {
-        key.order(other_key, descending)
-            .then_with(|| row.worker.name.cmp(&other.worker.name))
-            .then_with(|| row.route.name().cmp(other.route.name()))
+        key.order(other_key, descending).then_with(|| by_name(row, other))
     });
     keyed.into_iter().map(|(_, row)| row).collect()
 }
