@@ -75,12 +75,13 @@ impl ProxyProcess {
     pub async fn start(mut command: Command, pool: SocketAddr, [route, more]: [&str; 2]) -> Self {
         let folder = new_folder();
         let address = format!("127.0.0.1:{}", free_port());
+        let api = if more.contains("[api]") { "" } else { "[api]\nlisten = \"off\"\n" };
         let config = format!(
             "[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\nlisten = [\"{address}\"]\n\
              max_pool_shares_per_second = 100000\n{route}\n\
              [route.vardiff]\nenabled = false\n\
              [[route.pool]]\nname = \"pool\"\nurl = \"stratum+tcp://{pool}\"\nuser = \"account\"\n\
-             [log]\nformat = \"json\"\n[api]\nlisten = \"off\"\n{more}\n"
+             [log]\nformat = \"json\"\n{api}{more}\n"
         );
         fs::write(folder.join("orepass.toml"), config).unwrap();
         command.arg("run").arg("--config").arg(folder.join("orepass.toml"));
