@@ -9,6 +9,10 @@
 //! made then.
 
 #![allow(unused_qualifications, reason = "what is made of the descriptions of paths has them")]
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is the answer itself, made once for a request"
+)]
 
 mod access;
 mod csv;

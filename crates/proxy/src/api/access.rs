@@ -175,9 +175,7 @@ fn is_for_some(path: &str) -> bool {
     let is_below = |root: &&str| {
         path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    path == DOCUMENT
-        || OPEN_PATHS.contains(&path)
-        || PATHS_OF_WORKERS.iter().any(|root| is_below(&root))
+    path == DOCUMENT || OPEN_PATHS.contains(&path) || PATHS_OF_WORKERS.iter().any(is_below)
 }
 
 fn without_port(host: &str) -> &str {
