@@ -75,6 +75,7 @@ const UNSEEN =
 export function said(text, longest = 80) {
   if (text === null || text === undefined) return '–';
   const whole = String(text);
-  const cut = whole.length > longest ? [...whole.slice(0, longest - 1)].join('') + '…' : whole;
+  // A character may be two units of text, of which the cut must not leave one.
+  const cut = whole.length > longest ? `${whole.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…` : whole;
   return cut.replace(UNSEEN, (unseen) => `\\u{${unseen.codePointAt(0).toString(16)}}`);
 }

@@ -151,7 +151,7 @@ function draw() {
       </div>
     </header>
     ${lost()}
-    <main id="main" class=${pace.lostSince !== null && here.data ? 'old' : ''}>
+    <main id="main" data-view=${view} aria-busy=${here.data === null && here.problem === null} class=${pace.lostSince !== null && here.data ? 'old' : ''}>
       <h1 tabindex="-1">${VIEWS[view].title(params)}</h1>${content()}</main>
     <div class="notice" role="status">${ui.notice ? html`<p>${ui.notice}</p>` : nothing}</div>
     ${ui.question ? ui.question.form(ui.question, answers) : nothing}`, document.getElementById('page'));

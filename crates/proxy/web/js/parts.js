@@ -9,7 +9,7 @@ import { VERDICTS, wordOf } from './words.js';
 export const badge = (words, name) => {
   const { sign, tone, word, why } = wordOf(words, name);
   return html`<span class="badge ${tone}" title=${why ?? nothing}
-    ><span aria-hidden="true">${sign}</span> ${word}</span>`;
+    ><span aria-hidden="true">${sign}</span> <span class="word">${word}</span></span>`;
 };
 
 /** A text from outside, whichever way it runs. */
@@ -98,3 +98,20 @@ export const actions = (ui, buttons) => html`
     : html`<button type="button" @click=${() => ui.askToken()}>Enter a token to act</button>
       <span class="dim">This page only looks.</span>`}
   </div>`;
+
+/** Nobody has to wait for each letter. */
+const TYPED_AFTER = 250;
+let typing;
+
+export const searchBox = (word, value, hint, search) => html`
+  <label>${word} <input type="search" .value=${value ?? ''} maxlength="256" placeholder=${hint} @input=${(event) => {
+    clearTimeout(typing);
+    typing = setTimeout(() => search(event.target.value), TYPED_AFTER);
+  }}></label>`;
+
+/** Nothing where there is nothing to choose. */
+export const routeChoice = (names, chosen, choose) => names.length > 1 ? html`
+  <label>Route <select @change=${(event) => choose(event.target.value)}>
+    <option value="" ?selected=${!chosen}>all</option>
+    ${names.map((name) => html`<option value=${name} ?selected=${name === chosen}>${name}</option>`)}
+  </select></label>` : nothing;

@@ -4,7 +4,7 @@
 export const VERDICTS = [
   { key: 'accepted_by_pool', tone: 'good', word: 'credited', passed: true,
     why: 'The pool credited it.' },
-  { key: 'below_pool_target', tone: 'calm', word: 'below the pool’s target', passed: true,
+  { key: 'below_pool_target', tone: 'calm', word: 'good, below the pool’s target', passed: true,
     why: 'Good work of the rig’s own target; the pool asks for more and is not sent it.' },
   { key: 'stale', tone: 'warn', word: 'stale', passed: false,
     why: 'It came after its job had been replaced. Some at each block are usual; many mean a slow network or firmware that goes on with old jobs.' },
@@ -59,7 +59,7 @@ export const SEVERITIES = {
   error: { sign: '✕', tone: 'bad', word: 'act now' },
   warning: { sign: '▲', tone: 'warn', word: 'look at it' },
   warn: { sign: '▲', tone: 'warn', word: 'warning' },
-  info: { sign: 'ⓘ', tone: 'calm', word: 'good to know' },
+  info: { sign: '◆', tone: 'calm', word: 'good to know' },
 };
 
 export const LEVELS = {

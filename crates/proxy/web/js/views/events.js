@@ -3,7 +3,8 @@
 import { html, nothing } from '../../vendor/lit-html.js';
 import * as api from '../api.js';
 import * as format from '../format.js';
-import { badge, choice, empty, outside, workerLink } from '../parts.js';
+import { badge, choice, empty, outside, routeChoice, searchBox, workerLink } from '../parts.js';
+import { routeNames } from '../farm.js';
 import * as route from '../route.js';
 import { LEVELS } from '../words.js';
 
@@ -12,7 +13,6 @@ const AT_ONCE = 200;
 const KEPT = 500;
 /** Of what happened before and after the one that is looked at. */
 const AROUND = 40;
-const TYPED_AFTER = 250;
 
 const KINDS = [['', 'all'], ['pool.', 'pools'], ['rig.', 'rigs'], ['share.', 'shares'], ['diagnostic.', 'alerts'],
   ['reload', 'config'], ['api.', 'operators']];
@@ -25,8 +25,7 @@ export async function load({ params, memory, now, signal }) {
   const { level, route: of, id, text } = params;
   const query = { level, route: of, id, text };
   const at = Number.parseInt(params.at, 10);
-  const routes = await memory.every(30, 'routes', now, () => api.get('routes', { signal }).catch(() => ({ routes: [] })));
-  const known = { routes: Array.isArray(routes) ? routes : routes.routes };
+  const known = { routes: await routeNames(memory, now, signal) };
   if (at > 0) {
     const list = await api.get(api.path('events', { ...query, after: Math.max(0, at - AROUND), limit: 2 * AROUND }), { signal });
     return { ...known, at, run: list.started_at, events: [...list.events].reverse() };
@@ -48,14 +47,11 @@ export function render({ events, at, run, routes }, { params, go }) {
   const other = at && params.run && params.run !== run;
   return html`
     <div class="tools">
-      <label>Text <input type="search" .value=${params.text ?? ''} maxlength="256" placeholder="worker, pool, words"
-        @input=${(event) => later(() => turn({ text: event.target.value }))}></label>
+      ${searchBox('Text', params.text, 'worker, pool, words', (text) => turn({ text }))}
       <label>Level <select @change=${(event) => turn({ level: event.target.value })}>
         ${[['', 'all'], ['warn', 'warnings and errors'], ['error', 'errors']].map(([value, word]) =>
           html`<option value=${value} ?selected=${value === (params.level ?? '')}>${word}</option>`)}</select></label>
-      ${routes.length > 1 ? html`<label>Route <select @change=${(event) => turn({ route: event.target.value })}>
-        <option value="" ?selected=${!params.route}>all</option>
-        ${routes.map(({ name }) => html`<option ?selected=${name === params.route}>${name}</option>`)}</select></label>` : nothing}
+      ${routeChoice(routes, params.route, (of) => turn({ route: of }))}
     </div>
     ${choice('Kind', KINDS.map(([value, word]) => ({ value, word, href: route.to('events', { ...params, id: value }) })), params.id ?? '')}
     ${at ? html`<p class="lead">${other ? html`<b>That event was of an earlier run of the proxy; its number is another’s now.</b>`
@@ -63,12 +59,6 @@ export function render({ events, at, run, routes }, { params, go }) {
       <a href=${route.to('events', { ...params, at: '', run: '' })}>Back to what happens now</a></p>` : nothing}
     ${events.length ? html`<ul class="events">${events.map((event) => row(event, run, !other && event.sequence === at))}</ul>`
       : empty('Nothing of that kind has happened.')}`;
-}
-
-let waiting;
-function later(what) {
-  clearTimeout(waiting);
-  waiting = setTimeout(what, TYPED_AFTER);
 }
 
 export function row(event, run, chosen = false) {

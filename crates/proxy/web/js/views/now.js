@@ -3,7 +3,7 @@
 import { html, nothing } from '../../vendor/lit-html.js';
 import * as api from '../api.js';
 import * as chart from '../figure.js';
-import { counts, sum } from '../counts.js';
+import { counts, sum } from '../farm.js';
 import * as format from '../format.js';
 import { rangeOf } from '../history.js';
 import { badge, choice, empty, gauge, link, outside, shares, tile, workerLink } from '../parts.js';
@@ -40,14 +40,14 @@ export function render({ summary, diagnostics, shown, workers, figure }, { param
     ${summary.routes.length > 1 ? choice('Route', tabs, shown.name) : nothing}
     ${sentence(shown, workers, lately)}
     ${tiles(shown, workers, lately, daily)}
-    ${needs(here)}
+    <div class="beside">${needs(here)}<div>
     <section class="card">${chart.show(figure, {
       name: `Hashrate of ${shown.name}`, view: 'now', params,
       norm: { word: 'average of a day', value: daily?.accepted_hs },
     })}</section>
     <section class="card"><h2>Where every hash went, 24 hours</h2>
       ${shares('Work claimed in 24 hours', (kind) => daily?.kinds_hs[kind], format.rate)}</section>
-    ${pools(shown)}`;
+    ${pools(shown)}</div></div>`;
 }
 
 const active = ({ pools: all }) => all.filter(({ rigs }) => rigs > 0);
@@ -68,12 +68,15 @@ function sentence(shown, workers, lately) {
   return html`<p class="sentence ${rest ? 'warn' : 'good'}">
     <span aria-hidden="true">${rest ? '▲' : '●'}</span>
     ${format.count(online)} of ${format.count(known)} workers earn ${format.rate(lately?.accepted_hs)}${at ? ` at ${at}` : ''}${rest
-      ? html`; <a href=${route.to('rigs', { route: shown.name, sort: '-state' })}>${format.count(rest)}
-        ${rest === 1 ? 'needs' : 'need'} you</a>.` : '.'}</p>`;
+      ? html`; <a href=${worst(shown, workers)}>${format.count(rest)} ${rest === 1 ? 'needs' : 'need'} you</a>.` : '.'}</p>`;
 }
 
+const ofState = (shown, state) => route.to('rigs', { route: shown.name, state });
+
+const worst = (shown, workers) => ofState(shown, ['quarantined', 'silent', 'offline'].find((state) => workers[state]));
+
 function tiles(shown, workers, lately, daily) {
-  const { online, silent, quarantined, offline } = workers;
+  const { online } = workers;
   const best = active(shown)[0] ?? shown.pools[0];
   const credited = daily?.accepted_hs > 0 ? daily.credited_error_hs / daily.accepted_hs : NaN;
   const waste = wasted(daily);
@@ -85,7 +88,8 @@ function tiles(shown, workers, lately, daily) {
     ${tile('Lost, 24 h', format.percent(waste, daily?.claimed_hs, 2),
       'stale, refused, repeated or bad', waste > 0.02 * daily?.claimed_hs ? 'warn' : '')}
     ${tile('Workers online', html`${format.count(online)}<small> of ${format.count(sum(workers))}</small>`,
-      `${silent} silent, ${quarantined} quarantined, ${offline} offline`, sum(workers) > online ? 'warn' : '')}
+      html`${['silent', 'quarantined', 'offline'].map((state, at) =>
+        html`${at ? ', ' : ''}<a href=${ofState(shown, state)}>${workers[state]} ${state}</a>`)}`, sum(workers) > online ? 'warn' : '')}
     ${best ? tile('Pool', best.name, html`${badge(HEALTHS, best.health)} job ${format.age(best.job_age_s)} old`,
       best.health === 'serves' ? '' : 'bad') : nothing}
   </dl>`;
@@ -105,15 +109,15 @@ function need({ code, severity, age_s, route: of, subject, meaning, detail, coun
   return html`<li class=${severity}>
     <p>${badge(SEVERITIES, severity)} <b>${meaning}</b> <span class="dim">${[of, subject].filter(Boolean).join(', ')};
       for ${format.age(age_s)}</span></p>
-    <p>${outside(detail, 240)}</p>
+    ${people && many === 1 ? nothing : html`<p>${outside(detail, 240)}</p>`}
     ${people && named.length ? html`<p class="named">${named.slice(0, NAMES_SHOWN).map((name) =>
-      named_(code, name, of))}${many > NAMES_SHOWN ? html` and ${format.count(many - NAMES_SHOWN)} more` : nothing}</p>` : nothing}
+      personLink(code, name, of))}${many > NAMES_SHOWN ? html` and ${format.count(many - NAMES_SHOWN)} more` : nothing}</p>` : nothing}
     <p class="remedy">What to do: ${remedy}. ${where ? link(where, 'More about this') : nothing}</p>
   </li>`;
 }
 
 /** Behind a worker's name may stand its rates; a rig that has not said its name is named by its address. */
-function named_(code, name, of) {
+function personLink(code, name, of) {
   if (/^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):\d+$/i.test(name)) return html`<code>${name}</code> `;
   const rates = code === 'rate_low' ? /^(.*) (\([^()]* of [^()]*\))$/s.exec(name) : null;
   return html`<span>${workerLink(rates ? rates[1] : name, of)}${rates ? ` ${rates[2]}` : ''}</span> `;

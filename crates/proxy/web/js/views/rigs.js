@@ -2,15 +2,13 @@
 
 import { html, nothing } from '../../vendor/lit-html.js';
 import * as api from '../api.js';
-import { counts, sum } from '../counts.js';
+import { counts, routeNames, sum } from '../farm.js';
 import * as format from '../format.js';
-import { badge, choice, empty, outside, workerLink } from '../parts.js';
+import { badge, choice, empty, outside, routeChoice, searchBox, workerLink } from '../parts.js';
 import * as route from '../route.js';
 import { STATES, VERDICTS, WINDOWS, over, wasted } from '../words.js';
 
 const PAGE = 50;
-/** Nobody has to wait for each letter. */
-const TYPED_AFTER = 250;
 
 export const title = () => 'Rigs';
 
@@ -21,10 +19,9 @@ export async function load({ params, memory, now, signal }) {
   const [list, states, routes] = await Promise.all([
     api.get(api.path('workers', { ...asked(params), offset, limit: PAGE }), { signal }),
     counts(memory, { route: params.route, search: params.search }, now, signal),
-    // Whoever sees some workers alone does not see the routes.
-    memory.every(30, 'routes', now, () => api.get('routes', { signal }).catch(() => ({ routes: [] }))),
+    routeNames(memory, now, signal),
   ]);
-  return { list, states, routes: Array.isArray(routes) ? routes : routes.routes };
+  return { list, states, routes };
 }
 
 const rateOf = (column) => {
@@ -75,11 +72,8 @@ export function render({ list, states, routes }, { params, ui, go }) {
     ({ value, word: html`<span aria-hidden="true">${sign}</span> ${word}`, many: states[value] }))];
   return html`
     <div class="tools">
-      <label>Search <input type="search" .value=${params.search ?? ''} maxlength="256" placeholder="part of a name"
-        @input=${(event) => later(() => turn({ search: event.target.value }))}></label>
-      ${routes.length > 1 ? html`<label>Route <select @change=${(event) => turn({ route: event.target.value })}>
-        <option value="" ?selected=${!params.route}>all</option>
-        ${routes.map(({ name }) => html`<option ?selected=${name === params.route}>${name}</option>`)}</select></label>` : nothing}
+      ${searchBox('Search', params.search, 'part of a name', (search) => turn({ search }))}
+      ${routeChoice(routes, params.route, (of) => turn({ route: of }))}
       <label>Sort by ${order(params, turn)}</label>
       <button type="button" @click=${() => table(params, ui)}>CSV</button>
     </div>
@@ -89,12 +83,6 @@ export function render({ list, states, routes }, { params, ui, go }) {
     ${list.workers.length ? rows(list, params) : empty('No worker is like that.', sum(states) || params.search || params.state
       ? html`<a href="#/rigs">Show all</a>` : html`<a href="#/connect">Connect the first rig</a>`)}
     ${pager(list, params)}`;
-}
-
-let waiting;
-function later(what) {
-  clearTimeout(waiting);
-  waiting = setTimeout(what, TYPED_AFTER);
 }
 
 const parted = (sort = 'name') => ({ by: sort.replace(/^-/, ''), down: sort.startsWith('-') });

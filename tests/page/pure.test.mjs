@@ -1,0 +1,68 @@
+// What needs no browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as format from '../../crates/proxy/web/js/format.js';
+import { marks } from '../../crates/proxy/web/js/marks.js';
+import { Pace } from '../../crates/proxy/web/js/pace.js';
+import * as route from '../../crates/proxy/web/js/route.js';
+import { VERDICTS } from '../../crates/proxy/web/js/words.js';
+import * as farm from './farm.mjs';
+
+test('numbers have three digits that count', () => {
+  assert.equal(format.rate(1.934e15), '1.93 PH/s');
+  assert.equal(format.rate(999.6e12), '1.00 PH/s');
+  assert.equal(format.rate(45.04), '45.0 H/s');
+  assert.equal(format.rate(0), '0 H/s');
+  assert.equal(format.rate(null), '–');
+  assert.equal(format.age(7325), '2 h 2 min');
+  assert.equal(format.age(-1), '0 s');
+  assert.equal(format.percent(1, 3), '33.3 %');
+  assert.equal(format.percent(1, 1e9), '< 0.1 %');
+  assert.equal(format.percent(1, 0), '–');
+});
+
+test('what is not seen in a text is named, and a long one is cut', () => {
+  assert.equal(format.said('a\u202Eb\u0000c'), 'a\\u{202e}b\\u{0}c');
+  assert.equal(format.said('x'.repeat(65536), 10), 'xxxxxxxxx…');
+  assert.equal(format.said('<b>'), '<b>');
+  assert.equal(format.said(null), '–');
+  assert.ok(format.said('\u{1f600}'.repeat(50), 10).isWellFormed(), 'no half of a character is left');
+});
+
+test('a proxy that is lost is asked more and more seldom, and soon again when it is back', () => {
+  const pace = new Pace();
+  pace.succeeded(0);
+  assert.equal(pace.due, 1000);
+  const waits = Array.from({ length: 6 }, (_, time) => {
+    pace.failed(10000 * time, 1);
+    return pace.due - 10000 * time;
+  });
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000, 15000, 15000]);
+  assert.equal(pace.lostSince, 0);
+  pace.failed(60000, 0);
+  assert.ok(pace.due < 75000, 'not all pages ask at once');
+  pace.succeeded(80000);
+  assert.deepEqual([pace.lostSince, pace.due], [null, 81000]);
+});
+
+test('an outage is a band from its beginning to its end', () => {
+  const at = (seconds) => new Date(1000 * seconds).toISOString();
+  const event = (sequence, seconds, id, rest) => ({ sequence, at: at(seconds), id, route: 'hns', ...rest });
+  const events = [
+    event(1, 50, 'pool.outage'), event(2, 90, 'pool.active'), event(3, 95, 'rig.up'), event(4, 120, 'pool.switch', { pool: 'b' }),
+    event(5, 130, 'pool.outage', { route: 'aion' }), event(6, 140, 'pool.outage'),
+  ];
+  const found = marks(events, 'hns', 60, 200, 4).map(({ from, to, word, chosen }) => [from, to, word, chosen]);
+  assert.deepEqual(found, [[50, 90, 'no pool', false], [120, 120, 'failover (b)', true], [140, 200, 'no pool', false]]);
+});
+
+test('an address is read as it was written', () => {
+  const params = { name: '<img src=x>&?#/%00', route: 'hns' };
+  assert.deepEqual(route.read(route.to('worker', params)), { view: 'worker', params });
+  assert.deepEqual(route.read(''), { view: 'now', params: {} });
+});
+
+test('each verdict has its words', () => {
+  assert.deepEqual(VERDICTS.map(({ key }) => key).sort(), [...farm.VERDICTS].sort());
+});
