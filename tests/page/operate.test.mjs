@@ -69,7 +69,7 @@ test('without a token nothing can be done, and one for looking is told so', asyn
   await open(page, mock, VIEWS.worker);
   assert.equal(await page.getByRole('button', { name: /Kick|Ban/ }).count(), 0);
   await page.getByRole('button', { name: 'Enter a token to act' }).click();
-  await page.getByLabel('Token').fill('let-me-look');
+  await page.getByRole('textbox', { name: 'Token' }).fill('let-me-look');
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByRole('button', { name: 'Ban…' }).click();
   await page.getByRole('button', { name: 'Ban it' }).click();
@@ -89,11 +89,11 @@ test('difficulty, ban, pool and config are in an operator’s hands', async () =
   await page.evaluate((token) => sessionStorage.setItem('orepass-token', token), TOKEN);
   await open(page, mock, VIEWS.worker);
   await page.getByRole('button', { name: 'Set difficulty…' }).click();
-  await page.getByLabel('Difficulty').fill('1024');
+  await page.getByRole('spinbutton', { name: 'Difficulty' }).fill('1024');
   await page.getByRole('button', { name: 'Set it' }).click();
   await page.getByText('hns-13 will be told.').waitFor();
   await page.getByRole('button', { name: 'Ban…' }).click();
-  await page.getByLabel('Minutes').fill('30');
+  await page.getByRole('spinbutton', { name: 'Minutes' }).fill('30');
   await page.getByRole('button', { name: 'Ban it' }).click();
   await page.getByText('farm.r013 is refused.').waitFor();
   assert.ok(mock.farm.banned.has('farm.r013'));
@@ -131,7 +131,7 @@ test('a proxy that is lost is said, and comes back by itself', async () => {
   mock.mode = '401';
   await page.getByText('A token is needed to look').waitFor();
   await page.getByRole('button', { name: 'Enter a token', exact: true }).click();
-  await page.getByLabel('Token').fill(TOKEN);
+  await page.getByRole('textbox', { name: 'Token' }).fill(TOKEN);
   await page.getByRole('button', { name: 'Use it' }).click();
   await page.getByText('397 of 400 workers earn').waitFor();
   await page.close();

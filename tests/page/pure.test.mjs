@@ -1,6 +1,9 @@
 // What needs no browser.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import * as format from '../../crates/proxy/web/js/format.js';
 import { marks } from '../../crates/proxy/web/js/marks.js';
@@ -65,4 +68,27 @@ test('an address is read as it was written', () => {
 
 test('each verdict has its words', () => {
   assert.deepEqual(VERDICTS.map(({ key }) => key).sort(), [...farm.VERDICTS].sort());
+});
+
+const WEB = new URL('../../crates/proxy/web/', import.meta.url).pathname;
+
+test('all modules are asked for at once, and the whole page is small', async () => {
+  const files = (await readdir(WEB, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(WEB.length));
+  const index = await readFile(join(WEB, 'index.html'), 'utf8');
+  for (const name of names.filter((name) => name.endsWith('.js'))) {
+    assert.ok(index.includes(`"${name}"`), `${name} stands in index.html`);
+  }
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(WEB, name))).size));
+  const whole = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(whole < 180 * 1024, `${whole} bytes`);
+  assert.ok(!/style=|<style|<script>| on\w+=/.test(index), 'nothing that the policy forbids');
+});
+
+test('what others wrote is what vendor/README.md says', async () => {
+  const told = await readFile(join(WEB, 'vendor/README.md'), 'utf8');
+  for (const [, name, hash] of told.matchAll(/^\| `([^`]+)` .* `([0-9a-f]{64})` \|$/gm)) {
+    const found = createHash('sha256').update(await readFile(join(WEB, 'vendor', name))).digest('hex');
+    assert.equal(found, hash, name);
+  }
 });

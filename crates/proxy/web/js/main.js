@@ -172,12 +172,12 @@ const pulse = () => {
 function lost() {
   if (pace.lostSince === null) return nothing;
   const answered = here.problem instanceof api.ApiProblem;
-  return html`<div class="lost"><p role="alert"><span aria-hidden="true">✕</span>
+  return html`<section class="lost" aria-label="Connection"><p role="alert"><span aria-hidden="true">✕</span>
       ${answered ? html`The proxy answers that it cannot: ${here.problem.message}.` : 'The proxy does not answer.'}
       ${here.data ? 'What is shown is old.' : nothing}</p>
     <p>For ${format.age((Date.now() - pace.lostSince) / 1000)}; asked again in
       ${format.age(Math.max(0, pace.due - Date.now()) / 1000)}.
-      <button type="button" class="small" @click=${() => { pace.hurry(Date.now()); tick(); }}>Ask now</button></p></div>`;
+      <button type="button" class="small" @click=${() => { pace.hurry(Date.now()); tick(); }}>Ask now</button></p></section>`;
 }
 
 function content() {
@@ -189,7 +189,7 @@ function content() {
   }
   if (problem && pace.lostSince === null) {
     return html`<section class="card"><h2>${problem.title || 'That cannot be shown'}</h2>${refusal(problem)}
-      <p><a href="#/now">To all at a glance</a></p></section>`;
+      <p><a href="#/now">All at a glance</a>, <a href="#/rigs">rigs</a></p></section>`;
   }
   return html`<p class="empty loading">${problem ? 'Nothing is known yet.' : 'Loading…'}</p>`;
 }
