@@ -103,7 +103,7 @@ class RateChart extends HTMLElement {
     this.#plot = new globalThis.uPlot({
       width: Math.max(200, place.clientWidth), height: HEIGHT,
       legend: { show: false },
-      cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: true }, y: {} },
       axes: [
         { ...axis, values: (_, splits) => splits.map(label) },

@@ -84,13 +84,13 @@ function tiles(shown, workers, lately, daily) {
     ${tile('Accepted, 10 minutes', format.rate(lately?.accepted_hs), html`± ${format.rate(lately?.accepted_error_hs)};
       ${format.percent(lately?.accepted_hs, daily?.accepted_hs, 0)} of the day’s average`)}
     ${tile('Credited by pools, 24 h', format.percent(daily?.credited_hs, daily?.accepted_hs),
-      html`± ${format.percent(credited, 1)} of what was accepted`)}
+      credited >= 0 ? `± ${format.percent(credited, 1)} of what was accepted` : 'nothing was accepted yet')}
     ${tile('Lost, 24 h', format.percent(waste, daily?.claimed_hs, 2),
       'stale, refused, repeated or bad', waste > 0.02 * daily?.claimed_hs ? 'warn' : '')}
     ${tile('Workers online', html`${format.count(online)}<small> of ${format.count(sum(workers))}</small>`,
       html`${['silent', 'quarantined', 'offline'].map((state, at) =>
         html`${at ? ', ' : ''}<a href=${ofState(shown, state)}>${workers[state]} ${state}</a>`)}`, sum(workers) > online ? 'warn' : '')}
-    ${best ? tile('Pool', best.name, html`${badge(HEALTHS, best.health)} job ${format.age(best.job_age_s)} old`,
+    ${best ? tile('Pool', best.name, html`${badge(HEALTHS, best.health)} ${best.job_age_s === null ? 'no job yet' : `job ${format.age(best.job_age_s)} old`}`,
       best.health === 'serves' ? '' : 'bad') : nothing}
   </dl>`;
 }

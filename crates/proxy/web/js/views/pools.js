@@ -17,6 +17,7 @@ export function render({ routes }, { params, ui }) {
   const tabs = [{ value: '', word: 'all routes', href: route.to('pools') },
     ...routes.map(({ name }) => ({ value: name, word: name, href: route.to('pools', { route: name }) }))];
   return html`${routes.length > 1 ? choice('Route', tabs, params.route ?? '') : nothing}
+    ${ui.mayAct ? nothing : actions(ui, [])}
     ${shown.map((of) => html`<section><h2>${of.name} <span class="dim">${of.dialect}</span></h2>
       ${of.gate === 'open' ? nothing : html`<p class="sentence bad"><span aria-hidden="true">✕</span>
         No pool serves: the rigs ${of.gate === 'hold' ? 'are held' : 'are let go to their own backup'}.</p>`}
@@ -31,7 +32,7 @@ function one(pool, of, ui) {
   return html`<article class="card ${pool.health === 'down' ? 'bad' : ''}">
     <div class="row"><h3>${pool.name} ${badge(HEALTHS, pool.health)}
       ${preferred ? html`<span class="badge calm"><span aria-hidden="true">★</span> preferred by you</span>` : nothing}</h3>
-      ${actions(ui, [button(pool, of, preferred, ui)])}</div>
+      ${ui.mayAct ? actions(ui, [button(pool, of, preferred, ui)]) : nothing}</div>
     ${pool.cause ? html`<p>${pool.health === 'serves' ? 'It said' : 'Why'}: ${format.said(pool.cause, 240)}</p>` : nothing}
     ${facts([
       ['Server', html`${pool.server} ${pool.tls ? '(TLS)' : '(no TLS)'}`], ['So for', format.age(pool.health_s)],

@@ -121,7 +121,7 @@ function ofWorker({ name, route: of, rigs }, ui) {
   return [
     { word: 'Ban…', tone: 'danger', run: () => ui.ask({
       title: 'Ban this worker?', verb: 'Ban it', danger: true, input: { word: 'Minutes', value: 10, min: 1, max: 43200, step: 1 },
-      body: html`Rigs that say ${who} first are refused, and the ${format.count(rigs)} that are connected are closed.`,
+      body: html`Rigs that say ${who} first are refused, and those that are connected (${format.count(rigs)}) are closed.`,
       run: (minutes) => api.act('POST', at('/ban'), { minutes }), done: `${format.said(name, 48)} is refused.`,
     }) },
     { word: 'Let in again…', run: () => ui.ask({
