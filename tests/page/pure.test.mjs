@@ -55,9 +55,12 @@ test('an outage is a band from its beginning to its end', () => {
   const events = [
     event(1, 50, 'pool.outage'), event(2, 90, 'pool.active'), event(3, 95, 'rig.up'), event(4, 120, 'pool.switch', { pool: 'b' }),
     event(5, 130, 'pool.outage', { route: 'aion' }), event(6, 140, 'pool.outage'),
+    event(7, 150, 'diagnostic.raised', { fields: { code: 'rigs_silent' } }), event(8, 155, 'diagnostic.cleared', { fields: { code: 'rate_low' } }),
+    event(9, 160, 'diagnostic.cleared', { fields: { code: 'rigs_silent' } }),
   ];
   const found = marks(events, 'hns', 60, 200, 4).map(({ from, to, word, chosen }) => [from, to, word, chosen]);
-  assert.deepEqual(found, [[50, 90, 'no pool', false], [120, 120, 'failover (b)', true], [140, 200, 'no pool', false]]);
+  assert.deepEqual(found, [[50, 90, 'no pool', false], [120, 120, 'failover (b)', true], [140, 200, 'no pool', false],
+    [150, 160, 'alert (rigs_silent)', false]]);
 });
 
 test('an address is read as it was written', () => {

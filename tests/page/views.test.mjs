@@ -110,6 +110,20 @@ test('the address holds what the table shows', async () => {
   await page.context().close();
 });
 
+test('a row stays where it is while it is pointed at', async () => {
+  const page = await visit();
+  await open(page, mock, '#/rigs?sort=last_share_age_s');
+  const names = () => page.locator('tbody th').allInnerTexts();
+  await page.locator('tbody tr').nth(5).hover();
+  const before = await names();
+  await page.waitForTimeout(3000);
+  assert.deepEqual(await names(), before);
+  await page.mouse.move(5, 5);
+  await page.waitForTimeout(3000);
+  assert.notDeepEqual(await names(), before);
+  await page.context().close();
+});
+
 test('from a mark in the chart to its event and back', async () => {
   const page = await visit();
   await open(page, mock, VIEWS.now);

@@ -18,7 +18,7 @@ export async function load(memory, { kind, ofRoute, name, range }, now, signal) 
         throw problem;
       })),
     memory.every(10, 'marked events', now, async () => {
-      const ids = ['pool.', 'reload.', 'diagnostic.raised'];
+      const ids = ['pool.', 'reload.', 'diagnostic.'];
       const lists = await Promise.all(ids.map((id) => api.get(api.path('events', { id, limit: 500 }), { signal })));
       return {
         run: lists[0].started_at,

@@ -6,7 +6,7 @@ const SIGNS = [
   { id: /^pool\.switch$/, tone: 'warn', sign: '⇄', word: 'failover' },
   { id: /^reload\.changed$/, tone: 'calm', sign: '↻', word: 'reload' },
   { id: /^reload\.refused$/, tone: 'bad', sign: '↻', word: 'reload refused' },
-  { id: /^diagnostic\.raised$/, tone: 'warn', sign: '▲', word: 'alert' },
+  { id: /^diagnostic\.raised$/, tone: 'warn', sign: '▲', word: 'alert', until: /^diagnostic\.cleared$/ },
 ];
 
 const unix = (event) => new Date(event.at) / 1000;
@@ -18,12 +18,13 @@ export function marks(events, ofRoute, from, to, chosen) {
   here.forEach((event, place) => {
     const kind = SIGNS.find(({ id }) => id.test(event.id));
     if (!kind) return;
-    const end = kind.until && here.slice(place + 1).find(({ id }) => kind.until.test(id));
+    const code = event.fields?.code;
+    const end = kind.until && here.slice(place + 1).find(({ id, fields }) => kind.until.test(id) && fields?.code === code);
     const begins = unix(event);
     const ends = end ? unix(end) : kind.until ? to : begins;
     if (ends < from || begins > to) return;
     const { tone, sign, word } = kind;
-    const what = event.pool ? `${word} (${event.pool})` : word;
+    const what = event.pool ?? code ? `${word} (${event.pool ?? code})` : word;
     found.push({
       from: begins, to: ends, tone, sign, word: what, event: event.sequence, chosen: event.sequence === chosen,
     });

@@ -21,7 +21,20 @@ export async function load({ params, memory, now, signal }) {
     counts(memory, { route: params.route, search: params.search }, now, signal),
     routeNames(memory, now, signal),
   ]);
-  return { list, states, routes };
+  const key = JSON.stringify(params);
+  shown = { key, list: shown.key === key && pointedAt() ? inOrder(list, shown.list) : list };
+  return { list: shown.list, states, routes };
+}
+
+let shown = { key: '', list: null };
+
+/** A row does not run away from whoever is about to choose it. */
+const pointedAt = () => document.querySelector('.rigs tbody:hover, .rigs tbody:focus-within') !== null;
+
+function inOrder(list, before) {
+  const key = ({ route: of, name }) => JSON.stringify([of, name]);
+  const fresh = new Map(list.workers.map((worker) => [key(worker), worker]));
+  return { ...list, workers: before.workers.map((worker) => fresh.get(key(worker)) ?? worker) };
 }
 
 const rateOf = (column) => {
