@@ -20,6 +20,9 @@ test('numbers have three digits that count', () => {
   assert.equal(format.rate(null), '–');
   assert.equal(format.age(7325), '2 h 2 min');
   assert.equal(format.age(-1), '0 s');
+  assert.equal(format.many(1, 'share'), '1 share');
+  assert.equal(format.difficulty(1e-6), '0.000001');
+  assert.equal(format.difficulty(8192), '8,192');
   assert.equal(format.percent(1, 3), '33.3 %');
   assert.equal(format.percent(1, 1e9), '< 0.1 %');
   assert.equal(format.percent(1, 0), '–');

@@ -25,6 +25,15 @@ export const work = (hashes) => scaled(hashes, 'H');
 export const count = (number) =>
   number === null || number === undefined ? '–' : GROUPED.format(number);
 
+/** With its word: one share, two shares. */
+export const many = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
+
+/** Some coins' difficulties are far below 1. */
+export function difficulty(number) {
+  if (number === null || number === undefined) return '–';
+  return number !== 0 && Math.abs(number) < 1 ? String(Number(number.toPrecision(3))) : count(number);
+}
+
 /** Two units at most, the larger first: 2 h 5 min. */
 export function age(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–';

@@ -23,12 +23,12 @@ export function render({ summary, status, config }, { ui }) {
       ${facts([
         ['Process', summary.pid], ['Up for', format.age(summary.uptime_s)], ['Since', format.moment(summary.started_at)],
         ['Its clock', format.moment(summary.at)], ['Config file', status.config ?? 'none: from the command line'],
-        ['Read again', `${format.count(status.reloads)} times`],
+        ['Read again', format.many(status.reloads, 'time')],
         ['Open files', `${format.count(summary.open_files)} of ${format.count(summary.open_files_limit)}`],
         ['Faults of its own', format.count(summary.panics)],
       ])}
       <h3>Limits that were met</h3>
-      ${met.length ? facts(met.map(([key, many]) => [html`<code>${key}</code>`, `${format.count(many)} times`])) : empty('None was.')}
+      ${met.length ? facts(met.map(([key, many]) => [html`<code>${key}</code>`, format.many(many, 'time')])) : empty('None was.')}
       <p><a href="api/v1/openapi.json" target="_blank" rel="noreferrer">The API’s description</a></p></section>
     <section class="card"><div class="row"><h2>Config in force</h2>${actions(ui, [{ word: 'Reload…', run: () => reload(status, ui) }])}</div>
       ${result(ui)}

@@ -77,7 +77,7 @@ function checklist(shown, rig, refused) {
       hint: 'Nothing has come to these addresses. Look at the address in the rig, and at the firewall.' },
     { done: Boolean(rig?.worker), word: 'It has said its name', told: rig?.worker && workerLink(rig.worker, shown.name),
       hint: 'It has not logged in yet: a worker’s name is wanted.' },
-    { done: Boolean(rig?.pool), word: 'It has work', told: rig?.pool && html`from ${rig.pool}, difficulty ${format.count(rig.difficulty)}`,
+    { done: Boolean(rig?.pool), word: 'It has work', told: rig?.pool && html`from ${rig.pool}, difficulty ${format.difficulty(rig.difficulty)}`,
       hint: 'No pool has work for it; look at the pools.' },
     { done: sent > 0, word: 'It has sent a share', told: sent > 0 && html`${format.count(sent)} so far, the last ${format.ago(rig.last_share_age_s)}`,
       hint: 'The first one may take some minutes: at a high difficulty they are rare.' },

@@ -59,7 +59,7 @@ function sentence(shown, workers, lately) {
   const at = active(shown).map(({ name }) => name).join(' and ');
   if (shown.gate !== 'open') {
     return html`<p class="sentence bad"><span aria-hidden="true">✕</span> No pool serves ${shown.name}:
-      ${format.count(shown.rigs)} rigs ${shown.gate === 'hold' ? 'are held' : 'are let go to their own backup'}.</p>`;
+      ${format.many(shown.rigs, 'rig')} ${shown.gate === 'hold' ? 'held' : 'let go to their own backup'}.</p>`;
   }
   if (known === 0) {
     return html`<p class="sentence">No rig has come to ${shown.name} yet.

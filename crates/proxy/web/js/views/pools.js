@@ -44,7 +44,7 @@ function one(pool, of, ui) {
       ['Refused', format.percent(pool.shares.rejected_by_pool, pool.shares.rejected_by_pool + pool.shares.accepted_by_pool, 2)],
       ['Blocks', format.count(pool.shares.blocks)],
     ])}
-    ${shares(`Shares for ${pool.name}`, (kind) => pool.shares[kind], (many) => `${format.count(many)} shares`)}
+    ${shares(`Shares for ${pool.name}`, (kind) => pool.shares[kind], (many) => format.many(many, 'share'))}
     ${channels.length ? connections(pool, channels) : html`<p class="dim">No connection to it at the moment.</p>`}</article>`;
 }
 
@@ -64,7 +64,7 @@ function button(pool, of, preferred, ui) {
 }
 
 const connections = (pool, channels) => html`
-  <details ?open=${channels.length <= 4}><summary>${format.count(channels.length)} connections</summary>
+  <details ?open=${channels.length <= 4}><summary>${format.many(channels.length, 'connection')}</summary>
     <div class="scroll" tabindex="0" role="region" aria-label="Connections to ${pool.name}"><table>
       <thead><tr><th scope="col">No.</th><th scope="col">State</th><th scope="col">Places taken</th>
         <th scope="col">Extranonce1</th><th scope="col" class="number">Newest job</th></tr></thead>

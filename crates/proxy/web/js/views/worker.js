@@ -51,7 +51,7 @@ export function render({ worker, rigs, total, figure, events }, { params, ui }) 
       name: 'Its hashrate', view: 'worker', params, norm: { word: 'its norm', value: worker.norm_hs },
     })}</section>` : nothing}
     <section class="card"><h2>What became of its shares, since the start</h2>
-      ${shares('Shares', (kind) => worker.shares[kind], (many) => `${format.count(many)} shares`)}
+      ${shares('Shares', (kind) => worker.shares[kind], (many) => format.many(many, 'share'))}
       ${explained(worker.shares)}
       ${facts([
         ['In flight', format.count(worker.shares.in_flight)], ['Blocks', format.count(worker.shares.blocks)],
@@ -86,7 +86,7 @@ function connection(rig, ui) {
     ${facts([
       ['From', rig.address], ['For', format.age(rig.connected_s)], ['Software', outside(rig.agent, 80)],
       ['Pool', rig.pool ?? 'waits for a place'],
-      ['Difficulty', rig.difficulty === null ? '–' : format.count(rig.difficulty)],
+      ['Difficulty', format.difficulty(rig.difficulty)],
       ['Accepted, 10 min', format.rate(over(rig.hashrate, '10m')?.accepted_hs)],
       ['Last share', format.ago(rig.last_share_age_s)],
       rig.alone ? ['Connection to the pool', 'its own'] : rig.slot !== null && ['Place', `${rig.slot} on connection ${rig.channel}`],
