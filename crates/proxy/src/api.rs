@@ -34,6 +34,7 @@ mod server;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod web;
 mod workers;
 
 use std::sync::Arc;
@@ -128,6 +129,7 @@ impl Api {
                 headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
                 response
             }))
+            .merge(web::router())
             .with_state(self.clone())
     }
 

@@ -11,6 +11,7 @@ use ring::hmac;
 use wildmatch::WildMatch;
 
 use super::problem::{ApiProblem, ProblemKind};
+use super::web;
 use crate::config::{ApiConfig, TokenUse};
 
 /// Paths that tell nothing of the farm, for whoever looks whether the process lives.
@@ -127,7 +128,7 @@ impl ApiAccess {
             true => Sight::Everything,
             false => Sight::Nothing,
         };
-        let is_open = self.is_open || OPEN_PATHS.contains(&path);
+        let is_open = self.is_open || OPEN_PATHS.contains(&path) || web::is_file(path);
         if reads && is_open {
             return Ok(Caller { name: "anonymous".into(), sight, may_act: false });
         }
@@ -175,7 +176,10 @@ fn is_for_some(path: &str) -> bool {
     let is_below = |root: &&str| {
         path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    path == DOCUMENT || OPEN_PATHS.contains(&path) || PATHS_OF_WORKERS.iter().any(is_below)
+    path == DOCUMENT
+        || OPEN_PATHS.contains(&path)
+        || web::is_file(path)
+        || PATHS_OF_WORKERS.iter().any(is_below)
 }
 
 fn without_port(host: &str) -> &str {

@@ -38,6 +38,8 @@ pub enum Concern {
     PoolDown,
     /// A pool refuses shares.
     PoolRejects,
+    /// A pool gets more shares than it should, and credits less than rigs do.
+    Braked,
     /// Rigs mine at a pool that is not the first choice.
     OnBackup,
     /// A pool tells no new jobs.
@@ -80,11 +82,12 @@ pub enum Concern {
 
 impl Concern {
     /// All of them, the worst first.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NoPool,
         Self::PoolAccount,
         Self::PoolDown,
         Self::PoolRejects,
+        Self::Braked,
         Self::OnBackup,
         Self::OldJob,
         Self::ClockOff,
@@ -157,6 +160,14 @@ impl Concern {
                 "the pool refuses more shares than is usual",
                 "its words stand in the log as pool.failed or share.refused; the route's \
                  `difficulty_scale`, the way to the pool and its own page come next",
+            ),
+            Self::Braked => (
+                "braked",
+                Warning,
+                "more shares come than the pool should get: rigs are told a harder target than the \
+                 pool's, and it credits less than they do",
+                "set the pool's `start_difficulty` so that it asks for more by each share; where it \
+                 bears so many, raise `max_pool_shares_per_second`",
             ),
             Self::OnBackup => (
                 "on_backup",

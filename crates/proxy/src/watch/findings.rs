@@ -86,6 +86,11 @@ impl<D: Dialect> Route<D> {
             let [_, ten, ..] = pool.book.reading().rates();
             found.extend(rejects(name, &ten));
             let own = channels.iter().filter(|channel| channel.pool == slot && channel.is_live());
+            let braked = own.clone().filter(|channel| channel.view().floor.is_some()).count();
+            if braked > 0 {
+                let detail = format!("on {braked} of its connections");
+                found.push(Finding::new(Concern::Braked, name, detail));
+            }
             let newest = own.filter_map(|channel| channel.view().work.clone());
             if let Some(newest) = newest.max_by_key(|work| work.arrived) {
                 let old = age(newest.arrived);

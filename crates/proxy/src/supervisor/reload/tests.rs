@@ -50,6 +50,7 @@ fn config(routes: &[&str], more: &str, registry: &Registry) -> Config {
             )
         })
         .collect();
+    let text = text + "[api]\nlisten = \"off\"\n";
     Config::parse("orepass.toml", &text, registry).unwrap()
 }
 
