@@ -97,9 +97,8 @@ async fn the_clock_jumps_by_years() {
         }
     };
     scene.twice("the clock jumps", fault).await;
-    let lines = scene.proxy.log().lines(&["\"rig.up\""]);
-    let years = lines.iter().filter(|line| line.contains("\"timestamp\":\"203")).count();
-    assert!(years > 0, "the program has seen another year");
+    let years = scene.proxy.log().lines(&["\"timestamp\":\"203"]);
+    assert!(!years.is_empty(), "the program has seen another year");
     scene.close().await.unnoticed();
 }
 
