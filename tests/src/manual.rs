@@ -31,8 +31,12 @@ mod handshake {}
 mod monitoring {}
 #[doc = include_str!("../../docs/operating.md")]
 mod operating {}
+#[doc = include_str!("../../docs/page.md")]
+mod page {}
 #[doc = include_str!("../../docs/reliability.md")]
 mod reliability {}
+#[doc = include_str!("../../docs/scaling.md")]
+mod scaling {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
 #[doc = include_str!("../../fuzz/README.md")]

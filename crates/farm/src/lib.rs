@@ -143,6 +143,7 @@
 //!             }
 //!             Order::Wait(wait) => rig.handle_wait(wait),
 //!             Order::Refuse(reason) => rig.handle_no_seat(reason.to_string()),
+//!             Order::Difficulty(difficulty) => rig.handle_difficulty(difficulty, now),
 //!             Order::Leave(reason) => rig.handle_close(reason),
 //!         }
 //!     }

@@ -71,7 +71,10 @@ pub trait Watched: Send + Sync {
 
 /// The routes at work, for those who look.
 #[derive(Clone, Default)]
-pub struct AtWork(Arc<Mutex<Arc<[Arc<dyn RunningRoute>]>>>);
+pub struct AtWork(Arc<Mutex<RoutesAtWork>>);
+
+/// Routes at one moment.
+type RoutesAtWork = Arc<[Arc<dyn RunningRoute>]>;
 
 impl AtWork {
     /// These are at work from now on.

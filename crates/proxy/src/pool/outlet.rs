@@ -50,10 +50,10 @@ impl<D: Dialect> Outlet<D> {
                     self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
                 ticket.resolve(outcome);
             }
-            UpstreamEvent::LateVerdict => self.books().for_each(|book| book.late_verdict()),
-            UpstreamEvent::Resent => self.books().for_each(|book| book.resent()),
+            UpstreamEvent::LateVerdict => self.books().for_each(Book::late_verdict),
+            UpstreamEvent::Resent => self.books().for_each(Book::resent),
             UpstreamEvent::ResentDuplicate => {
-                self.books().for_each(|book| book.resent_duplicate());
+                self.books().for_each(Book::resent_duplicate);
             }
             UpstreamEvent::Down(DownReason::SameExtranonce(clash)) => {
                 let with = clash.connection.map(ChannelId);

@@ -134,11 +134,10 @@ impl<D: Dialect> ServedRig<D> {
         self.route.book.book().ended(verdict, hashes);
         let pool = self.place.as_ref().map(|place| Arc::clone(&place.channel().to.book));
         let worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
-        for book in [pool.as_ref(), worker.as_ref(), Some(self.entry.rig().book())] {
-            if let Some(book) = book {
-                book.book().sent();
-                book.book().ended(verdict, hashes);
-            }
+        let rig = Some(self.entry.rig().book());
+        for book in [pool.as_ref(), worker.as_ref(), rig].into_iter().flatten() {
+            book.book().sent();
+            book.book().ended(verdict, hashes);
         }
     }
 

@@ -8,6 +8,7 @@ use orepass_farm::pools::{Gate, PoolHealth, PoolIndex};
 use orepass_farm::stats::AgainstNorm;
 use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::Dialect;
+use orepass_stratum::target::Difficulty;
 use orepass_stratum::time::Instant;
 
 use super::chronicle::workers_of;
@@ -164,7 +165,7 @@ impl<D: Dialect> Watched for Route<D> {
             channel: seat.map(|seat| seat.channel.0),
             slot: seat.and_then(|seat| seat.slot),
             alone: seat.is_some_and(|seat| seat.alone),
-            difficulty: shown.difficulty.map(|difficulty| difficulty.get()),
+            difficulty: shown.difficulty.map(Difficulty::get),
             last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
