@@ -254,7 +254,7 @@ export class Farm {
       const hashes = rate * step * (0.97 + 0.06 * roll) * (1 + 0.04 * Math.sin(at / 9000));
       const mix = people[0]?.mix ?? MIX.good;
       points.push({
-        at: new Date(1000 * at).toISOString(), seconds_online: step,
+        at: new Date(1000 * at).toISOString(), online_s: step,
         shares: Object.fromEntries(VERDICTS.map((verdict) => [verdict, Math.round(10 * people.length * (mix[verdict] ?? 0))])),
         work_hashes: Object.fromEntries(VERDICTS.map((verdict) => [verdict, hashes * (mix[verdict] ?? 0)])),
         credited_hashes: hashes * (mix === MIX.good ? 0.98 : 0.02) * (0.96 + 0.06 * dice(at + 1)()),

@@ -99,7 +99,7 @@ export class Mock {
     }
     if (what === 'history') {
       const step = STEPS[query.resolution];
-      return { points: farm.history({ ...query, from: new Date(query.from) / 1000, to: new Date(query.to) / 1000, step }) };
+      return { points: farm.history({ ...query, from: Number(query.from), to: Number(query.to), step }) };
     }
     if (what === 'events') {
       let events = farm.events.filter(({ sequence }) => !query.after || sequence > Number(query.after));

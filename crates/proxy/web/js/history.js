@@ -19,10 +19,7 @@ export async function load(kind, ofRoute, name, range, now, signal) {
   const { seconds, resolution, step } = RANGES[range];
   const to = Math.floor(now / 1000 / step) * step;
   const from = to - seconds;
-  const at = (unix) => new Date(1000 * unix).toISOString();
-  const where = api.path('history', {
-    kind, route: ofRoute, name, from: at(from), to: at(to), resolution,
-  });
+  const where = api.path('history', { kind, route: ofRoute, name, from, to, resolution });
   const { points } = await api.get(where, { signal });
   return { from, to, step, points };
 }
