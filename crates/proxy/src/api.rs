@@ -1,8 +1,8 @@
 //! The farm over HTTP: what there is to see, and what an operator may have done.
 //!
-//! The same paths answer at a TCP address ([`server`], with [`access`] before it) and at the control
+//! The same paths answer at a TCP address (`server.rs`, with `access.rs` before it) and at the control
 //! socket, where whoever may connect may do everything. Each file has paths of one kind; a path that is
-//! not in the document ([`openapi`]) cannot be asked for, since both are made of one list.
+//! not in the document (`openapi.rs`) cannot be asked for, since both are made of one list.
 //!
 //! Requests are served by the program's main threads, never by those that serve rigs. What they need of
 //! books and rosters they read as it is at the moment; what is shown of many is sorted and paged first, and

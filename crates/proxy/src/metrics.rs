@@ -2,7 +2,7 @@
 //! registered where shares pass.
 //!
 //! Labels are bounded: routes, pools, verdicts, windows. Never an address; workers on a page of their
-//! own, and at most [`MAX_WORKERS`](workers::MAX_WORKERS) of them.
+//! own, and at most 5,000 of them.
 
 mod process;
 mod sheet;

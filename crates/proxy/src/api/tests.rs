@@ -68,6 +68,9 @@ async fn a_page_of_ten_thousand_workers_is_there_in_no_time() {
         "/api/v1/workers?limit=100&sort=accepted_1h_hs&state=online",
         "/api/v1/rigs?limit=100",
         "/api/v1/workers?format=csv",
+        "/metrics",
+        "/metrics/workers",
+        "/api/v1/summary",
     ] {
         let (page, took) = get(&router, path).await;
         times.push((path, took));
