@@ -94,11 +94,13 @@ async fn the_clock_jumps_by_years() {
             scene.pool.new_job();
             scene.come_and_go(20).await;
             scene.all_earn().await;
+            if jump == "+10y" {
+                // That so many came and went stands in one line, which takes some seconds.
+                scene.proxy.log().says(&["\"timestamp\":\"203"]).await;
+            }
         }
     };
     scene.twice("the clock jumps", fault).await;
-    let years = scene.proxy.log().lines(&["\"timestamp\":\"203"]);
-    assert!(!years.is_empty(), "the program has seen another year");
     scene.close().await.unnoticed();
 }
 
