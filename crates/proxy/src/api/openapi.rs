@@ -15,6 +15,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::events::EventLevel;
+use super::history::{HistoryKind, HistoryStep};
 use super::paths;
 use super::problem::{ApiProblem, PROBLEM_JSON, ProblemAt, ProblemKind};
 use super::request::{Nothing, QueryOf};
@@ -55,6 +56,8 @@ pub(super) fn head() -> OpenApi {
         .schema(ProblemAt::name(), ProblemAt::schema())
         // What stands only behind the `?` is not found by itself.
         .schema(EventLevel::name(), EventLevel::schema())
+        .schema(HistoryKind::name(), HistoryKind::schema())
+        .schema(HistoryStep::name(), HistoryStep::schema())
         .schema(WorkersFormat::name(), WorkersFormat::schema());
     let mut document =
         OpenApiBuilder::new().info(info.build()).components(Some(components.build())).build();
