@@ -69,8 +69,7 @@ impl MeteredBook {
         self.with(|reading| {
             let work = reading.meter.look(&totals, now);
             if is_there {
-                let [_, _, hour, _] = reading.meter.rates();
-                reading.norm.learn(since, work, hour.accepted);
+                reading.norm.learn(since, work, reading.present());
             }
         });
     }

@@ -4,7 +4,7 @@
 //! Labels are bounded: routes, pools, verdicts, windows. Never an address; workers on a page of their
 //! own, and at most 5,000 of them.
 
-mod process;
+pub(crate) mod process;
 mod sheet;
 mod workers;
 
@@ -129,6 +129,14 @@ impl Collector for FarmCollector {
     }
 }
 
+/// A row for each route.
+fn each_route<V>(
+    routes: &[RouteFigures],
+    value: fn(&RouteView) -> V,
+) -> impl Iterator<Item = ([(&'static str, &str); 1], V)> {
+    routes.iter().map(move |route| ([("route", &*route.view.name)], value(&route.view)))
+}
+
 type Pools<'a> = Box<dyn Iterator<Item = (&'a RouteView, &'a PoolView)> + 'a>;
 
 fn pools(routes: &[RouteFigures]) -> Pools<'_> {
@@ -154,24 +162,16 @@ fn shares(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Result {
         })
     });
     sheet.counter("pool_shares", "Shares for a pool's jobs, by what became of them", rows)?;
-    let of_route = |of: fn(&RouteView) -> u64| {
-        routes.iter().map(move |route| ([("route", &*route.view.name)], of(&route.view)))
-    };
+    let of_route = |of: fn(&RouteView) -> u64| each_route(routes, of);
     let help = "Shares on their way to a pool or back";
-    let in_flight = of_route(|view| view.shares.in_flight);
-    sheet.gauge(
-        "shares_in_flight",
-        help,
-        in_flight.map(|(labels, count)| (labels, count as f64)),
-    )?;
+    let in_flight = each_route(routes, |view| view.shares.in_flight as f64);
+    sheet.gauge("shares_in_flight", help, in_flight)?;
     let help = "Shares forwarded without a full check";
     sheet.counter("shares_unchecked", help, of_route(|view| view.shares.unchecked))?;
     let help = "Answers of pools to shares that had been given up";
     sheet.counter("late_verdicts", help, of_route(|view| view.shares.late_verdicts))?;
     sheet.counter("blocks_found", "Blocks that pools took", of_route(|view| view.shares.blocks))?;
-    let best = routes
-        .iter()
-        .map(|route| ([("route", &*route.view.name)], route.view.shares.best_share_hashes));
+    let best = each_route(routes, |view| view.shares.best_share_hashes);
     sheet.gauge("best_share_hashes", "The best share, as the hashes that it stands for", best)?;
     let credited = pools(routes).map(|(route, pool)| {
         ([("route", &*route.name), ("pool", &*pool.name)], pool.shares.credited_hashes)
@@ -235,9 +235,7 @@ fn window_name(rate: &RateView) -> &'static str {
 }
 
 fn downstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Result {
-    let of = |value: fn(&RouteView) -> f64| {
-        routes.iter().map(move |route| ([("route", &*route.view.name)], value(&route.view)))
-    };
+    let of = |value: fn(&RouteView) -> f64| each_route(routes, value);
     sheet.gauge(
         "downstream_connections",
         "Rigs that are connected",
@@ -245,11 +243,8 @@ fn downstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Resul
     )?;
     let help = "Rigs that wait for a place at a pool";
     sheet.gauge("rigs_waiting", help, of(|view| view.rigs_waiting as f64))?;
-    let count = |value: fn(&RouteView) -> u64| {
-        routes.iter().map(move |route| ([("route", &*route.view.name)], value(&route.view)))
-    };
-    sheet.counter("rigs_came", "Rigs that connected", count(|view| view.rigs_came))?;
-    sheet.counter("rigs_went", "Rigs that left", count(|view| view.rigs_went))?;
+    sheet.counter("rigs_came", "Rigs that connected", each_route(routes, |view| view.rigs_came))?;
+    sheet.counter("rigs_went", "Rigs that left", each_route(routes, |view| view.rigs_went))?;
     let rows = routes.iter().flat_map(|RouteFigures { view, workers, .. }| {
         workers
             .map(|(state, count)| ([("route", &*view.name), ("state", state.name())], count as f64))

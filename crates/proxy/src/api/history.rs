@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{ApiProblem, ProblemKind};
 use super::request::QueryOf;
-use super::{Api, Caller};
+use super::{Api, Caller, workers};
 use crate::clock::{rfc3339, unix_seconds};
 use crate::history::{HistoryPoint, HistoryUnread, Resolution, SeriesKey};
 use crate::watch::views::ByVerdict;
@@ -102,8 +102,7 @@ pub(super) async fn read(
     let key = match kind {
         HistoryKind::Worker => {
             if !caller.sees(Some(&name)) {
-                let detail = format!("no worker is named {name:?}");
-                return Err(ProblemKind::NoSuchWorker.problem(detail));
+                return Err(workers::no_such(&name));
             }
             SeriesKey::worker(&route, &name)
         }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::problem::{ApiProblem, ProblemKind};
 use super::request::{JsonBody, Nothing, PathName, QueryOf};
-use super::workers::OnRoute;
+use super::workers::{self, OnRoute};
 use super::{Api, Caller, rigs};
 use crate::config::nearest::unknown;
 
@@ -172,6 +172,13 @@ pub struct WorkerDone {
     pub rigs_closed: usize,
 }
 
+impl WorkerDone {
+    /// Nothing has been done yet.
+    const fn nowhere(worker: String) -> Self {
+        Self { worker, routes: Vec::new(), rigs_closed: 0 }
+    }
+}
+
 /// Refuses a worker for a while, wherever it comes from, and closes its rigs.
 #[utoipa::path(
     post, path = "/api/v1/workers/{name}/ban", tag = "operate",
@@ -191,7 +198,7 @@ pub(super) async fn ban(
         return Err(ProblemKind::BadBody.problem(detail));
     }
     sees(&caller, &worker)?;
-    let mut done = WorkerDone { worker, routes: Vec::new(), rigs_closed: 0 };
+    let mut done = WorkerDone::nowhere(worker);
     for route in api.routes(on.route.as_deref())? {
         done.routes.push(route.name().to_owned());
         done.rigs_closed += route.ban(&done.worker, Duration::from_secs_f64(60.0 * minutes));
@@ -214,7 +221,7 @@ pub(super) async fn unban(
     QueryOf(on): QueryOf<OnRoute>,
 ) -> Result<Json<WorkerDone>, ApiProblem> {
     sees(&caller, &worker)?;
-    let mut done = WorkerDone { worker, routes: Vec::new(), rigs_closed: 0 };
+    let mut done = WorkerDone::nowhere(worker);
     for route in api.routes(on.route.as_deref())? {
         if Arc::clone(&route).pardon(&done.worker) {
             done.routes.push(route.name().to_owned());
@@ -245,7 +252,7 @@ pub(super) async fn forget(
             return Err(ProblemKind::WorkerOnline.problem(detail));
         }
     }
-    let mut done = WorkerDone { worker, routes: Vec::new(), rigs_closed: 0 };
+    let mut done = WorkerDone::nowhere(worker);
     for route in routes {
         let is_forgotten = Arc::clone(&route).forget(&done.worker);
         if !api.0.history.forget(route.name(), &done.worker) {
@@ -269,8 +276,5 @@ fn sees(caller: &Caller, worker: &str) -> Result<(), ApiProblem> {
         let detail = format!("a worker's name has {MAX_WORKER_NAME} bytes at most");
         return Err(ProblemKind::BadPath.problem(detail));
     }
-    if caller.sees(Some(worker)) {
-        return Ok(());
-    }
-    Err(ProblemKind::NoSuchWorker.problem(format!("no worker is named {worker:?}")))
+    if caller.sees(Some(worker)) { Ok(()) } else { Err(workers::no_such(worker)) }
 }

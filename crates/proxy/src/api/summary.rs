@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::request::{Nothing, QueryOf};
 use crate::clock::{now, rfc3339, unix_millis};
+use crate::metrics::process;
 use crate::telemetry;
 use crate::watch::views::RouteView;
 
@@ -50,7 +51,7 @@ pub(super) async fn summary(
     QueryOf(Nothing {}): QueryOf<Nothing>,
 ) -> Json<Summary> {
     // Thousands of names are read.
-    let open_files = tokio::task::spawn_blocking(open_files).await.ok().flatten();
+    let open_files = tokio::task::spawn_blocking(process::open_files).await.ok().flatten();
     let met = api.0.process.admission.counts();
     Json(Summary {
         version: env!("CARGO_PKG_VERSION"),
@@ -60,13 +61,8 @@ pub(super) async fn summary(
         uptime_s: now().saturating_duration_since(api.0.began).as_secs_f64(),
         panics: telemetry::panics(),
         open_files,
-        open_files_limit: rlimit::getrlimit(rlimit::Resource::NOFILE).ok().map(|(soft, _)| soft),
+        open_files_limit: process::most_files(),
         limits_met: met.into_iter().map(|(limit, count)| (limit.name(), count)).collect(),
         routes: api.0.at_work.routes().iter().map(|route| route.view()).collect(),
     })
-}
-
-fn open_files() -> Option<usize> {
-    // One of them is the folder itself.
-    Some(std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1))
 }

@@ -133,13 +133,18 @@ pub(super) async fn one(
     let found: Vec<_> = found.filter(|_| caller.sees(Some(&name))).collect();
     match &found[..] {
         [(route, worker)] => Ok(Json(route.worker_view(worker))),
-        [] => Err(ProblemKind::NoSuchWorker.problem(format!("no worker is named {name:?}"))),
+        [] => Err(no_such(&name)),
         several => {
             let routes: Vec<&str> = several.iter().map(|(route, _)| route.name()).collect();
             let detail = format!("{name:?} is on {}", routes.join(", "));
             Err(ProblemKind::WorkerOnSeveralRoutes.problem(detail))
         }
     }
+}
+
+/// Nobody is called so, as far as whoever asks may see.
+pub(super) fn no_such(worker: &str) -> ApiProblem {
+    ProblemKind::NoSuchWorker.problem(format!("no worker is named {worker:?}"))
 }
 
 /// By which column, and whether from the largest down.

@@ -19,9 +19,9 @@ pub(super) fn encode(sheet: &mut Sheet<'_>) -> std::fmt::Result {
         sheet.gauge("process_resident_memory_bytes", "Resident memory", [([], bytes)])?;
     }
     if let Some(files) = open_files() {
-        sheet.gauge("process_open_fds", "Open files", [([], files)])?;
+        sheet.gauge("process_open_fds", "Open files", [([], files as f64)])?;
     }
-    if let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) {
+    if let Some(limit) = most_files() {
         sheet.gauge("process_max_fds", "Files that may be open", [([], limit as f64)])?;
     }
     Ok(())
@@ -36,16 +36,22 @@ fn processor_seconds() -> Option<f64> {
     Some((ticks(USER_TIME)? + ticks(SYSTEM_TIME)?) / TICKS_PER_SECOND)
 }
 
-/// Resident memory.
-pub(crate) fn resident_bytes() -> Option<f64> {
+fn resident_bytes() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024.0)
 }
 
-fn open_files() -> Option<f64> {
-    Some(fs::read_dir("/proc/self/fd").ok()?.count() as f64)
+/// The files that the process has open, connections too; none where the system does not tell.
+pub(crate) fn open_files() -> Option<usize> {
+    // One of them is the folder itself.
+    Some(fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1))
+}
+
+/// How many it may have open.
+pub(crate) fn most_files() -> Option<u64> {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).ok().map(|(soft, _)| soft)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -56,6 +62,6 @@ mod tests {
     fn the_system_tells() {
         assert!(processor_seconds().unwrap() >= 0.0);
         assert!(resident_bytes().unwrap() > 1e6);
-        assert!(open_files().unwrap() >= 3.0);
+        assert!(open_files().unwrap() >= 3);
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
             continue;
         }
         let accepted = totals.count(Verdict::AcceptedByPool);
-        let refused = refused(&totals);
+        let refused = totals.lost();
         let new = accepted - before.count(Verdict::AcceptedByPool);
         let (came, went) = route.roster.traffic();
         let (up, down) = (came - traffic.0, went - traffic.1);
@@ -66,10 +66,4 @@ pub(super) async fn report<D: Dialect>(route: Arc<Route<D>>) {
 pub(super) fn say_crowd(route: &str, count: &CrowdCount) {
     let CrowdCount { came, left, first_shares, remarks } = *count;
     info!(event = "rigs", route, came, left, first_shares, remarks, "{count}");
-}
-
-/// Shares that the pool or the proxy refused, stale ones included.
-fn refused(totals: &Totals) -> u64 {
-    let good = [Verdict::AcceptedByPool, Verdict::BelowPoolTarget];
-    totals.ended() - good.iter().map(|&verdict| totals.count(verdict)).sum::<u64>()
 }

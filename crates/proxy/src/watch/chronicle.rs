@@ -8,12 +8,14 @@ use orepass_farm::pools::{Gate, PoolHealth};
 use orepass_stratum::dialect::Dialect;
 
 use super::AtWork;
+use super::concern::Concern;
 use super::diagnostics::{raise, settle};
+use super::route::FarmSays;
+use crate::books::MeteredBook;
 use crate::clock::unix_seconds;
 use crate::history::{FORGET_SEEN_AFTER, History, HistoryPart, SeriesKey, WorkerSeen};
 use crate::rig::roster::OnlineRig;
 use crate::route::Route;
-use crate::watch::Concern;
 
 /// How long a part of the history is that is noted at once, in seconds.
 const MINUTE: u64 = 60;
@@ -59,13 +61,11 @@ pub fn recall(at_work: &AtWork, history: &History) {
 
 impl<D: Dialect> Route<D> {
     pub(super) fn all_minutes(&self) -> Vec<(SeriesKey, HistoryPart)> {
-        let name = self.name();
-        let (gate, health) = self.ask(|farm| {
-            let health = |pool| farm.pools().health(pool);
-            (farm.gate(), (0..self.now().pools.len()).map(health).collect::<Vec<_>>())
-        });
+        let (name, at_work) = (self.name(), self.now());
+        let FarmSays { gate, health, .. } =
+            self.ask(|farm| FarmSays::of(farm, at_work.pools.len()));
         let mut parts = Vec::new();
-        let mut put = |key, book: &crate::books::MeteredBook, is_there: bool| {
+        let mut put = |key, book: &MeteredBook, is_there: bool| {
             let minute = book.take_minute();
             if is_there || !minute.is_empty() {
                 let seconds = if is_there { MINUTE as u16 } else { 0 };
@@ -73,8 +73,8 @@ impl<D: Dialect> Route<D> {
             }
         };
         put(SeriesKey::route(name), &self.book, gate == Gate::Open);
-        for (pool, health) in self.now().pools.iter().zip(health) {
-            let serves = matches!(health, Some(PoolHealth::Serves(_)));
+        for (pool, health) in at_work.pools.iter().zip(health) {
+            let serves = matches!(health, PoolHealth::Serves(_));
             put(SeriesKey::pool(name, pool.account.name.as_str()), &pool.book, serves);
         }
         let there = workers_of(&self.roster.rigs());

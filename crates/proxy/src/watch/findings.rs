@@ -1,6 +1,6 @@
 //! What of a route needs somebody at this moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orepass_farm::pools::{Cause, Gate, PoolHealth};
@@ -8,11 +8,12 @@ use orepass_farm::stats::{AgainstNorm, WindowRates};
 use orepass_stratum::dialect::{Dialect, Work};
 use orepass_stratum::verdict::Verdict;
 
+use super::Watched;
 use super::concern::Concern;
 use super::diagnostics::{Finding, MAX_NAMED};
-use super::route::against_norm;
+use super::route::{FarmSays, against_norm};
 use super::state::WorkerState;
-use super::worker::age;
+use super::worker::{WatchedWorker, age};
 use crate::clock::unix_seconds;
 use crate::hash_rate::HashRate;
 use crate::rig::roster::OnlineRig;
@@ -48,11 +49,8 @@ impl<D: Dialect> Route<D> {
     fn of_pools(&self, channels: &[Arc<Channel<D>>]) -> Vec<Finding> {
         let mut found = Vec::new();
         let at_work = self.now();
-        let (gate, health, shares) = self.ask(|farm| {
-            let health = |pool| farm.pools().health(pool).unwrap_or(PoolHealth::Unknown);
-            let health: Vec<_> = (0..at_work.pools.len()).map(health).collect();
-            (farm.gate(), health, farm.pools().shares())
-        });
+        let FarmSays { gate, health, shares } =
+            self.ask(|farm| FarmSays::of(farm, at_work.pools.len()));
         if gate != Gate::Open {
             let detail = match gate {
                 Gate::Closed => "the rigs are let go to their own backup",
@@ -164,14 +162,10 @@ impl<D: Dialect> Route<D> {
     }
 
     fn of_workers(&self) -> Vec<Finding> {
-        let mut rigs: HashMap<Arc<str>, usize> = HashMap::new();
-        for worker in self.roster.rigs().iter().filter_map(|rig| rig.shown().worker) {
-            *rigs.entry(worker).or_default() += 1;
-        }
         let (mut offline, mut low) = (Vec::new(), Vec::new());
-        for (name, book) in self.roster.books() {
-            let there = rigs.get(&name).copied().unwrap_or_default();
-            if there == 0 {
+        for WatchedWorker { name, rigs, book } in Watched::workers(self) {
+            let Some(book) = book else { continue };
+            if rigs.is_empty() {
                 // Names that never mined are nobody's.
                 if book.seen().is_some_and(|seen| seen.last_share.is_some()) {
                     offline.push(name.as_ref().to_owned());
@@ -179,7 +173,7 @@ impl<D: Dialect> Route<D> {
                 continue;
             }
             let reading = book.reading();
-            let expected = self.expected_hashrate(&name, &[], there);
+            let expected = self.expected_hashrate(&name, &[], rigs.len());
             let (norm, against) = against_norm(&reading, expected);
             if against == AgainstNorm::Low {
                 let [norm, present] =

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_farm::farm::Farm;
 use orepass_farm::pools::{Gate, PoolHealth, PoolIndex};
 use orepass_farm::stats::AgainstNorm;
 use orepass_stratum::channel::ChannelView;
@@ -204,21 +205,8 @@ impl<D: Dialect> Watched for Route<D> {
     }
 
     fn worker_states(&self) -> [(WorkerState, usize); 4] {
-        let mut best: HashMap<Arc<str>, WorkerState> = HashMap::new();
-        for rig in self.roster.rigs() {
-            if let Some(worker) = rig.shown().worker {
-                let known = best.entry(worker).or_insert(WorkerState::Offline);
-                *known = (*known).min(WorkerState::now_of(&rig));
-            }
-        }
-        let mut offline = 0;
-        for (name, _) in self.roster.books() {
-            offline += usize::from(!best.contains_key(&name));
-        }
-        WorkerState::ALL.map(|of| {
-            let there = best.values().filter(|state| **state == of).count();
-            (of, there + if of == WorkerState::Offline { offline } else { 0 })
-        })
+        let states: Vec<_> = Watched::workers(self).iter().map(WatchedWorker::state).collect();
+        WorkerState::ALL.map(|of| (of, states.iter().filter(|state| **state == of).count()))
     }
 
     fn share_check(&self) -> Counts {
@@ -250,10 +238,7 @@ impl<D: Dialect> Route<D> {
                 *count += 1;
             }
         }
-        let (health, shares) = self.ask(|farm| {
-            let health = |pool| farm.pools().health(pool).unwrap_or(PoolHealth::Unknown);
-            ((0..pools.len()).map(health).collect::<Vec<_>>(), farm.pools().shares())
-        });
+        let FarmSays { health, shares, .. } = self.ask(|farm| FarmSays::of(farm, pools.len()));
         let view = |slot: &PoolIndex| {
             let pool = &pools[*slot];
             let own: Vec<_> = channels.iter().filter(|c| c.pool == *slot).cloned().collect();
@@ -292,6 +277,25 @@ impl<D: Dialect> Route<D> {
         let mut fitting =
             now_at_work.config.profiles.iter().filter(|of| of.covers(agent, Some(worker)));
         Some(fitting.find_map(|profile| profile.hashrate)? * rigs.max(1) as f64)
+    }
+}
+
+/// What the farm thinks of the pools at one moment.
+pub(super) struct FarmSays {
+    /// What happens with rigs.
+    pub(super) gate: Gate,
+    /// Whether each pool is of use, by its slot.
+    pub(super) health: Vec<PoolHealth>,
+    /// The part of the work that each should have.
+    pub(super) shares: Vec<f64>,
+}
+
+impl FarmSays {
+    /// Of so many pools.
+    pub(super) fn of(farm: &Farm, pools: usize) -> Self {
+        let health = |pool| farm.pools().health(pool).unwrap_or(PoolHealth::Unknown);
+        let health = (0..pools).map(health).collect();
+        Self { gate: farm.gate(), health, shares: farm.pools().shares() }
     }
 }
 

@@ -3,9 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../common/folder.rs"]
+mod folder;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -16,38 +19,15 @@ use orepass_farm::stats::Minute;
 use orepass_stratum::verdict::Verdict;
 use rusqlite::Connection;
 
+use folder::Folder;
+
 /// The Unix seconds at which most of this happens, at the start of an hour.
 const NOW: u64 = 1_800_000_000;
 const MIB: u32 = 64;
 
 /// A folder of a test's own, which is gone afterwards.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("orepass-history-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("history.db")
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn folder(name: &str) -> Folder {
+    Folder::new(&format!("history-{name}"), "history.db")
 }
 
 fn rig() -> SeriesKey {
@@ -84,8 +64,8 @@ async fn assert_keeps(history: History, path: &Path) {
 
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
-    let folder = Folder::new("restart");
-    let history = History::open_at(&folder.0.join("var/history.db"), MIB, NOW);
+    let folder = folder("restart");
+    let history = History::open_at(&folder.path.join("var/history.db"), MIB, NOW);
     let seen = |last_seen| WorkerSeen {
         first_seen: NOW - 1000,
         last_seen,
@@ -113,7 +93,7 @@ async fn a_restart_forgets_nothing() {
         Err(HistoryUnread::Busy)
     ));
 
-    let history = History::open_at(&folder.0.join("var/history.db"), MIB, NOW + 3600);
+    let history = History::open_at(&folder.path.join("var/history.db"), MIB, NOW + 3600);
     assert_eq!(counts(&history, rig()).await, [5, 1]);
     assert_eq!(counts(&history, SeriesKey::worker("hns", &long)).await, [1]);
     let a_pool = SeriesKey::worker("hns", "first");
@@ -127,14 +107,14 @@ async fn a_restart_forgets_nothing() {
     assert!(history.forget("hns", "farm.rig"));
     assert!(counts(&history, rig()).await.is_empty());
     history.close().await;
-    let history = History::open_at(&folder.0.join("var/history.db"), MIB, NOW + 3600);
+    let history = History::open_at(&folder.path.join("var/history.db"), MIB, NOW + 3600);
     assert_eq!(history.take_seen().len(), 2);
     history.close().await;
 }
 
 #[tokio::test]
 async fn another_process_opens_it_when_it_is_handed_over_and_the_old_one_again() {
-    let folder = Folder::new("handover");
+    let folder = folder("handover");
     let old = open(&folder.file());
     old.note(NOW, [(rig(), part(1))]);
     old.hand_over().await.unwrap();
@@ -168,7 +148,7 @@ async fn without_a_file_nothing_is_kept_and_nothing_is_wrong() {
 
 #[tokio::test]
 async fn a_broken_file_is_set_aside_and_one_that_is_not_ours_to_touch_is_left_alone() {
-    let folder = Folder::new("broken");
+    let folder = folder("broken");
     fs::write(folder.file(), "this is no database".repeat(300)).unwrap();
     assert_keeps(open(&folder.file()), &folder.file()).await;
     assert_eq!(folder.names(), ["history.db".to_owned(), format!("history.db.broken-{NOW}")]);
@@ -191,7 +171,7 @@ async fn a_broken_file_is_set_aside_and_one_that_is_not_ours_to_touch_is_left_al
 
 #[tokio::test]
 async fn a_file_has_one_user_at_a_time() {
-    let folder = Folder::new("shared");
+    let folder = folder("shared");
     let first = open(&folder.file());
     let second = open(&folder.file());
     assert!(second.trouble().unwrap().contains("another process uses it"));
@@ -202,7 +182,7 @@ async fn a_file_has_one_user_at_a_time() {
 
 #[tokio::test]
 async fn whatever_is_damaged_the_next_minutes_are_kept() {
-    let folder = Folder::new("damaged");
+    let folder = folder("damaged");
     let history = open(&folder.file());
     for minute in 0..180 {
         let parts = (0..40).map(|rig| (SeriesKey::worker("hns", &rig.to_string()), part(3)));
@@ -235,7 +215,7 @@ async fn whatever_is_damaged_the_next_minutes_are_kept() {
         }
         history.close().await;
         for name in folder.names() {
-            fs::remove_file(folder.0.join(name)).unwrap();
+            fs::remove_file(folder.path.join(name)).unwrap();
         }
     }
 }
@@ -259,7 +239,7 @@ async fn note_until_killed() {
 
 #[tokio::test]
 async fn a_kill_under_load_loses_nothing_that_was_flushed() {
-    let folder = Folder::new("kill");
+    let folder = folder("kill");
     for minutes in [5, 61, 130] {
         let _ = fs::remove_file(folder.file());
         let mut child = Command::new(std::env::current_exe().unwrap())

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use orepass::store::Store;
 use rusqlite::Connection;
 
-use crate::{Folder, NOW, assert_serves, logged, remember, remember_slot, slot, workers};
+use crate::{NOW, assert_serves, folder, logged, remember, remember_slot, slot, workers};
 
 /// A closed file that knows many workers, so that it has several pages.
 async fn filled(path: &Path) {
@@ -22,7 +22,7 @@ async fn filled(path: &Path) {
 
 #[tokio::test]
 async fn garbage_is_set_aside_with_one_line_and_one_kept() {
-    let folder = Folder::new("garbage");
+    let folder = folder("garbage");
     for (now, garbage) in [(NOW, &b"this is no database"[..]), (NOW + 1, &[0x5a; 20_000])] {
         fs::write(folder.file(), garbage).unwrap();
         let (memory, log) = logged(|| Store::open_at(&folder.file(), now));
@@ -30,7 +30,7 @@ async fn garbage_is_set_aside_with_one_line_and_one_kept() {
         assert!(log[0].contains("WARN") && log[0].contains("file is not a database"), "{log:?}");
         let aside = format!("orepass.db.broken-{now}");
         assert!(log[0].contains(&aside), "{log:?}");
-        assert_eq!(fs::read(folder.0.join(&aside)).unwrap(), garbage);
+        assert_eq!(fs::read(folder.path.join(&aside)).unwrap(), garbage);
         assert_serves(memory, &folder.file()).await;
         assert_eq!(folder.names(), ["orepass.db".to_owned(), aside]);
     }
@@ -38,7 +38,7 @@ async fn garbage_is_set_aside_with_one_line_and_one_kept() {
 
 #[tokio::test]
 async fn a_file_cut_off_anywhere_costs_the_memory_alone() {
-    let folder = Folder::new("truncated");
+    let folder = folder("truncated");
     filled(&folder.file()).await;
     let whole = fs::read(folder.file()).unwrap();
     assert!(whole.len() > 3 * 4096, "{}", whole.len());
@@ -57,7 +57,7 @@ async fn a_file_cut_off_anywhere_costs_the_memory_alone() {
 
 #[tokio::test]
 async fn no_damage_stops_the_service() {
-    let folder = Folder::new("damaged");
+    let folder = folder("damaged");
     filled(&folder.file()).await;
     let whole = fs::read(folder.file()).unwrap();
     let mut random = fastrand::Rng::with_seed(7);
@@ -79,11 +79,11 @@ async fn no_damage_stops_the_service() {
 
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_said_with_its_remedy() {
-    let folder = Folder::new("unwritable");
-    fs::write(folder.0.join("file"), "").unwrap();
-    fs::create_dir(folder.0.join("folder")).unwrap();
+    let folder = folder("unwritable");
+    fs::write(folder.path.join("file"), "").unwrap();
+    fs::create_dir(folder.path.join("folder")).unwrap();
     for path in ["file/orepass.db", "folder"] {
-        let (memory, log) = logged(|| Store::open_at(&folder.0.join(path), NOW));
+        let (memory, log) = logged(|| Store::open_at(&folder.path.join(path), NOW));
         assert_eq!(log.len(), 1, "{log:?}");
         assert!(log[0].contains("cannot use the state file"), "{log:?}");
         assert!(log[0].contains("name a `file` in [state]"), "{log:?}");
@@ -98,20 +98,20 @@ async fn a_place_that_cannot_be_written_is_said_with_its_remedy() {
 async fn a_read_only_folder_costs_the_memory_alone() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = Folder::new("read-only");
-    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o555)).unwrap();
+    let folder = folder("read-only");
+    fs::set_permissions(&folder.path, fs::Permissions::from_mode(0o555)).unwrap();
     // Root writes everywhere.
-    if fs::write(folder.0.join("probe"), "").is_err() {
+    if fs::write(folder.path.join("probe"), "").is_err() {
         let (memory, log) = logged(|| Store::open_at(&folder.file(), NOW));
         assert!(log.len() == 1 && log[0].contains("WARN"), "{log:?}");
         assert!(!memory.is_kept());
     }
-    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&folder.path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test]
 async fn files_of_newer_versions_and_of_other_programs_are_not_touched() {
-    let folder = Folder::new("newer");
+    let folder = folder("newer");
     for (change, said) in [
         ("PRAGMA user_version = 99", "a newer version of this program wrote it, in format 99"),
         ("PRAGMA application_id = 1", "it belongs to another program"),
@@ -133,7 +133,7 @@ async fn files_of_newer_versions_and_of_other_programs_are_not_touched() {
 
 #[tokio::test]
 async fn a_file_has_one_user_at_a_time() {
-    let folder = Folder::new("shared");
+    let folder = folder("shared");
     let first = Store::open_at(&folder.file(), NOW);
     let (second, log) = logged(|| Store::open_at(&folder.file(), NOW));
     assert!(log.len() == 1 && log[0].contains("another process uses it"), "{log:?}");
@@ -149,8 +149,8 @@ async fn a_file_has_one_user_at_a_time() {
 
 #[test]
 fn the_program_serves_without_a_file_that_another_process_uses() {
-    let folder = Folder::new("process");
-    let config = folder.0.join("orepass.toml");
+    let folder = folder("process");
+    let config = folder.path.join("orepass.toml");
     let text = "[api]\nlisten = \"off\"\n[state]\nfile = \"orepass.db\"\n[[route]]\nname = \"hns\"\ndialect = \"hstratum\"\n\
                 listen = [\"127.0.0.1:0\"]\n[[route.pool]]\nurl = \"stratum+tcp://127.0.0.1:1\"\n\
                 user = \"account\"\n";

@@ -3,7 +3,7 @@
 use orepass::store::{RESERVED_IDS, Store};
 use orepass_farm::knowledge::{Change, WorkerRecord};
 
-use crate::{Folder, NOW};
+use crate::{NOW, folder};
 
 fn worker(slot: u64) -> Change {
     Change::Worker("rig".into(), Some(WorkerRecord { slot: Some(slot), ..WorkerRecord::default() }))
@@ -15,7 +15,7 @@ fn slot(memory: &Store) -> Option<u64> {
 
 #[tokio::test]
 async fn another_process_has_all_that_was_known_and_tells_other_job_ids() {
-    let folder = Folder::new("hand-over");
+    let folder = folder("hand-over");
     let old = Store::open_at(&folder.file(), NOW);
     let first = old.route("hns").first_job_id();
     old.route("hns").note(worker(7), NOW);
@@ -44,7 +44,7 @@ async fn without_a_file_the_mark_alone_goes_over() {
 
 #[tokio::test]
 async fn what_was_noted_while_the_file_was_away_is_written_when_it_is_back() {
-    let folder = Folder::new("back");
+    let folder = folder("back");
     let old = Store::open_at(&folder.file(), NOW);
     let mark = old.hand_over().await.unwrap();
     old.route("hns").note(worker(9), NOW);

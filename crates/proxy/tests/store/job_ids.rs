@@ -6,12 +6,12 @@ use orepass::store::{RESERVED_IDS, Store};
 use orepass_stratum::job::JobIds;
 use proptest::prelude::*;
 
-use crate::{Folder, NOW};
+use crate::{Folder, NOW, folder};
 
 /// Copies a state file that is in use to another folder, as a killed process would leave it.
 fn crashed(folder: &Folder, copy: &Folder) {
     for name in ["orepass.db", "orepass.db-wal"] {
-        fs::copy(folder.0.join(name), copy.0.join(name)).unwrap();
+        fs::copy(folder.path.join(name), copy.path.join(name)).unwrap();
     }
 }
 
@@ -22,7 +22,7 @@ async fn job_ids_count_from_the_clock_and_past_all_that_were_told() {
     assert_eq!(first, memory.route("aion").first_job_id(), "routes count for themselves");
     assert!(u64::from(memory.route("hns").first_job_id()) >= u64::from(first + RESERVED_IDS));
 
-    let folder = Folder::new("ids");
+    let folder = folder("ids");
     let now = NOW as u32;
     let memory = Store::open_at(&folder.file(), NOW);
     assert_eq!(memory.route("hns").first_job_id(), now);
@@ -53,7 +53,7 @@ proptest! {
         ),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut folders = vec![Folder::new("crash")];
+        let mut folders = vec![folder("crash")];
         let mut told = 0;
         for (clock, bursts) in runs {
             let memory = Store::open_at(&folders[folders.len() - 1].file(), NOW + clock);
@@ -72,7 +72,7 @@ proptest! {
             }
             // A last burst, of which the file hears nothing any more.
             told = (0..49_000).map(|_| ids.next().get()).last().unwrap();
-            let next = Folder::new(&format!("crash-{}", folders.len()));
+            let next = folder(&format!("crash-{}", folders.len()));
             crashed(&folders[folders.len() - 1], &next);
             runtime.block_on(memory.close());
             folders.push(next);

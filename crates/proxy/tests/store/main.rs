@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_files;
+#[path = "../common/folder.rs"]
+mod folder;
 mod handing_over;
 mod job_ids;
 
 use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -19,39 +21,16 @@ use orepass_stratum::habits::{Answer, Habit};
 use orepass_stratum::target::Difficulty;
 use rusqlite::Connection;
 
+use folder::Folder;
+
 /// The Unix seconds at which most of this happens.
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 24 * 3600;
 
 /// A folder of a test's own, which is gone afterwards.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        start_log();
-        let path = std::env::temp_dir().join(format!("orepass-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("orepass.db")
-    }
-
-    /// The names of what is in it.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn folder(name: &str) -> Folder {
+    start_log();
+    Folder::new(name, "orepass.db")
 }
 
 thread_local! {
@@ -130,7 +109,7 @@ async fn assert_serves(memory: Store, path: &Path) {
 
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
-    let folder = Folder::new("restart");
+    let folder = folder("restart");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     remember_slot(&route, "rig1", 3, NOW);
@@ -168,8 +147,8 @@ async fn a_restart_forgets_nothing() {
 
 #[tokio::test]
 async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
-    let folder = Folder::new("missing");
-    let path = folder.0.join("var/lib/orepass.db");
+    let folder = folder("missing");
+    let path = folder.path.join("var/lib/orepass.db");
     let (memory, log) = logged(|| Store::open_at(&path, NOW));
     assert!(log.len() == 1 && log[0].contains("INFO"), "{log:?}");
     remember_slot(&memory.route("hns"), "rig", 1, NOW);
@@ -184,7 +163,7 @@ async fn a_missing_file_is_made_with_its_folder_for_its_owner_alone() {
 
 #[tokio::test]
 async fn what_a_farm_forgets_is_forgotten_by_the_file_too() {
-    let folder = Folder::new("forgets");
+    let folder = folder("forgets");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     for (name, seen) in [("a", NOW), ("b", NOW + 1), ("c", NOW + 2)] {
@@ -218,7 +197,7 @@ async fn without_a_file_nothing_waits_to_be_written() {
 
 #[tokio::test]
 async fn what_was_not_seen_for_thirty_days_is_forgotten() {
-    let folder = Folder::new("age");
+    let folder = folder("age");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     for (worker, seen) in [("old", NOW - 10 * DAY), ("new", NOW), ("future", NOW + 1000 * DAY)] {
@@ -244,7 +223,7 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
 
 #[tokio::test]
 async fn texts_are_capped_and_no_name_stands_for_another() {
-    let folder = Folder::new("texts");
+    let folder = folder("texts");
     let memory = Store::open_at(&folder.file(), NOW);
     let route = memory.route("hns");
     let long = "é".repeat(200);
@@ -264,7 +243,7 @@ async fn texts_are_capped_and_no_name_stands_for_another() {
 
 #[tokio::test]
 async fn a_file_of_the_first_format_is_taken_over() {
-    let folder = Folder::new("first-format");
+    let folder = folder("first-format");
     let memory = Store::open_at(&folder.file(), NOW);
     remember_slot(&memory.route("hns"), "rig1", 7, NOW);
     memory.close().await;
@@ -284,7 +263,7 @@ async fn a_file_of_the_first_format_is_taken_over() {
 
 #[tokio::test]
 async fn a_file_of_the_second_format_is_read_as_it_was_written() {
-    let folder = Folder::new("second-format");
+    let folder = folder("second-format");
     let db = Connection::open(folder.file()).unwrap();
     db.execute_batch(include_str!("format2.sql")).unwrap();
     drop(db);
