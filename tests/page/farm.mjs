@@ -159,7 +159,7 @@ export class Farm {
       worker: worker.name, agent: worker.agent, state: worker.state, connected_s: (now - this.began) / 1000 - worker.serial,
       pool: this.#pool(worker.route), channel: 1 + (worker.serial % 2), slot: worker.serial & 255, alone: false,
       difficulty: worker.route === 'aion' ? 64 : 8192, last_share_age_s: all.last_share_age_s, shares: all.shares,
-      hashrate: all.hashrate, diagnosis: worker.diagnosis ?? null, advice: worker.advice ?? null,
+      hashrate: all.hashrate, norm_hs: all.norm_hs, against_norm: all.against_norm, diagnosis: worker.diagnosis ?? null, advice: worker.advice ?? null,
     };
   }
 
@@ -186,11 +186,16 @@ export class Farm {
       route: name, name: pool, server: `${pool}.example:3008`, tls: rank === 0, rank, weight: 1, health: 'serves', cause: null,
       health_s: 4000, share_wanted: pool === at ? 1 : 0, rigs: pool === at ? rigs : 0, channels_live: pool === at ? 2 : 1,
       job_age_s: jobs, shares: pool === at ? shares : this.#shares(Math.floor(sent / 9), MIX.good, rate),
+      rejections: pool === at ? [{ kind: 'stale', reason: 'job … not found (21)', shares: 12, work_hashes: 5e13 }] : [],
       hashrate: pool === at ? hashrate : nothing, ...rest,
     });
     const down = this.outage ? { health: 'down', cause: 'it told no job for 94 s', health_s: 2040, channels_live: 0, job_age_s: null } : {};
     const pools = name === 'aion' ? [pool('aion-main', 0, {})]
       : [pool('pool-a', 0, down), pool('pool-b', 1, {}), pool('pool-c', 2, { health: 'unknown', health_s: null, job_age_s: null, channels_live: 0 })];
+    const traffic = {
+      from_rigs_bytes: 120 * sent, to_rigs_bytes: 90 * sent, from_pools_bytes: 40 * sent, to_pools_bytes: 100 * sent,
+      rigs_banned: 0, rigs_penalised: 1,
+    };
     const channel = (id, of, used) => ({
       id, pool: of, state: 'live', extranonce1: `0a1b2c0${id}`, prefix_bytes: 1, leases_used: used, leases_total: 250,
       dedicated: false, job_age_s: jobs,
@@ -199,7 +204,7 @@ export class Farm {
       name, dialect: name === 'aion' ? 'aion' : 'hstratum', gate: 'open', rigs, rigs_waiting: 0, rigs_came: rigs + 9, rigs_went: 9,
       listen: name === 'aion' ? ['[::]:3333'] : ['[::]:3008', 'tls://[::]:3443'], pools,
       channels: rigs ? [channel(1, at, Math.min(245, rigs)), channel(2, at, Math.max(0, Math.min(250, rigs - 245)))] : [],
-      shares, hashrate, job_age_s: jobs, preferred_pool: name === 'hns' ? this.preferred : null,
+      shares, hashrate, job_age_s: jobs, preferred_pool: name === 'hns' ? this.preferred : null, traffic,
     };
   }
 
@@ -257,6 +262,7 @@ export class Farm {
         at: new Date(1000 * at).toISOString(), online_s: step,
         shares: Object.fromEntries(VERDICTS.map((verdict) => [verdict, Math.round(10 * people.length * (mix[verdict] ?? 0))])),
         work_hashes: Object.fromEntries(VERDICTS.map((verdict) => [verdict, hashes * (mix[verdict] ?? 0)])),
+        credited_hashes: hashes * (mix.accepted_by_pool ?? 0),
         credited_hashes: hashes * (mix === MIX.good ? 0.98 : 0.02) * (0.96 + 0.06 * dice(at + 1)()),
       });
     }

@@ -48,6 +48,8 @@ pub struct Farm {
     habits: PoolHabits,
     /// In boxes, since a table that fills in order is half empty.
     rigs: BTreeMap<RigId, Box<ConnectedRig>>,
+    /// Workers of rigs besides the first; few have any.
+    other_workers: BTreeMap<RigId, Vec<Arc<str>>>,
     channels: Channels,
     /// Rigs that have shown no work yet.
     strangers: Strangers,
@@ -88,6 +90,7 @@ impl Farm {
             pools: Pools::new(config.choice(), now),
             assignment: Assignment::new(config.pools.len()),
             rigs: BTreeMap::new(),
+            other_workers: BTreeMap::new(),
             channels: Channels::default(),
             strangers: Strangers::default(),
             queue: WaitingRigs::default(),

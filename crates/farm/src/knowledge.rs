@@ -77,13 +77,14 @@ impl Knowledge {
             record.merits().for_each(|merit| kinds.did_well(&record.agent, merit));
         }
         let expected = Expected::at_start(firmware.iter().map(|(_, record)| record), now);
-        let (penalties, agents) = (Penalties::default(), HashSet::new());
+        let (penalties, agents) = (Penalties::new(remembered.banned, now), HashSet::new());
         Self { profiles, workers, firmware, kinds, penalties, expected, agents }
     }
 
     /// All that it knows of rigs, as earlier runs would have known it.
-    pub(crate) fn export(&self, habits: Vec<HabitRecord>) -> Remembered {
-        Remembered { workers: self.workers.export(), firmware: self.firmware.export(), habits }
+    pub(crate) fn export(&self, habits: Vec<HabitRecord>, now: Instant) -> Remembered {
+        let (workers, firmware) = (self.workers.export(), self.firmware.export());
+        Remembered { workers, firmware, habits, banned: self.penalties.export(now) }
     }
 
     /// Other profiles, for rigs that come or come back.
@@ -230,5 +231,6 @@ impl Knowledge {
         let worker = self.workers.poll_change().map(|(name, now)| Change::Worker(name, now));
         worker
             .or_else(|| self.firmware.poll_change().map(|(name, now)| Change::Firmware(name, now)))
+            .or_else(|| self.penalties.poll_change().map(|(name, lasts)| Change::Ban(name, lasts)))
     }
 }

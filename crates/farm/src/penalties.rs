@@ -1,7 +1,7 @@
 //! Rigs that were quarantined again and again, or sent a flood of refused shares, are refused for a
 //! while; and workers that the operator refuses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,12 @@ pub struct Penalties {
     records: HashMap<(Arc<str>, Origin), Record>,
     /// Workers that the operator refuses, and until when.
     banned: HashMap<Arc<str>, Instant>,
+    /// What of that is to be remembered; taken after every call, which adds two at most.
+    changes: VecDeque<ChangedBan>,
 }
+
+/// For how long from now on a worker is refused; none where it may come back.
+type ChangedBan = (Arc<str>, Option<Duration>);
 
 #[derive(Debug)]
 struct Record {
@@ -38,6 +43,27 @@ struct Record {
 }
 
 impl Penalties {
+    /// With the workers that the operator refused in earlier runs, and how long still.
+    #[must_use]
+    pub fn new(banned: Vec<(Arc<str>, Duration)>, now: Instant) -> Self {
+        let banned = banned.into_iter().take(MAX_BANNED);
+        let banned = banned.map(|(worker, left)| (worker, now + left)).collect();
+        Self { banned, ..Self::default() }
+    }
+
+    /// The workers that the operator refuses, and how long still.
+    #[must_use]
+    pub fn export(&self, now: Instant) -> Vec<(Arc<str>, Duration)> {
+        let left = |until: &Instant| until.saturating_duration_since(now);
+        let all = self.banned.iter().map(|(worker, until)| (Arc::clone(worker), left(until)));
+        all.filter(|(_, left)| !left.is_zero()).collect()
+    }
+
+    /// What has changed of whom the operator refuses.
+    pub fn poll_change(&mut self) -> Option<ChangedBan> {
+        self.changes.pop_front()
+    }
+
     /// A rig was quarantined. Gives how long it is refused from now on, if it is.
     pub fn quarantined(
         &mut self,
@@ -81,9 +107,11 @@ impl Penalties {
             let first = self.banned.iter().min_by_key(|(_, until)| **until);
             if let Some(first) = first.map(|(worker, _)| Arc::clone(worker)) {
                 self.banned.remove(&first);
+                self.changes.push_back((first, None));
             }
         }
         self.banned.insert(Arc::clone(worker), now + lasts);
+        self.changes.push_back((Arc::clone(worker), Some(lasts)));
     }
 
     /// How long a worker is still refused by the operator.
@@ -95,14 +123,16 @@ impl Penalties {
 
     /// Nothing is held against a worker any more, at any address; whether it was refused.
     pub fn pardon(&mut self, worker: &str, now: Instant) -> bool {
-        let banned = self.banned.remove(worker).is_some_and(|until| until > now);
+        let banned = self.banned.remove_entry(worker);
+        let was_banned = banned.as_ref().is_some_and(|(_, until)| *until > now);
+        self.changes.extend(banned.map(|(worker, _)| (worker, None)));
         let mut refused = false;
         self.records.retain(|(of, _), record| {
             let is_its = **of == *worker;
             refused |= is_its && record.refused_until.is_some_and(|until| until > now);
             !is_its
         });
-        banned || refused
+        was_banned || refused
     }
 
     fn record(&mut self, worker: &Arc<str>, address: IpAddr, now: Instant) -> &mut Record {
@@ -233,5 +263,25 @@ mod tests {
         assert_eq!(penalties.banned.len(), MAX_BANNED);
         assert_eq!(penalties.banned("w0", now), None);
         assert!(penalties.banned("w1", now).is_some());
+    }
+
+    #[test]
+    fn whom_the_operator_refuses_is_remembered_with_the_time_that_is_left() {
+        let (mut penalties, now) = (Penalties::default(), start());
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        let [long, short, pardoned] = ["long", "short", "pardoned"].map(Arc::<str>::from);
+        penalties.ban(&long, hour, now);
+        penalties.ban(&short, minute, now);
+        penalties.ban(&pardoned, hour, now);
+        assert!(penalties.pardon("pardoned", now));
+        let said: Vec<_> = std::iter::from_fn(|| penalties.poll_change()).collect();
+        let expected = [(&long, Some(hour)), (&short, Some(minute)), (&pardoned, Some(hour))];
+        let expected = expected.map(|(worker, lasts)| (Arc::clone(worker), lasts)).into_iter();
+        assert_eq!(said, expected.chain([(pardoned, None)]).collect::<Vec<_>>());
+        let left = penalties.export(now + minute);
+        assert_eq!(left, [(Arc::clone(&long), hour - minute)]);
+        let mut again = Penalties::new(left, now);
+        assert_eq!(again.banned(&long, now), Some(hour - minute));
+        assert_eq!(again.poll_change(), None, "it was said");
     }
 }

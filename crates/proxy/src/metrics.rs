@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 
 use crate::histogram::Counts;
 use crate::process::Process;
+use crate::route::traffic::TrafficView;
 use crate::telemetry;
 use crate::watch::views::{
     ChannelHealth, ChannelState, PoolHealthView, PoolView, RateView, RouteView,
@@ -249,7 +250,27 @@ fn downstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Resul
         workers
             .map(|(state, count)| ([("route", &*view.name), ("state", state.name())], count as f64))
     });
-    sheet.gauge("workers", "Workers by how they are", rows)
+    sheet.gauge("workers", "Workers by how they are", rows)?;
+    let rows = routes.iter().flat_map(|RouteFigures { view, .. }| {
+        let TrafficView { rigs_banned, rigs_penalised, .. } = view.traffic;
+        [("operator", rigs_banned), ("conduct", rigs_penalised)]
+            .map(|(why, count)| ([("route", &*view.name), ("why", why)], count))
+    });
+    let help = "Rigs that were closed since they are refused, by the operator or for what they sent";
+    sheet.counter("bans", help, rows)?;
+    let rows = routes.iter().flat_map(|RouteFigures { view, .. }| {
+        let traffic = view.traffic;
+        [
+            ("rigs", "in", traffic.from_rigs_bytes),
+            ("rigs", "out", traffic.to_rigs_bytes),
+            ("pools", "in", traffic.from_pools_bytes),
+            ("pools", "out", traffic.to_pools_bytes),
+        ]
+        .map(|(side, direction, bytes)| {
+            ([("route", &*view.name), ("side", side), ("direction", direction)], bytes)
+        })
+    });
+    sheet.counter("bytes", "Bytes of stratum, without what TLS adds", rows)
 }
 
 fn upstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Result {

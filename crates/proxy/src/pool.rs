@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod log;
 pub(crate) mod outlet;
 pub(crate) mod pump;
+pub mod rejections;
 pub(crate) mod task;
 
 /// The name that the proxy gives itself.

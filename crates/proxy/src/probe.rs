@@ -25,6 +25,7 @@ use crate::pool::AGENT;
 use crate::pool::pump::{End, pump};
 use crate::registry::{Configured, FromConfig, configured};
 use crate::route::ticket::Ticket;
+use crate::route::traffic::ByteCounts;
 use crate::route::window::ShareWindow;
 
 /// What was found out about a pool.
@@ -154,7 +155,8 @@ async fn try_out<D: FromConfig>(
         }
         ControlFlow::Continue(())
     };
-    let end = pump(&mut upstream, reader, writer, &window, &ending, on_event).await;
+    let bytes = ByteCounts::default();
+    let end = pump(&mut upstream, reader, writer, &window, &bytes, &ending, on_event).await;
     let view = upstream.view();
     match (upstream.subscribed(), view.ground, view.work, logged_in) {
         (Some(given), Some(Ground { split, space, .. }), Some(work), Some(logged_in))

@@ -10,6 +10,7 @@ mod reports;
 pub(crate) mod summary;
 pub mod ticket;
 mod times;
+pub mod traffic;
 pub(crate) mod window;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ use decisions::Decisions;
 use mailbox::{Mailboxes, STOP};
 use now::RouteNow;
 use times::RouteTimes;
+use traffic::Traffic;
 
 pub use crate::rig::refusal::Full;
 pub use operated::Operated;
@@ -83,6 +85,7 @@ pub struct Route<D: Dialect> {
     pub(crate) book: Arc<MeteredBook>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) times: RouteTimes,
+    pub(crate) traffic: Traffic,
     pub(crate) junk: Arc<JunkLog>,
     /// Rigs that come and go, for the log.
     pub(crate) crowd: Arc<Crowd>,
@@ -146,6 +149,7 @@ impl<D: Dialect> Route<D> {
             book: Arc::default(),
             roster: Arc::default(),
             times: RouteTimes::new(),
+            traffic: Traffic::default(),
             junk: Arc::default(),
             crowd: Arc::default(),
             warnings: RigWarnings::default(),

@@ -7,6 +7,7 @@ use orepass_stratum::downstream::CloseReason;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::time::Instant;
 
+use super::rigs::ConnectedRig;
 use super::{Farm, Order, RigId};
 
 impl Farm {
@@ -41,11 +42,13 @@ impl Farm {
     pub fn handle_ban(&mut self, worker: &Arc<str>, lasts: Duration, now: Instant) -> usize {
         self.now = now;
         self.knowledge.ban(worker, lasts, now);
-        let rigs = self.rigs.iter().filter(|(_, rig)| !rig.goes());
-        let its: Vec<RigId> = rigs
-            .filter(|(_, rig)| rig.worker.as_deref() == Some(worker))
-            .map(|(id, _)| *id)
-            .collect();
+        let is_its = |id: &RigId, rig: &ConnectedRig| {
+            let others = self.other_workers.get(id);
+            rig.worker.as_ref() == Some(worker)
+                || others.is_some_and(|others| others.contains(worker))
+        };
+        let rigs = self.rigs.iter().filter(|(id, rig)| !rig.goes() && is_its(id, rig));
+        let its: Vec<RigId> = rigs.map(|(id, _)| *id).collect();
         for id in &its {
             self.dismiss(*id, CloseReason::Banned(lasts));
         }

@@ -11,7 +11,7 @@ impl Farm {
     /// What the next farm of the route is to know: as it would from the state file, which may be behind.
     #[must_use]
     pub fn export(&self, now: Instant) -> Remembered {
-        self.knowledge.export(self.habits.export(now))
+        self.knowledge.export(self.habits.export(now), now)
     }
 
     /// The route has other wishes. Pools keep their slots: `config` has all that there were, those

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use orepass_stratum::dialect::Diagnosis;
-use orepass_stratum::downstream::CloseReason;
+use orepass_stratum::downstream::{CloseReason, MAX_WORKERS};
 use orepass_stratum::firmware::{Firmware, Merit};
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::time::Instant;
@@ -58,7 +58,8 @@ impl Farm {
         self.unsettled.insert(id);
     }
 
-    /// A rig has authorized a worker, with what is known of such a login. The first one decides.
+    /// A rig has authorized a worker, with what is known of such a login. The first one decides, but
+    /// for whom the operator refuses.
     pub fn handle_worker(
         &mut self,
         id: RigId,
@@ -68,13 +69,20 @@ impl Farm {
     ) {
         self.now = now;
         let Some(rig) = self.rigs.get_mut(&id).filter(|rig| !rig.goes()) else { return };
-        if rig.worker.is_some() {
-            return;
+        let is_first = rig.worker.is_none();
+        if is_first {
+            rig.worker = Some(Arc::clone(worker));
         }
-        rig.worker = Some(Arc::clone(worker));
         // Trusted or not.
         if let Some(left) = self.knowledge.banned(worker, now) {
             return self.dismiss(id, CloseReason::Banned(left));
+        }
+        if !is_first {
+            let others = self.other_workers.entry(id).or_default();
+            if others.len() < MAX_WORKERS && !others.contains(worker) {
+                others.push(Arc::clone(worker));
+            }
+            return;
         }
         let Some(known) = rig.known() else { return };
         if let Some(left) = self.knowledge.refused(known, now).filter(|_| !rig.trusted) {
@@ -185,6 +193,7 @@ impl Farm {
         }
         self.unsettled.remove(&id);
         self.exits.leave(id);
+        self.other_workers.remove(&id);
         self.rest(id);
     }
 }

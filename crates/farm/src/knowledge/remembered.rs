@@ -19,6 +19,8 @@ pub struct Remembered {
     pub firmware: Vec<(Arc<str>, FirmwareRecord)>,
     /// What was found out about pools.
     pub habits: Vec<HabitRecord>,
+    /// Workers that the operator refuses, and how long still; in no order.
+    pub banned: Vec<(Arc<str>, Duration)>,
 }
 
 /// What is remembered of a worker.
@@ -79,6 +81,8 @@ pub enum Change {
         /// The answer.
         answer: Answer,
     },
+    /// The operator refuses a worker for so long from now on; none where it may come back.
+    Ban(Arc<str>, Option<Duration>),
 }
 
 impl FirmwareRecord {

@@ -49,7 +49,7 @@ impl Story {
             match change {
                 Change::Worker(name, record) => put(&mut remembered.workers, name, record),
                 Change::Firmware(name, record) => put(&mut remembered.firmware, name, record),
-                Change::Habit { .. } => {}
+                Change::Habit { .. } | Change::Ban(..) => {}
             }
         }
         self.knowledge = Knowledge::new(Vec::new(), remembered.clone(), self.now);

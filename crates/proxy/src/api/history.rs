@@ -84,6 +84,8 @@ pub(super) struct HistoryPointView {
     shares: ByVerdict<u64>,
     /// The work that they stand for, at the targets that rigs were told.
     work_hashes: ByVerdict<f64>,
+    /// The work that pools credited, at their own targets.
+    credited_hashes: f64,
 }
 
 /// What became of the shares of a worker, route or pool over time.
@@ -143,6 +145,7 @@ impl From<&HistoryPoint> for HistoryPointView {
             online_s: part.seconds_online,
             shares: ByVerdict::of(|verdict: Verdict| part.count(verdict)),
             work_hashes: ByVerdict::of(|verdict: Verdict| part.work(verdict)),
+            credited_hashes: part.credited(),
         }
     }
 }

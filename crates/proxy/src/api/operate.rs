@@ -179,7 +179,8 @@ impl WorkerDone {
     }
 }
 
-/// Refuses a worker for a while, wherever it comes from, and closes its rigs.
+/// Refuses a worker for a while, wherever it comes from, and closes its rigs. That outlasts a restart
+/// where there is a state file.
 #[utoipa::path(
     post, path = "/api/v1/workers/{name}/ban", tag = "operate",
     params(("name" = String, Path, description = "Its name, percent-encoded"), OnRoute),

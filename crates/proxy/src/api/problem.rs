@@ -74,12 +74,13 @@ pub(super) enum ProblemKind {
     Busy,
     Stopping,
     TooManyStreams,
+    TooManyConnections,
     Broken,
 }
 
 impl ProblemKind {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::NoSuchPath,
         Self::MethodNotAllowed,
         Self::BadPath,
@@ -104,6 +105,7 @@ impl ProblemKind {
         Self::Busy,
         Self::Stopping,
         Self::TooManyStreams,
+        Self::TooManyConnections,
         Self::Broken,
     ];
 
@@ -253,6 +255,12 @@ impl ProblemKind {
                 "too_many_streams",
                 "There are as many live streams as may be",
                 "close one, or ask for /api/v1/events now and then",
+            ),
+            Self::TooManyConnections => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_connections",
+                "As many connections to the API are open as may be",
+                "close one, or ask again in a moment",
             ),
             Self::Broken => (
                 StatusCode::INTERNAL_SERVER_ERROR,

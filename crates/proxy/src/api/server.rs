@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::access::ApiAccess;
-use super::problem::ProblemKind;
+use super::problem::{PROBLEM_JSON, ProblemKind};
 use crate::clock::{now, sleep_until};
 use crate::repeated_warnings::{Fold, nonzero};
 
@@ -39,9 +39,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// What is told where there are too many connections.
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\
-                          Retry-After: 1\r\n\r\n";
+static TOO_MANY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let detail = format!("{MAX_CONNECTIONS} are open");
+    let problem = ProblemKind::TooManyConnections.problem(detail);
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n\
+         Content-Type: {PROBLEM_JSON}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    (head + &body).into_bytes()
+});
 
 /// The API on a TCP socket, until this is dropped; what has been asked by then is still answered.
 #[derive(Debug)]
@@ -137,7 +145,7 @@ async fn serve(listener: TcpListener, router: Router) {
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            let _ = stream.try_write(TOO_MANY);
+            let _ = stream.try_write(&TOO_MANY);
             continue;
         };
         let (router, local) = (router.clone(), stream.local_addr());

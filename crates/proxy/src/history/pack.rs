@@ -3,7 +3,8 @@
 //! A row begins with its version. Each part then says in its first number which verdicts it has, whether
 //! parts before it are left out, and whether its seconds online are others than the last part's. Of each
 //! verdict follows the count, and the work only where it is not the count times the work of a share
-//! that was said last. So a worker that is always there, at one difficulty, costs two bytes a minute.
+//! that was said last; likewise what pools credited, for the shares that they took. So a worker that is
+//! always there, at one difficulty, costs two bytes a minute.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,13 @@ use thiserror::Error;
 
 use super::part::{EndedShares, HistoryPart, Resolution};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bits of a part's first number; those of verdicts are above.
 const SKIPS: u64 = 1;
 const ONLINE_CHANGES: u64 = 2;
 const VERDICTS_AT: u32 = 2;
+/// Above those: what was credited is not what was to be expected.
+const CREDIT_CHANGES: u64 = 1 << (VERDICTS_AT + Verdict::ALL.len() as u32);
 /// By so much of itself may a work differ from the count times a share's: books add up rounded numbers.
 const TOLERANCE: f64 = 1e-9;
 /// One bit of a count's number says whether work follows.
@@ -61,9 +64,9 @@ pub fn unpack(resolution: Resolution, row: &[u8]) -> Result<HourParts, UnpackErr
     let (mut parts, mut next) = (HourParts::new(), 0);
     while !bytes.is_empty() {
         let mut part = HistoryPart::online(0);
-        let (skipped, online) = context.take(&mut bytes, |ended| part.put(ended))?;
-        part.seconds_online = online;
-        let number = skipped.saturating_add(next);
+        let head = context.take(&mut bytes, |ended| part.put(ended))?;
+        head.add_to(&mut part);
+        let number = head.skipped.saturating_add(next);
         if number >= resolution.parts_per_hour() {
             return Err(UnpackError::TooLarge);
         }
@@ -97,12 +100,12 @@ pub(super) fn unpack_minute(
         let mut rest = bytes;
         // Nothing is made of those that are not wanted.
         let context = || PackContext::new(Resolution::Minute);
-        let (skipped, online) = context().take(&mut rest, |_| ())?;
-        let skipped = i64::try_from(skipped).map_err(|_| UnpackError::TooLarge)?;
+        let head = context().take(&mut rest, |_| ())?;
+        let skipped = i64::try_from(head.skipped).map_err(|_| UnpackError::TooLarge)?;
         let series = next.checked_add(skipped).ok_or(UnpackError::TooLarge)?;
         if wanted.contains(&series) {
             context().take(&mut bytes, |ended| part.put(ended))?;
-            part.seconds_online = online;
+            head.add_to(&mut part);
             take(series, part);
         }
         (bytes, next) = (rest, series.checked_add(1).ok_or(UnpackError::TooLarge)?);
@@ -124,12 +127,29 @@ struct PackContext {
     online: u16,
     /// The work of a share by verdict.
     work: [f64; Verdict::ALL.len()],
+    /// What a pool credited for a share that it took.
+    credit: f64,
+}
+
+/// What a part has beside its shares.
+struct PartHead {
+    /// How many parts are left out before it.
+    skipped: u64,
+    seconds_online: u16,
+    credited: f64,
+}
+
+impl PartHead {
+    const fn add_to(&self, part: &mut HistoryPart) {
+        part.seconds_online = self.seconds_online;
+        part.credit(self.credited);
+    }
 }
 
 impl PackContext {
     fn new(resolution: Resolution) -> Self {
         let max_online = resolution.seconds() as u16;
-        Self { max_online, online: max_online, work: [0.0; Verdict::ALL.len()] }
+        Self { max_online, online: max_online, work: [0.0; Verdict::ALL.len()], credit: 0.0 }
     }
 
     fn put(&mut self, bytes: &mut Vec<u8>, skipped: u64, part: &HistoryPart) {
@@ -140,6 +160,10 @@ impl PackContext {
         }
         first |= if skipped > 0 { SKIPS } else { 0 };
         first |= if online == self.online { 0 } else { ONLINE_CHANGES };
+        let (taken, credited) = (part.count(Verdict::AcceptedByPool), part.credited());
+        let expected = self.credit * taken as f64;
+        let is_expected = (credited - expected).abs() <= credited * TOLERANCE;
+        first |= if is_expected { 0 } else { CREDIT_CHANGES };
         put_number(bytes, first);
         if skipped > 0 {
             put_number(bytes, skipped);
@@ -158,18 +182,23 @@ impl PackContext {
                 self.note_work(verdict, count, work);
             }
         }
+        if !is_expected {
+            bytes.extend(credited.to_le_bytes());
+            self.note_credit(taken, credited);
+        }
     }
 
-    /// Gives how many parts are left out before this one, and its seconds online.
+    /// Gives a part's shares to `each`, and what it has besides.
     fn take(
         &mut self,
         bytes: &mut &[u8],
         mut each: impl FnMut(EndedShares),
-    ) -> Result<(u64, u16), UnpackError> {
+    ) -> Result<PartHead, UnpackError> {
         let first = take_number(bytes)?;
-        if first >> VERDICTS_AT >= 1 << Verdict::ALL.len() {
+        if first >= CREDIT_CHANGES << 1 {
             return Err(UnpackError::TooLarge);
         }
+        let mut taken = 0;
         let skipped = if first & SKIPS == 0 { 0 } else { take_number(bytes)? };
         if first & ONLINE_CHANGES != 0 {
             let online = u16::try_from(take_number(bytes)?).ok();
@@ -185,19 +214,37 @@ impl PackContext {
             let work = if number & 1 == 0 {
                 self.work[verdict as usize] * count as f64
             } else {
-                let (work, rest) = bytes.split_first_chunk().ok_or(UnpackError::Short)?;
-                *bytes = rest;
-                f64::from_le_bytes(*work)
+                take_work(bytes)?
             };
             if !(0.0..=f64::MAX).contains(&work) {
                 return Err(UnpackError::TooLarge);
+            }
+            if verdict == Verdict::AcceptedByPool {
+                taken = count;
             }
             if number & 1 != 0 {
                 self.note_work(verdict, count, work);
             }
             each(EndedShares { verdict, count, work });
         }
-        Ok((skipped, self.online))
+        let credited = if first & CREDIT_CHANGES == 0 {
+            self.credit * taken as f64
+        } else {
+            take_work(bytes)?
+        };
+        if !(0.0..=f64::MAX).contains(&credited) {
+            return Err(UnpackError::TooLarge);
+        }
+        if first & CREDIT_CHANGES != 0 {
+            self.note_credit(taken, credited);
+        }
+        Ok(PartHead { skipped, seconds_online: self.online, credited })
+    }
+
+    fn note_credit(&mut self, taken: u64, credited: f64) {
+        if taken > 0 {
+            self.credit = credited / taken as f64;
+        }
     }
 
     fn note_work(&mut self, verdict: Verdict, count: u64, work: f64) {
@@ -205,6 +252,12 @@ impl PackContext {
             self.work[verdict as usize] = work / count as f64;
         }
     }
+}
+
+fn take_work(bytes: &mut &[u8]) -> Result<f64, UnpackError> {
+    let (work, rest) = bytes.split_first_chunk().ok_or(UnpackError::Short)?;
+    *bytes = rest;
+    Ok(f64::from_le_bytes(*work))
 }
 
 /// Seven bits a byte, the lowest first; the eighth says that more follow.
@@ -245,13 +298,17 @@ pub(super) mod tests {
         let numbers = 0..resolution.parts_per_hour() as u8;
         let shares = (0..Verdict::ALL.len(), 0..1_000_u64, 0..3_usize, 0.0..2.0_f64);
         let online = 0..=resolution.seconds() as u16;
-        let part = (online, vec(shares, 0..6)).prop_map(|(seconds_online, shares)| {
+        let credit = prop::sample::select(vec![0.0, 4_294_967_296.0, 1e14, 1.234_567e14]);
+        let all = (online, vec(shares, 0..6), credit, any::<bool>());
+        let part = all.prop_map(|(seconds_online, shares, credit, odd)| {
             let mut part = HistoryPart::online(seconds_online);
             for (verdict, count, difficulty, odd) in shares {
                 let share = [4_294_967_296.0, 1e14, 1e14 * odd][difficulty];
                 let work = share * count as f64;
                 part.put(EndedShares { verdict: Verdict::ALL[verdict], count, work });
             }
+            let taken = part.count(Verdict::AcceptedByPool) as f64;
+            part.credit(credit * taken + if odd { 1e13 } else { 0.0 });
             part
         });
         btree_map(numbers, part, 0..=resolution.parts_per_hour() as usize)
@@ -259,6 +316,7 @@ pub(super) mod tests {
 
     pub(in crate::history) fn are_alike(one: &HistoryPart, other: &HistoryPart) -> bool {
         one.seconds_online == other.seconds_online
+            && (one.credited() - other.credited()).abs() <= one.credited() * 1e-8
             && Verdict::ALL.into_iter().all(|verdict| {
                 let [work, again] = [one, other].map(|part| part.work(verdict));
                 one.count(verdict) == other.count(verdict) && (work - again).abs() <= work * 1e-8
@@ -298,8 +356,9 @@ pub(super) mod tests {
     fn a_steady_worker_costs_two_bytes_a_minute() {
         let mut part = HistoryPart::online(60);
         part.put(EndedShares { verdict: Verdict::AcceptedByPool, count: 10, work: 1.7e13 });
+        part.credit(6.8e13);
         let hour: HourParts = (0..60).map(|number| (number, part.clone())).collect();
-        assert_eq!(pack(Resolution::Minute, &hour).len(), 1 + 60 * 2 + 8);
+        assert_eq!(pack(Resolution::Minute, &hour).len(), 1 + 60 * 2 + 2 + 8 + 8);
     }
 
     #[test]
@@ -323,15 +382,15 @@ pub(super) mod tests {
     fn what_makes_no_sense_is_refused() {
         for (row, error) in [
             (&[][..], UnpackError::Short),
-            (&[2, 4], UnpackError::Version(2)),
-            (&[1, 4], UnpackError::Short),
-            (&[1, 4, 21, 0, 0], UnpackError::Short),
+            (&[3, 4], UnpackError::Version(3)),
+            (&[2, 4], UnpackError::Short),
+            (&[2, 4, 21, 0, 0], UnpackError::Short),
             // No such verdict, no such part, more seconds than there are.
-            (&[1, 0x80, 0x80, 4], UnpackError::TooLarge),
-            (&[1, 1, 60], UnpackError::TooLarge),
-            (&[1, 2, 61], UnpackError::TooLarge),
-            (&[1, 4, 3, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f], UnpackError::TooLarge),
-            (&[1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255], UnpackError::TooLarge),
+            (&[2, 0x80, 0x80, 4], UnpackError::TooLarge),
+            (&[2, 1, 60], UnpackError::TooLarge),
+            (&[2, 2, 61], UnpackError::TooLarge),
+            (&[2, 4, 3, 0, 0, 0, 0, 0, 0, 0xf0, 0x7f], UnpackError::TooLarge),
+            (&[2, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255], UnpackError::TooLarge),
         ] {
             assert_eq!(unpack(Resolution::Minute, row), Err(error), "{row:?}");
         }

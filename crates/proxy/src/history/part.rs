@@ -65,6 +65,8 @@ pub struct EndedShares {
 pub struct HistoryPart {
     /// For how many seconds of it the worker had a rig, the route a pool, the pool a connection.
     pub seconds_online: u16,
+    /// The work that pools credited, at their own targets, in hashes, to nine digits.
+    credited: f64,
     /// Of each verdict once, in their order; none without shares.
     ended: Vec<EndedShares>,
 }
@@ -78,12 +80,13 @@ impl HistoryPart {
             let (count, work) = (added.counts[verdict as usize], added.work[verdict as usize]);
             part.put(EndedShares { verdict, count: count.into(), work: work.into() });
         }
+        part.credit(added.credited.into());
         part
     }
 
     /// Without a share.
     pub(super) const fn online(seconds_online: u16) -> Self {
-        Self { seconds_online, ended: Vec::new() }
+        Self { seconds_online, credited: 0.0, ended: Vec::new() }
     }
 
     /// What became of shares: each verdict that there was, in the order of [`Verdict::ALL`].
@@ -104,15 +107,27 @@ impl HistoryPart {
         self.find(verdict).map_or(0.0, |at| self.ended[at].work)
     }
 
+    /// The work that pools credited, at their own targets, in hashes, to nine digits.
+    #[must_use]
+    pub const fn credited(&self) -> f64 {
+        self.credited
+    }
+
     /// Adds what is known of another part of time, or of the same one besides.
     pub fn add(&mut self, other: &Self) {
         self.seconds_online = self.seconds_online.saturating_add(other.seconds_online);
         other.ended.iter().for_each(|ended| self.put(*ended));
+        self.credit(other.credited);
+    }
+
+    /// A pool credited so much work more.
+    pub(super) const fn credit(&mut self, work: f64) {
+        self.credited = (self.credited + finite(work)).min(f64::MAX);
     }
 
     pub(super) fn put(&mut self, shares: EndedShares) {
         let EndedShares { verdict, count, work } = shares;
-        let work = if work.is_finite() { work.max(0.0) } else { 0.0 };
+        let work = finite(work);
         if count == 0 && work == 0.0 {
             return;
         }
@@ -129,6 +144,11 @@ impl HistoryPart {
     fn find(&self, verdict: Verdict) -> Option<usize> {
         self.ended.binary_search_by_key(&verdict, |ended| ended.verdict).ok()
     }
+}
+
+/// Work as it can be: of what is none, nothing.
+const fn finite(work: f64) -> f64 {
+    if work.is_finite() { work.max(0.0) } else { 0.0 }
 }
 
 /// A part of time in a series' history.

@@ -168,14 +168,14 @@ impl AsyncWrite for Carried {
     }
 }
 
-/// Writes what there is, in one call where the connection takes it; gives whether anything was
-/// written. A connection that keeps some of it to itself, as TLS does, is asked to let go of it.
+/// Writes what there is, in one call where the connection takes it; gives how many bytes were written.
+/// A connection that keeps some of it to itself, as TLS does, is asked to let go of it.
 pub(crate) fn poll_write_all<W: AsyncWrite + Unpin + ?Sized>(
     wire: &mut W,
     bytes: &mut impl Buf,
     context: &mut Context<'_>,
-) -> Poll<io::Result<bool>> {
-    let mut any = false;
+) -> Poll<io::Result<usize>> {
+    let mut written = 0;
     while bytes.has_remaining() {
         let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let filled = bytes.chunks_vectored(&mut pieces);
@@ -185,19 +185,19 @@ pub(crate) fn poll_write_all<W: AsyncWrite + Unpin + ?Sized>(
             pieces => wire.poll_write_vectored(context, pieces),
         };
         let count = match wrote {
-            Poll::Pending if any => return Poll::Ready(Ok(true)),
+            Poll::Pending if written > 0 => return Poll::Ready(Ok(written)),
             wrote => ready!(wrote)?,
         };
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         bytes.advance(count);
-        any = true;
+        written += count;
     }
     match Pin::new(wire).poll_flush(context) {
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         // It wakes us when there is room again.
-        Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(any)),
+        Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(written)),
     }
 }
 
@@ -296,6 +296,6 @@ mod tests {
                 std::future::poll_fn(|context| poll_write_all(&mut keeps, &mut bytes, context));
             wrote.push(once.await.unwrap());
         }
-        assert_eq!((wrote, keeps.0), (vec![true, false, false], 3));
+        assert_eq!((wrote, keeps.0), (vec![3, 0, 0], 3));
     }
 }

@@ -43,6 +43,9 @@ impl<D: Dialect> Outlet<D> {
                 if let Some(after) = after {
                     self.channel.to.latency.add(after);
                 }
+                if let Some(reason) = outcome.reason().filter(|_| after.is_some()) {
+                    self.channel.to.rejections.note(outcome.booked, reason, ticket.hashes());
+                }
                 if weighs {
                     self.tell(|farm, id, now| farm.handle_verdicts(id, [&outcome.told], now));
                 }

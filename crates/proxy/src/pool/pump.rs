@@ -23,6 +23,7 @@ use crate::net::connect::{ConnectError, PoolReader, PoolWriter};
 use crate::net::wire::poll_write_all;
 use crate::route::channel::Forwarded;
 use crate::route::ticket::Ticket;
+use crate::route::traffic::ByteCounts;
 use crate::route::window::{DOUBT, GIVE_WAY, ShareWindow};
 
 /// How much is read at once.
@@ -82,13 +83,14 @@ pub(crate) async fn pump<D: Dialect>(
     reader: PoolReader,
     writer: PoolWriter,
     window: &ShareWindow<Forwarded<D>>,
+    bytes: &ByteCounts,
     ending: &CancellationToken,
     on_event: impl FnMut(&Upstream<D, Ticket>, UpstreamEvent<Ticket>) -> ControlFlow<End>,
 ) -> End {
     let lines = LineReader::new(MAX_POOL_LINE);
     let (alarm, unwritten_since) = (Alarm::default(), None);
     let mut pump =
-        Pump { upstream, reader, writer, window, on_event, lines, alarm, unwritten_since };
+        Pump { upstream, reader, writer, window, bytes, on_event, lines, alarm, unwritten_since };
     let mut ending = pin!(ending.cancelled());
     poll_fn(|context| {
         if ending.as_mut().poll(context).is_ready() {
@@ -104,6 +106,7 @@ struct Pump<'a, D: Dialect, F> {
     reader: PoolReader,
     writer: PoolWriter,
     window: &'a ShareWindow<Forwarded<D>>,
+    bytes: &'a ByteCounts,
     on_event: F,
     lines: LineReader,
     alarm: Alarm,
@@ -151,7 +154,8 @@ where
         self.lines.buffer().reserve(READ_SIZE);
         match poll_read_buf(Pin::new(&mut self.reader), context, self.lines.buffer()) {
             Poll::Ready(Ok(0)) => return ControlFlow::Break(End::Closed),
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(bytes)) => {
+                self.bytes.add_read(bytes);
                 self.take_lines()?;
                 went_on = true;
             }
@@ -167,9 +171,12 @@ where
                 return ControlFlow::Break(End::Closed);
             }
             Poll::Ready(Err(error)) => return ControlFlow::Break(End::Broke(error)),
+            Poll::Ready(Ok(0)) | Poll::Pending => {}
             // The pace of a pool may let more go once this has gone.
-            Poll::Ready(Ok(true)) => self.unwritten_since = None,
-            Poll::Ready(Ok(false)) | Poll::Pending => {}
+            Poll::Ready(Ok(bytes)) => {
+                self.bytes.add_written(bytes);
+                self.unwritten_since = None;
+            }
         }
         if self.upstream.transmit().has_remaining() {
             self.unwritten_since.get_or_insert_with(now);

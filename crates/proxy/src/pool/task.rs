@@ -134,6 +134,7 @@ impl<D: Dialect> ChannelTask<D> {
         self.outlet.log.address = Some(peer);
         self.outlet.connected();
         upstream.handle_connected(now());
+        let route = Arc::clone(&self.outlet.route);
         let Self { outlet, address, .. } = self;
         let on_event = |upstream: &Upstream<D, Ticket>, event| match event {
             UpstreamEvent::Reconnect { host, port, wait } => {
@@ -141,7 +142,8 @@ impl<D: Dialect> ChannelTask<D> {
             }
             event => outlet.take(upstream, event),
         };
-        pump(upstream, reader, writer, &channel.window, &channel.closing, on_event).await
+        let (window, bytes) = (&channel.window, &route.traffic.pools);
+        pump(upstream, reader, writer, window, bytes, &channel.closing, on_event).await
     }
 
     /// Passes on what is left after a connection's end.

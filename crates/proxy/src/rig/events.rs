@@ -199,12 +199,10 @@ impl<D: Dialect> ServedRig<D> {
         }
     }
 
-    /// The rig has said who it is. The first of its workers decides.
+    /// The rig has said who it is, or who besides.
     fn authorized(&self, worker: &Arc<str>) {
-        if self.session.worker() == Some(worker) {
-            let by_login = self.session.firmware();
-            self.tell(|farm, rig| farm.handle_worker(rig, worker, by_login, now()));
-        }
+        let by_login = self.session.firmware();
+        self.tell(|farm, rig| farm.handle_worker(rig, worker, by_login, now()));
     }
 
     fn tell_whether_it_follows(&mut self) {

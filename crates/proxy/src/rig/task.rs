@@ -177,6 +177,7 @@ impl<D: Dialect> ServedRig<D> {
         if let Some(limit) = limit_of(reason) {
             self.route.around.process.admission.count(limit);
         }
+        self.route.traffic.closed(reason);
         self.log.down(&self.route, reason);
     }
 
@@ -292,18 +293,21 @@ impl<D: Dialect> ServedRig<D> {
     /// Writes what the rig is told; tells whether anything was written.
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
         let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
-        let wrote = match poll_write_all(&mut **wire, self.session.transmit(), context) {
-            Poll::Ready(Ok(wrote)) => wrote,
+        let written = match poll_write_all(&mut **wire, self.session.transmit(), context) {
+            Poll::Ready(Ok(written)) => written,
             Poll::Ready(Err(_)) => return Err(CloseReason::Gone),
-            Poll::Pending => false,
+            Poll::Pending => 0,
         };
+        if written > 0 {
+            self.route.traffic.rigs.add_written(written);
+        }
         if !self.session.transmit().has_remaining() {
             self.unwritten_since = None;
         } else if self.unwritten_since.is_none() {
             // Also a rig that takes a byte now and then has to take all of it in time.
             self.unwritten_since = Some(now());
         }
-        Ok(wrote)
+        Ok(written > 0)
     }
 
     /// When [`on_time`](Self::on_time) wants to be called, in a turn that began at an instant.

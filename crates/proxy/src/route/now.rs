@@ -21,6 +21,7 @@ use crate::config::{Failover, Name, PoolAccount, RouteConfig};
 use crate::histogram::{Histogram, SHARE_LATENCY};
 use crate::net::front::Front;
 use crate::pool::log::Said;
+use crate::pool::rejections::Rejections;
 use crate::rig::listener;
 use crate::route::mailbox::CONFIG;
 
@@ -43,6 +44,8 @@ pub(crate) struct PoolNow<D> {
     pub(crate) book: Arc<MeteredBook>,
     /// How long it takes for its verdicts.
     pub(crate) latency: Arc<Histogram>,
+    /// Why it does not credit shares.
+    pub(crate) rejections: Arc<Rejections>,
     /// The route is to have it no more.
     pub(crate) leaving: Option<Leaving>,
 }
@@ -120,6 +123,7 @@ impl<D> RouteNow<D> {
                 said: Arc::default(),
                 book: Arc::default(),
                 latency: Arc::new(Histogram::new(SHARE_LATENCY)),
+                rejections: Arc::default(),
                 leaving: None,
             })
         };
@@ -253,6 +257,7 @@ impl<D: Dialect> Route<D> {
                         said: Arc::default(),
                         book: Arc::default(),
                         latency: Arc::new(Histogram::new(SHARE_LATENCY)),
+                        rejections: Arc::default(),
                         leaving: None,
                     },
                 }));
@@ -281,6 +286,7 @@ impl<D> PoolNow<D> {
             said: Arc::clone(&self.said),
             book: Arc::clone(&self.book),
             latency: Arc::clone(&self.latency),
+            rejections: Arc::clone(&self.rejections),
             leaving: self.leaving,
         }
     }

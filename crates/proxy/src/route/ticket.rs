@@ -69,6 +69,11 @@ impl Ticket {
         self
     }
 
+    /// The work that its rig was asked for by it, in hashes.
+    pub(crate) fn hashes(&self) -> f64 {
+        self.pending.as_ref().map_or(0.0, |pending| pending.worth.hashes)
+    }
+
     /// The share has its verdict.
     pub fn resolve(mut self, outcome: ShareOutcome) {
         self.settle(outcome);

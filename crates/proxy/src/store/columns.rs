@@ -39,6 +39,10 @@ const FIRMWARE: Columns = Columns {
 const HABITS: Columns =
     Columns { table: "habit", seen: "learnt", key: &["server", "habit"], rest: &["answer"] };
 
+/// Whom the operator refuses, since when, and for how long from then on.
+const BANS: Columns =
+    Columns { table: "ban", seen: "since", key: &["worker"], rest: &["lasts_s"] };
+
 /// Reads all that was seen in the last 30 days before `now`, in Unix seconds, what was seen last
 /// first, and deletes the rest.
 pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Routes> {
@@ -55,6 +59,10 @@ pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Routes> {
         route.habits.extend(habit(row, now)?);
         Ok(())
     })?;
+    BANS.read(db, now, &mut routes, |row, route| {
+        route.banned.extend(ban(row, now)?);
+        Ok(())
+    })?;
     Ok(routes)
 }
 
@@ -62,7 +70,8 @@ pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Routes> {
 pub(super) fn write(db: &Connection, route: &str, unwritten: &Unwritten) -> rusqlite::Result<()> {
     WORKERS.write(db, route, &unwritten.workers, of_worker)?;
     FIRMWARE.write(db, route, &unwritten.firmware, of_firmware)?;
-    HABITS.write(db, route, &unwritten.habits, |(habit, answer)| vec![text(habit.word(*answer))])
+    HABITS.write(db, route, &unwritten.habits, |(habit, answer)| vec![text(habit.word(*answer))])?;
+    BANS.write(db, route, &unwritten.bans, |lasts| vec![column(lasts.as_secs()).into()])
 }
 
 impl Columns {
@@ -168,6 +177,13 @@ fn habit(row: &Row<'_>, now: u64) -> rusqlite::Result<Option<HabitRecord>> {
     let answer = habit.and_then(|habit| Some((habit, habit.of_word(&word)?)));
     let server = row.get(2)?;
     Ok(answer.map(|(habit, answer)| HabitRecord { server, habit, answer, age }))
+}
+
+/// None where its time is over.
+fn ban(row: &Row<'_>, now: u64) -> rusqlite::Result<Option<(Arc<str>, Duration)>> {
+    let until = number(row.get(1)?).saturating_add(number(row.get(3)?));
+    let left = Duration::from_secs(until.saturating_sub(now));
+    Ok((!left.is_zero()).then_some((row.get(2)?, left)))
 }
 
 fn text(text: &str) -> Value {

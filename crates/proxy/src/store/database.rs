@@ -21,7 +21,7 @@ pub(super) const WRITE_EVERY: Duration = Duration::from_secs(5);
 const FORMAT: FileFormat = FileFormat {
     // "orep"
     application_id: 0x6f72_6570,
-    newest: 2,
+    newest: 3,
     checked: &[],
 };
 /// Makes that of an empty file and of one of an earlier format.
@@ -60,6 +60,13 @@ const SCHEMA: &str = "
         answer TEXT NOT NULL,
         learnt INTEGER NOT NULL,
         PRIMARY KEY (route, server, habit)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ban (
+        route TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        lasts_s INTEGER NOT NULL,
+        PRIMARY KEY (route, worker)
     ) STRICT, WITHOUT ROWID;
 ";
 

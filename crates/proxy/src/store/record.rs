@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use orepass_farm::knowledge::{Change, FirmwareRecord, Remembered, WorkerRecord};
 use orepass_stratum::habits::{Answer, Habit};
@@ -25,6 +26,8 @@ pub(super) struct Unwritten {
     pub(super) workers: Latest<WorkerKey, WorkerRecord>,
     pub(super) firmware: Latest<WorkerKey, FirmwareRecord>,
     pub(super) habits: Latest<PoolHabit, (Habit, Answer)>,
+    /// For how long from then on workers are refused.
+    pub(super) bans: Latest<WorkerKey, Duration>,
 }
 
 impl Unwritten {
@@ -33,6 +36,7 @@ impl Unwritten {
         match change {
             Change::Worker(name, record) => self.workers.put([name], now, record),
             Change::Firmware(name, record) => self.firmware.put([name], now, record),
+            Change::Ban(name, lasts) => self.bans.put([name], now, lasts),
             Change::Habit { server, habit, answer } => {
                 self.habits.put([server, habit.name().into()], now, Some((habit, answer)));
             }
@@ -44,6 +48,7 @@ impl Unwritten {
         self.workers.merge(newer.workers);
         self.firmware.merge(newer.firmware);
         self.habits.merge(newer.habits);
+        self.bans.merge(newer.bans);
     }
 }
 

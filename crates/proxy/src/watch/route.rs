@@ -16,7 +16,7 @@ use super::chronicle::workers_of;
 use super::diagnostics::Finding;
 use super::state::WorkerState;
 use super::views::{
-    ChannelHealth, ChannelState, GateView, NormView, PoolHealthView, PoolView, RateView, RigView,
+    ChannelHealth, ChannelState, GateView, PoolHealthView, PoolView, RateView, RigView,
     RouteView, ShareCounts, WorkerView,
 };
 use super::worker::age;
@@ -78,6 +78,7 @@ impl<D: Dialect> Watched for Route<D> {
             shares: ShareCounts::from(&totals),
             hashrate: rates(&self.book.reading()),
             preferred_pool: self.now().preferred.as_ref().map(ToString::to_string),
+            traffic: self.traffic.view(),
         }
     }
 
@@ -118,10 +119,7 @@ impl<D: Dialect> Watched for Route<D> {
         }
         let expected = self.expected_hashrate(name, &agents, rigs.len());
         let reading = facts.reading.as_ref();
-        let (norm_hs, against) = match reading {
-            Some(reading) => against_norm(reading, expected),
-            None => (expected, AgainstNorm::Unknown),
-        };
+        let (norm_hs, against) = against(reading, expected);
         let seen = worker.book.as_ref().and_then(|book| book.seen());
         WorkerView {
             route: self.name().to_owned(),
@@ -138,11 +136,7 @@ impl<D: Dialect> Watched for Route<D> {
             shares: ShareCounts::from(&facts.totals),
             hashrate: reading.map(rates).unwrap_or_default(),
             norm_hs,
-            against_norm: match against {
-                AgainstNorm::Unknown => NormView::Unknown,
-                AgainstNorm::Good => NormView::Good,
-                AgainstNorm::Low => NormView::Low,
-            },
+            against_norm: against.into(),
         }
     }
 
@@ -154,12 +148,17 @@ impl<D: Dialect> Watched for Route<D> {
         let pools = self.now();
         let pool = shown.seat.and_then(|seat| pools.pools.get(seat.pool));
         let seat = shown.seat;
+        let agent = shown.agent.as_deref().map(str::to_owned);
+        let expected = shown.worker.as_deref().and_then(|worker| {
+            self.expected_hashrate(worker, agent.as_slice(), 1)
+        });
+        let (norm_hs, against) = against(reading.as_ref(), expected);
         RigView {
             id: format!("{}-{}", self.name(), rig.serial),
             route: self.name().to_owned(),
             address: rig.peer.to_string(),
             worker: shown.worker.as_deref().map(str::to_owned),
-            agent: shown.agent.as_deref().map(str::to_owned),
+            agent,
             state: WorkerState::now_of(rig),
             connected_s: age(rig.since),
             pool: pool.map(|pool| pool.account.name.to_string()),
@@ -170,6 +169,8 @@ impl<D: Dialect> Watched for Route<D> {
             last_share_age_s: reading.as_ref().and_then(BookReading::last_share).map(age),
             shares: ShareCounts::from(&totals),
             hashrate: reading.as_ref().map(rates).unwrap_or_default(),
+            norm_hs,
+            against_norm: against.into(),
             diagnosis: shown.diagnosis.map(|diagnosis| diagnosis.to_string()),
             advice: shown.diagnosis.map(|diagnosis| diagnosis.advice().to_owned()),
         }
@@ -259,6 +260,7 @@ impl<D: Dialect> Route<D> {
                 channels_live: own.iter().filter(|channel| channel.is_live()).count(),
                 job_age_s: job_age(&own),
                 shares: ShareCounts::from(&pool.book.totals()),
+                rejections: pool.rejections.view(),
                 hashrate: rates(&pool.book.reading()),
             }
         };
@@ -307,6 +309,14 @@ pub(super) fn against_norm(
     let norm = expected.or_else(|| reading.norm().per_second());
     let of = |norm| AgainstNorm::of(reading.present(), norm);
     (norm, norm.map_or(AgainstNorm::Unknown, of))
+}
+
+/// The same where it may have sent no share yet.
+fn against(reading: Option<&BookReading>, expected: Option<f64>) -> (Option<f64>, AgainstNorm) {
+    match reading {
+        Some(reading) => against_norm(reading, expected),
+        None => (expected, AgainstNorm::Unknown),
+    }
 }
 
 fn rates(reading: &BookReading) -> Vec<RateView> {

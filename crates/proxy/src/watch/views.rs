@@ -1,12 +1,14 @@
 //! What is shown of the farm: plain data, with the units in the names. `_hs` is hashes per second, `_s`
 //! seconds.
 
-use orepass_farm::stats::{Measured, Totals, WindowRates};
+use orepass_farm::stats::{AgainstNorm, Measured, Totals, WindowRates};
 use orepass_stratum::verdict::Verdict;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::state::WorkerState;
+use crate::pool::rejections::RejectionView;
+use crate::route::traffic::TrafficView;
 
 /// Something for each kind in which a share ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
@@ -193,6 +195,8 @@ pub struct RouteView {
     pub job_age_s: Option<f64>,
     /// The pool that the operator wants before all others, whatever the config's order is.
     pub preferred_pool: Option<String>,
+    /// What has gone over its connections.
+    pub traffic: TrafficView,
 }
 
 /// What happens with a route's rigs.
@@ -238,6 +242,8 @@ pub struct PoolView {
     pub job_age_s: Option<f64>,
     /// What became of the shares for its jobs.
     pub shares: ShareCounts,
+    /// Why it did not credit those that it had; the most frequent reasons first, 17 at most.
+    pub rejections: Vec<RejectionView>,
     /// Over a minute, ten minutes, an hour and a day.
     pub hashrate: Vec<RateView>,
 }
@@ -342,6 +348,16 @@ pub enum NormView {
     Low,
 }
 
+impl From<AgainstNorm> for NormView {
+    fn from(against: AgainstNorm) -> Self {
+        match against {
+            AgainstNorm::Unknown => Self::Unknown,
+            AgainstNorm::Good => Self::Good,
+            AgainstNorm::Low => Self::Low,
+        }
+    }
+}
+
 /// A connected rig.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RigView {
@@ -375,6 +391,10 @@ pub struct RigView {
     pub shares: ShareCounts,
     /// Over a minute, ten minutes, an hour and a day.
     pub hashrate: Vec<RateView>,
+    /// What it usually does since it connected, or should by the config; none where that is not known.
+    pub norm_hs: Option<f64>,
+    /// Whether it does that.
+    pub against_norm: NormView,
     /// What may be wrong with it.
     pub diagnosis: Option<String>,
     /// What can be done about that.

@@ -222,6 +222,22 @@ async fn what_was_not_seen_for_thirty_days_is_forgotten() {
 }
 
 #[tokio::test]
+async fn whom_the_operator_refuses_stays_refused_for_the_time_that_is_left() {
+    let folder = folder("bans");
+    let memory = Store::open_at(&folder.file(), NOW);
+    let route = memory.route("hns");
+    let hours = |hours: u64| Some(Duration::from_secs(3600 * hours));
+    for (name, lasts) in [("long", hours(48)), ("short", hours(1)), ("pardoned", hours(48))] {
+        route.note(Change::Ban(name.into(), lasts), NOW);
+    }
+    route.note(Change::Ban("pardoned".into(), None), NOW + 1);
+    memory.close().await;
+    let memory = Store::open_at(&folder.file(), NOW + 7200);
+    assert_eq!(memory.route("hns").take().banned, [("long".into(), hours(46).unwrap())]);
+    memory.close().await;
+}
+
+#[tokio::test]
 async fn texts_are_capped_and_no_name_stands_for_another() {
     let folder = folder("texts");
     let memory = Store::open_at(&folder.file(), NOW);

@@ -40,12 +40,7 @@ export function lines({ from, to, step, points }) {
   const all = [
     { key: 'claimed', word: 'claimed by rigs', values: ofPoint(every) },
     { key: 'accepted', word: 'accepted here', values: ofPoint(passed) },
+    { key: 'credited', word: 'credited by the pool', values: ofPoint((point) => point.credited_hashes) },
   ];
-  // Its work is that of the pool's target, which the verdicts alone do not tell.
-  if (points.some((point) => Number.isFinite(point.credited_hashes))) {
-    all.push({
-      key: 'credited', word: 'credited by the pool', values: ofPoint((point) => point.credited_hashes ?? 0),
-    });
-  }
   return points.length ? { times, lines: all } : { times: [], lines: all.map((line) => ({ ...line, values: [] })) };
 }

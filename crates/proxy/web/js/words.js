@@ -9,7 +9,7 @@ export const VERDICTS = [
   { key: 'stale', tone: 'warn', word: 'stale', passed: false,
     why: 'It came after its job had been replaced. Some at each block are usual; many mean a slow network or firmware that goes on with old jobs.' },
   { key: 'rejected_by_pool', tone: 'bad', word: 'refused by the pool', passed: true,
-    why: 'It passed all checks here and the pool refused it. The pool’s words stand in the events.' },
+    why: 'It passed all checks here and the pool refused it. The pool’s words stand on the page of pools.' },
   { key: 'duplicate', tone: 'bad', word: 'sent twice', passed: false,
     why: 'The rig sent it before: its firmware restarts its counter.' },
   { key: 'second_solution', tone: 'calm', word: 'second solution', passed: true,

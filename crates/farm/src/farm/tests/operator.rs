@@ -34,6 +34,28 @@ fn a_rig_that_is_kicked_may_come_back_and_one_that_is_banned_may_not() {
 }
 
 #[test]
+fn a_ban_is_about_every_worker_of_a_connection() {
+    let mut story = Story::serving(config(1), 250);
+    story.come(1, true);
+    story.come(2, true);
+    let (second, now): (Arc<str>, _) = ("second".into(), story.now);
+    let name = |story: &mut Story, rig| {
+        let (id, now) = (RigId(rig), story.now);
+        story.farm.handle_worker(id, &"second".into(), Firmware::default(), now);
+        story.run();
+    };
+    name(&mut story, 1);
+    assert_eq!(story.farm.handle_ban(&second, MINUTE, now), 1);
+    story.run();
+    assert_eq!(story.dismissed, [RigId(1)]);
+    name(&mut story, 2);
+    assert_eq!(story.dismissed, [RigId(1), RigId(2)]);
+    story.go(1);
+    story.come(1, true);
+    assert_eq!(story.dismissed.len(), 2, "under its first name it may come back");
+}
+
+#[test]
 fn what_is_known_of_a_worker_is_forgotten_and_that_is_remembered() {
     let mut story = Story::serving(config(1), 250);
     story.come(1, true);

@@ -27,7 +27,10 @@ impl<D: Dialect> ServedRig<D> {
             let Some(wire) = &mut self.wire else { return Err(CloseReason::Gone) };
             match self.lines.poll_read(wire, context) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(1..)) => any |= self.take_lines(),
+                Poll::Ready(Ok(bytes @ 1..)) => {
+                    self.route.traffic.rigs.add_read(bytes);
+                    any |= self.take_lines();
+                }
                 // It says no more, and may listen still.
                 Poll::Ready(Ok(0)) => self.session.handle_close(CloseReason::Gone),
                 Poll::Ready(Err(_)) => return Err(CloseReason::Gone),

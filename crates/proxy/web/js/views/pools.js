@@ -5,7 +5,7 @@ import * as api from '../api.js';
 import * as format from '../format.js';
 import { actions, badge, choice, empty, facts, gauge, shares } from '../parts.js';
 import * as route from '../route.js';
-import { CHANNELS, HEALTHS, over } from '../words.js';
+import { CHANNELS, HEALTHS, VERDICTS, over } from '../words.js';
 
 export const title = () => 'Pools';
 
@@ -45,6 +45,7 @@ function one(pool, of, ui) {
       ['Blocks', format.count(pool.shares.blocks)],
     ])}
     ${shares(`Shares for ${pool.name}`, (kind) => pool.shares[kind], (many) => format.many(many, 'share'))}
+    ${pool.rejections.length ? rejections(pool) : nothing}
     ${channels.length ? connections(pool, channels) : html`<p class="dim">No connection to it at the moment.</p>`}</article>`;
 }
 
@@ -62,6 +63,16 @@ function button(pool, of, preferred, ui) {
     run: run(true), done: `${pool.name} is preferred.`,
   }) };
 }
+
+const rejections = (pool) => html`
+  <details><summary>Why it did not credit shares</summary>
+    <div class="scroll" tabindex="0" role="region" aria-label="Reasons of ${pool.name}"><table>
+      <thead><tr><th scope="col">What it says</th><th scope="col">Counted as</th>
+        <th scope="col" class="number">Shares</th><th scope="col" class="number">Work</th></tr></thead>
+      <tbody>${pool.rejections.map((one) => html`<tr><th scope="row">${format.said(one.reason, 120)}</th>
+        <td>${VERDICTS.find(({ key }) => key === one.kind)?.word ?? one.kind}</td><td class="number">${format.count(one.shares)}</td>
+        <td class="number">${format.work(one.work_hashes)}</td></tr>`)}</tbody>
+    </table></div></details>`;
 
 const connections = (pool, channels) => html`
   <details ?open=${channels.length <= 4}><summary>${format.many(channels.length, 'connection')}</summary>
