@@ -19,6 +19,13 @@ export const VIEWS = {
   connect: '#/connect', about: '#/about',
 };
 
+/** How pictures are taken. */
+export const LOOKS = {
+  light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+};
+
 /** Opens a view, and waits until it has what it shows. */
 export async function open(page, mock, hash) {
   await page.goto(mock.url + hash);

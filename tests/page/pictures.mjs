@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { VIEWS, launch, open } from './browser.mjs';
+import { LOOKS, VIEWS, launch, open } from './browser.mjs';
 import { Farm } from './farm.mjs';
 import { Mock, TOKEN } from './mock.mjs';
 
@@ -10,12 +10,7 @@ const folder = process.argv[2] ?? 'pictures';
 await mkdir(folder, { recursive: true });
 const mock = await new Mock(new Farm({ hostile: process.argv[3] === 'hostile' })).start();
 const browser = await launch();
-const looks = {
-  light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
-  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
-  phone: { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
-};
-for (const [look, options] of Object.entries(looks)) {
+for (const [look, options] of Object.entries(LOOKS)) {
   const page = await (await browser.newContext(options)).newPage();
   page.on('console', (line) => console.log(look, line.type(), line.text()));
   page.on('pageerror', (error) => console.log(look, error.stack));
