@@ -54,6 +54,9 @@ pub struct Args {
     /// Rigs come by TLS, with a full handshake each; the floor stays plain
     #[arg(long)]
     pub tls: bool,
+    /// Serve the API there and keep a state and a history, as a farm does that is watched
+    #[arg(long, value_name = "ADDR")]
+    pub watched: Option<SocketAddr>,
     /// The stratum dialect: hstratum
     #[arg(long, default_value = "hstratum", value_parser = dialect)]
     pub dialect: String,

@@ -137,16 +137,18 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Every share is checked; rigs get the pool's own target, which every hash meets; nothing is
-/// kept, and nothing slows the rigs down.
+/// Every share is checked; rigs get the pool's own target, which every hash meets; nothing slows the
+/// rigs down. Unless it is to be watched, nothing is kept.
 fn config(args: &Args, listen: SocketAddr, pool: SocketAddr) -> String {
     let (channels, per_channel) = (args.channels() + 1, args.rigs_per_channel);
     let prefix = if per_channel > ONE_BYTE { 2 } else { 1 };
     let scheme = if args.tls { "tls://" } else { "" };
+    let watched = match args.watched {
+        Some(address) => format!("[api]\nlisten = \"{address}\"\n[state]\nfile = \"load.db\"\n"),
+        None => "[api]\nlisten = \"off\"\n".to_owned(),
+    };
     format!(
-        r#"[api]
-listen = "off"
-
+        r#"{watched}
 [[route]]
 name = "load"
 dialect = "hstratum"
@@ -179,7 +181,8 @@ mod tests {
 
     #[test]
     fn the_proxy_takes_the_config() {
-        for args in [&["load"][..], &["load", "--tls", "--rigs-per-channel", "60000"]] {
+        let watched = ["load", "--watched", "127.0.0.1:9299"];
+        for args in [&["load"][..], &["load", "--tls", "--rigs-per-channel", "60000"], &watched] {
             let args = Args::parse_from(args);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 3008));
             let text = config(&args, address, address);
