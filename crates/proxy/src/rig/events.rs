@@ -135,15 +135,14 @@ impl<D: Dialect> ServedRig<D> {
     pub(super) fn book_end(&mut self, verdict: Verdict, hashes: f64, worker: Option<&Arc<str>>) {
         self.route.book.book().ended(verdict, hashes);
         let pool = self.place.as_ref().map(|place| Arc::clone(&place.channel().to.book));
-        let worker_name = worker;
-        let worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
+        let of_worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
         let rig = Some(self.entry.rig().book());
-        for book in [pool.as_ref(), worker.as_ref(), rig].into_iter().flatten() {
+        for book in [pool.as_ref(), of_worker.as_ref(), rig].into_iter().flatten() {
             book.book().sent();
             book.book().ended(verdict, hashes);
         }
         if self.route.around.process.sinks.tap().is_wanted() {
-            self.tell_end(verdict, hashes, worker_name);
+            self.tell_end(verdict, hashes, worker);
         }
     }
 
