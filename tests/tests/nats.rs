@@ -18,6 +18,7 @@ use orepass_tests::http::{get, get_json};
 use orepass_tests::programs::{Running, free_port, has};
 use orepass_tests::proxy::{ProxyProcess, new_folder};
 use orepass_tests::site::{Plan, mixed_rig};
+use orepass_tests::tls::OwnCertificate;
 use orepass_tests::wait::until;
 use serde_json::Value;
 
@@ -49,14 +50,20 @@ struct NatsStory {
 
 impl NatsStory {
     async fn begin(port: u16, queue_mib: u32, hashrate: f64) -> Self {
+        let server = format!("url = \"nats://127.0.0.1:{port}\"\nqueue_mib = {queue_mib}\n");
+        Self::begin_at(&server, hashrate).await
+    }
+
+    /// At the server that these keys tell of.
+    async fn begin_at(server: &str, hashrate: f64) -> Self {
         let plan = Plan::deployed();
         let coin = Arc::new(plan.coin.clone());
         let pool = PoolServer::new(PoolConfig { coin, fixed_time: None, ..plan.pool.clone() });
         let at = pool.listen("127.0.0.1:0").await.unwrap();
         let api = format!("127.0.0.1:{}", free_port());
         let more = format!(
-            "[api]\nlisten = \"{api}\"\n[[nats]]\nurl = \"nats://127.0.0.1:{port}\"\n\
-             site = \"north\"\nname = \"stream\"\nwhat = [\"shares\"]\nqueue_mib = {queue_mib}\n"
+            "[api]\nlisten = \"{api}\"\n[[nats]]\n{server}site = \"north\"\nname = \"stream\"\n\
+             what = [\"shares\"]\n"
         );
         let program = Command::new(env!("CARGO_BIN_EXE_proxy"));
         let proxy = ProxyProcess::start(program, at, ["", &more]).await;
@@ -186,6 +193,46 @@ async fn a_server_that_stands_still_under_load_costs_what_finds_no_room_and_that
     let told = story.end(&jetstream(port).await).await;
     assert!(told.dropped > 100.0 && told.delivered > 1000.0, "{told:?}");
     eprintln!("stood still for {:?}: {told:?}", outage());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_server_is_spoken_to_by_tls_with_a_password_and_one_that_is_somebody_else_is_not() {
+    if !has("nats-server") {
+        return;
+    }
+    let (folder, port) = (new_folder(), free_port());
+    let own = OwnCertificate::make("nats");
+    let file = own.file();
+    let config = format!(
+        "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {folder:?} }}\ntls {{ cert_file: \
+         {file:?}, key_file: {file:?} }}\nauthorization {{ user: north, password: SECRET }}\n"
+    );
+    std::fs::write(folder.join("n.conf"), config).unwrap();
+    let mut command = Command::new("nats-server");
+    command.arg("-c").arg(folder.join("n.conf"));
+    let _nats = Running::serving(&mut command, port).await;
+    let server = |url: &str, password: &str, ca: &str| {
+        format!("url = \"{url}\"\nuser = \"north\"\npassword = \"{password}\"\n{ca}")
+    };
+    let (ca, tls) = (format!("ca_file = {file:?}\n"), format!("tls://localhost:{port}"));
+    let story = NatsStory::begin_at(&server(&tls, "SECRET", &ca), 300.0).await;
+    until("records", || story.metric("records_total"), |records| *records > 100.0).await;
+    let by_address = format!("tls://127.0.0.1:{port}");
+    for (url, password, ca, why) in [
+        (&*tls, "WRONG", &*ca, "authorization violation"),
+        // Nobody whom this machine believes has signed it.
+        (&*tls, "SECRET", "", "ertificate"),
+        // It is not called so.
+        (&*by_address, "SECRET", &*ca, "ertificate"),
+    ] {
+        let story = NatsStory::begin_at(&server(url, password, ca), 300.0).await;
+        story.proxy.log().says(&["sink.failed", why]).await;
+        assert_eq!(story.metric("records_total"), 0.0);
+        assert!(story.proxy.log().lines(&[password]).is_empty());
+        story.farm.close().await;
+    }
+    story.farm.close().await;
     std::fs::remove_dir_all(folder).unwrap();
 }
 

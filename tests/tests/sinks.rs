@@ -20,6 +20,7 @@ use orepass_tests::http::{get, get_json};
 use orepass_tests::programs::free_port;
 use orepass_tests::proxy::ProxyProcess;
 use orepass_tests::site::{Plan, mixed_rig};
+use orepass_tests::tls::OwnCertificate;
 use orepass_tests::wait::until;
 use serde_json::Value;
 
@@ -265,11 +266,14 @@ async fn an_upgrade_writes_each_share_once_and_the_old_process_writes_another_fi
 
 #[tokio::test]
 async fn a_webhook_that_was_ill_is_told_what_was_and_that_it_is_over() {
-    let receiver = Receiver::start(500);
+    let (receiver, own) = (Receiver::start(500), OwnCertificate::make("sinks"));
+    let by_tls = own.before(([127, 0, 0, 1], receiver.port).into()).await.port();
     let sinks = format!(
-        "[[webhook]]\nname = \"chat\"\nurl = \"http://127.0.0.1:{}/hook/hunter2\"\non = \
-         [\"reload_refused\"]\nheaders = [\"Authorization: hunter2\"]\n",
-        receiver.port
+        "[[webhook]]\nname = \"chat\"\nurl = \"https://localhost:{by_tls}/hook/hunter2\"\non = \
+         [\"reload_refused\"]\nheaders = [\"Authorization: hunter2\"]\nca_file = {:?}\n\
+         [[webhook]]\nname = \"stranger\"\nurl = \"https://localhost:{by_tls}/\"\non = \
+         [\"reload_refused\"]\n",
+        own.file()
     );
     let story = SinkStory::begin(program(), &sinks).await;
     story.edit("[control]", "[controll]");
@@ -286,6 +290,9 @@ async fn a_webhook_that_was_ill_is_told_what_was_and_that_it_is_over() {
     let over = "reload_refused recovered".to_owned();
     until("over", well, |told| *told == [raised.clone(), over.clone()]).await;
     assert_eq!(story.metric("dropped_total", "chat"), 0.0);
+    // Nobody whom this machine believes has signed that receiver's certificate.
+    story.proxy.log().says(&["sink.failed", "stranger", "ertificate"]).await;
+    assert_eq!(story.metric("records_total", "stranger"), 0.0);
     assert!(story.proxy.log().lines(&["hunter2"]).is_empty());
     story.end().await;
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod process;
 mod sheet;
+mod sinks;
 mod workers;
 
 use std::sync::atomic::Ordering;
@@ -17,7 +18,6 @@ use prometheus_client::registry::Registry;
 
 use crate::histogram::Counts;
 use crate::process::Process;
-use crate::sinks::SinkCounts;
 use crate::telemetry;
 use crate::watch::views::{
     ChannelHealth, ChannelState, PoolHealthView, PoolView, RateView, RouteView,
@@ -113,7 +113,7 @@ impl Collector for FarmCollector {
         });
         let help = "What needs somebody now: how many rigs or workers it concerns, at least 1";
         sheet.gauge("diagnostic", help, findings)?;
-        sinks(&mut sheet, &process.sinks.counts())?;
+        sinks::encode(&mut sheet, &process.sinks.counts())?;
         let count = process.reloads.load(Ordering::Relaxed);
         let good = !watch::is_raised(Concern::ReloadRefused);
         sheet.counter(
@@ -129,21 +129,6 @@ impl Collector for FarmCollector {
         sheet.gauge("build_info", "The program", version)?;
         process::encode(&mut sheet)
     }
-}
-
-fn sinks(sheet: &mut Sheet<'_>, sinks: &[SinkCounts]) -> std::fmt::Result {
-    fn of<V>(
-        sinks: &[SinkCounts],
-        value: fn(&SinkCounts) -> V,
-    ) -> impl Iterator<Item = ([(&'static str, &str); 1], V)> {
-        sinks.iter().map(move |sink| ([("sink", &*sink.name)], value(sink)))
-    }
-    let help = "Records that a sink has delivered";
-    sheet.counter("sink_records", help, of(sinks, |sink| sink.delivered))?;
-    let help = "Records that a sink has lost";
-    sheet.counter("sink_dropped", help, of(sinks, |sink| sink.dropped))?;
-    let help = "Records that wait for a sink";
-    sheet.gauge("sink_waiting", help, of(sinks, |sink| sink.waiting as f64))
 }
 
 /// A row for each route.

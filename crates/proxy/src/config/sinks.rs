@@ -131,7 +131,8 @@ fn file(table: &mut TableReader<'_, '_>, around: &SinkSurroundings<'_>) -> Optio
         path.map_err(|error| table.note_at("path", error.to_string())).ok()
     });
     let name = table.parsed("name");
-    let wants = what(table).unwrap_or(Wants { events: true, shares: true, ..Wants::default() });
+    let wants = what(table);
+    let wants = wants.unwrap_or_else(|| Wants { events: true, shares: true, ..Wants::default() });
     let max_mib = table.whole("max_mib", 1..=MOST_MIB).unwrap_or(MAX_MIB);
     let hours = table.whole("max_age_hours", 1..=MOST_HOURS).unwrap_or(MAX_AGE_HOURS);
     let keep = table.whole::<u32>("keep", 1..=MOST_KEPT).map_or(KEEP, |keep| keep as usize);

@@ -78,18 +78,20 @@ impl Alert {
         if named.len() > NAMES_IN_TEXT {
             names.push("…");
         }
+        // One alone is the detail.
         let names =
-            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-        let about = format!("{}{names}", about.join(", "));
+            if named.len() > 1 { format!(" ({})", names.join(", ")) } else { String::new() };
+        let about = format!("{meaning}: {}{names}", about.join(", "));
+        let about = about.trim_end_matches(": ");
         match state {
             AlertState::Raised => {
-                format!("{}{place}: {meaning}: {about}. Do: {remedy}", severity.name())
+                format!("{}{place}: {about}. Do: {remedy}", severity.name())
             }
             AlertState::Recovered => {
                 let minutes = self.lasted.as_secs().div_ceil(60);
-                format!("over{place} after {minutes} min: {meaning}: {about}")
+                format!("over{place} after {minutes} min: {about}")
             }
-            AlertState::Happened => format!("{}{place}: {meaning}: {about}", severity.name()),
+            AlertState::Happened => format!("{}{place}: {about}", severity.name()),
         }
     }
 

@@ -2,7 +2,7 @@
 //! and said what was dropped.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct SinkQueue {
     name: Arc<str>,
     /// The most bytes of records, by their [size](SinkRecord::size).
-    most: usize,
+    most: AtomicUsize,
     waiting: Mutex<QueuedRecords>,
     filled: Notify,
     delivered: AtomicU64,
@@ -61,7 +61,7 @@ impl SinkQueue {
         let waiting =
             QueuedRecords { records: VecDeque::new(), bytes: 0, taken: (0, 0), unsaid: 0, fold };
         let (delivered, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
-        let filled = Notify::new();
+        let (most, filled) = (AtomicUsize::new(most), Notify::new());
         Self { name, most, waiting: Mutex::new(waiting), filled, delivered, dropped }
     }
 
@@ -69,12 +69,17 @@ impl SinkQueue {
         &self.name
     }
 
+    /// So many bytes may wait from the next record on.
+    pub(crate) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
+    }
+
     /// Puts a record at its end.
     pub(crate) fn put(&self, record: Arc<SinkRecord>) {
         let (mut waiting, mut dropped) = (self.lock(), 0);
         waiting.bytes += record.size();
         waiting.records.push_back(record);
-        while waiting.bytes > self.most {
+        while waiting.bytes > self.most.load(Ordering::Relaxed) {
             let Some(oldest) = waiting.records.pop_front() else { break };
             waiting.bytes -= oldest.size();
             dropped += 1;

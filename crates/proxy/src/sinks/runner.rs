@@ -98,24 +98,27 @@ impl SinkRunner {
     fn start_sink(&self, spec: SinkSpec, former: Option<RunningSink>) -> RunningSink {
         let (orders, given) = mpsc::channel(MAX_ORDERS);
         let queue = match &former {
-            // What it may hold is the same for all of its kind.
-            Some(former) if former.spec.most == spec.most => Arc::clone(&former.queue),
-            _ => Arc::new(SinkQueue::new(Arc::clone(&spec.name), spec.most)),
+            Some(former) => Arc::clone(&former.queue),
+            None => Arc::new(SinkQueue::new(Arc::clone(&spec.name), spec.most)),
         };
-        let (own, sink, handed_over) = (Arc::clone(&queue), spec.make(), self.is_handed_over);
+        queue.set_most(spec.most);
+        let (own, batch, handed_over) = (Arc::clone(&queue), spec.batch, self.is_handed_over);
+        let mut sink = spec.make();
         let task = tokio::spawn(async move {
             if let Some(former) = former {
-                if Arc::ptr_eq(&former.queue, &own) {
-                    former.give_up().await;
-                } else {
-                    former.finish().await;
-                }
+                former.give_up().await;
             }
-            let mut sink = sink;
             if handed_over {
                 sink.hand_over(true).await;
             }
-            SinkTask::new(own, sink, given).run().await;
+            let task = SinkTask::new(Arc::clone(&own), sink, given, batch);
+            let ended = AbortOnDropHandle::new(tokio::spawn(task.run())).await;
+            if ended.is_err_and(|error| error.is_panic()) {
+                // The log has told of the panic.
+                let why = "it has panicked, and is not called again before it is changed";
+                watch::raise(Concern::SinkFailing, &**own.name(), why);
+                own.abandon();
+            }
         });
         RunningSink { spec, queue, orders, task: AbortOnDropHandle::new(task) }
     }

@@ -13,6 +13,9 @@ const MAX_WAITING: usize = 32 << 20;
 /// The most memory of alerts that wait for a webhook.
 const MAX_ALERTS_WAITING: usize = 1 << 20;
 
+/// How many records are delivered at a time at most.
+const BATCH: usize = 256;
+
 /// Makes a sink.
 type MakeSink = Arc<dyn Fn() -> Box<dyn Sink> + Send + Sync>;
 
@@ -54,6 +57,8 @@ pub(super) struct SinkSpec {
     pub(super) wants: Wants,
     /// The most bytes that may wait for it.
     pub(super) most: usize,
+    /// How many records it is given at a time at most.
+    pub(super) batch: usize,
     kind: SinkKind,
 }
 
@@ -73,6 +78,8 @@ impl SinkSpec {
             name: name.into(),
             wants: wants.clone(),
             most,
+            // Each is a call, of which it is to be known whether it went well.
+            batch: if matches!(kind, SinkKind::Webhook(_)) { 1 } else { BATCH },
             kind,
         };
         let files = files.iter().map(|file| {

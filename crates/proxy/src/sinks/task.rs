@@ -15,8 +15,6 @@ use crate::clock::{now, sleep_until};
 use crate::repeated_warnings::{Fold, nonzero};
 use crate::watch::{self, Concern};
 
-/// How many records are delivered at a time at most.
-const BATCH: usize = 256;
 /// How often it is said of one sink that it fails.
 const SAY_EVERY: Duration = Duration::from_secs(600);
 /// At the end it is not waited for long before another try.
@@ -43,20 +41,25 @@ pub(super) struct SinkTask {
     said_refused: Fold,
     /// Being delivered.
     batch: Vec<Arc<SinkRecord>>,
+    /// So many at most.
+    most: usize,
     /// When it ends.
     until: Option<Instant>,
     gives_up: bool,
 }
 
 impl SinkTask {
+    /// Delivers so many records at a time at most.
     pub(super) fn new(
         queue: Arc<SinkQueue>,
         sink: Box<dyn Sink>,
         orders: mpsc::Receiver<SinkOrder>,
+        most: usize,
     ) -> Self {
         let (said, said_refused) = (Fold::new(SAY_EVERY), Fold::new(SAY_EVERY));
         let (retry, batch) = (SinkRetry::default(), Vec::new());
-        Self { queue, sink, orders, retry, said, said_refused, batch, until: None, gives_up: false }
+        let (until, gives_up) = (None, false);
+        Self { queue, sink, orders, retry, said, said_refused, batch, most, until, gives_up }
     }
 
     /// Works until it is told to end.
@@ -82,13 +85,13 @@ impl SinkTask {
     /// Waits for records; false at the end.
     async fn fill(&mut self) -> bool {
         if self.until.is_some() {
-            self.batch = self.queue.take_now(BATCH);
+            self.batch = self.queue.take_now(self.most);
             return !self.batch.is_empty();
         }
         tokio::select! {
             biased;
             order = self.orders.recv() => self.obey(order).await,
-            batch = self.queue.take(BATCH) => self.batch = batch,
+            batch = self.queue.take(self.most) => self.batch = batch,
         }
         true
     }

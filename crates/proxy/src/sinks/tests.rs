@@ -102,7 +102,7 @@ async fn a_webhook_that_answers_500_for_a_day_costs_memory_within_its_cap_and_sa
     let queue = Arc::new(SinkQueue::new("w".into(), CAP));
     let (orders, given) = mpsc::channel(4);
     let sink = Box::new(Webhook::new(webhook(port)));
-    let task = tokio::spawn(SinkTask::new(Arc::clone(&queue), sink, given).run());
+    let task = tokio::spawn(SinkTask::new(Arc::clone(&queue), sink, given, 1).run());
     let (began, mut number) = (now(), 0);
     while now().saturating_duration_since(began) < Duration::from_secs(24 * 3600) {
         tokio::time::sleep(Duration::from_secs(20)).await;

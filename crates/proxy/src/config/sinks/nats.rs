@@ -70,7 +70,8 @@ pub(super) fn read(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Nat
     if stream.as_ref().is_some_and(|name| !of_stream(name)) {
         table.note_at("stream", "a stream's name has letters, digits and _ - alone");
     }
-    let wants = what(table).unwrap_or(Wants { events: true, minutes: true, ..Wants::default() });
+    let wants = what(table);
+    let wants = wants.unwrap_or_else(|| Wants { events: true, minutes: true, ..Wants::default() });
     let (queue_bytes, auth) = (queue(table), auth(table, folder));
     let tls = table.flag("tls");
     let file = table.text("ca_file");
@@ -81,7 +82,7 @@ pub(super) fn read(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Nat
     if tls == Some(false) && (by_url || ca.is_some()) {
         table.note_at("tls", "with tls:// or `ca_file` it is spoken: leave this out");
     }
-    let is_tls = tls.unwrap_or(by_url || ca.is_some());
+    let is_tls = tls.unwrap_or_else(|| by_url || ca.is_some());
     let site = site?;
     let name = name.or_else(|| format!("nats-{site}").parse().ok()).unwrap_or_else(|| site.clone());
     let trust = is_tls.then(|| PoolTrust::new(ca, None, None));

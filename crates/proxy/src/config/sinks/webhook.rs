@@ -72,6 +72,9 @@ fn on(table: &mut TableReader<'_, '_>) -> Option<WantedAlerts> {
     let words = table.texts("on", "[\"pool_down\", \"block_found\"]")?;
     let mut known = alert_codes();
     known.push(ALL);
+    if words.is_empty() {
+        table.note_at("on", "expected one code at least, as in on = [\"pool_down\"]");
+    }
     let mut codes = std::collections::BTreeSet::new();
     for (span, word) in words {
         match known.iter().find(|known| **known == word) {
@@ -100,7 +103,7 @@ fn headers(table: &mut TableReader<'_, '_>, folder: &Path) -> Vec<(String, Secre
                 headers.push((name.to_owned(), value));
             }
             Ok(_) => {
-                table.note(span, "a header's value has letters, digits and signs of ASCII alone")
+                table.note(span, "a header's value has letters, digits and signs of ASCII alone");
             }
             Err(error) => table.note(span, error.to_string()),
         }
