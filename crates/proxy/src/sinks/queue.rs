@@ -260,6 +260,7 @@ mod tests {
         queue.settle(&taken, false);
         queue.take_now(1);
         queue.abandon();
+        queue.clear();
         queue.drop_more(3);
         assert_eq!((queue.counts().dropped, queue.counts().waiting), (8, 0));
         assert_eq!(queue.lock().bytes, 0);
