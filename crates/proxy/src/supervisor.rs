@@ -204,15 +204,15 @@ impl<'a> Supervisor<'a> {
             self.diagnostics.clone(),
             self.history.clone(),
         );
+        let sinks = self.process.sinks.clone();
+        let own = self.registry.sinks();
+        self.sinks = Some(SinkRunner::start(&sinks, &self.diagnostics, &self.config.sinks, own));
         let mut control = self.open_control(&api);
         self.say_served(control.is_some());
         self.manager.ready(self.process.workers.clone());
         let diagnostics =
             self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
         let _diagnosing = AbortOnDropHandle::new(tokio::spawn(diagnostics));
-        let sinks = self.process.sinks.clone();
-        let own = self.registry.sinks();
-        self.sinks = Some(SinkRunner::start(&sinks, &self.diagnostics, &self.config.sinks, own));
         let kept = chronicle::keep(self.at_work.clone(), self.history.clone(), sinks);
         let _keeping = AbortOnDropHandle::new(tokio::spawn(kept));
         let signal = loop {
