@@ -40,6 +40,12 @@ impl Running {
         until("a program serves", || TcpStream::connect(address).is_ok(), |is| *is).await;
         running
     }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
 }
 
 impl Drop for Running {

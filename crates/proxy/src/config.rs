@@ -22,6 +22,7 @@ mod route;
 mod search_path;
 mod secret;
 mod shown;
+mod sinks;
 mod state;
 mod stop;
 mod syntax;
@@ -47,6 +48,7 @@ pub use self::profile::Profile;
 pub use self::route::{Failover, RouteConfig};
 pub use self::search_path::find;
 pub use self::secret::{Secret, SecretError, SecretRef};
+pub use self::sinks::{FileSinkConfig, NatsAuth, NatsConfig, SinksConfig, WebhookConfig};
 pub use self::user::{Rendered, RigFacts, UserTemplate, UserTemplateError};
 pub use self::value::{ListenAddr, ListenAddrError, Name, NameError, PoolUrl, PoolUrlError};
 use crate::telemetry::{LogFormat, LogLevel};
@@ -54,6 +56,7 @@ use crate::worker_threads::{MAX_WORKERS, WorkerThreads};
 use limits::LimitsConfig;
 use notes::Notes;
 use route::Reading;
+use sinks::SinkSurroundings;
 use table::TableReader;
 
 /// A whole config, checked.
@@ -75,6 +78,8 @@ pub struct Config {
     pub control: Option<PathBuf>,
     /// Where the farm is shown by HTTP, and to whom.
     pub api: ApiConfig,
+    /// Where records of what happens go.
+    pub sinks: SinksConfig,
     /// Over how long the rigs leave when the program ends.
     pub drain_for: Duration,
     source: Source,
@@ -142,8 +147,20 @@ impl Config {
         let limits = LimitWishes::default();
         let history = HistoryConfig::beside(state.as_deref());
         let api = ApiConfig { listen: ApiListen::Usual, ..ApiConfig::default() };
-        let routes = vec![route];
-        Ok(Self { routes, log, workers, state, history, limits, control, api, drain_for, source })
+        let (routes, sinks) = (vec![route], SinksConfig::default());
+        Ok(Self {
+            routes,
+            log,
+            workers,
+            state,
+            history,
+            limits,
+            control,
+            api,
+            sinks,
+            drain_for,
+            source,
+        })
     }
 
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
@@ -151,7 +168,7 @@ impl Config {
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
         let mut reading = Reading::new(folder, dialects);
-        let (workers, log, state, history, limits, control, api, drain_for, routes) =
+        let (workers, log, state, history, limits, control, api, sinks, drain_for, routes) =
             TableReader::read_document(&mut notes, document.get_ref(), |table| {
                 let workers = table.whole("workers", 1..=MAX_WORKERS as u32);
                 let limits = table.table("[limits]", LimitsConfig::read);
@@ -171,9 +188,24 @@ impl Config {
                 let control = table
                     .table("[control]", |table| control::read(table, folder, state.as_deref()));
                 let api = table.table("[api]", |table| api::read(table, folder, &reading.listen));
+                let mut taken = vec![("the config file", file)];
+                taken.extend(state.as_deref().map(|file| ("the state file", file)));
+                taken.extend(history.file.as_deref().map(|file| ("the history file", file)));
+                let sinks = SinksConfig::read(table, &SinkSurroundings { folder, taken });
                 let drain_for = table.table("[stop]", stop::read);
                 let workers = workers.unwrap_or_else(WorkerThreads::usual_count);
-                (workers, log, state, history, limits.wishes, control, api, drain_for, routes)
+                (
+                    workers,
+                    log,
+                    state,
+                    history,
+                    limits.wishes,
+                    control,
+                    api,
+                    sinks,
+                    drain_for,
+                    routes,
+                )
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
@@ -190,6 +222,7 @@ impl Config {
                     limits,
                     control,
                     api,
+                    sinks,
                     drain_for,
                     source,
                 })

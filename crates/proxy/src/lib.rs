@@ -60,6 +60,7 @@ pub mod rig;
 pub mod route;
 pub mod running;
 pub mod signals;
+pub mod sinks;
 mod sqlite;
 pub mod store;
 pub mod supervisor;

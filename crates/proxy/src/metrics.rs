@@ -6,6 +6,7 @@
 
 pub(crate) mod process;
 mod sheet;
+mod sinks;
 mod workers;
 
 use std::sync::atomic::Ordering;
@@ -113,6 +114,7 @@ impl Collector for FarmCollector {
         });
         let help = "What needs somebody now: how many rigs or workers it concerns, at least 1";
         sheet.gauge("diagnostic", help, findings)?;
+        sinks::encode(&mut sheet, &process.sinks.counts())?;
         let count = process.reloads.load(Ordering::Relaxed);
         let good = !watch::is_raised(Concern::ReloadRefused);
         sheet.counter(

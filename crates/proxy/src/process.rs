@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::admission::Admission;
 use crate::limits::{self, Door};
+use crate::sinks::Sinks;
 use crate::worker_threads::WorkerThreads;
 
 /// The way in for all connections, and the threads that serve them.
@@ -19,6 +20,8 @@ pub struct Process {
     pub workers: Option<Arc<WorkerThreads>>,
     /// How often the config was read again with success.
     pub reloads: Arc<AtomicU64>,
+    /// Where what happens is told.
+    pub sinks: Sinks,
 }
 
 impl Process {

@@ -23,6 +23,7 @@ use crate::config::{
 };
 use crate::probe::{self, Probing};
 use crate::running::{self, PreparedRoute};
+use crate::sinks::SinkEntry;
 
 /// A dialect that is made from a config's options.
 pub trait FromConfig: Dialect {
@@ -143,6 +144,8 @@ pub struct Registry {
     entries: BTreeMap<&'static str, DialectEntry>,
     /// The one that was added first.
     first: Option<&'static str>,
+    /// A program's own.
+    sinks: Vec<SinkEntry>,
 }
 
 impl Default for Registry {
@@ -155,7 +158,7 @@ impl Registry {
     /// No dialect at all.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { entries: BTreeMap::new(), first: None }
+        Self { entries: BTreeMap::new(), first: None, sinks: Vec::new() }
     }
 
     /// Adds a dialect; one of the same name is replaced.
@@ -164,6 +167,47 @@ impl Registry {
         self.first.get_or_insert(D::NAME);
         self.entries.insert(D::NAME, DialectEntry::of::<D>());
         self
+    }
+
+    /// Adds a sink, to which the program gives what it wants for as long as it serves; one of the same
+    /// name is replaced. What metrics and the log call it should be no name of a sink in a config.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use async_trait::async_trait;
+    /// use orepass::registry::Registry;
+    /// use orepass::sinks::record::SinkRecord;
+    /// use orepass::sinks::{Sink, SinkEntry, SinkError, Wants};
+    ///
+    /// struct Printer;
+    ///
+    /// #[async_trait]
+    /// impl Sink for Printer {
+    ///     async fn deliver(&mut self, records: &[Arc<SinkRecord>]) -> Result<(), SinkError> {
+    ///         for record in records {
+    ///             println!("{}", record.to_json(None));
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let wants = Wants { minutes: true, ..Wants::default() };
+    /// let registry = Registry::default().with_sink(SinkEntry::new("printer", wants, || Printer));
+    /// // orepass::main_with(&registry)
+    /// assert_eq!(registry.sinks()[0].name, "printer");
+    /// ```
+    #[must_use]
+    pub fn with_sink(mut self, sink: SinkEntry) -> Self {
+        self.sinks.retain(|other| other.name != sink.name);
+        self.sinks.push(sink);
+        self
+    }
+
+    /// The sinks that were added.
+    #[must_use]
+    pub fn sinks(&self) -> &[SinkEntry] {
+        &self.sinks
     }
 
     /// Prepares routes of a dialect in another way.

@@ -32,6 +32,7 @@ use crate::process::Process;
 use crate::registry::Registry;
 use crate::running::{PreparedRoute, RunningRoute};
 use crate::signals::{Signal, Signals};
+use crate::sinks::SinkRunner;
 use crate::store::Store;
 use crate::systemd::{self, ServiceManager};
 use crate::telemetry;
@@ -76,6 +77,8 @@ pub struct Supervisor<'a> {
     /// Both, for those who look.
     pub(crate) at_work: AtWork,
     pub(crate) diagnostics: Diagnostics,
+    /// From when it serves until it ends.
+    sinks: Option<SinkRunner>,
     /// The API at its TCP address, while it answers there.
     api: Option<ApiServer>,
     drains: JoinSet<Arc<dyn RunningRoute>>,
@@ -148,6 +151,7 @@ impl<'a> Supervisor<'a> {
             draining: Vec::new(),
             at_work: AtWork::default(),
             diagnostics: Diagnostics::default(),
+            sinks: None,
             api: None,
             drains: JoinSet::new(),
             loading: None,
@@ -200,13 +204,16 @@ impl<'a> Supervisor<'a> {
             self.diagnostics.clone(),
             self.history.clone(),
         );
+        let sinks = self.process.sinks.clone();
+        let own = self.registry.sinks();
+        self.sinks = Some(SinkRunner::start(&sinks, &self.diagnostics, &self.config.sinks, own));
         let mut control = self.open_control(&api);
         self.say_served(control.is_some());
         self.manager.ready(self.process.workers.clone());
         let diagnostics =
             self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
         let _diagnosing = AbortOnDropHandle::new(tokio::spawn(diagnostics));
-        let kept = chronicle::keep(self.at_work.clone(), self.history.clone());
+        let kept = chronicle::keep(self.at_work.clone(), self.history.clone(), sinks);
         let _keeping = AbortOnDropHandle::new(tokio::spawn(kept));
         let signal = loop {
             self.manager.watch(&self.routes);

@@ -48,15 +48,16 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// The filter for this level. Libraries say at debug what only their makers want to read.
+    /// The filter for this level. Libraries say at debug what only their makers want to read; what the one
+    /// that speaks NATS says is said by the sink that uses it.
     const fn filter(self) -> &'static str {
         match self {
             Self::Off => "off",
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "info,orepass=debug",
-            Self::Trace => "info,orepass=trace",
+            Self::Error => "error,async_nats=off",
+            Self::Warn => "warn,async_nats=off",
+            Self::Info => "info,async_nats=off",
+            Self::Debug => "info,async_nats=off,orepass=debug",
+            Self::Trace => "info,async_nats=off,orepass=trace",
         }
     }
 }

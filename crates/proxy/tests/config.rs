@@ -161,10 +161,10 @@ fn the_state_file_is_looked_for_beside_the_config() {
          |        ^^^^^^^^^^^^^^"
     );
     assert_eq!(
-        with("path = \"orepass.db\""),
-        "orepass.toml:2:1: unknown key `path`, known here: `file`\n \
-         2 | path = \"orepass.db\"\n   \
-         | ^^^^"
+        with("db = \"orepass.db\""),
+        "orepass.toml:2:1: unknown key `db`, known here: `file`\n \
+         2 | db = \"orepass.db\"\n   \
+         | ^^"
     );
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use orepass_farm::limits::LimitWishes;
 use orepass_stratum::target::Difficulty;
 
-use super::{ApiConfig, ApiListen, ApiToken, Config, Name};
+use super::{ApiConfig, ApiListen, ApiToken, Config, Name, SinksConfig};
 
 /// When something takes effect that is for rigs that are not there yet.
 const RIGS_THAT_COME: &str = "for rigs that come from now on";
@@ -55,6 +55,7 @@ impl Difference {
             limits,
             control,
             api,
+            sinks,
             drain_for,
             source: _,
         } = new;
@@ -90,6 +91,7 @@ impl Difference {
             found.lines.push(format!("stop.drain_seconds {before} \u{2192} {after}"));
         }
         found.api(&old.api, api);
+        found.sinks(&old.sinks, sinks);
         if old.log.format != log.format {
             found.put_off("log.format", word(old.log.format), word(log.format));
         }
@@ -150,6 +152,23 @@ impl Difference {
             if before != after {
                 let line = format!("limits.{key} {before} \u{2192} {after}, {RIGS_THAT_COME}");
                 self.lines.push(line);
+            }
+        }
+    }
+
+    /// Where records go. What of one is different is not said: it may be a secret.
+    fn sinks(&mut self, old: &SinksConfig, new: &SinksConfig) {
+        let (before, after) = (old.names(), new.names());
+        for (key, name) in &before {
+            if !after.contains(&(*key, *name)) {
+                self.lines.push(format!("{key} {name} ends: what waits is delivered first"));
+            }
+        }
+        for (key, name) in after {
+            if !before.contains(&(key, name)) {
+                self.lines.push(format!("{key} {name} begins"));
+            } else if !old.has_same(key, name, new) {
+                self.lines.push(format!("{key} {name} changed; what waits goes to the new one"));
             }
         }
     }

@@ -12,17 +12,35 @@ use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
 use serde_json::{Map, Value, json};
 
-use super::{ApiConfig, ApiToken, Config, OptionTable, PoolAccount, Profile, RouteConfig};
+use super::sinks::words_of;
+use super::{
+    ApiConfig, ApiToken, Config, FileSinkConfig, NatsAuth, NatsConfig, OptionTable, PoolAccount,
+    Profile, RouteConfig, SinksConfig, WebhookConfig,
+};
 use crate::hash_rate::HashRate;
+use crate::net::tls::client::Authorities;
 use crate::net::tls::server::CertificateSource;
+use crate::sinks::WantedAlerts;
 
 impl Config {
     /// It without its secrets.
     #[must_use]
     pub fn shown(&self) -> Value {
         // Whoever adds a table shows it here.
-        let Self { routes, log, workers, state, history, limits, control, api, drain_for, source } =
-            self;
+        let Self {
+            routes,
+            log,
+            workers,
+            state,
+            history,
+            limits,
+            control,
+            api,
+            sinks,
+            drain_for,
+            source,
+        } = self;
+        let SinksConfig { files, webhooks, nats } = sinks;
         let LimitWishes { connections, unproven_per_address, accepts_per_second, limit_private } =
             limits;
         json!({
@@ -39,6 +57,9 @@ impl Config {
             },
             "control": {"socket": path(control.as_deref())},
             "api": shown_api(api),
+            "file": files.iter().map(shown_file).collect::<Vec<_>>(),
+            "webhook": webhooks.iter().map(shown_webhook).collect::<Vec<_>>(),
+            "nats": nats.iter().map(shown_nats).collect::<Vec<_>>(),
             "stop": {"drain_seconds": drain_for.as_secs()},
             "route": routes.iter().map(shown_route).collect::<Vec<_>>(),
         })
@@ -59,6 +80,61 @@ fn shown_api(ApiConfig { listen, hosts, tokens }: &ApiConfig) -> Value {
         "listen": listen,
         "hosts": hosts,
         "token": tokens.iter().map(token).collect::<Vec<_>>(),
+    })
+}
+
+fn shown_file(sink: &FileSinkConfig) -> Value {
+    let FileSinkConfig { name, path: file, wants, rotation, queue_bytes } = sink;
+    json!({
+        "name": name.as_str(),
+        "path": path(Some(file)),
+        "what": words_of(wants),
+        "max_mib": rotation.max_bytes >> 20,
+        "max_age_hours": rotation.max_age.as_secs() / 3600,
+        "keep": rotation.keep,
+        "queue_mib": queue_bytes >> 20,
+    })
+}
+
+fn shown_webhook(WebhookConfig { name, url, wants, headers, ca }: &WebhookConfig) -> Value {
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+    json!({
+        "name": name.as_str(),
+        "url": url.to_string(),
+        "on": match &wants.alerts {
+            WantedAlerts::Of(codes) => codes.iter().copied().collect(),
+            WantedAlerts::All => vec!["all"],
+            WantedAlerts::None => Vec::new(),
+        },
+        "headers": headers.collect::<Vec<_>>(),
+        "ca_file": path(ca.as_ref().map(Authorities::path)),
+    })
+}
+
+fn shown_nats(nats: &NatsConfig) -> Value {
+    let NatsConfig { name, url, site, stream, wants, queue_bytes, auth, trust } = nats;
+    let [mut user, mut password, mut token, mut credentials] = [const { Value::Null }; 4];
+    match auth {
+        NatsAuth::None => {}
+        NatsAuth::User(name, secret) => {
+            (user, password) = (name.as_str().into(), secret.to_string().into());
+        }
+        NatsAuth::Token(secret) => token = secret.to_string().into(),
+        NatsAuth::Credentials(file) => credentials = path(Some(file)),
+    }
+    json!({
+        "name": name.as_str(),
+        "url": url,
+        "site": site.as_str(),
+        "stream": stream.as_str(),
+        "what": words_of(wants),
+        "queue_mib": queue_bytes >> 20,
+        "user": user,
+        "password": password,
+        "token": token,
+        "credentials": credentials,
+        "tls": trust.is_some(),
+        "ca_file": path(trust.as_ref().and_then(|trust| trust.ca.as_ref()).map(Authorities::path)),
     })
 }
 
@@ -255,6 +331,9 @@ name = "t"
 token = "hunter2-hunter2-hunter2"
 may = "act"
 workers = "tenant.*"
+[[webhook]]
+url = "https://hooks.example/hunter2"
+headers = ["Authorization: Bearer hunter2"]
 [[route]]
 name = "hns"
 dialect = "hstratum"

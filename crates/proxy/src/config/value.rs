@@ -201,6 +201,12 @@ impl Name {
         &self.0
     }
 
+    /// The name, with its text shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The name of a pool that was given none: `host:port`.
     #[must_use]
     pub fn of_pool(url: &PoolUrl) -> Self {

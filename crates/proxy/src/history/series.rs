@@ -43,6 +43,12 @@ impl SeriesKey {
         Self::new(SeriesKind::Pool, route, pool)
     }
 
+    /// The route and the worker, where it is a worker's.
+    #[must_use]
+    pub fn as_worker(&self) -> Option<(&Arc<str>, &Arc<str>)> {
+        (self.kind == SeriesKind::Worker).then_some((&self.route, &self.name))
+    }
+
     /// A name that is too long for the file is cut here, so that it is the same everywhere.
     fn new(kind: SeriesKind, route: &str, name: &str) -> Self {
         Self { kind, route: cut(route).into(), name: cut(name).into() }

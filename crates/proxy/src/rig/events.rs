@@ -17,6 +17,8 @@ use crate::books::ShareBooks;
 use crate::clock::now;
 use crate::route::Route;
 use crate::route::channel::Channel;
+use crate::sinks::PendingShare;
+use crate::sinks::record::EndedShare;
 
 /// A rig's place in its route's farm, left when it is dropped: after the rig's session, whose seat
 /// goes back before.
@@ -133,12 +135,48 @@ impl<D: Dialect> ServedRig<D> {
     pub(super) fn book_end(&mut self, verdict: Verdict, hashes: f64, worker: Option<&Arc<str>>) {
         self.route.book.book().ended(verdict, hashes);
         let pool = self.place.as_ref().map(|place| Arc::clone(&place.channel().to.book));
-        let worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
+        let of_worker = worker.map(|name| self.route.roster.worker(name, &mut self.books));
         let rig = Some(self.entry.rig().book());
-        for book in [pool.as_ref(), worker.as_ref(), rig].into_iter().flatten() {
+        for book in [pool.as_ref(), of_worker.as_ref(), rig].into_iter().flatten() {
             book.book().sent();
             book.book().ended(verdict, hashes);
         }
+        if self.route.around.process.sinks.tap().is_wanted() {
+            self.tell_end(verdict, hashes, worker);
+        }
+    }
+
+    /// Tells the sinks of a share that ended here.
+    #[cold]
+    fn tell_end(&self, verdict: Verdict, hashes: f64, worker: Option<&Arc<str>>) {
+        let pool = self.place.as_ref().map(|place| place.channel().to.account.name.shared());
+        self.route.around.process.sinks.tap().tell(EndedShare {
+            route: self.route.name.shared(),
+            pool,
+            worker: worker.cloned(),
+            verdict,
+            hashes,
+            credited_hashes: 0.0,
+            block: false,
+        });
+    }
+
+    /// Of a share that goes to the pool, what the sinks are told when it has ended; none where none of them
+    /// wants shares.
+    pub(super) fn told(
+        &self,
+        worker: &Arc<str>,
+        channel: &Channel<D>,
+        block: bool,
+    ) -> Option<PendingShare> {
+        let tap = self.route.around.process.sinks.tap();
+        tap.is_wanted().then(|| PendingShare {
+            tap: tap.clone(),
+            route: self.route.name.shared(),
+            pool: channel.to.account.name.shared(),
+            worker: Arc::clone(worker),
+            block,
+        })
     }
 
     /// Keeps what will be of use when the rig comes back.

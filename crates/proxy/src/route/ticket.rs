@@ -10,6 +10,7 @@ use super::mailbox::{Mail, Mailbox};
 use crate::books::ShareBooks;
 use crate::rig::log::Candidate;
 use crate::rig::roster::OnlineRig;
+use crate::sinks::PendingShare;
 
 /// Who is to hear of a share's verdict, and where it is booked.
 ///
@@ -32,6 +33,8 @@ struct Unresolved {
     mailbox: Option<Arc<Mailbox>>,
     /// It is a block, if the pool takes it.
     candidate: Option<Box<Candidate>>,
+    /// A sink wants to know.
+    told: Option<Box<PendingShare>>,
     /// Counts among the shares that have no verdict yet.
     _open: TaskTrackerToken,
 }
@@ -57,7 +60,8 @@ impl Ticket {
         mailbox: Option<Arc<Mailbox>>,
         open: TaskTrackerToken,
     ) -> Self {
-        let pending = Unresolved { worth, books, rig, mailbox, candidate: None, _open: open };
+        let pending =
+            Unresolved { worth, books, rig, mailbox, candidate: None, told: None, _open: open };
         Self { pending: Some(pending) }
     }
 
@@ -74,6 +78,14 @@ impl Ticket {
         self.pending.as_ref().map_or(0.0, |pending| pending.worth.hashes)
     }
 
+    /// A sink is told how it ends.
+    pub(crate) fn told(mut self, share: PendingShare) -> Self {
+        if let Some(pending) = &mut self.pending {
+            pending.told = Some(Box::new(share));
+        }
+        self
+    }
+
     /// The share has its verdict.
     pub fn resolve(mut self, outcome: ShareOutcome) {
         self.settle(outcome);
@@ -81,7 +93,7 @@ impl Ticket {
 
     fn settle(&mut self, outcome: ShareOutcome) {
         let Some(pending) = self.pending.take() else { return };
-        let Unresolved { worth, books, rig, mailbox, candidate, _open } = pending;
+        let Unresolved { worth, books, rig, mailbox, candidate, told, _open } = pending;
         let Worth { number, hashes, credit } = worth;
         if let Some(candidate) = candidate {
             candidate.judged(&outcome);
@@ -91,6 +103,9 @@ impl Ticket {
         }
         let ShareOutcome { booked, told: verdict, .. } = outcome;
         books.resolved(booked, hashes, credit);
+        if let Some(share) = told {
+            share.ended(booked, hashes, credit);
+        }
         if booked.proves_work() {
             rig.work.add(hashes);
         }

@@ -265,6 +265,9 @@ impl Supervisor<'_> {
         }
         self.process.admission.set_wishes(config.limits);
         self.change_api(&config.api);
+        if let Some(sinks) = &mut self.sinks {
+            sinks.change(&config.sinks);
+        }
         // What is put off stays different, and is said with the next reload too.
         config.workers = self.config.workers;
         config.state.clone_from(&self.config.state);

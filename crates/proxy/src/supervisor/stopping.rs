@@ -25,6 +25,7 @@ impl Supervisor<'_> {
             event = "stopping",
             signal, "stopping: rigs leave in turn within {over:?}; a second signal stops at once"
         );
+        self.process.sinks.set_leaving(true);
         self.stop_accepting();
         // Rigs are refused, and go elsewhere; unless somebody else has the socket too.
         self.listeners = Default::default();
@@ -40,7 +41,10 @@ impl Supervisor<'_> {
             () = ending => None,
             signal = signals.stop() => Some(signal),
         };
-        chronicle::note(&self.at_work, &self.history).await;
+        chronicle::note(&self.at_work, &self.history, &self.process.sinks).await;
+        if let Some(sinks) = self.sinks.take() {
+            sinks.finish().await;
+        }
         self.history.close().await;
         self.memory.close().await;
         said(hurried);
@@ -56,6 +60,11 @@ impl Supervisor<'_> {
             () = stopped => None,
             signal = signals.stop() => Some(signal),
         };
+        // What came since the new one serves; the history is that one's.
+        chronicle::note(&self.at_work, &self.history, &self.process.sinks).await;
+        if let Some(sinks) = self.sinks.take() {
+            sinks.finish().await;
+        }
         said(hurried);
     }
 

@@ -106,7 +106,10 @@ impl Supervisor<'_> {
             },
             OldAct::Save => {
                 self.save().await;
-                chronicle::note(&self.at_work, &self.history).await;
+                chronicle::note(&self.at_work, &self.history, &self.process.sinks).await;
+                if let Some(sinks) = &mut self.sinks {
+                    sinks.hand_over(true).await;
+                }
                 if let Err(error) = self.history.hand_over().await {
                     warn!(event = "history.unwritten", "{error}; the last minutes are lost");
                 }
@@ -125,6 +128,9 @@ impl Supervisor<'_> {
             OldAct::Reopen => {
                 reopen(&self.memory).await;
                 self.reopen_history().await;
+                if let Some(sinks) = &mut self.sinks {
+                    sinks.hand_over(false).await;
+                }
             }
             OldAct::Accept => self.accept(),
             OldAct::Answer(answer) => handover.answer(answer),

@@ -104,7 +104,7 @@ impl KeptEvent {
     }
 
     /// How many bytes of memory it takes.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let texts: usize = self.texts().map(str::len).sum();
         size_of::<Self>() + size_of_val(&*self.fields) + texts
     }

@@ -16,22 +16,23 @@ use crate::clock::unix_seconds;
 use crate::history::{FORGET_SEEN_AFTER, History, HistoryPart, SeriesKey, WorkerSeen};
 use crate::rig::roster::OnlineRig;
 use crate::route::Route;
+use crate::sinks::Sinks;
 
 /// How long a part of the history is that is noted at once, in seconds.
 const MINUTE: u64 = 60;
 
 /// Notes each minute until it is dropped.
-pub async fn keep(at_work: AtWork, history: History) {
+pub async fn keep(at_work: AtWork, history: History, sinks: Sinks) {
     loop {
         // At the end of the calendar's minute, whose shares they then are.
         let into = unix_seconds() % MINUTE;
         tokio::time::sleep(Duration::from_secs(MINUTE - into)).await;
-        note(&at_work, &history).await;
+        note(&at_work, &history, &sinks).await;
     }
 }
 
-/// Notes what has happened since this was last done.
-pub async fn note(at_work: &AtWork, history: &History) {
+/// Notes what has happened since this was last done, for the history and the sinks.
+pub async fn note(at_work: &AtWork, history: &History, sinks: &Sinks) {
     // What has just ended belongs to the minute before.
     let at = unix_seconds().saturating_sub(1);
     let mut minutes = Vec::new();
@@ -42,6 +43,7 @@ pub async fn note(at_work: &AtWork, history: &History) {
         minutes.extend(route.minutes());
         tokio::task::yield_now().await;
     }
+    sinks.note_minutes(at, &minutes);
     // With it all is written.
     history.note(at, minutes);
     match history.trouble() {

@@ -62,6 +62,8 @@ pub enum Concern {
     WorkersOffline,
     /// Workers do less than they usually do.
     RateLow,
+    /// Shares of rigs are refused here.
+    SharesRefused,
     /// A limit was met.
     LimitMet,
     /// The system lets the process open too few files.
@@ -74,6 +76,8 @@ pub enum Concern {
     StateFile,
     /// The history is not written.
     HistoryFile,
+    /// A sink cannot deliver.
+    SinkFailing,
     /// A config was not accepted.
     ReloadRefused,
     /// A part of the program has failed.
@@ -82,7 +86,7 @@ pub enum Concern {
 
 impl Concern {
     /// All of them, the worst first.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::NoPool,
         Self::PoolAccount,
         Self::PoolDown,
@@ -99,12 +103,14 @@ impl Concern {
         Self::RigsSilent,
         Self::WorkersOffline,
         Self::RateLow,
+        Self::SharesRefused,
         Self::LimitMet,
         Self::FilesLow,
         Self::CertificateEnds,
         Self::CertificateUnusable,
         Self::StateFile,
         Self::HistoryFile,
+        Self::SinkFailing,
         Self::ReloadRefused,
         Self::Panicked,
     ];
@@ -241,6 +247,13 @@ impl Concern {
                 "look at their boards and temperatures; where that is meant, set `hashrate` in a \
                  [[route.profile]], or `orepass ctl forget` them",
             ),
+            Self::SharesRefused => (
+                "shares_refused",
+                Warning,
+                "more than 2 % of the rigs' work is refused here: it is stale, low, twice or invalid",
+                "see by `result` what it is: stale comes of a slow way between rig and pool, all else of \
+                 rigs' firmware and boards",
+            ),
             Self::LimitMet => (
                 "limit_met",
                 Info,
@@ -276,6 +289,13 @@ impl Concern {
                 Warning,
                 "the history of workers is not kept",
                 "look at the disk, and at who may write the `file` of [history]",
+            ),
+            Self::SinkFailing => (
+                "sink_failing",
+                Warning,
+                "a file, webhook or stream does not take what it should: records wait, and the oldest \
+                 are dropped where there is no room",
+                "look at the reason beside it, and at that [[file]], [[webhook]] or [[nats]]",
             ),
             Self::ReloadRefused => (
                 "reload_refused",

@@ -184,6 +184,8 @@ impl<D: Dialect> Route<D> {
         let mut found = Vec::new();
         found.extend(about(Concern::WorkersOffline, "", offline, "workers"));
         found.extend(about(Concern::RateLow, "", low, "workers"));
+        let [_, ten, ..] = self.book.reading().rates();
+        found.extend(refused(&ten));
         found
     }
 
@@ -203,11 +205,32 @@ fn rejects(pool: &str, rates: &WindowRates) -> Option<Finding> {
     let of = |verdict: Verdict| rates.kinds[verdict as usize];
     let refused = of(Verdict::RejectedByPool);
     let sent = refused + of(Verdict::AcceptedByPool) + of(Verdict::Unanswered);
-    // By its error a rate tells from how many shares it is known.
-    let shares = (rates.accepted.per_second / rates.accepted.error.max(f64::MIN_POSITIVE)).powi(2);
     let detail = || format!("{:.1} % of the last ten minutes", 100.0 * refused / sent);
-    (shares >= FEW_SHARES && refused > REJECTS * sent)
+    (shares(rates) >= FEW_SHARES && refused > REJECTS * sent)
         .then(|| Finding::new(Concern::PoolRejects, pool, detail()))
+}
+
+/// Of the work that rigs claim, what is refused here.
+fn refused(rates: &WindowRates) -> Option<Finding> {
+    let refused = Verdict::ALL.into_iter().filter(|verdict| {
+        // A further solution is real work, and what is held back was told of.
+        !verdict.passed_checks()
+            && !matches!(verdict, Verdict::SecondSolution | Verdict::Quarantined)
+    });
+    let refused: Vec<_> =
+        refused.map(|verdict| (rates.kinds[verdict as usize], verdict.name())).collect();
+    let sum: f64 = refused.iter().map(|(rate, _)| rate).sum();
+    let all: f64 = rates.kinds.iter().sum();
+    let (_, most) = refused.into_iter().max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    let detail =
+        || format!("{:.1} % of the last ten minutes, most of it {most}", 100.0 * sum / all);
+    (shares(rates) >= FEW_SHARES && sum > REJECTS * all)
+        .then(|| Finding::new(Concern::SharesRefused, "", detail()))
+}
+
+/// From how many shares rates are known, about: by its error a rate tells.
+fn shares(rates: &WindowRates) -> f64 {
+    (rates.accepted.per_second / rates.accepted.error.max(f64::MIN_POSITIVE)).powi(2)
 }
 
 fn clock(pool: &str, time: u64, age: f64) -> Option<Finding> {

@@ -82,7 +82,8 @@ impl PoolTrust {
         Ok((stream, facts))
     }
 
-    async fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// The client's side of all handshakes.
+    pub(crate) async fn client(&self) -> Result<Arc<ClientConfig>, TlsError> {
         if let Some(client) = self.client.get() {
             return Ok(Arc::clone(client));
         }
@@ -121,7 +122,7 @@ fn with_roots(roots: RootCertStore, called: &'static str) -> Result<Verifier, Tl
 /// bare container.
 fn system_roots() -> (RootCertStore, &'static str) {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(system_certificates());
     if !roots.is_empty() {
         return (roots, "this machine's authorities");
     }
@@ -132,6 +133,11 @@ fn system_roots() -> (RootCertStore, &'static str) {
     );
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     (roots, "the authorities that came with orepass")
+}
+
+/// The certificates of the authorities that the system believes; none in a bare container.
+pub(crate) fn system_certificates() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }
 
 /// A file of certificates of authorities, read.
@@ -166,6 +172,12 @@ impl Authorities {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The certificates.
+    #[must_use]
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
     }
 
     fn roots(&self) -> RootCertStore {

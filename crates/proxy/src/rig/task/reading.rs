@@ -112,6 +112,10 @@ impl<D: Dialect> ServedRig<D> {
             Some(hash) => ticket.of_block(self.log.candidate(submission.frames.id, hash)),
             None => ticket,
         };
+        let ticket = match self.told(&submission.worker, &channel, submission.is_block) {
+            Some(share) => ticket.told(share),
+            None => ticket,
+        };
         let pool = (channel.pool, &channel.to.account);
         submission.account =
             self.accounts.of(&submission.worker, pool, &self.session, &mut self.log);
