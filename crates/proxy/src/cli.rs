@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::ApiUrl;
 use crate::config::{
     self, Config, ConfigError, Dialects, ListenAddr, PoolUrl, SecretRef, UserTemplate,
 };
@@ -68,6 +69,8 @@ pub enum Command {
     Demo(Demo),
     /// Ask an orepass that is at work for something.
     Ctl(Ctl),
+    /// Show the farm of an orepass that is at work in this terminal.
+    Top(Top),
     /// Judge logged shares, one JSON object per line, and say why a pool refuses them.
     Verify {
         /// Where the shares are; standard input when absent.
@@ -126,15 +129,40 @@ pub struct Ctl {
     /// What to ask for.
     #[command(subcommand)]
     pub command: CtlCommand,
+    /// Who is asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Print the answer as it comes, as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The arguments of `top`.
+#[derive(Debug, Clone, Args)]
+pub struct Top {
+    /// Who is asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Print all of it once, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which orepass at work is asked, and how.
+#[derive(Debug, Clone, Args)]
+pub struct AskArgs {
     /// The config of the one that is asked, which names its socket; looked for as by `run`.
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
     pub of: Option<PathBuf>,
     /// Its socket, instead.
     #[arg(short, long, value_name = "PATH", global = true)]
     pub socket: Option<PathBuf>,
-    /// Print the answer as it comes, as JSON.
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// The address of its API, instead: http://host:9099.
+    #[arg(long, value_name = "URL", global = true, conflicts_with_all = ["of", "socket"])]
+    pub url: Option<ApiUrl>,
+    /// The token for that, or env:NAME or file:PATH to look it up [default: $OREPASS_TOKEN].
+    #[arg(long, value_name = "TOKEN", global = true)]
+    pub token: Option<SecretRef>,
 }
 
 /// What an orepass at work may be asked for.

@@ -1,10 +1,12 @@
 //! What the program does, one file per subcommand.
 
+mod asking;
 mod bind;
 pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod run;
+pub mod top;
 pub mod verify;
 
 use std::io;
@@ -12,6 +14,7 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+pub use self::asking::{ApiUrl, ApiUrlError, AskError};
 use crate::cli::{Cli, Command, LogArgs, Run};
 use crate::config::{Config, ConfigError};
 use crate::process::Process;
@@ -43,6 +46,7 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             block_on(demo::demo(demo, registry))
         }
         Command::Ctl(ctl) => Ok(ctl::ctl(&ctl)?),
+        Command::Top(arguments) => block_on(async { Ok(top::top(arguments).await?) }),
         Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),
     }
 }
@@ -90,7 +94,10 @@ pub enum CommandError {
     },
     /// A process at work was not asked, or did not do it.
     #[error(transparent)]
-    Ctl(#[from] ctl::CtlError),
+    Ask(#[from] AskError),
+    /// A process at work cannot be shown.
+    #[error(transparent)]
+    Top(#[from] top::TopError),
     /// The runtime cannot be started.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -113,7 +120,8 @@ impl CommandError {
                 NO_PERMISSION
             }
             Self::Bind { .. } => UNAVAILABLE,
-            Self::Ctl(error) => error.exit_code(),
+            Self::Ask(error) => error.exit_code(),
+            Self::Top(error) => error.exit_code(),
             Self::Config(_) => CONFIG,
             Self::Telemetry(_) => USAGE,
             Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,
