@@ -37,6 +37,8 @@ mod page {}
 mod reliability {}
 #[doc = include_str!("../../docs/scaling.md")]
 mod scaling {}
+#[doc = include_str!("../../docs/top.md")]
+mod top {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
 #[doc = include_str!("../../fuzz/README.md")]

@@ -64,7 +64,7 @@ pub enum Command {
     /// Serve rigs; the default.
     Run(Run),
     /// Check a config and stop.
-    Check(ConfigArgs),
+    Check(Check),
     /// Run a farm, the proxy and a pool in one process, and check what comes of it.
     Demo(Demo),
     /// Ask an orepass that is at work for something.
@@ -75,6 +75,9 @@ pub enum Command {
     Verify {
         /// Where the shares are; standard input when absent.
         file: Option<PathBuf>,
+        /// The answers are JSON anyway.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -87,6 +90,17 @@ pub struct Run {
     /// What to run with.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// What is checked.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Say what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A config file, or one pool.
@@ -295,9 +309,12 @@ pub struct Demo {
     /// For how long.
     #[arg(long, value_name = "S", default_value_t = 20)]
     pub seconds: u64,
-    /// Report as JSON.
+    /// Report as JSON, and play no failover.
     #[arg(long)]
     pub json: bool,
+    /// What is shown meanwhile is a table that is written over.
+    #[arg(skip)]
+    pub table: bool,
 }
 
 /// How to log.

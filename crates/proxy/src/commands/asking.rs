@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 pub use self::error::AskError;
-use self::reach::Reach;
+use self::reach::ApiReach;
 pub use self::reach::{ApiUrl, ApiUrlError};
 pub(super) use self::request::{ApiRequest, encoded, query};
 use crate::api::ApiProblem;
@@ -27,22 +27,22 @@ const READ: usize = 64 * 1024;
 
 /// Somebody who asks a process at work.
 #[derive(Debug, Clone)]
-pub(super) struct Asker {
-    reach: Reach,
+pub(super) struct ApiClient {
+    reach: ApiReach,
     /// How long an answer may take.
     patience: Duration,
 }
 
 /// An answer that says that it was done.
 #[derive(Debug, Clone)]
-pub(super) struct Answered {
+pub(super) struct ApiAnswer {
     /// Who answered, for people.
     place: String,
     /// What was said, as it came.
     pub(super) text: String,
 }
 
-impl Answered {
+impl ApiAnswer {
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, AskError> {
         let failed = |error: serde_json::Error| AskError::Answer {
             place: self.place.clone(),
@@ -52,10 +52,10 @@ impl Answered {
     }
 }
 
-impl Asker {
+impl ApiClient {
     /// One who asks whom the command line names.
     pub(super) fn new(args: &AskArgs, patience: Duration) -> Result<Self, AskError> {
-        Ok(Self { reach: Reach::of(args)?, patience })
+        Ok(Self { reach: ApiReach::of(args)?, patience })
     }
 
     /// Whom it asks, for people.
@@ -64,7 +64,7 @@ impl Asker {
     }
 
     /// Asks, and waits for the answer.
-    pub(super) fn ask(&self, request: &ApiRequest) -> Result<Answered, AskError> {
+    pub(super) fn ask(&self, request: &ApiRequest) -> Result<ApiAnswer, AskError> {
         let mut reached = self.reach.connect(self.patience)?;
         let failed = |what: String| AskError::Answer { place: reached.place.clone(), what };
         let said = request.said(&reached.host, &self.reach.prefix(), self.reach.token());
@@ -79,7 +79,7 @@ impl Asker {
         }
         let text = String::from_utf8_lossy(body).into_owned();
         if code == 200 {
-            return Ok(Answered { place: reached.place, text });
+            return Ok(ApiAnswer { place: reached.place, text });
         }
         let problem: ApiProblem =
             serde_json::from_str(&text).map_err(|_| failed(format!("it answers {code}")))?;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     /// What comes of asking somebody who answers so, and what they were asked.
-    fn asked(answer: &'static str, token: &str) -> (Result<Answered, AskError>, String) {
+    fn asked(answer: &'static str, token: &str) -> (Result<ApiAnswer, AskError>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/farm/", listener.local_addr().unwrap());
         let other = thread::spawn(move || {
@@ -180,7 +180,7 @@ mod tests {
             String::from_utf8(heard[..count].to_vec()).unwrap()
         });
         let line = Line::try_parse_from(["ask", "--url", &url, "--token", token]).unwrap();
-        let asker = Asker::new(&line.ask, Duration::from_secs(10)).unwrap();
+        let asker = ApiClient::new(&line.ask, Duration::from_secs(10)).unwrap();
         let answered = asker.ask(&ApiRequest::get("status"));
         (answered, other.join().unwrap())
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::asking::{ApiRequest, AskError, Asker, encoded, query};
+use super::asking::{ApiClient, ApiRequest, AskError, encoded, query};
 use crate::api::ReloadChanges;
 use crate::cli::{Ctl, CtlCommand, ListArgs, WorkerArg};
 
@@ -20,7 +20,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(170);
 /// # Errors
 /// An [`AskError`], which knows its exit code.
 pub fn ctl(ctl: &Ctl) -> Result<Outcome, AskError> {
-    let asker = Asker::new(&ctl.ask, ANSWER_WITHIN)?;
+    let asker = ApiClient::new(&ctl.ask, ANSWER_WITHIN)?;
     let request = request(&ctl.command, &asker)?;
     let answer = asker.ask(&request);
     if let (true, Err(AskError::Refused(problem))) = (ctl.json, &answer) {
@@ -41,7 +41,7 @@ pub fn ctl(ctl: &Ctl) -> Result<Outcome, AskError> {
 }
 
 /// What a process at work is asked.
-fn request(command: &CtlCommand, asker: &Asker) -> Result<ApiRequest, AskError> {
+fn request(command: &CtlCommand, asker: &ApiClient) -> Result<ApiRequest, AskError> {
     let get = |path: String| ApiRequest::get(path);
     let post = |path: String, body| ApiRequest::post(path, body);
     Ok(match command {
@@ -85,7 +85,7 @@ fn request(command: &CtlCommand, asker: &Asker) -> Result<ApiRequest, AskError> 
 }
 
 /// The one route that has a pool of this name.
-fn route_of(asker: &Asker, pool: &str) -> Result<String, AskError> {
+fn route_of(asker: &ApiClient, pool: &str) -> Result<String, AskError> {
     let body: Value = asker.ask(&ApiRequest::get("pools"))?.read()?;
     let pools = body["pools"].as_array().into_iter().flatten();
     let mut routes: Vec<&str> = pools

@@ -5,7 +5,7 @@
 
 mod data;
 mod draw;
-mod format;
+pub(super) mod format;
 mod keys;
 mod known;
 mod lists;
@@ -16,7 +16,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod wants;
-mod words;
+pub(super) mod words;
 
 use std::io::{self, IsTerminal};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -33,7 +33,7 @@ use self::keys::KeyOutcome;
 use self::state::{NotAnswered, TopState};
 use self::wants::Want;
 use super::Outcome;
-use super::asking::{ApiRequest, AskError, Asker};
+use super::asking::{ApiClient, ApiRequest, AskError};
 use crate::cli::Top;
 use crate::clock::now;
 use crate::signals::Signals;
@@ -76,7 +76,7 @@ impl TopError {
 }
 
 /// Something that the screen is to know of.
-enum News {
+enum TopNews {
     Terminal(Event),
     Told(Want, Result<String, NotAnswered>),
     /// All that was asked is answered, or nobody is there.
@@ -88,7 +88,7 @@ enum News {
 /// # Errors
 /// A [`TopError`], which knows its exit code.
 pub async fn top(arguments: Top) -> Result<Outcome, TopError> {
-    let asker = Asker::new(&arguments.ask, ANSWER_WITHIN)?;
+    let asker = ApiClient::new(&arguments.ask, ANSWER_WITHIN)?;
     if arguments.json {
         snapshot::print(&asker)?;
         return Ok(Outcome::Success);
@@ -124,12 +124,12 @@ pub async fn top(arguments: Top) -> Result<Outcome, TopError> {
         let at = now().saturating_duration_since(began);
         while let Some(news) = next {
             match news {
-                News::Terminal(Event::Key(key)) if state.key(key, at) == KeyOutcome::Quit => {
+                TopNews::Terminal(Event::Key(key)) if state.key(key, at) == KeyOutcome::Quit => {
                     return Ok(Outcome::Success);
                 }
-                News::Terminal(_) => {}
-                News::Told(want, answer) => state.take(want, answer, at),
-                News::Asked(lost) => state.asked(lost, at),
+                TopNews::Terminal(_) => {}
+                TopNews::Told(want, answer) => state.take(want, answer, at),
+                TopNews::Asked(lost) => state.asked(lost, at),
             }
             next = takes.try_recv().ok();
         }
@@ -154,14 +154,17 @@ impl Drop for Screen {
 }
 
 /// Starts what asks: one thing after the other, so that a slow proxy is not asked more than it answers.
-fn start_asking(asker: Asker, news: mpsc::Sender<News>) -> io::Result<SyncSender<Vec<Want>>> {
+fn start_asking(
+    asker: ApiClient,
+    news: mpsc::Sender<TopNews>,
+) -> io::Result<SyncSender<Vec<Want>>> {
     let (asks, batches) = sync_channel(1);
     let ask = move || ask_all(&asker, &batches, &news);
     thread::Builder::new().name("asks".into()).spawn(ask)?;
     Ok(asks)
 }
 
-fn ask_all(asker: &Asker, batches: &Receiver<Vec<Want>>, news: &mpsc::Sender<News>) {
+fn ask_all(asker: &ApiClient, batches: &Receiver<Vec<Want>>, news: &mpsc::Sender<TopNews>) {
     while let Ok(wants) = batches.recv() {
         let mut lost = None;
         for want in wants {
@@ -174,24 +177,24 @@ fn ask_all(asker: &Asker, batches: &Receiver<Vec<Want>>, news: &mpsc::Sender<New
             if let Err(NotAnswered::Lost(why)) = &answer {
                 lost = Some(why.clone());
             }
-            if news.blocking_send(News::Told(want, answer)).is_err() {
+            if news.blocking_send(TopNews::Told(want, answer)).is_err() {
                 return;
             }
             if lost.is_some() {
                 break;
             }
         }
-        if news.blocking_send(News::Asked(lost)).is_err() {
+        if news.blocking_send(TopNews::Asked(lost)).is_err() {
             return;
         }
     }
 }
 
 /// Starts what reads keys, until the terminal is gone.
-fn start_reading(news: mpsc::Sender<News>) -> io::Result<()> {
+fn start_reading(news: mpsc::Sender<TopNews>) -> io::Result<()> {
     let read = move || {
         while let Ok(event) = event::read() {
-            if news.blocking_send(News::Terminal(event)).is_err() {
+            if news.blocking_send(TopNews::Terminal(event)).is_err() {
                 return;
             }
         }

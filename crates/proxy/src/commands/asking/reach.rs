@@ -65,7 +65,7 @@ pub enum ApiUrlError {
 
 /// How a process at work is reached.
 #[derive(Debug, Clone)]
-pub(super) enum Reach {
+pub(super) enum ApiReach {
     /// Through the first of these sockets that is there.
     Sockets(Vec<PathBuf>),
     /// At an address.
@@ -78,7 +78,7 @@ pub(super) enum Reach {
 }
 
 /// A connection to the one that is asked.
-pub(super) struct Reached {
+pub(super) struct ApiConversation {
     /// Who it is, for people.
     pub(super) place: String,
     /// What it is called in a request.
@@ -91,7 +91,7 @@ pub(super) trait Conversation: Read + Write {}
 
 impl<S: Read + Write> Conversation for S {}
 
-impl Reach {
+impl ApiReach {
     pub(super) fn of(args: &AskArgs) -> Result<Self, AskError> {
         let Some(url) = &args.url else {
             if args.token.is_some() {
@@ -141,7 +141,7 @@ impl Reach {
         }
     }
 
-    pub(super) fn connect(&self, patience: Duration) -> Result<Reached, AskError> {
+    pub(super) fn connect(&self, patience: Duration) -> Result<ApiConversation, AskError> {
         match self {
             Self::Sockets(paths) => {
                 let (path, stream) = to_socket(paths)?;
@@ -149,7 +149,7 @@ impl Reach {
                 let timed = timed.and_then(|()| stream.set_write_timeout(Some(patience)));
                 let place = shown(&path);
                 timed.map_err(|error| AskError::Nobody { tried: vec![place.clone()], error })?;
-                Ok(Reached { place, host: "orepass".to_owned(), stream: Box::new(stream) })
+                Ok(ApiConversation { place, host: "orepass".to_owned(), stream: Box::new(stream) })
             }
             Self::Address { url, tls, .. } => {
                 let place = url.to_string();
@@ -158,7 +158,7 @@ impl Reach {
                 // A port that goes without saying is not said.
                 let host = url.0.host_str().unwrap_or_default();
                 let port = url.0.port().map(|port| format!(":{port}")).unwrap_or_default();
-                Ok(Reached { place, host: format!("{host}{port}"), stream })
+                Ok(ApiConversation { place, host: format!("{host}{port}"), stream })
             }
         }
     }

@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::AskError;
 use crate::api::{ReloadChanges, RigDone, Status, Switched, Upgraded, WorkerDone};
 use crate::cli::CtlCommand;
-use crate::commands::asking::Answered;
+use crate::commands::asking::ApiAnswer;
 use crate::hash_rate::HashRate;
 
 /// An answer in words.
-pub(super) fn said(command: &CtlCommand, body: &Answered) -> Result<String, AskError> {
+pub(super) fn said(command: &CtlCommand, body: &ApiAnswer) -> Result<String, AskError> {
     Ok(match command {
         CtlCommand::Reload => reloaded(&body.read()?),
         CtlCommand::Upgrade => format!("process {} serves now", body.read::<Upgraded>()?.pid),

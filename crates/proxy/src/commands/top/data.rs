@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// Something for each kind in which a share ends, by its name.
-pub(super) type KindsSeen = BTreeMap<String, Option<f64>>;
+pub(in crate::commands) type KindsSeen = BTreeMap<String, Option<f64>>;
 
 /// The process and its routes.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -57,7 +57,7 @@ pub(super) struct ChannelSeen {
 /// Rates over a window.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RatesSeen {
+pub(in crate::commands) struct RatesSeen {
     window_s: u64,
     pub(super) claimed_hs: Option<f64>,
     pub(super) accepted_hs: Option<f64>,

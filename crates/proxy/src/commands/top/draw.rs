@@ -11,18 +11,20 @@ use std::time::Duration;
 
 use orepass_stratum::error::shown_to;
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 pub(super) use self::parts::Look;
-use self::parts::{cut, put};
+use self::parts::put;
 use super::format;
 use super::state::{TopState, TopView};
 use super::words::Tone;
 
 /// How long a text of the one who is asked may be in the first line.
-const MAX_PLACE: usize = 24;
+const MAX_PLACE: usize = 40;
+/// The columns of the first line that the views take.
+const TABS: usize = 34;
 
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &TopState, look: Look, now: Duration) {
@@ -72,21 +74,28 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &TopState) {
         });
     }
     put(frame, area, Line::from(spans));
+    let room = usize::from(area.width).saturating_sub(TABS);
     let place = shown_to(&state.asks, MAX_PLACE);
-    let up = state.known.summary.as_ref().map(|summary| {
-        format!(" · {} · up {}", cut(&summary.version, 12), format::age(summary.uptime_s))
-    });
-    let who = format!("orepass {place}{} ", up.unwrap_or_default());
-    let width = Span::raw(who.as_str()).width().min(usize::from(area.width)) as u16;
-    if width + 36 <= area.width {
-        let right = Rect { x: area.right() - width, width, ..area };
-        put(frame, right, Line::raw(who).alignment(Alignment::Right));
+    let known = state.known.summary.as_ref();
+    let version = known.map(|known| format!("orepass {}", shown_to(&known.version, 12)));
+    let up = known.map(|known| format!("up {}", format::age(known.uptime_s)));
+    // As much of it as there is room for, the rest of it from the left.
+    let mut parts: Vec<String> = [Some(place), version, up].into_iter().flatten().collect();
+    while !parts.is_empty() {
+        let who = format!("{} ", parts.join(" · "));
+        let width = Span::raw(who.as_str()).width();
+        if width <= room {
+            let width = width as u16;
+            let right = Rect { x: area.right() - width, width, ..area };
+            return put(frame, right, Line::raw(who));
+        }
+        parts.remove(0);
     }
 }
 
 fn draw_foot(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Look, now: Duration) {
     let line = if let Some(deed) = &state.asked_back {
-        let question = format!(" ▲ {} y: yes, any other key: no", deed.question());
+        let question = format!(" ▲ {} (y: yes, else: no)", deed.question());
         Line::styled(question, look.tone(Tone::Warn).add_modifier(Modifier::BOLD))
     } else if let Some((since, why)) = state.pace.lost(now) {
         let age = format::age(Some(since.as_secs_f64()));

@@ -3,10 +3,10 @@
 /// The usual prefixes, each a thousand times the one before.
 const PREFIXES: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
 /// What is not known.
-pub(super) const UNKNOWN: &str = "–";
+pub(in crate::commands) const UNKNOWN: &str = "–";
 
 /// With three digits that count and a unit: 1.93 TH/s.
-pub(super) fn scaled(number: Option<f64>, unit: &str) -> String {
+pub(in crate::commands) fn scaled(number: Option<f64>, unit: &str) -> String {
     let Some(number) = number.filter(|number| number.is_finite()) else { return UNKNOWN.into() };
     let mut shown = number.abs();
     let mut prefix = 0;
@@ -24,12 +24,12 @@ pub(super) fn scaled(number: Option<f64>, unit: &str) -> String {
 }
 
 /// A rate: hashes a second.
-pub(super) fn rate(per_second: Option<f64>) -> String {
+pub(in crate::commands) fn rate(per_second: Option<f64>) -> String {
     scaled(per_second, "H/s")
 }
 
 /// In groups of three digits.
-pub(super) fn count(number: u64) -> String {
+pub(in crate::commands) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -42,12 +42,12 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// With its word: 1 share, 2 shares.
-pub(super) fn many(number: u64, word: &str) -> String {
+pub(in crate::commands) fn many(number: u64, word: &str) -> String {
     format!("{} {word}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// Some coins' difficulties are far below 1.
-pub(super) fn difficulty(number: Option<f64>) -> String {
+pub(in crate::commands) fn difficulty(number: Option<f64>) -> String {
     match number {
         None => UNKNOWN.into(),
         Some(number) if number != 0.0 && number.abs() < 1.0 => {
@@ -59,7 +59,7 @@ pub(super) fn difficulty(number: Option<f64>) -> String {
 }
 
 /// Two units at most, the larger first: 2 h 5 min.
-pub(super) fn age(seconds: Option<f64>) -> String {
+pub(in crate::commands) fn age(seconds: Option<f64>) -> String {
     let Some(seconds) = seconds.filter(|seconds| seconds.is_finite()) else {
         return UNKNOWN.into();
     };
@@ -75,12 +75,12 @@ pub(super) fn age(seconds: Option<f64>) -> String {
 }
 
 /// How long ago something was.
-pub(super) fn ago(seconds: Option<f64>) -> String {
+pub(in crate::commands) fn ago(seconds: Option<f64>) -> String {
     if seconds.is_none() { "never".into() } else { format!("{} ago", age(seconds)) }
 }
 
 /// A part of a whole; a dash where there is no whole.
-pub(super) fn percent(part: Option<f64>, whole: Option<f64>, digits: usize) -> String {
+pub(in crate::commands) fn percent(part: Option<f64>, whole: Option<f64>, digits: usize) -> String {
     let (Some(part), Some(whole)) = (part, whole.filter(|whole| *whole > 0.0)) else {
         return UNKNOWN.into();
     };
@@ -94,17 +94,17 @@ pub(super) fn percent(part: Option<f64>, whole: Option<f64>, digits: usize) -> S
 }
 
 /// The time of the day of a moment in RFC 3339, which is in UTC here as it is in the log.
-pub(super) fn clock(at: &str) -> &str {
+pub(in crate::commands) fn clock(at: &str) -> &str {
     at.get(11..19).unwrap_or(UNKNOWN)
 }
 
 /// Its day.
-pub(super) fn day(at: &str) -> &str {
+pub(in crate::commands) fn day(at: &str) -> &str {
     at.get(..10).unwrap_or(UNKNOWN)
 }
 
 /// Lines of a text of this width at most, broken between words where that is possible.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(in crate::commands) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();

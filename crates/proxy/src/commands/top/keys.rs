@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::lists::{EventFeed, Place};
+use super::lists::{EventFeed, ListPlace};
 use super::state::{TopState, TopView, WorkerPage};
 use super::wants::{Deed, EventsFilter, WorkerId};
 
@@ -70,7 +70,7 @@ impl TopState {
             KeyCode::Enter => self.look_at(TopView::Workers, now),
             _ => {
                 let end = self.scroll_end.get();
-                let place = Place { cursor: self.scroll.min(end), top: 0 };
+                let place = ListPlace { cursor: self.scroll.min(end), top: 0 };
                 let wanted = moved(place, code, 10, end + 1);
                 self.scroll = wanted.unwrap_or(self.scroll).min(end);
             }
@@ -178,7 +178,7 @@ impl TopState {
             }
             _ => return,
         }
-        *place = Place::default();
+        *place = ListPlace::default();
         self.pace.hurry(now);
     }
 
@@ -203,11 +203,11 @@ impl TopState {
             }
             TopView::Workers => {
                 self.list.route = turned(&self.list.route);
-                self.list.place = Place::default();
+                self.list.place = ListPlace::default();
             }
             TopView::Events => {
                 self.feed.route = turned(&self.feed.route);
-                self.feed.place = Place::default();
+                self.feed.place = ListPlace::default();
             }
             TopView::Worker => return,
         }
@@ -216,7 +216,7 @@ impl TopState {
 }
 
 /// To which row a key goes; none where it is no such key.
-fn moved(place: Place, code: KeyCode, page: usize, total: usize) -> Option<usize> {
+fn moved(place: ListPlace, code: KeyCode, page: usize, total: usize) -> Option<usize> {
     let page = page.max(1);
     Some(match code {
         KeyCode::Up | KeyCode::Char('k') => place.cursor.saturating_sub(1),

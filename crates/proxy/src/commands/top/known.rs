@@ -12,10 +12,10 @@ const PARTS: u64 = 60;
 
 /// What the API has told of the farm as a whole.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct FarmKnown {
     pub(super) summary: Option<SummarySeen>,
     pub(super) needs: Vec<NeedSeen>,
-    counts: Option<Counted>,
+    counts: Option<StateCounts>,
     history: Option<(String, HistorySeen)>,
     /// What a route did lately, by what has been seen of it here.
     samples: VecDeque<f64>,
@@ -24,7 +24,7 @@ pub(super) struct Known {
 
 /// How many workers are in which state, of those of a route whose names have something in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct StateCounts {
     pub(super) route: Option<String>,
     pub(super) search: String,
     /// As the states stand.
@@ -39,7 +39,7 @@ pub(super) struct Bars {
     pub(super) step_s: u64,
 }
 
-impl Known {
+impl FarmKnown {
     pub(super) fn route(&self, name: Option<&str>) -> Option<&RouteSeen> {
         let routes = &self.summary.as_ref()?.routes;
         routes.iter().find(|route| Some(&*route.name) == name).or_else(|| routes.first())
@@ -68,7 +68,7 @@ impl Known {
     ) {
         let known =
             self.counts.take().filter(|known| known.route == route && known.search == search);
-        let mut counted = known.unwrap_or(Counted { route, search, counts: [0; STATES.len()] });
+        let mut counted = known.unwrap_or(StateCounts { route, search, counts: [0; STATES.len()] });
         let order = ["online", "silent", "quarantined", "offline"];
         if let Some(place) = order.iter().position(|known| *known == state) {
             counted.counts[place] = count;

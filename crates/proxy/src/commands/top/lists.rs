@@ -28,14 +28,14 @@ const EVENT_LEVELS: [(Option<&str>, &str); 3] =
 
 /// Where somebody is in a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ListPlace {
     /// The chosen row.
     pub(super) cursor: usize,
     /// The first row that is shown.
     pub(super) top: usize,
 }
 
-impl Place {
+impl ListPlace {
     /// Goes to a row, as near as there is one.
     pub(super) fn go(&mut self, row: usize, total: usize, fit: usize) {
         let fit = fit.max(1);
@@ -47,19 +47,19 @@ impl Place {
 
 /// The table of workers.
 #[derive(Debug, Default)]
-pub(super) struct WorkerList {
+pub(super) struct WorkerTable {
     /// 0 for all, else one more than a state's place.
     state: usize,
     pub(super) route: Option<String>,
     pub(super) search: String,
     order: usize,
-    pub(super) place: Place,
+    pub(super) place: ListPlace,
     /// How many rows there is room for.
     pub(super) fit: usize,
     got: Option<(WorkersFilter, WorkersSeen)>,
 }
 
-impl WorkerList {
+impl WorkerTable {
     pub(super) fn filter(&self) -> WorkersFilter {
         WorkersFilter {
             state: self.state(),
@@ -77,12 +77,12 @@ impl WorkerList {
 
     pub(super) fn next_state(&mut self) {
         self.state = (self.state + 1) % (STATES.len() + 1);
-        self.place = Place::default();
+        self.place = ListPlace::default();
     }
 
     pub(super) fn all_states(&mut self) {
         self.state = 0;
-        self.place = Place::default();
+        self.place = ListPlace::default();
     }
 
     /// In which order they are, in words.
@@ -93,7 +93,7 @@ impl WorkerList {
     pub(super) fn next_order(&mut self, back: bool) {
         let step = if back { ORDERS.len() - 1 } else { 1 };
         self.order = (self.order + step) % ORDERS.len();
-        self.place = Place::default();
+        self.place = ListPlace::default();
     }
 
     pub(super) fn is_default(&self) -> bool {
@@ -149,7 +149,7 @@ pub(super) struct EventFeed {
     level: usize,
     pub(super) route: Option<String>,
     pub(super) text: String,
-    pub(super) place: Place,
+    pub(super) place: ListPlace,
     pub(super) fit: usize,
     /// Of which run of the proxy they are.
     run: String,
@@ -171,7 +171,7 @@ impl EventFeed {
 
     pub(super) fn next_level(&mut self) {
         self.level = (self.level + 1) % EVENT_LEVELS.len();
-        self.place = Place::default();
+        self.place = ListPlace::default();
     }
 
     /// Which levels are shown, in words.

@@ -9,14 +9,14 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// When the API is asked next.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct AskPace {
     failures: u32,
     /// Since when nobody answers, and why; none while all is well.
     lost: Option<(Duration, String)>,
     due: Duration,
 }
 
-impl Pace {
+impl AskPace {
     /// All that was asked has been answered.
     pub(super) fn succeeded(&mut self, now: Duration) {
         self.failures = 0;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::data::RouteSeen;
 use super::sentence::sentence;
 use super::words::STATES;
-use crate::commands::asking::{ApiRequest, AskError, Asker, query};
+use crate::commands::asking::{ApiClient, ApiRequest, AskError, query};
 
 /// The most workers in it, those first that have sent nothing for the longest time.
 const WORKERS: usize = 100;
@@ -15,7 +15,7 @@ const WORKERS: usize = 100;
 const EVENTS: usize = 50;
 
 /// Asks for all of it, and prints it as one line.
-pub(super) fn print(asker: &Asker) -> Result<(), AskError> {
+pub(super) fn print(asker: &ApiClient) -> Result<(), AskError> {
     let workers = format!("workers?sort=-last_share_age_s&limit={WORKERS}");
     let workers: Value = asker.ask(&ApiRequest::get(workers))?.read()?;
     let summary = seen(asker, "summary")?;
@@ -40,7 +40,7 @@ pub(super) fn print(asker: &Asker) -> Result<(), AskError> {
 }
 
 /// What is at a path; nothing for whoever may see some workers alone.
-fn seen(asker: &Asker, path: &str) -> Result<Value, AskError> {
+fn seen(asker: &ApiClient, path: &str) -> Result<Value, AskError> {
     match asker.ask(&ApiRequest::get(path)) {
         Ok(answer) => answer.read(),
         Err(AskError::Refused(problem)) if problem.code == "token_for_workers" => Ok(Value::Null),
@@ -49,7 +49,7 @@ fn seen(asker: &Asker, path: &str) -> Result<Value, AskError> {
 }
 
 /// A route in one sentence, and how many of its workers are how.
-fn in_short(asker: &Asker, route: &RouteSeen) -> Result<Value, AskError> {
+fn in_short(asker: &ApiClient, route: &RouteSeen) -> Result<Value, AskError> {
     let mut counts = [0; STATES.len()];
     let mut workers = Map::new();
     for (word, count) in STATES.iter().zip(&mut counts) {

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use super::data::{
     EventsSeen, HistorySeen, NeedsSeen, RigsSeen, SummarySeen, WorkerRow, WorkersSeen,
 };
-use super::known::Known;
-use super::lists::{EventFeed, Place, WorkerList};
-use super::pace::Pace;
+use super::known::FarmKnown;
+use super::lists::{EventFeed, ListPlace, WorkerTable};
+use super::pace::AskPace;
 use super::wants::{Deed, Want, WorkerId};
 
 /// How long something is said.
@@ -46,7 +46,7 @@ pub(super) struct WorkerPage {
     pub(super) rigs: Option<RigsSeen>,
     pub(super) events: Option<EventsSeen>,
     /// Of its connections.
-    pub(super) place: Place,
+    pub(super) place: ListPlace,
 }
 
 /// Why something is not answered as it was meant.
@@ -65,11 +65,11 @@ pub(super) struct TopState {
     pub(super) asks: String,
     pub(super) view: TopView,
     pub(super) shows_help: bool,
-    pub(super) known: Known,
-    pub(super) list: WorkerList,
+    pub(super) known: FarmKnown,
+    pub(super) list: WorkerTable,
     pub(super) feed: EventFeed,
     pub(super) page: WorkerPage,
-    pub(super) pace: Pace,
+    pub(super) pace: AskPace,
     /// The route that is looked at; the first where none was chosen.
     pub(super) route: Option<String>,
     /// How many lines of what needs somebody are passed over.

@@ -165,7 +165,7 @@ impl Deed {
     pub(super) fn question(&self) -> String {
         match self {
             Self::Kick { rig } => {
-                format!("Close the connection of {}? It may come back at once.", shown(rig))
+                format!("Close the connection of {}? It may come back.", shown(rig))
             }
             Self::Ban { worker, minutes } => {
                 let name = shown_to(&worker.name, NAME);

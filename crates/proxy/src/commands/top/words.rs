@@ -5,7 +5,7 @@ use super::data::{KindsSeen, RatesSeen};
 
 /// How good something is. Colour is never its only sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(in crate::commands) enum Tone {
     Good,
     Calm,
     Warn,
@@ -15,11 +15,11 @@ pub(super) enum Tone {
 
 /// How something is, for people.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SignWord {
+pub(in crate::commands) struct SignWord {
     key: &'static str,
-    pub(super) sign: &'static str,
-    pub(super) tone: Tone,
-    pub(super) word: &'static str,
+    pub(in crate::commands) sign: &'static str,
+    pub(in crate::commands) tone: Tone,
+    pub(in crate::commands) word: &'static str,
 }
 
 const fn is(key: &'static str, sign: &'static str, tone: Tone, word: &'static str) -> SignWord {
@@ -27,7 +27,7 @@ const fn is(key: &'static str, sign: &'static str, tone: Tone, word: &'static st
 }
 
 /// How workers and rigs are.
-pub(super) const STATES: [SignWord; 4] = [
+pub(in crate::commands) const STATES: [SignWord; 4] = [
     is("online", "●", Tone::Good, "online"),
     is("silent", "◐", Tone::Warn, "silent"),
     is("quarantined", "▲", Tone::Bad, "quarantined"),
@@ -35,7 +35,7 @@ pub(super) const STATES: [SignWord; 4] = [
 ];
 
 /// What these states mean.
-pub(super) fn why(state: &str) -> &'static str {
+pub(in crate::commands) fn why(state: &str) -> &'static str {
     match state {
         "online" => "It sends shares.",
         "silent" => "It is connected, and has sent no share for long.",
@@ -46,7 +46,7 @@ pub(super) fn why(state: &str) -> &'static str {
 }
 
 /// How pools are.
-pub(super) const HEALTHS: [SignWord; 6] = [
+pub(in crate::commands) const HEALTHS: [SignWord; 6] = [
     is("serves", "●", Tone::Good, "serves"),
     is("unknown", "◌", Tone::Off, "not needed yet"),
     is("lost", "◐", Tone::Warn, "connection lost"),
@@ -56,31 +56,31 @@ pub(super) const HEALTHS: [SignWord; 6] = [
 ];
 
 /// How much something matters that needs somebody.
-pub(super) const SEVERITIES: [SignWord; 3] = [
+pub(in crate::commands) const SEVERITIES: [SignWord; 3] = [
     is("error", "✕", Tone::Bad, "act now"),
     is("warning", "▲", Tone::Warn, "look at it"),
     is("info", "◆", Tone::Calm, "good to know"),
 ];
 
 /// How much an event matters.
-pub(super) const LEVELS: [SignWord; 3] = [
+pub(in crate::commands) const LEVELS: [SignWord; 3] = [
     is("error", "✕", Tone::Bad, "error"),
     is("warn", "▲", Tone::Warn, "warn"),
     is("info", "·", Tone::Off, "info"),
 ];
 
 /// That of a name; one of a later version is a question.
-pub(super) fn word_of(words: &[SignWord], name: &str) -> SignWord {
+pub(in crate::commands) fn word_of(words: &[SignWord], name: &str) -> SignWord {
     let found = words.iter().find(|word| word.key == name);
     found.copied().unwrap_or(is("", "?", Tone::Off, "?"))
 }
 
 /// A kind in which a share ends, as a part of a whole.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct EndWord {
-    pub(super) key: &'static str,
-    pub(super) tone: Tone,
-    pub(super) word: &'static str,
+pub(in crate::commands) struct EndWord {
+    pub(in crate::commands) key: &'static str,
+    pub(in crate::commands) tone: Tone,
+    pub(in crate::commands) word: &'static str,
     /// It passed all checks here.
     passed: bool,
     /// It is lost to the farm.
@@ -98,7 +98,7 @@ const fn end(
 }
 
 /// In which a share ends.
-pub(super) const ENDS: [EndWord; 13] = [
+pub(in crate::commands) const ENDS: [EndWord; 13] = [
     end("accepted_by_pool", Tone::Good, "credited", true, false),
     end("below_pool_target", Tone::Calm, "good, below the pool’s target", true, false),
     end("stale", Tone::Warn, "stale", false, true),
@@ -115,17 +115,17 @@ pub(super) const ENDS: [EndWord; 13] = [
 ];
 
 /// A part of a whole, by its kind.
-pub(super) fn part(kinds: &KindsSeen, key: &str) -> f64 {
+pub(in crate::commands) fn part(kinds: &KindsSeen, key: &str) -> f64 {
     kinds.get(key).copied().flatten().unwrap_or(0.0)
 }
 
 /// What passed all checks here.
-pub(super) fn passed(kinds: &KindsSeen) -> f64 {
+pub(in crate::commands) fn passed(kinds: &KindsSeen) -> f64 {
     ENDS.iter().filter(|end| end.passed).map(|end| part(kinds, end.key)).sum()
 }
 
 /// The work that was stale, or good neither here nor at the pool.
-pub(super) fn wasted(rates: &RatesSeen) -> f64 {
+pub(in crate::commands) fn wasted(rates: &RatesSeen) -> f64 {
     let lost = ENDS.iter().filter(|end| end.wasted);
     lost.map(|end| part(&rates.kinds_hs, end.key)).sum()
 }

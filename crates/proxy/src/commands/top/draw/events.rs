@@ -4,14 +4,16 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::parts::{Column, HEAD, Look, column, cut, inside, put, put_all, table, take, wide};
+use super::parts::{
+    HEAD, Look, ScreenColumn, column, cut, inside, put, put_all, table, take, wide,
+};
 use crate::commands::top::data::EventSeen;
 use crate::commands::top::format::{clock, count, day, wrapped};
 use crate::commands::top::state::{AROUND_EVENTS, TopState};
 use crate::commands::top::words::{LEVELS, word_of};
 
-const COLUMNS: [Column; 5] =
-    [column("UTC", 8), column("Level", 7), column("Event", 18), wide("What"), column("Of", 20)];
+const COLUMNS: [ScreenColumn; 5] =
+    [column("UTC", 8), column("Level", 7), column("Event", 16), wide("What"), column("Of", 14)];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Look) {
     let mut rest = inside(area);

@@ -7,7 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Sparkline;
 
 use super::parts::{
-    Column, HEAD, Look, column, cut, gauge, heading, inside, number, put, put_all, table, take,
+    HEAD, Look, ScreenColumn, column, cut, gauge, heading, inside, number, put, put_all, table,
+    take,
 };
 use crate::commands::top::data::{
     DAY, HOUR, KindsSeen, NeedSeen, PoolSeen, RatesSeen, RouteSeen, TEN_MINUTES, over,
@@ -21,8 +22,8 @@ use crate::commands::top::words::{ENDS, HEALTHS, SEVERITIES, STATES, part, waste
 const BESIDE: u16 = 116;
 /// How many names of a finding are shown.
 const NAMES: usize = 6;
-/// How many lines of what needs somebody are kept free at the least.
-const NEEDS_AT_LEAST: u16 = 4;
+/// How many lines are kept for what needs somebody, at the most: the chart makes way.
+const NEEDS_KEPT: u16 = 8;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Look) {
     let mut rest = inside(area);
@@ -49,7 +50,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Lo
         draw_route(frame, &mut left, state, route, look, 0);
         draw_needs(frame, right, state, Some(route), look);
     } else {
-        draw_route(frame, &mut rest, state, route, look, NEEDS_AT_LEAST);
+        let lines = needs_of(state, Some(route)).len() as u16 * 4;
+        draw_route(frame, &mut rest, state, route, look, (lines + 2).min(NEEDS_KEPT));
         draw_needs(frame, rest, state, Some(route), look);
     }
 }
@@ -86,7 +88,7 @@ fn draw_route(
     let ends = ends(&over(&route.hashrate, DAY).kinds_hs, usize::from(rest.width), look);
     // The chart has what the others leave: it is the one that can be any height.
     let pools = route.pools.len().clamp(1, 6) as u16 + 1;
-    let fixed = ends.len() as u16 + 1 + pools + kept + 1;
+    let fixed = ends.len() as u16 + 1 + pools + kept;
     let chart = rest.height.saturating_sub(fixed).min(12);
     if chart >= 3 {
         draw_chart(frame, take(rest, chart), state, route, look);
@@ -94,7 +96,8 @@ fn draw_route(
     heading(frame, take(rest, 1), look, "Where every hash went", ", 24 hours".into());
     put_all(frame, take(rest, ends.len() as u16), ends);
     draw_pools(frame, take(rest, pools), route, look);
-    take(rest, u16::from(kept > 0 && rest.height > kept));
+    let free = u16::from(kept > 0 && rest.height > kept);
+    take(rest, free);
 }
 
 /// The page's five numbers.
@@ -135,7 +138,7 @@ fn tiles(route: &RouteSeen, counts: [u64; STATES.len()], look: Look) -> Vec<Line
     if let Some(pool) = route.pools.iter().find(|pool| pool.rigs > 0).or(route.pools.first()) {
         let mut line = tile("Pool", cut(&pool.name, 12), String::new());
         line.push_span(look.badge(word_of(&HEALTHS, &pool.health), &pool.health));
-        line.push_span(Span::styled(format!(" {}", job(pool)), look.dim()));
+        line.push_span(Span::styled(format!(", {}", job(pool)), look.dim()));
         lines.push(line);
     }
     if route.rigs_waiting > 0 {
@@ -222,11 +225,11 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, state: &TopState, route: &Route
 }
 
 fn draw_pools(frame: &mut Frame<'_>, area: Rect, route: &RouteSeen, look: Look) {
-    const COLUMNS: [Column; 6] = [
-        Column { head: "Pool", width: Constraint::Min(10), number: false },
-        column("State", 17),
+    const COLUMNS: [ScreenColumn; 6] = [
+        ScreenColumn { head: "Pool", width: Constraint::Min(10), number: false },
+        column("State", 18),
         number("Rigs", 6),
-        number("Credited, 1 h", 13),
+        number("Credited 1h", 11),
         column("Places taken", 18),
         number("Job", 9),
     ];
@@ -250,6 +253,14 @@ fn draw_pools(frame: &mut Frame<'_>, area: Rect, route: &RouteSeen, look: Look) 
     table(frame, area, &COLUMNS, rows, None);
 }
 
+/// What is about this route, or about the whole process.
+fn needs_of<'a>(state: &'a TopState, route: Option<&RouteSeen>) -> Vec<&'a NeedSeen> {
+    let here = |need: &&NeedSeen| {
+        need.route.is_none() || need.route.as_ref() == route.map(|route| &route.name)
+    };
+    state.known.needs.iter().filter(here).collect()
+}
+
 fn draw_needs(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -258,10 +269,7 @@ fn draw_needs(
     look: Look,
 ) {
     let mut rest = area;
-    let here = |need: &&NeedSeen| {
-        need.route.is_none() || need.route.as_ref() == route.map(|route| &route.name)
-    };
-    let needs: Vec<_> = state.known.needs.iter().filter(here).collect();
+    let needs = needs_of(state, route);
     let urgent = needs.iter().filter(|need| need.severity != "info").count();
     let head = take(&mut rest, 1);
     let mut lines = Vec::new();

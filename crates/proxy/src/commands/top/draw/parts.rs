@@ -82,37 +82,66 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, look: Look, head: &str,
 
 /// A column of a table.
 #[derive(Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct ScreenColumn {
     pub(super) head: &'static str,
     pub(super) width: Constraint,
     /// Numbers stand at the right.
     pub(super) number: bool,
 }
 
-pub(super) const fn column(head: &'static str, width: u16) -> Column {
-    Column { head, width: Constraint::Length(width), number: false }
+impl ScreenColumn {
+    /// How wide it is, unless it has what is left.
+    const fn length(&self) -> Option<u16> {
+        match self.width {
+            Constraint::Length(length) => Some(length),
+            _ => None,
+        }
+    }
 }
 
-pub(super) const fn number(head: &'static str, width: u16) -> Column {
-    Column { head, width: Constraint::Length(width), number: true }
+/// What does not fit is seen to be cut.
+fn fitted(cell: Span<'static>, width: usize) -> Span<'static> {
+    if cell.width() <= width {
+        return cell;
+    }
+    let mut text = String::new();
+    for c in cell.content.chars() {
+        text.push(c);
+        if Span::raw(text.as_str()).width() >= width {
+            text.pop();
+            break;
+        }
+    }
+    Span::styled(text + "…", cell.style)
+}
+
+pub(super) const fn column(head: &'static str, width: u16) -> ScreenColumn {
+    ScreenColumn { head, width: Constraint::Length(width), number: false }
+}
+
+pub(super) const fn number(head: &'static str, width: u16) -> ScreenColumn {
+    ScreenColumn { head, width: Constraint::Length(width), number: true }
 }
 
 /// The one that has what is left.
-pub(super) const fn wide(head: &'static str) -> Column {
-    Column { head, width: Constraint::Min(8), number: false }
+pub(super) const fn wide(head: &'static str) -> ScreenColumn {
+    ScreenColumn { head, width: Constraint::Min(8), number: false }
 }
 
 /// A table, with one of its rows chosen perhaps.
 pub(super) fn table(
     frame: &mut Frame<'_>,
     area: Rect,
-    columns: &[Column],
+    columns: &[ScreenColumn],
     rows: Vec<Vec<Span<'static>>>,
     chosen: Option<usize>,
 ) {
+    let given =
+        columns.iter().filter_map(ScreenColumn::length).sum::<u16>() + columns.len() as u16 - 1;
+    let left = usize::from(area.width.saturating_sub(given));
     let row = |cells: Vec<Span<'static>>| {
         let cells = cells.into_iter().zip(columns).map(|(cell, column)| {
-            let text = Text::from(cell);
+            let text = Text::from(fitted(cell, column.length().map_or(left, usize::from)));
             if column.number { text.right_aligned() } else { text }
         });
         Row::new(cells)

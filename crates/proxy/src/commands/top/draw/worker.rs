@@ -6,10 +6,12 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use super::parts::{
-    Column, HEAD, Look, column, cut, heading, inside, number, put, put_all, table, take, wide,
+    HEAD, Look, ScreenColumn, column, cut, heading, inside, number, put, put_all, table, take, wide,
 };
 use crate::commands::top::data::{DAY, EventSeen, RigSeen, TEN_MINUTES, WorkerRow, over};
-use crate::commands::top::format::{ago, clock, count, difficulty, many, percent, rate, wrapped};
+use crate::commands::top::format::{
+    age, ago, clock, count, difficulty, many, percent, rate, wrapped,
+};
 use crate::commands::top::state::TopState;
 use crate::commands::top::words::{ENDS, LEVELS, STATES, Tone, part, wasted, why, word_of};
 
@@ -133,13 +135,13 @@ fn draw_connections(
     cursor: usize,
     look: Look,
 ) {
-    const COLUMNS: [Column; 6] = [
-        column("Rig", 12),
+    const COLUMNS: [ScreenColumn; 6] = [
+        column("Rig", 10),
         wide("From"),
-        column("Pool", 12),
-        number("Difficulty", 12),
-        number("Accepted, 10m", 13),
-        number("Last share", 13),
+        column("Pool", 10),
+        number("Difficulty", 11),
+        number("Accepted", 10),
+        number("Last share", 10),
     ];
     if rigs.is_empty() {
         let none = Line::styled("No rig of it is connected.", look.dim());
@@ -154,7 +156,7 @@ fn draw_connections(
             Span::raw(rig.pool.as_deref().map_or_else(|| "waits".to_owned(), |pool| cut(pool, 24))),
             Span::raw(difficulty(rig.difficulty)),
             Span::raw(rate(over(&rig.hashrate, TEN_MINUTES).accepted_hs)),
-            Span::raw(ago(rig.last_share_age_s)),
+            Span::raw(age(rig.last_share_age_s)),
         ]
     });
     let area = take(rest, shown.len() as u16 + 1);

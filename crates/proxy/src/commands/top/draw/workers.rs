@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use super::parts::{Column, Look, column, cut, inside, number, put, table, take, wide};
+use super::parts::{Look, ScreenColumn, column, cut, inside, number, put, table, take, wide};
 use crate::commands::top::data::{DAY, TEN_MINUTES, WorkerRow, over};
-use crate::commands::top::format::{ago, count, percent, rate};
+use crate::commands::top::format::{age, count, percent, rate};
 use crate::commands::top::state::TopState;
 use crate::commands::top::words::{STATES, Tone, wasted, word_of};
 
@@ -15,16 +15,16 @@ use crate::commands::top::words::{STATES, Tone, wasted, word_of};
 const WIDE: u16 = 112;
 
 /// What fits into 80 columns.
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [ScreenColumn; 6] = [
     column("State", 13),
     wide("Worker"),
-    number("Accepted, 10m", 13),
-    number("Of norm", 8),
-    number("Lost, 24h", 9),
-    number("Last share", 13),
+    number("Accepted", 10),
+    number("Of norm", 7),
+    number("Lost", 7),
+    number("Last share", 10),
 ];
 /// What else there is room for.
-const MORE: [Column; 4] =
+const MORE: [ScreenColumn; 4] =
     [column("Route", 12), number("Credited, 24h", 13), number("Rigs", 5), column("Software", 22)];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Look) {
@@ -43,7 +43,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Lo
             }
         },
     );
-    let mut about = format!("{shown}; by {}", list.order());
+    let mut about = format!("{shown}; accepted in 10 minutes, lost in 24 h; by {}", list.order());
     if let Some(route) = &list.route {
         about += &format!("; of route {}", cut(route, 20));
     }
@@ -52,7 +52,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Lo
     }
     put(frame, take(&mut rest, 1), Line::styled(about, look.dim()));
     let is_wide = rest.width >= WIDE;
-    let columns: Vec<Column> =
+    let columns: Vec<ScreenColumn> =
         COLUMNS.into_iter().chain(MORE.into_iter().filter(|_| is_wide)).collect();
     let end = total.unwrap_or(0).min(from + list.fit);
     let rows = (from..end).map(|row| match list.row(row) {
@@ -99,7 +99,7 @@ fn cells(worker: &WorkerRow, look: Look) -> Vec<Span<'static>> {
         Span::raw(rate(lately.accepted_hs)),
         of_norm,
         Span::raw(percent(Some(wasted(&daily)), daily.claimed_hs, 1)),
-        Span::raw(ago(worker.last_share_age_s)),
+        Span::raw(age(worker.last_share_age_s)),
         Span::raw(cut(&worker.route, 12)),
         Span::raw(rate(daily.credited_hs)),
         Span::raw(count(worker.rigs)),
