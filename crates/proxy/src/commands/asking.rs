@@ -22,6 +22,8 @@ use crate::clock::now;
 
 /// The longest answer, in bytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// The longest head of one.
+const MAX_HEAD: usize = 64 * 1024;
 /// How much is read at a time.
 const READ: usize = 64 * 1024;
 
@@ -104,6 +106,9 @@ impl ApiClient {
                 break;
             }
             answer.bytes.extend_from_slice(&part[..count]);
+            if answer.bytes.len() > MAX_HEAD && answer.parts().is_none() {
+                return Err(io::Error::other("it does not speak HTTP"));
+            }
             if answer.bytes.len() > MAX_ANSWER {
                 return Err(io::Error::other("its answer is longer than 16 MiB"));
             }

@@ -42,6 +42,8 @@ use crate::signals::Signals;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How seldom the screen is drawn at the least: ages grow.
 const DRAW_EVERY: Duration = Duration::from_millis(500);
+/// How long it rests between two drawings, where no key and no answer comes.
+const REST: Duration = Duration::from_millis(20);
 /// How many keys and answers may wait to be taken in.
 const MAX_NEWS: usize = 64;
 
@@ -114,7 +116,7 @@ pub async fn top(arguments: Top) -> Result<Outcome, TopError> {
             asks.send(wants).map_err(|_| TopError::Broken)?;
         }
         screen.0.draw(|frame| draw(frame, &state, look, at))?;
-        let wait = DRAW_EVERY.min(state.pace.wait(at).max(Duration::from_millis(20)));
+        let wait = DRAW_EVERY.min(state.wait(at).max(REST));
         let mut next = tokio::select! {
             next = takes.recv() => next,
             // Each of them ends what only looks.

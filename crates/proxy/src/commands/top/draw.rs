@@ -115,9 +115,9 @@ fn draw_foot(frame: &mut Frame<'_>, area: Rect, state: &TopState, look: Look, no
     } else {
         let keys = match state.view {
             TopView::Now => "↑↓ scroll  Enter workers",
-            TopView::Workers => "↑↓ choose  Enter one  / search  f state  s order  Esc all",
+            TopView::Workers => "↑↓ Enter one  / search  f state  s order  Esc all",
             TopView::Worker => "↑↓ connection  x kick  b ban  u let in  Esc back",
-            TopView::Events => "↑↓ choose  / search  l level  Esc all",
+            TopView::Events => "↑↓ one  / search  l level  Esc all",
         };
         let routes = if state.routes().len() > 1 { "Tab route  " } else { "" };
         Line::raw(format!(" {keys}  {routes}? help  q quit")).style(look.dim())

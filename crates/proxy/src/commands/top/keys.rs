@@ -103,7 +103,7 @@ impl TopState {
                 return;
             }
             _ => {
-                let total = list.total().unwrap_or(usize::MAX / 2);
+                let total = list.total().unwrap_or(0);
                 let Some(row) = moved(list.place, code, list.fit, total) else { return };
                 list.go(row);
                 if !list.lacks_rows() {

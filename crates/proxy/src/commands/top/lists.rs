@@ -131,7 +131,7 @@ impl WorkerTable {
     }
 
     pub(super) fn go(&mut self, row: usize) {
-        let total = self.total().unwrap_or(usize::MAX);
+        let total = self.total().unwrap_or(0);
         self.place.go(row, total, self.fit);
     }
 

@@ -24,6 +24,11 @@ impl AskPace {
         self.due = now + USUAL;
     }
 
+    /// There is nothing to ask at the moment.
+    pub(super) fn rest(&mut self, now: Duration) {
+        self.due = now + USUAL;
+    }
+
     /// Nobody has answered.
     pub(super) fn failed(&mut self, why: String, now: Duration) {
         let since = self.lost.take().map_or(now, |(since, _)| since);

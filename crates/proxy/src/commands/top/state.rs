@@ -20,6 +20,8 @@ const SAID_FOR: Duration = Duration::from_secs(8);
 const SELDOM: Duration = Duration::from_secs(5);
 /// A history has a new part once a minute.
 const HISTORY_EVERY: Duration = Duration::from_secs(20);
+/// What is refused is not asked for again for so long.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// How many answers of what is asked for seldom are remembered.
 const MAX_REMEMBERED: usize = 32;
 
@@ -85,12 +87,10 @@ pub(super) struct TopState {
     said: Option<(String, Duration)>,
     /// What somebody wants done, and has confirmed.
     deeds: Vec<Deed>,
-    /// When what is asked for seldom was answered last.
+    /// When what is asked for seldom was answered last; later than now where it is not to be asked for.
     answered: Vec<(Want, Duration)>,
     /// Somebody is being asked.
     is_asking: bool,
-    /// When an answer came last.
-    pub(super) fresh_at: Duration,
 }
 
 impl TopState {
@@ -109,6 +109,7 @@ impl TopState {
 
     pub(super) fn look_at(&mut self, view: TopView, now: Duration) {
         (self.view, self.refused, self.is_typing) = (view, None, false);
+        self.answered.retain(|(_, at)| *at <= now);
         self.pace.hurry(now);
     }
 
@@ -142,7 +143,15 @@ impl TopState {
         let wants = deeds.chain(self.wants());
         let wants: Vec<_> = wants.filter(|want| self.is_wanted(want, now)).collect();
         self.is_asking = !wants.is_empty();
+        if wants.is_empty() {
+            self.pace.rest(now);
+        }
         wants
+    }
+
+    /// How long nothing is to be asked.
+    pub(super) fn wait(&self, now: Duration) -> Duration {
+        if self.is_asking { Duration::MAX } else { self.pace.wait(now) }
     }
 
     /// What this view shows.
@@ -175,14 +184,17 @@ impl TopState {
     }
 
     fn is_wanted(&self, want: &Want, now: Duration) -> bool {
+        let last = self.answered.iter().find(|(known, _)| known == want);
+        if last.is_some_and(|(_, at)| *at > now) {
+            return false;
+        }
         let every = match want {
             Want::Summary if self.view == TopView::Now => return true,
             Want::Summary | Want::Count { .. } | Want::ItsEvents(_) => SELDOM,
-            Want::Needs => 2 * Duration::from_secs(1),
+            Want::Needs => Duration::from_secs(2),
             Want::History { .. } => HISTORY_EVERY,
             _ => return true,
         };
-        let last = self.answered.iter().find(|(known, _)| known == want);
         last.is_none_or(|(_, at)| now.saturating_sub(*at) >= every)
     }
 
@@ -223,7 +235,6 @@ impl TopState {
             Err(NotAnswered::Lost(_)) => return,
             Err(NotAnswered::Refused(why)) => return self.refuse(&want, why, now),
         };
-        self.fresh_at = now;
         if let Err(error) = self.take_text(&want, &text, now) {
             return self.refuse(&want, format!("what it answers cannot be read: {error}"), now);
         }
@@ -270,29 +281,35 @@ impl TopState {
             }
             Want::Done(deed) => self.say(deed.done(), now),
         }
-        match self.view {
-            TopView::Now => {}
-            _ if matches!(want, Want::Summary | Want::Count { .. }) => return Ok(()),
-            _ => {}
+        if self.is_main(want) {
+            self.refused = None;
         }
-        self.refused = None;
         Ok(())
+    }
+
+    /// Whether that is what the view shows in the first place.
+    const fn is_main(&self, want: &Want) -> bool {
+        matches!(
+            (self.view, want),
+            (TopView::Now, Want::Summary)
+                | (TopView::Workers, Want::Workers { .. })
+                | (TopView::Worker, Want::Worker(_))
+                | (TopView::Events, Want::Events { .. })
+        )
     }
 
     /// Who may see some workers alone is refused much, and told so where it matters.
     fn refuse(&mut self, want: &Want, why: String, now: Duration) {
-        self.fresh_at = now;
-        self.remember(want.clone(), now);
-        match (self.view, want) {
-            (_, Want::Done(_)) => self.say(format!("Not done: {why}"), now),
-            (TopView::Now, Want::Summary)
-            | (TopView::Workers, Want::Workers { .. })
-            | (TopView::Events, Want::Events { .. }) => self.refused = Some(why),
-            (TopView::Worker, Want::Worker(_)) => {
+        if let Want::Done(_) = want {
+            return self.say(format!("Not done: {why}"), now);
+        }
+        // It would be refused again, and be logged there.
+        self.remember(want.clone(), now + REFUSED_FOR);
+        if self.is_main(want) {
+            if self.view == TopView::Worker {
                 self.page.worker = None;
-                self.refused = Some(why);
             }
-            _ => {}
+            self.refused = Some(why);
         }
     }
 
