@@ -194,7 +194,7 @@ mod tests {
     fn an_address_is_asked_with_its_path_and_token() {
         let (answered, heard) =
             asked("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[1]and more", "hunter22");
-        assert_eq!(answered.unwrap().read::<Vec<u8>>().is_err(), true, "more than was announced");
+        assert!(answered.unwrap().read::<Vec<u8>>().is_err(), "more than was announced");
         assert!(heard.starts_with("GET /farm/api/v1/status HTTP/1.0\r\n"), "{heard}");
         assert!(heard.contains("\r\nAuthorization: Bearer hunter22\r\n"), "{heard}");
         let (answered, _) = asked("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n[1]", "hunter22");

@@ -121,7 +121,7 @@ impl ApiReach {
     /// For people.
     pub(super) fn place(&self) -> String {
         match self {
-            Self::Sockets(paths) => paths.first().map_or_else(String::new, shown),
+            Self::Sockets(paths) => paths.first().map_or_else(String::new, |path| shown(path)),
             Self::Address { url, .. } => url.to_string(),
         }
     }
@@ -175,7 +175,7 @@ fn to_socket(tried: &[PathBuf]) -> Result<(PathBuf, UnixStream), AskError> {
             Err(error) => found = error,
         }
     }
-    Err(AskError::Nobody { tried: tried.iter().map(shown).collect(), error: found })
+    Err(AskError::Nobody { tried: tried.iter().map(|path| shown(path)).collect(), error: found })
 }
 
 /// The first of the host's addresses that takes the connection.
@@ -206,7 +206,7 @@ fn to_address(
     Err(failed)
 }
 
-fn shown(path: &PathBuf) -> String {
+fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -135,7 +135,9 @@ fn tiles(route: &RouteSeen, counts: [u64; STATES.len()], look: Look) -> Vec<Line
             format!("{} silent, {} quarantined, {} offline", counts[1], counts[2], counts[3]),
         ),
     ];
-    if let Some(pool) = route.pools.iter().find(|pool| pool.rigs > 0).or(route.pools.first()) {
+    if let Some(pool) =
+        route.pools.iter().find(|pool| pool.rigs > 0).or_else(|| route.pools.first())
+    {
         let mut line = tile("Pool", cut(&pool.name, 12), String::new());
         line.push_span(look.badge(word_of(&HEALTHS, &pool.health), &pool.health));
         line.push_span(Span::styled(format!(", {}", job(pool)), look.dim()));
