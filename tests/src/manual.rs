@@ -39,6 +39,8 @@ mod reliability {}
 mod scaling {}
 #[doc = include_str!("../../docs/sinks.md")]
 mod sinks {}
+#[doc = include_str!("../../docs/top.md")]
+mod top {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
 #[doc = include_str!("../../fuzz/README.md")]

@@ -9,8 +9,12 @@ use orepass_hstratum::Hstratum;
 use orepass_tests::broken::Misdivided;
 
 async fn play<D: FromConfig>() -> Outcome {
-    let line =
-        ["orepass", "demo", "--dialect", "hstratum", "--rigs", "8", "--seconds", "4", "--json"];
+    play_with::<D>(&["--json"]).await
+}
+
+async fn play_with<D: FromConfig>(more: &[&str]) -> Outcome {
+    let line = ["orepass", "demo", "--dialect", "hstratum", "--rigs", "8", "--seconds", "4"];
+    let line = line.iter().chain(more);
     let Some(Command::Demo(arguments)) = Cli::try_read(line).unwrap().command else {
         panic!("that is a demo");
     };
@@ -21,6 +25,12 @@ async fn play<D: FromConfig>() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_books_close() {
     assert_eq!(play::<Hstratum>().await, Outcome::Success);
+}
+
+/// Success says that the rigs went to the second pool, and came back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_close_over_a_failover() {
+    assert_eq!(play_with::<Hstratum>(&[]).await, Outcome::Success);
 }
 
 #[tokio::test(flavor = "multi_thread")]

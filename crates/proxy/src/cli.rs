@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
+use crate::commands::ApiUrl;
 use crate::config::{
     self, Config, ConfigError, Dialects, ListenAddr, PoolUrl, SecretRef, UserTemplate,
 };
@@ -63,15 +64,20 @@ pub enum Command {
     /// Serve rigs; the default.
     Run(Run),
     /// Check a config and stop.
-    Check(ConfigArgs),
+    Check(Check),
     /// Run a farm, the proxy and a pool in one process, and check what comes of it.
     Demo(Demo),
     /// Ask an orepass that is at work for something.
     Ctl(Ctl),
+    /// Show the farm of an orepass that is at work in this terminal.
+    Top(Top),
     /// Judge logged shares, one JSON object per line, and say why a pool refuses them.
     Verify {
         /// Where the shares are; standard input when absent.
         file: Option<PathBuf>,
+        /// The answers are JSON anyway.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -84,6 +90,17 @@ pub struct Run {
     /// What to run with.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// What is checked.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Say what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A config file, or one pool.
@@ -126,15 +143,40 @@ pub struct Ctl {
     /// What to ask for.
     #[command(subcommand)]
     pub command: CtlCommand,
+    /// Who is asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Print the answer as it comes, as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The arguments of `top`.
+#[derive(Debug, Clone, Args)]
+pub struct Top {
+    /// Who is asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Print all of it once, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which orepass at work is asked, and how.
+#[derive(Debug, Clone, Args)]
+pub struct AskArgs {
     /// The config of the one that is asked, which names its socket; looked for as by `run`.
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
     pub of: Option<PathBuf>,
     /// Its socket, instead.
     #[arg(short, long, value_name = "PATH", global = true)]
     pub socket: Option<PathBuf>,
-    /// Print the answer as it comes, as JSON.
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// The address of its API, instead: http://host:9099.
+    #[arg(long, value_name = "URL", global = true, conflicts_with_all = ["of", "socket"])]
+    pub url: Option<ApiUrl>,
+    /// The token for that, or env:NAME or file:PATH to look it up [default: $OREPASS_TOKEN].
+    #[arg(long, value_name = "TOKEN", global = true)]
+    pub token: Option<SecretRef>,
 }
 
 /// What an orepass at work may be asked for.
@@ -267,9 +309,12 @@ pub struct Demo {
     /// For how long.
     #[arg(long, value_name = "S", default_value_t = 20)]
     pub seconds: u64,
-    /// Report as JSON.
+    /// Report as JSON, and play no failover.
     #[arg(long)]
     pub json: bool,
+    /// What is shown meanwhile is a table that is written over.
+    #[arg(skip)]
+    pub table: bool,
 }
 
 /// How to log.

@@ -1,18 +1,21 @@
 //! What the program does, one file per subcommand.
 
+mod asking;
 mod bind;
 pub mod check;
 pub mod ctl;
 pub mod demo;
 pub mod run;
+pub mod top;
 pub mod verify;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use crate::cli::{Cli, Command, LogArgs, Run};
+pub use self::asking::{ApiUrl, ApiUrlError, AskError};
+use crate::cli::{Check, Cli, Command, ConfigArgs, Demo, LogArgs, Run};
 use crate::config::{Config, ConfigError};
 use crate::process::Process;
 use crate::registry::Registry;
@@ -32,19 +35,39 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             let process = process.map_err(CommandError::Start)?;
             block_on(run::run(config, file, registry, &process))
         }
-        Command::Run(Run { check: true, config }) | Command::Check(config) => {
-            let (config, _log) = prepared(config.load(registry)?, &log)?;
-            block_on(check::check(config, registry))
-        }
+        Command::Run(Run { check: true, config }) => checked(&config, false, &log, registry),
+        Command::Check(Check { config, json }) => checked(&config, json, &log, registry),
         Command::Demo(demo) => {
-            // The live view is what to look at; the log adds what is out of order.
-            let quiet = crate::config::LogConfig { level: LogLevel::Warn, ..Default::default() };
+            // The live view is what to look at; the log adds what is out of order, where that does not
+            // stand in the middle of a table.
+            let is_wanted = log.level().is_some_and(|level| level != LogLevel::Off)
+                || ["OREPASS_LOG", "RUST_LOG"].iter().any(|name| std::env::var_os(name).is_some());
+            let table = !demo.json && io::stdout().is_terminal() && !is_wanted;
+            let hides = table && io::stderr().is_terminal();
+            let level = if hides { LogLevel::Off } else { LogLevel::Warn };
+            let demo = Demo { table, ..demo };
+            let quiet = crate::config::LogConfig { level, ..Default::default() };
             let _log = started(&log, quiet)?;
             block_on(demo::demo(demo, registry))
         }
         Command::Ctl(ctl) => Ok(ctl::ctl(&ctl)?),
-        Command::Verify { file } => Ok(verify::verify(file.as_deref(), registry)?),
+        Command::Top(arguments) => block_on(async { Ok(top::top(arguments).await?) }),
+        Command::Verify { file, json: _ } => Ok(verify::verify(file.as_deref(), registry)?),
     }
+}
+
+fn checked(
+    config: &ConfigArgs,
+    json: bool,
+    log: &LogArgs,
+    registry: &Registry,
+) -> Result<Outcome, CommandError> {
+    let config = config.load(registry);
+    if let (true, Err(error)) = (json, &config) {
+        check::print_refused(error);
+    }
+    let (config, _log) = prepared(config?, log)?;
+    block_on(check::check(config, registry, json))
 }
 
 /// How a command that did its work ended.
@@ -90,7 +113,10 @@ pub enum CommandError {
     },
     /// A process at work was not asked, or did not do it.
     #[error(transparent)]
-    Ctl(#[from] ctl::CtlError),
+    Ask(#[from] AskError),
+    /// A process at work cannot be shown.
+    #[error(transparent)]
+    Top(#[from] top::TopError),
     /// The runtime cannot be started.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -113,7 +139,8 @@ impl CommandError {
                 NO_PERMISSION
             }
             Self::Bind { .. } => UNAVAILABLE,
-            Self::Ctl(error) => error.exit_code(),
+            Self::Ask(error) => error.exit_code(),
+            Self::Top(error) => error.exit_code(),
             Self::Config(_) => CONFIG,
             Self::Telemetry(_) => USAGE,
             Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,

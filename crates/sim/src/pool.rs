@@ -274,6 +274,12 @@ impl Pool {
         }
     }
 
+    /// The block with this hash is there, which another one has found: as [`new_block`](Self::new_block).
+    pub fn hear_of_block(&mut self, tip: [u8; 32], now: Moment) {
+        self.hall.begin_block(Some(tip), now);
+        self.pass_on();
+    }
+
     /// Makes the pool misbehave.
     pub fn fault(&mut self, fault: PoolFault, now: Moment) {
         tracing::info!(?fault, "fault");

@@ -220,23 +220,56 @@ impl ParseError {
     }
 }
 
-/// A value from outside, made fit for a log line or an error: at most 64 characters, control
-/// characters escaped.
+/// Whether a character is not seen itself, or changes how others are seen: shown as it is, it could steer a
+/// terminal, turn a line round, or make two names look alike.
+#[must_use]
+pub const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// A text's characters, those that are [not seen](is_unseen) as escapes (`\n`, `\u{202e}`).
+pub fn seen(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(|c| {
+        let escaped = is_unseen(c);
+        c.escape_default().filter(move |_| escaped).chain((!escaped).then_some(c))
+    })
+}
+
+/// A value from outside, made fit for a log line or an error: at most 64 characters, those that are
+/// [not seen](is_unseen) escaped.
 #[must_use]
 pub fn shown(value: &str) -> String {
     const MAX_SHOWN: usize = 64;
-    let mut text: String = value
-        .chars()
-        .take(MAX_SHOWN)
-        .flat_map(|c| {
-            let escaped = c.is_control();
-            c.escape_default().filter(move |_| escaped).chain((!escaped).then_some(c))
-        })
-        .collect();
-    if value.chars().nth(MAX_SHOWN).is_some() {
-        text.push('…');
+    shown_to(value, MAX_SHOWN)
+}
+
+/// As [`shown`], with another limit.
+#[must_use]
+pub fn shown_to(value: &str, most: usize) -> String {
+    match value.char_indices().nth(most) {
+        Some((end, _)) => seen(&value[..end]).chain(['…']).collect(),
+        None => seen(value).collect(),
     }
-    text
 }
 
 #[cfg(test)]
@@ -248,5 +281,8 @@ mod tests {
         assert_eq!(shown("abc"), "abc");
         assert_eq!(shown("a\nb\u{1b}"), "a\\nb\\u{1b}");
         assert_eq!(shown(&"x".repeat(80)).chars().count(), 65);
+        assert_eq!(shown("rig\u{202e}1\u{200b}\u{9b}"), "rig\\u{202e}1\\u{200b}\\u{9b}");
+        assert_eq!(shown("矿机-é"), "矿机-é");
+        assert_eq!(shown_to("矿机矿机", 2), "矿机…");
     }
 }

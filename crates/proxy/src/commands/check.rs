@@ -1,18 +1,25 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
+mod json;
 mod rules;
 
 use orepass_farm::knowledge::HabitRecord;
 use orepass_stratum::habits::{Answer, Habit, Habits};
 
+use self::json::{CheckReport, CheckedPool, CheckedRoute};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
-use crate::config::{Config, PoolAccount, RouteConfig};
+use crate::config::{Config, ConfigError, PoolAccount, RouteConfig};
 use crate::net::tls::facts::{CertificateFacts, TlsFacts};
 use crate::net::tls::server::CertificateSource;
 use crate::probe::{Findings, ProbeError};
 use crate::registry::Registry;
 use crate::store::Store;
+
+/// Says what is wrong with a config that cannot be used at all, for scripts.
+pub fn print_refused(error: &ConfigError) {
+    CheckReport::refused(error).print();
+}
 
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
 /// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
@@ -21,7 +28,79 @@ use crate::store::Store;
 /// # Errors
 /// A [`CommandError`] when it cannot be tried.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, CommandError> {
+pub async fn check(
+    config: Config,
+    registry: &Registry,
+    json: bool,
+) -> Result<Outcome, CommandError> {
+    let mut report = CheckReport::of(&config);
+    if !json {
+        print_config(&config);
+    }
+    let memory = memory_of(&config, json);
+    let mut outcome = Outcome::Success;
+    for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
+        let entry = registry
+            .get(&route.dialect)
+            .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
+        let mut checked = CheckedRoute::of(route);
+        if !json {
+            println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
+        }
+        if route.has_tls() {
+            outcome = outcome.and(check_certificate(&route.front.certificate, &mut checked, json));
+        }
+        for error in &unbound {
+            if is_taken(error) {
+                let note = format!("{error}; that is as it should be while orepass runs");
+                if !json {
+                    println!("  note: {note}");
+                }
+                checked.notes.push(note);
+            } else {
+                outcome = Outcome::Failure;
+                if !json {
+                    println!("  FAILED: {error}");
+                }
+                checked.failures.push(error.to_string());
+            }
+        }
+        let memory = memory.route(route.name.as_str());
+        for pool in &route.pools {
+            let known = memory.habits(&pool.url.authority());
+            let habits = known.iter().fold(Habits::default(), |habits, record| {
+                habits.with(record.habit, Some(record.answer))
+            });
+            match (entry.probe)(route, pool, habits).await {
+                Ok(found) => {
+                    checked.pools.push(CheckedPool::good(pool, &found, route));
+                    if !json {
+                        print_found(pool, &found, route);
+                        print_titled(rules::lines(&found.rules));
+                        print_habits(&found, &known);
+                    }
+                }
+                Err(error) => {
+                    outcome = Outcome::Failure;
+                    let why = format!("{error}{}", remedy(&error));
+                    if !json {
+                        println!("  pool {} FAILED: {why}", pool.name);
+                    }
+                    checked.pools.push(CheckedPool::failed(pool, why));
+                }
+            }
+        }
+        report.routes.push(checked);
+    }
+    if json {
+        report.good = outcome == Outcome::Success;
+        report.print();
+    }
+    Ok(outcome)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_config(config: &Config) {
     let (name, routes) = (config.source().name(), config.routes.len());
     println!(
         "{name}: the config is good: {routes} route{}, room for {} rigs",
@@ -35,54 +114,24 @@ pub async fn check(config: Config, registry: &Registry) -> Result<Outcome, Comma
              [state]"
         ),
     }
-    let memory = match config.state.as_deref().map(Store::look) {
+}
+
+/// What is remembered of the pools.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn memory_of(config: &Config, json: bool) -> Store {
+    match config.state.as_deref().map(Store::look) {
         None => Store::fleeting(),
         Some(Ok(memory)) => memory,
         Some(Err(error)) => {
-            println!(
-                "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
-                 what it finds out as `pool.habit` in its log"
-            );
+            if !json {
+                println!(
+                    "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
+                     what it finds out as `pool.habit` in its log"
+                );
+            }
             Store::fleeting()
         }
-    };
-    let mut outcome = Outcome::Success;
-    for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
-        let entry = registry
-            .get(&route.dialect)
-            .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
-        println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
-        if route.has_tls() {
-            outcome = outcome.and(check_certificate(&route.front.certificate));
-        }
-        for error in &unbound {
-            if is_taken(error) {
-                println!("  note: {error}; that is as it should be while orepass runs");
-            } else {
-                outcome = Outcome::Failure;
-                println!("  FAILED: {error}");
-            }
-        }
-        let memory = memory.route(route.name.as_str());
-        for pool in &route.pools {
-            let known = memory.habits(&pool.url.authority());
-            let habits = known.iter().fold(Habits::default(), |habits, record| {
-                habits.with(record.habit, Some(record.answer))
-            });
-            match (entry.probe)(route, pool, habits).await {
-                Ok(found) => {
-                    print_found(pool, &found, route);
-                    print_titled(rules::lines(&found.rules));
-                    print_habits(&found, &known);
-                }
-                Err(error) => {
-                    outcome = Outcome::Failure;
-                    println!("  pool {} FAILED: {error}{}", pool.name, remedy(&error));
-                }
-            }
-        }
     }
-    Ok(outcome)
 }
 
 /// What each route cannot listen on. All addresses are taken at the same time, as `run` does, and
@@ -99,17 +148,29 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 
 /// Shows the certificate that rigs will see.
 #[expect(clippy::print_stdout, reason = "the command's output")]
-fn check_certificate(source: &CertificateSource) -> Outcome {
-    match source.look() {
+fn check_certificate(
+    source: &CertificateSource,
+    checked: &mut CheckedRoute,
+    json: bool,
+) -> Outcome {
+    let found = source.look();
+    if let Ok(Some(certificate)) = &found {
+        checked.certificate = Some(certificate.into());
+    }
+    match found {
+        Err(error) => {
+            checked.failures.push(error.to_string());
+            if !json {
+                println!("  FAILED: {error}");
+            }
+            return Outcome::Failure;
+        }
+        _ if json => {}
         Ok(Some(certificate)) => {
             println!("  tls to rigs");
             print_certificate(&certificate);
         }
         Ok(None) => println!("  tls to rigs    a certificate of our own, made when orepass starts"),
-        Err(error) => {
-            println!("  FAILED: {error}");
-            return Outcome::Failure;
-        }
     }
     Outcome::Success
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use orepass_stratum::error::{is_unseen, seen};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -138,14 +139,14 @@ struct EventParts {
 impl EventParts {
     fn put(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.message = printable(value).collect(),
-            "event" => self.event = Some(printable(value).collect()),
+            "message" => self.message = seen(value).collect(),
+            "event" => self.event = Some(seen(value).collect()),
             "block" => {
-                let lines = value.lines().map(|line| printable(line).collect::<String>());
+                let lines = value.lines().map(|line| seen(line).collect::<String>());
                 self.block = lines.collect::<Vec<_>>().join("\n");
             }
             name => {
-                let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"=".contains(c);
+                let plain = |c: char| !c.is_whitespace() && !is_unseen(c) && !"\"=".contains(c);
                 let quoted = value.is_empty() || !value.chars().all(plain);
                 // Writing to a string cannot fail.
                 let _ = match quoted {
@@ -169,15 +170,6 @@ impl Visit for EventParts {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.put(field, &format!("{value:?}"));
     }
-}
-
-/// Control characters escaped: names and messages come from outside, and must not forge lines or
-/// steer a terminal.
-fn printable(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(|c| {
-        let escaped = c.is_control();
-        c.escape_default().filter(move |_| escaped).chain((!escaped).then_some(c))
-    })
 }
 
 #[cfg(test)]

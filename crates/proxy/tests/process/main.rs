@@ -13,4 +13,5 @@ mod reload;
 mod stuck_log;
 mod support;
 mod systemd;
+mod top;
 mod upgrade;

@@ -135,6 +135,11 @@ impl PoolServer {
         self.shared.act(|pool| pool.new_block(now()));
     }
 
+    /// See [`Pool::hear_of_block`].
+    pub fn hear_of_block(&self, tip: [u8; 32]) {
+        self.shared.act(|pool| pool.hear_of_block(tip, now()));
+    }
+
     /// Makes the pool misbehave.
     pub fn fault(&self, fault: PoolFault) {
         self.shared.act(|pool| pool.fault(fault, now()));

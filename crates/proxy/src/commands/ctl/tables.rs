@@ -3,13 +3,14 @@
 use orepass_stratum::error::shown;
 use serde_json::Value;
 
-use super::{Body, CtlError};
+use super::AskError;
 use crate::api::{ReloadChanges, RigDone, Status, Switched, Upgraded, WorkerDone};
 use crate::cli::CtlCommand;
+use crate::commands::asking::ApiAnswer;
 use crate::hash_rate::HashRate;
 
 /// An answer in words.
-pub(super) fn said(command: &CtlCommand, body: &Body) -> Result<String, CtlError> {
+pub(super) fn said(command: &CtlCommand, body: &ApiAnswer) -> Result<String, AskError> {
     Ok(match command {
         CtlCommand::Reload => reloaded(&body.read()?),
         CtlCommand::Upgrade => format!("process {} serves now", body.read::<Upgraded>()?.pid),

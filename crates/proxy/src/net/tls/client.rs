@@ -94,7 +94,8 @@ impl PoolTrust {
         Ok(Arc::clone(self.client.get_or_init(|| made)))
     }
 
-    fn make_client(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// Reads what is to be believed, which blocks.
+    pub(crate) fn make_client(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let verifier = match (&self.pin, &self.ca) {
             (Some(pin), _) => Verifier::Pin(*pin, provider().signature_verification_algorithms),
             (None, Some(ca)) => with_roots(ca.roots(), "those in `ca_file`")?,
