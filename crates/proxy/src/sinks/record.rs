@@ -223,7 +223,8 @@ fn put_minute<M: SerializeMap>(map: &mut M, minute: &WorkerMinute) -> Result<(),
     let counts = ended.clone().map(|ended| (ended.verdict.name(), ended.count));
     map.serialize_entry("shares", &Pairs(counts))?;
     let work = ended.map(|ended| (ended.verdict.name(), ended.work));
-    map.serialize_entry("work_hashes", &Pairs(work))
+    map.serialize_entry("work_hashes", &Pairs(work))?;
+    map.serialize_entry("credited_hashes", &part.credited())
 }
 
 fn put_share<M: SerializeMap>(map: &mut M, share: &EndedShare) -> Result<(), M::Error> {
@@ -292,12 +293,14 @@ mod tests {
         minute.work[Verdict::BelowPoolTarget as usize] = 600.0;
         minute.counts[Verdict::Stale as usize] = 1;
         minute.work[Verdict::Stale as usize] = 300.0;
+        minute.credited = 800.0;
         let part = HistoryPart::new(&minute, 60);
         let minute = WorkerMinute { route: "hns".into(), worker: "w".into(), part };
         let rest = json!({
             "route": "hns", "worker": "w", "online_s": 60, "hashrate_hs": 10.0,
             "shares": {"below_pool_target": 2, "stale": 1},
             "work_hashes": {"below_pool_target": 600.0, "stale": 300.0},
+            "credited_hashes": 800.0,
         });
         let expected = with(head("worker_minute"), rest);
         assert_eq!(said(RecordBody::WorkerMinute(minute), None), expected);

@@ -204,6 +204,7 @@ mod tests {
             channels_live: 16,
             job_age_s: Some(100_000.0),
             shares: (&Totals::default()).into(),
+            rejections: Vec::new(),
             hashrate: Vec::new(),
         };
         let pools =
