@@ -1,6 +1,6 @@
 //! `orepass top`: the farm in a terminal, from the API of a process at work, here or elsewhere.
 //!
-//! What is on the screen is [`state`], which keys, answers and times go into, and [`draw`], which is pure.
+//! What is on the screen is `state`, which keys, answers and times go into, and `draw`, which is pure.
 //! This file only moves things between them, the terminal and a thread that asks.
 
 mod data;
