@@ -258,7 +258,8 @@ fn downstream(sheet: &mut Sheet<'_>, routes: &[RouteFigures]) -> std::fmt::Resul
         [("operator", rigs_banned), ("conduct", rigs_penalised)]
             .map(|(why, count)| ([("route", &*view.name), ("why", why)], count))
     });
-    let help = "Rigs that were closed since they are refused, by the operator or for what they sent";
+    let help =
+        "Rigs that were closed since they are refused, by the operator or for what they sent";
     sheet.counter("bans", help, rows)?;
     let rows = routes.iter().flat_map(|RouteFigures { view, .. }| {
         let traffic = view.traffic;

@@ -40,8 +40,7 @@ const HABITS: Columns =
     Columns { table: "habit", seen: "learnt", key: &["server", "habit"], rest: &["answer"] };
 
 /// Whom the operator refuses, since when, and for how long from then on.
-const BANS: Columns =
-    Columns { table: "ban", seen: "since", key: &["worker"], rest: &["lasts_s"] };
+const BANS: Columns = Columns { table: "ban", seen: "since", key: &["worker"], rest: &["lasts_s"] };
 
 /// Reads all that was seen in the last 30 days before `now`, in Unix seconds, what was seen last
 /// first, and deletes the rest.
@@ -70,7 +69,8 @@ pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Routes> {
 pub(super) fn write(db: &Connection, route: &str, unwritten: &Unwritten) -> rusqlite::Result<()> {
     WORKERS.write(db, route, &unwritten.workers, of_worker)?;
     FIRMWARE.write(db, route, &unwritten.firmware, of_firmware)?;
-    HABITS.write(db, route, &unwritten.habits, |(habit, answer)| vec![text(habit.word(*answer))])?;
+    HABITS
+        .write(db, route, &unwritten.habits, |(habit, answer)| vec![text(habit.word(*answer))])?;
     BANS.write(db, route, &unwritten.bans, |lasts| vec![column(lasts.as_secs()).into()])
 }
 

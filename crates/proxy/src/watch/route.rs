@@ -16,8 +16,8 @@ use super::chronicle::workers_of;
 use super::diagnostics::Finding;
 use super::state::WorkerState;
 use super::views::{
-    ChannelHealth, ChannelState, GateView, PoolHealthView, PoolView, RateView, RigView,
-    RouteView, ShareCounts, WorkerView,
+    ChannelHealth, ChannelState, GateView, PoolHealthView, PoolView, RateView, RigView, RouteView,
+    ShareCounts, WorkerView,
 };
 use super::worker::age;
 use super::{Watched, WatchedWorker};
@@ -149,9 +149,10 @@ impl<D: Dialect> Watched for Route<D> {
         let pool = shown.seat.and_then(|seat| pools.pools.get(seat.pool));
         let seat = shown.seat;
         let agent = shown.agent.as_deref().map(str::to_owned);
-        let expected = shown.worker.as_deref().and_then(|worker| {
-            self.expected_hashrate(worker, agent.as_slice(), 1)
-        });
+        let expected = shown
+            .worker
+            .as_deref()
+            .and_then(|worker| self.expected_hashrate(worker, agent.as_slice(), 1));
         let (norm_hs, against) = against(reading.as_ref(), expected);
         RigView {
             id: format!("{}-{}", self.name(), rig.serial),
