@@ -9,7 +9,7 @@ use orepass_stratum::habits::{Answer, Habit, Habits};
 use self::json::{CheckReport, CheckedPool, CheckedRoute};
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
-use crate::config::{Config, ConfigError, PoolAccount, RouteConfig};
+use crate::config::{Config, ConfigError, HistoryConfig, PoolAccount, RouteConfig};
 use crate::net::tls::facts::{CertificateFacts, TlsFacts};
 use crate::net::tls::server::CertificateSource;
 use crate::probe::{Findings, ProbeError};
@@ -112,6 +112,16 @@ fn print_config(config: &Config) {
         None => println!(
             "what is learnt of rigs and pools is forgotten at every restart; to keep it, name a `file` in \
              [state]"
+        ),
+    }
+    match &config.history {
+        HistoryConfig { file: Some(file), max_mib: max_mib @ 1.. } => println!(
+            "what becomes of shares is kept in {}, of {max_mib} MiB at most",
+            file.display()
+        ),
+        _ => println!(
+            "what becomes of shares is not kept: charts begin anew at every start; to keep it, name a \
+             `file` in [state] or [history]"
         ),
     }
 }

@@ -2,6 +2,7 @@
 
 import { html, nothing } from '../vendor/lit-html.js';
 import * as api from './api.js';
+import { inCode } from './parts.js';
 
 /** `question`: `title`, `body`, `verb`, `run`, `done`, and an `input` where a number is wanted. */
 export function confirm(question, { close, failed, done, busy }) {
@@ -53,6 +54,6 @@ const tokenForm = (submit, question, close) => html`<form method="dialog" @submi
     <button type="submit" class="main" ?disabled=${question.busy}>Use it</button></div></form>`;
 
 export const refusal = (problem) => problem ? html`<div class="refusal" role="alert"><p><b>${problem.message}</b></p>
-  ${problem.remedy ? html`<p>${problem.remedy}</p>` : nothing}
+  ${problem.remedy ? html`<p>${inCode(problem.remedy)}</p>` : nothing}
   ${problem.problems?.length ? html`<ul>${problem.problems.map(({ file, line, column, message }) => html`
     <li><code>${file}${line ? `:${line}:${column}` : ''}</code> ${message}</li>`)}</ul>` : nothing}</div>` : nothing;

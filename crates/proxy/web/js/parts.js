@@ -69,6 +69,9 @@ export const gauge = (name, used, total) => html`
       width=${total > 0 ? Math.min(100, (100 * used) / total) : 0}></rect></svg>
     <span>${format.count(used)} of ${format.count(total)}</span></span>`;
 
+/** Our own words, with what stands in backticks as code. */
+export const inCode = (text) => text.split('`').map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+
 export const empty = (what, hint = nothing) => html`<p class="empty">${what} ${hint}</p>`;
 
 /** A choice of few, as links: the address holds it. */

@@ -6,7 +6,7 @@ import * as chart from '../figure.js';
 import { counts, sum } from '../farm.js';
 import * as format from '../format.js';
 import { rangeOf } from '../history.js';
-import { badge, choice, empty, gauge, link, outside, shares, tile, workerLink } from '../parts.js';
+import { badge, choice, empty, gauge, inCode, link, outside, shares, tile, workerLink } from '../parts.js';
 import * as route from '../route.js';
 import { HEALTHS, SEVERITIES, over, wasted } from '../words.js';
 
@@ -112,7 +112,7 @@ function need({ code, severity, age_s, route: of, subject, meaning, detail, coun
     ${people && many === 1 ? nothing : html`<p>${outside(detail, 240)}</p>`}
     ${people && named.length ? html`<p class="named">${named.slice(0, NAMES_SHOWN).map((name) =>
       personLink(code, name, of))}${many > NAMES_SHOWN ? html` and ${format.count(many - NAMES_SHOWN)} more` : nothing}</p>` : nothing}
-    <p class="remedy">What to do: ${remedy}. ${where ? link(where, 'More about this') : nothing}</p>
+    <p class="remedy">What to do: ${inCode(remedy)}. ${where ? link(where, 'More about this') : nothing}</p>
   </li>`;
 }
 
