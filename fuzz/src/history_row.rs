@@ -24,6 +24,7 @@ fn are_alike(one: &HourParts, other: &HourParts) -> bool {
     let is_like = |one: &HistoryPart, other: &HistoryPart| {
         let ended = one.ended().iter().zip(other.ended());
         one.seconds_online == other.seconds_online
+            && (one.credited() - other.credited()).abs() <= one.credited() * 1e-8
             && one.ended().len() == other.ended().len()
             && ended.into_iter().all(|(one, other)| {
                 (one.verdict, one.count) == (other.verdict, other.count)
