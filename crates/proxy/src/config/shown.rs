@@ -57,9 +57,12 @@ impl Config {
             },
             "control": {"socket": path(control.as_deref())},
             "api": shown_api(api),
-            "file": files.iter().map(shown_file).collect::<Vec<_>>(),
-            "webhook": webhooks.iter().map(shown_webhook).collect::<Vec<_>>(),
-            "nats": nats.iter().map(shown_nats).collect::<Vec<_>>(),
+            // Not beside the others: `file` is the config's own name there.
+            "sinks": {
+                "file": files.iter().map(shown_file).collect::<Vec<_>>(),
+                "webhook": webhooks.iter().map(shown_webhook).collect::<Vec<_>>(),
+                "nats": nats.iter().map(shown_nats).collect::<Vec<_>>(),
+            },
             "stop": {"drain_seconds": drain_for.as_secs()},
             "route": routes.iter().map(shown_route).collect::<Vec<_>>(),
         })
@@ -350,6 +353,8 @@ names = "auto"
         let shown = Config::parse("o.toml", text, &Registry::default()).unwrap().shown();
         assert!(!shown.to_string().contains("hunter2"), "{shown}");
         assert_eq!(shown["api"]["token"][0]["workers"], "tenant.*");
+        assert_eq!(shown["file"], "o.toml");
+        assert_eq!(shown["sinks"]["webhook"].as_array().map(Vec::len), Some(1));
         let pool = &shown["route"][0]["pool"][0];
         assert_eq!((&pool["password"], &pool["proxy"]), (&"…".into(), &"127.0.0.1:9050".into()));
         assert_eq!(pool["options"]["names"], "auto");
