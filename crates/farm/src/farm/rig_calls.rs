@@ -78,9 +78,11 @@ impl Farm {
             return self.dismiss(id, CloseReason::Banned(left));
         }
         if !is_first {
-            let others = self.other_workers.entry(id).or_default();
-            if others.len() < MAX_WORKERS && !others.contains(worker) {
-                others.push(Arc::clone(worker));
+            if rig.worker.as_ref() != Some(worker) {
+                let others = self.other_workers.entry(id).or_default();
+                if others.len() < MAX_WORKERS && !others.contains(worker) {
+                    others.push(Arc::clone(worker));
+                }
             }
             return;
         }
