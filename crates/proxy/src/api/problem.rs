@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::Invalid;
+
 /// Where each problem is explained, by its code.
 const EXPLAINED_AT: &str = "https://github.com/orepass/orepass/blob/main/docs/api.md#";
 
@@ -45,6 +47,21 @@ pub struct ProblemAt {
     pub column: Option<usize>,
     /// What, with the nearest key that there is, where that is the remedy.
     pub message: String,
+}
+
+impl ProblemAt {
+    /// All that is wrong with a config.
+    pub(crate) fn all(invalid: &Invalid) -> impl Iterator<Item = Self> {
+        invalid.problems().iter().map(|problem| {
+            let place = invalid.place(problem);
+            Self {
+                file: invalid.file().to_owned(),
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+                message: problem.message.clone(),
+            }
+        })
+    }
 }
 
 /// The kinds of problems.

@@ -130,17 +130,7 @@ fn not_reloaded(refusal: &ReloadRefusal) -> ApiProblem {
         ReloadRefusal::Busy | ReloadRefusal::HandingOver => ProblemKind::Busy,
         _ => ProblemKind::ConfigRefused,
     };
-    let problems = refusal.invalid().map(|invalid| {
-        let at = |problem| {
-            let place = invalid.place(problem);
-            ProblemAt {
-                file: invalid.file().to_owned(),
-                line: place.map(|(line, _)| line),
-                column: place.map(|(_, column)| column),
-                message: problem.message.clone(),
-            }
-        };
-        invalid.problems().iter().take(MAX_PROBLEMS).map(at).collect()
-    });
+    let problems = refusal.invalid().map(ProblemAt::all);
+    let problems = problems.map(|problems| problems.take(MAX_PROBLEMS).collect());
     ApiProblem { problems: problems.unwrap_or_default(), ..kind.problem(refusal.to_string()) }
 }

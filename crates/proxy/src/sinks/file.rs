@@ -202,27 +202,12 @@ fn said(path: &Path, error: &io::Error) -> String {
 mod tests {
     use std::time::Duration;
 
-    use orepass_stratum::verdict::Verdict;
-
     use super::*;
-    use crate::sinks::record::{EndedShare, RecordBody, RecordId};
+    use crate::sinks::record::stale_share;
     use crate::sinks::rotation::Rotation;
 
     fn records(numbers: std::ops::Range<u64>) -> Vec<Arc<SinkRecord>> {
-        let record = |number| {
-            let share = EndedShare {
-                route: "hns".into(),
-                pool: None,
-                worker: None,
-                verdict: Verdict::Stale,
-                hashes: 1.0,
-                credited_hashes: 0.0,
-                block: false,
-            };
-            let id = RecordId { run: 1, number };
-            Arc::new(SinkRecord { id, at_ms: 0, body: RecordBody::Share(share) })
-        };
-        numbers.map(record).collect()
+        numbers.map(|number| Arc::new(stale_share("hns", number))).collect()
     }
 
     fn folder(name: &str) -> PathBuf {

@@ -187,26 +187,12 @@ fn whole(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orepass_stratum::verdict::Verdict;
-
     use super::*;
-    use crate::sinks::record::{EndedShare, RecordBody, RecordId};
+    use crate::sinks::record::stale_share;
 
     #[test]
     fn a_subject_has_five_parts_whatever_names_are() {
-        let share = |route: &str| {
-            let share = EndedShare {
-                route: route.into(),
-                pool: None,
-                worker: None,
-                verdict: Verdict::Stale,
-                hashes: 1.0,
-                credited_hashes: 0.0,
-                block: false,
-            };
-            let id = RecordId { run: 1, number: 1 };
-            SinkRecord { id, at_ms: 0, body: RecordBody::Share(share) }
-        };
+        let share = |route: &str| stale_share(route, 1);
         assert_eq!(subject("north", &share("hns")), "orepass.v1.north.hns.share");
         assert_eq!(subject("a.b", &share("h*s >.x")), "orepass.v1.a_b.h_s___x.share");
     }

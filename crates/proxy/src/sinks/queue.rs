@@ -211,23 +211,11 @@ fn size_of_all(records: &[Arc<SinkRecord>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use orepass_stratum::verdict::Verdict;
-
     use super::*;
-    use crate::sinks::record::{EndedShare, RecordBody, RecordId};
+    use crate::sinks::record::stale_share;
 
     fn record(number: u64) -> Arc<SinkRecord> {
-        let share = EndedShare {
-            route: "hns".into(),
-            pool: None,
-            worker: Some("worker".into()),
-            verdict: Verdict::Stale,
-            hashes: 1.0,
-            credited_hashes: 0.0,
-            block: false,
-        };
-        let id = RecordId { run: 1, number };
-        Arc::new(SinkRecord { id, at_ms: 0, body: RecordBody::Share(share) })
+        Arc::new(stale_share("hns", number))
     }
 
     fn numbers(records: &[Arc<SinkRecord>]) -> Vec<u64> {

@@ -251,6 +251,21 @@ where
     }
 }
 
+/// A share that came too late, for tests of sinks.
+#[cfg(test)]
+pub(super) fn stale_share(route: &str, number: u64) -> SinkRecord {
+    let share = EndedShare {
+        route: route.into(),
+        pool: None,
+        worker: Some("worker".into()),
+        verdict: Verdict::Stale,
+        hashes: 1.0,
+        credited_hashes: 0.0,
+        block: false,
+    };
+    SinkRecord { id: RecordId { run: 1, number }, at_ms: 0, body: RecordBody::Share(share) }
+}
+
 #[cfg(test)]
 mod tests {
     use orepass_farm::stats::Minute;

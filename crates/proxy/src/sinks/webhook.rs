@@ -13,6 +13,7 @@ use super::sink::{Sink, SinkError};
 use crate::config::WebhookConfig;
 use crate::net::tls::client::{Authorities, system_certificates};
 use crate::net::tls::provider;
+use crate::pool::AGENT;
 
 /// How long one call may take in all.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
@@ -69,7 +70,7 @@ fn new_agent(ca: Option<&Authorities>) -> Agent {
         // A call that was sent elsewhere would become another one.
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .user_agent(concat!("orepass/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
         .build();
     config.new_agent()
 }

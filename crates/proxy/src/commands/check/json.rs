@@ -99,19 +99,7 @@ impl CheckReport {
     /// Of a config that cannot be used at all.
     pub(super) fn refused(error: &ConfigError) -> Self {
         let problems = match error {
-            ConfigError::Invalid(invalid) => invalid
-                .problems()
-                .iter()
-                .map(|problem| {
-                    let place = invalid.place(problem);
-                    ProblemAt {
-                        file: invalid.file().to_owned(),
-                        line: place.map(|(line, _)| line),
-                        column: place.map(|(_, column)| column),
-                        message: problem.message.clone(),
-                    }
-                })
-                .collect(),
+            ConfigError::Invalid(invalid) => ProblemAt::all(invalid).collect(),
             other => vec![ProblemAt {
                 file: String::new(),
                 line: None,
