@@ -27,7 +27,7 @@
 //!     listen = ["[::]:3008"]
 //!     [[route.pool]]
 //!     url = "stratum+tcp://pool.example:3008"
-//!     user = "account.{worker}"
+//!     user = "account.{rig}"
 //! "#;
 //! let config = Config::parse("orepass.toml", text, &Registry::default())?;
 //! assert_eq!(config.capacity(), 4000);
@@ -43,6 +43,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 mod control;
+mod evidence;
 mod handover;
 pub mod hash_rate;
 pub mod histogram;

@@ -29,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::books::MeteredBook;
 use crate::config::{ListenAddr, Name, RouteConfig};
+use crate::evidence::EvidenceLog;
 use crate::limits::Door;
 use crate::net::connect::Connector;
 use crate::net::front::Front;
@@ -91,6 +92,8 @@ pub struct Route<D: Dialect> {
     pub(crate) crowd: Arc<Crowd>,
     /// What all rigs together are warned of.
     pub(crate) warnings: RigWarnings,
+    /// Refused shares that were shown.
+    pub(crate) evidence: EvidenceLog,
     /// What its listeners expect before stratum.
     front: Mutex<Arc<Front>>,
     /// The way in for this route's rigs.
@@ -153,6 +156,7 @@ impl<D: Dialect> Route<D> {
             junk: Arc::default(),
             crowd: Arc::default(),
             warnings: RigWarnings::default(),
+            evidence: EvidenceLog::default(),
             front,
             door,
             channels: Mutex::default(),

@@ -49,6 +49,7 @@ pub mod conduct;
 pub mod dialect;
 pub mod downstream;
 pub mod error;
+pub mod evidence;
 pub mod extranonce;
 pub mod field;
 pub mod filters;

@@ -21,6 +21,7 @@ mod names;
 mod out;
 mod pace;
 mod pool_calls;
+mod recent;
 mod requests;
 mod setup;
 mod shown;

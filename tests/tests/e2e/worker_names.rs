@@ -166,3 +166,18 @@ async fn a_name_that_pools_would_refuse_is_changed_and_said_once() {
     assert!(lines[0].contains("rig 1/é") && lines[0].contains("account.rig_1__"), "{lines:?}");
     assert!(log.lines(&["sesame-97"]).is_empty());
 }
+
+#[tokio::test]
+async fn a_rig_whose_name_would_repeat_the_account_is_remarked_upon_and_no_other() {
+    let (log, _guard) = Log::capture();
+    let site = start("account.{worker}").await;
+    let farm = site.farm(2, |number| RigConfig {
+        worker: ["account.a", "b"][number].into(),
+        ..site.rig(number)
+    });
+    site.all_in(&farm).await;
+    let remark = log.says(&["rig.remark", "account.account.a", "{rig}"]).await;
+    assert!(remark.contains("rig=\"account.a\""), "{remark}");
+    assert_eq!(log.lines(&["with the account twice"]).len(), 1);
+    site.finish(farm).await.faults().assert_none();
+}

@@ -1,11 +1,13 @@
 //! `orepass verify`: judges logged shares, so that an operator can see why a pool refused them.
 //!
-//! A JSON object per line in, one per line out. The judge is the dialect's own check, the same
+//! A JSON object per line in, or a log with such lines as `share.evidence`, and one per line out. The judge is the dialect's own check, the same
 //! that a live session runs.
+
+mod lines;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,12 +25,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use self::lines::{MAX_LINE, read_line, share_in};
 use super::Outcome;
 use crate::config::OptionTable;
 use crate::registry::{Configured, FromConfig, Registry, configured};
-
-/// The longest line: a notify with many transaction ids, and the ids again.
-const MAX_LINE: usize = 1024 * 1024;
 
 /// Judges every line of a file, or of standard input, and answers on standard output.
 ///
@@ -62,7 +62,10 @@ pub enum VerifyError {
     #[error("cannot read the shares: {0}")]
     Read(io::Error),
     /// It has no line.
-    #[error("there is no share to judge: the input is empty, give one JSON object on each line")]
+    #[error(
+        "there is no share to judge: the input has none; give one JSON object on each line, or a log with \
+         share.evidence in it"
+    )]
     Empty,
     /// Nobody takes the answers.
     #[error("cannot write the answers: {0}")]
@@ -80,12 +83,13 @@ fn judge_lines(
         let Some(whole) = read_line(&mut input, &mut line).map_err(VerifyError::Read)? else {
             break;
         };
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let answer = match whole {
-            true => judge_line(&line, registry),
-            false => VerifyAnswer::unreadable(format!("the line is longer than {MAX_LINE} bytes")),
+        let share = share_in(&line);
+        let answer = match share {
+            None => continue,
+            Some(share) if whole => judge_line(&share, registry),
+            Some(_) => {
+                VerifyAnswer::unreadable(format!("the line is longer than {MAX_LINE} bytes"))
+            }
         };
         if !answer.ok {
             outcome = Some(Outcome::Failure);
@@ -96,21 +100,6 @@ fn judge_lines(
         out.write_all(b"\n").and_then(|()| out.flush()).map_err(VerifyError::Write)?;
     }
     outcome.ok_or(VerifyError::Empty)
-}
-
-/// Reads a line without its newline; `false` for one over the cap, whose rest is skipped, and
-/// `None` at the end.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
-    line.clear();
-    let read = input.take(MAX_LINE as u64 + 1).read_until(b'\n', line)?;
-    if read == 0 {
-        return Ok(None);
-    }
-    if line.pop_if(|last| *last == b'\n').is_some() || line.len() <= MAX_LINE {
-        return Ok(Some(true));
-    }
-    input.skip_until(b'\n')?;
-    Ok(Some(false))
 }
 
 fn judge_line(line: &[u8], registry: &Registry) -> VerifyAnswer {
@@ -145,12 +134,18 @@ pub struct VerifyRequest<'a> {
     /// The parameters of the rig's `mining.submit`.
     #[serde(borrow)]
     submit: &'a RawValue,
+    /// How the submit names the job, where that is not the notify's id.
+    #[serde(borrow, default)]
+    submit_job: Option<Cow<'a, str>>,
     /// What the pool set, on its own scale: the parameter of a `mining.set_difficulty`.
     #[serde(borrow, default)]
     difficulty: Option<&'a RawValue>,
     /// The target itself instead of a difficulty: the parameter of a `mining.set_target`.
     #[serde(borrow, default)]
     target: Option<&'a RawValue>,
+    /// What the hash should meet, in 64 hex digits, whatever the pool has set.
+    #[serde(borrow, default)]
+    share_target: Option<Cow<'a, str>>,
     /// The ids of the job's transactions, for jobs that do not bring what is needed of them.
     #[serde(borrow, default)]
     transactions: Option<&'a RawValue>,
@@ -219,7 +214,12 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
     let announced = announced(&dialect, request)?;
     let known = dialect.rules().habits.or(Habits::USUAL);
     let price = dialect.price(&job, &announced, known);
-    let target = price.wanted.surely(known);
+    let target = match &request.share_target {
+        None => price.wanted.surely(known),
+        Some(target) => {
+            Target::from_hex(target).map_err(|error| in_field("share_target", error))?
+        }
+    };
     let (terms, rig) = (D::Terms::default(), D::Rig::default());
     // Of a rig that has negotiated nothing.
     let told = BasisOf::<D> {
@@ -315,7 +315,7 @@ fn share<D: FromConfig>(
         return Err(Reject::invalid("rigs of this dialect submit by another call"));
     };
     let HeardSubmit { job, fields, .. } = submit?;
-    if job.text != told.job.id() {
+    if job.text != request.submit_job.as_deref().unwrap_or_else(|| told.job.id()) {
         return Err(Reject::unknown_job(&job.text));
     }
     dialect.read_share(told, &fields).or_else(|reject| match reject.wrong_size {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use orepass_stratum::habits::{Answer, Habit};
 use serde::Deserialize;
+use serde_json::Map;
 use toml::Value;
 
 use super::error::{Located, Problem, Span};
@@ -35,9 +36,18 @@ impl OptionTable {
         said(self) == said(other)
     }
 
-    /// The options and their values.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(key, entry)| (key.as_str(), &entry.value.value))
+    /// The options and their values, as JSON.
+    pub(crate) fn shown(&self) -> Map<String, serde_json::Value> {
+        let value = |entry: &OptionEntry| serde_json::to_value(&entry.value.value);
+        let shown = |(key, entry): (&String, _)| (key.clone(), value(entry).unwrap_or_default());
+        self.entries.iter().map(shown).collect()
+    }
+
+    /// The same of both; where both say something, this one.
+    pub(crate) fn over(&self, others: &Self) -> Map<String, serde_json::Value> {
+        let mut both = others.shown();
+        both.extend(self.shown());
+        both
     }
 
     /// A text option, such as one of several words. A wrong one is noted in `errors`, and `None`

@@ -8,6 +8,8 @@ use std::time::Duration;
 use orepass_farm::limits::Access;
 use orepass_farm::pools::PoolsConfig;
 use orepass_stratum::downstream::{DownstreamConfig, Reply, Verify};
+use orepass_stratum::evidence::EvidenceWish;
+use orepass_stratum::named::Named;
 use orepass_stratum::secret::Secret;
 use orepass_stratum::upstream::UpstreamConfig;
 use orepass_stratum::vardiff::VardiffConfig;
@@ -174,6 +176,7 @@ fn downstream(table: &mut TableReader<'_, '_>) -> DownstreamConfig {
     rigs.verify = verify.unwrap_or(rigs.verify);
     let reply = table.word("reply", &[("pool", Reply::Pool), ("local", Reply::Local)]);
     rigs.reply = reply.unwrap_or(rigs.reply);
+    rigs.evidence = table.word("evidence", EvidenceWish::WORDS).unwrap_or(rigs.evidence);
     rigs.quarantine = table.flag("quarantine").unwrap_or(rigs.quarantine);
     let keepalive = table.seconds("keepalive_seconds", KEEPALIVE);
     rigs.keepalive = keepalive.or(rigs.keepalive).filter(|time| !time.is_zero());

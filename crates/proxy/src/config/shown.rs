@@ -8,14 +8,15 @@ use std::time::Duration;
 use orepass_farm::limits::LimitWishes;
 use orepass_stratum::downstream::{DownstreamConfig, SessionLimits};
 use orepass_stratum::firmware::Firmware;
+use orepass_stratum::named::Named;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::vardiff::VardiffConfig;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::sinks::words_of;
 use super::{
-    ApiConfig, ApiToken, Config, FileSinkConfig, NatsAuth, NatsConfig, OptionTable, PoolAccount,
-    Profile, RouteConfig, SinksConfig, WebhookConfig,
+    ApiConfig, ApiToken, Config, FileSinkConfig, NatsAuth, NatsConfig, PoolAccount, Profile,
+    RouteConfig, SinksConfig, WebhookConfig,
 };
 use crate::hash_rate::HashRate;
 use crate::net::tls::client::Authorities;
@@ -165,6 +166,7 @@ fn shown_route(route: &RouteConfig) -> Value {
     let DownstreamConfig {
         verify,
         reply,
+        evidence,
         vardiff,
         quarantine,
         subscribe_within,
@@ -197,6 +199,7 @@ fn shown_route(route: &RouteConfig) -> Value {
         "proxy_headers": front.proxy_headers,
         "verify": word(verify),
         "reply": word(reply),
+        "evidence": evidence.word(),
         "quarantine": quarantine,
         "keepalive_seconds": keepalive.map_or(0, |after| after.as_secs()),
         "access_password": access_password.as_ref().map(ToString::to_string),
@@ -230,7 +233,7 @@ fn shown_route(route: &RouteConfig) -> Value {
             "deny": deny,
             "trusted": trusted,
         },
-        "options": options(dialect_options),
+        "options": dialect_options.shown(),
         "profile": profiles.iter().map(shown_profile).collect::<Vec<_>>(),
         "pool": pools.iter().map(shown_pool).collect::<Vec<_>>(),
     })
@@ -286,16 +289,8 @@ fn shown_pool(pool: &PoolAccount) -> Value {
         "pin_sha256": reach.trust.pin.as_ref().map(ToString::to_string),
         "server_name": reach.trust.server_name.as_ref().map(ToString::to_string),
         "proxy": reach.proxy.as_ref().map(ToString::to_string),
-        "options": options(dialect_options),
+        "options": dialect_options.shown(),
     })
-}
-
-fn options(table: &OptionTable) -> Value {
-    let shown = table.iter().map(|(key, value)| {
-        let value = serde_json::to_value(value).unwrap_or_default();
-        (key.to_owned(), value)
-    });
-    Value::Object(shown.collect::<Map<_, _>>())
 }
 
 /// A word of the config.

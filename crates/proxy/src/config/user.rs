@@ -103,6 +103,17 @@ impl UserTemplate {
         Rendered { name, changed }
     }
 
+    /// Whether a name that was rendered has the account twice, since the rig's own name begins with it.
+    #[must_use]
+    pub fn repeats_account(&self, name: &str) -> bool {
+        let own = self.own();
+        let rest =
+            name.strip_prefix(&*own).filter(|rest| !own.is_empty() && rest.starts_with(JOINTS));
+        let rest = rest.map(|rest| rest.trim_start_matches(JOINTS));
+        let after = rest.and_then(|rest| rest.strip_prefix(&*own));
+        after.is_some_and(|after| after.is_empty() || after.starts_with(JOINTS))
+    }
+
     /// The account itself, as which the proxy authorizes: without the placeholders and what joins
     /// them to the rest. Between two texts that remain, one joint stays: the dot, if there is one,
     /// since that is where pools divide account and worker.
@@ -379,5 +390,19 @@ mod tests {
             Placeholder("{wrker}".into()).to_string(),
             "{wrker} is not known in a user; known are {worker}, {user}, {rig}, {ip}, {agent}, {port}"
         );
+    }
+
+    #[test]
+    fn a_name_that_has_the_account_twice_is_known_and_no_other() {
+        for (template, name, twice) in [
+            ("farm.{worker}", "farm.farm.rig1", true),
+            ("farm_{worker}", "farm_farm", true),
+            ("farm.{worker}", "farm.rig1", false),
+            ("farm.{worker}", "farm.farmhand", false),
+            ("farm.{worker}", "farmfarm", false),
+        ] {
+            let template: UserTemplate = template.parse().unwrap();
+            assert_eq!(template.repeats_account(name), twice, "{template} {name}");
+        }
     }
 }

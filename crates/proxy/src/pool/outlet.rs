@@ -13,6 +13,7 @@ use orepass_stratum::verdict::Verdict;
 
 use super::log::ChannelLog;
 use super::pump::End;
+use crate::evidence::RefusedShare;
 use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::route::ticket::Ticket;
@@ -52,6 +53,18 @@ impl<D: Dialect> Outlet<D> {
                 self.taken =
                     self.taken.saturating_add(u32::from(outcome.booked == Verdict::AcceptedByPool));
                 ticket.resolve(outcome);
+            }
+            UpstreamEvent::Evidence { worker, reason, evidence } => {
+                let account = &self.channel.to.account;
+                let share = RefusedShare {
+                    kind: Verdict::RejectedByPool.name(),
+                    rig: &worker,
+                    pool: account.name.as_str(),
+                    reason: &reason,
+                    pool_options: &account.options,
+                    evidence: &evidence,
+                };
+                self.route.evidence.write(&share, &self.route.now().config);
             }
             UpstreamEvent::LateVerdict => self.books().for_each(Book::late_verdict),
             UpstreamEvent::Resent => self.books().for_each(Book::resent),

@@ -107,6 +107,7 @@ impl<D: Dialect> ChannelTask<D> {
             .with_prefix_bytes(if channel.dedicated { Some(0) } else { config.prefix_bytes })
             .with_max_rigs(config.max_rigs_per_channel)
             .with_resubmit(pool.resubmit)
+            .with_evidence(config.downstream.evidence)
             .with_start_difficulty(pool.start_difficulty)
             .with_max_shares_per_second(config.max_pool_shares_per_second);
         Upstream::new(Arc::clone(&channel.to.dialect), upstream, channel.to.shared.clone())

@@ -8,7 +8,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::Downstream;
 
 use super::log::RigLog;
-use crate::config::{PoolAccount, Rendered, RigFacts};
+use crate::config::{PoolAccount, Rendered, RigFacts, UserTemplate};
 
 /// The accounts of one rig's workers, each made with its first share for a pool. There are as many
 /// as the rig has workers at most, for each pool.
@@ -45,13 +45,8 @@ impl Accounts {
         if let Some(made) = self.made.iter().find(is_it) {
             return Some(Arc::clone(&made.account));
         }
-        let facts = RigFacts {
-            worker,
-            ip: log.rig().peer.ip(),
-            agent: session.agent().map(|agent| &**agent),
-            port: self.port,
-        };
-        let Rendered { name, changed } = config.user.render(&facts);
+        let agent = session.agent().map(|agent| &**agent);
+        let Rendered { name, changed } = self.name(&config.user, worker, agent, log);
         if changed {
             log.renamed(worker, &name);
         }
@@ -60,5 +55,16 @@ impl Accounts {
         let worker = Arc::clone(worker);
         self.made.push(Made { pool, worker, account: Arc::clone(&account) });
         Some(account)
+    }
+
+    /// The name that a pool with this template sees of a worker.
+    pub(super) fn name(
+        &self,
+        user: &UserTemplate,
+        worker: &str,
+        agent: Option<&str>,
+        log: &RigLog,
+    ) -> Rendered {
+        user.render(&RigFacts { worker, ip: log.rig().peer.ip(), agent, port: self.port })
     }
 }

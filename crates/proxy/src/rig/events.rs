@@ -7,6 +7,7 @@ use orepass_farm::limits::Trust;
 use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::{CloseReason, Event};
+use orepass_stratum::evidence::Evidence;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
@@ -15,6 +16,8 @@ use super::roster::RosterEntry;
 use super::task::ServedRig;
 use crate::books::ShareBooks;
 use crate::clock::now;
+use crate::config::UserTemplate;
+use crate::evidence::RefusedShare;
 use crate::route::Route;
 use crate::route::channel::Channel;
 use crate::sinks::PendingShare;
@@ -78,6 +81,11 @@ impl<D: Dialect> ServedRig<D> {
                         self.entry.rig().work.add(hashes);
                         self.has_proven();
                     }
+                    let evidence =
+                        complaint.as_ref().and_then(|why| Some((why, why.evidence.as_ref()?)));
+                    if let Some((why, evidence)) = evidence {
+                        self.show_evidence(verdict, &why.reason, evidence);
+                    }
                     let own = self.has_own_connection();
                     self.log.ended(verdict, complaint.as_deref(), own, &self.route.warnings);
                 }
@@ -85,6 +93,7 @@ impl<D: Dialect> ServedRig<D> {
                 Event::Authorized(worker) => {
                     self.authorized(&worker);
                     self.introduce();
+                    self.remark_on_name(&worker);
                 }
                 Event::Conduct(turn, guess) => self.sentence(turn, guess),
                 Event::Misfit(diagnosis) => {
@@ -98,6 +107,7 @@ impl<D: Dialect> ServedRig<D> {
                     }
                     let difficulty = self.session.difficulty();
                     self.entry.rig().show(|rig| rig.difficulty = difficulty);
+                    self.log.told(difficulty);
                 }
                 Event::Diagnosed(diagnosis) => {
                     self.entry.rig().show(|rig| rig.diagnosis = Some(diagnosis));
@@ -144,6 +154,22 @@ impl<D: Dialect> ServedRig<D> {
         if self.route.around.process.sinks.tap().is_wanted() {
             self.tell_end(verdict, hashes, worker);
         }
+    }
+
+    /// Shows what a share was made from that was refused here.
+    #[cold]
+    fn show_evidence(&self, verdict: Verdict, reason: &str, evidence: &Evidence) {
+        let Some(place) = &self.place else { return };
+        let account = &place.channel().to.account;
+        let share = RefusedShare {
+            kind: verdict.name(),
+            rig: self.session.worker().map_or("", |worker| worker),
+            pool: account.name.as_str(),
+            reason,
+            pool_options: &account.options,
+            evidence,
+        };
+        self.route.evidence.write(&share, &self.route.now().config);
     }
 
     /// Tells the sinks of a share that ended here.
@@ -241,6 +267,25 @@ impl<D: Dialect> ServedRig<D> {
     fn authorized(&self, worker: &Arc<str>) {
         let by_login = self.session.firmware();
         self.tell(|farm, rig| farm.handle_worker(rig, worker, by_login, now()));
+    }
+
+    /// Says so where a pool sees the account twice in the name of the rig's first worker.
+    fn remark_on_name(&self, worker: &Arc<str>) {
+        if self.session.worker() != Some(worker) {
+            return;
+        }
+        let agent = self.session.agent().map(|agent| &**agent);
+        let rendered = |user: &UserTemplate| self.accounts.name(user, worker, agent, &self.log);
+        let at_work = self.route.now();
+        let users = at_work.pools.iter().map(|pool| &pool.account.user);
+        let twice = users.map(|user| (user, rendered(user).name));
+        let twice = twice.into_iter().find(|(user, name)| user.repeats_account(name));
+        if let Some((user, name)) = twice {
+            self.log.remark(&format!(
+                "the pool sees {name:?}, with the account twice: the rig's own name begins with it; \
+                 {{rig}} in place of {{worker}} in `user` ({user}) leaves it out"
+            ));
+        }
     }
 
     fn tell_whether_it_follows(&mut self) {

@@ -12,7 +12,7 @@ use orepass_stratum::downstream::{CloseReason, Complaint, Downstream};
 use orepass_stratum::error::Reject;
 use orepass_stratum::firmware::Firmware;
 use orepass_stratum::job::JobId;
-use orepass_stratum::target::PowHash;
+use orepass_stratum::target::{Difficulty, PowHash};
 use orepass_stratum::verdict::Verdict;
 use tracing::{debug, info, warn};
 
@@ -28,6 +28,9 @@ use crate::route::Route;
 
 /// How often one rig's refused shares are logged, each time with the count since.
 const REFUSED_EVERY: Duration = Duration::from_secs(60);
+
+/// By so many times a rig's difficulty must change to be worth a line.
+const MUCH: f64 = 4.0;
 
 /// Logs news of a rig that is as it should be: at level info those that have a line of their own.
 macro_rules! news {
@@ -50,6 +53,8 @@ pub(crate) struct RigLog {
     refused: Option<Box<Fold>>,
     diagnosis: Option<Diagnosis>,
     bad_lines: u32,
+    /// What the log said last, or would have.
+    difficulty: Option<Difficulty>,
 }
 
 /// Whose story it is.
@@ -92,6 +97,7 @@ impl RigLog {
             refused: None,
             diagnosis: None,
             bad_lines: 0,
+            difficulty: None,
         }
     }
 
@@ -137,7 +143,28 @@ impl RigLog {
             if own_connection { "rig up, with a pool connection of its own" } else { "rig up" };
         news!(
             own_line, event = "rig.up", route, rig, %peer, agent,
-            %extranonce1, extranonce2_size = size, channel, "{how}"
+            %extranonce1, extranonce2_size = size, channel,
+            difficulty = session.difficulty().map(Difficulty::get), "{how}"
+        );
+    }
+
+    /// It was told a work with this difficulty.
+    pub(super) fn told(&mut self, difficulty: Option<Difficulty>) {
+        let Some(difficulty) = difficulty else { return };
+        let Some(before) = self.difficulty else {
+            self.difficulty = Some(difficulty);
+            return;
+        };
+        let (from, to) = (before.get(), difficulty.get());
+        if from.max(to) < MUCH * from.min(to) {
+            return;
+        }
+        self.difficulty = Some(difficulty);
+        let own_line = self.is_up && self.has_line(RigNews::Remark);
+        let (route, rig, peer) = self.whose.fields();
+        news!(
+            own_line, event = "rig.difficulty", route, rig, %peer, difficulty = to, before = from,
+            "its difficulty has changed much"
         );
     }
 
@@ -284,8 +311,9 @@ impl RigLog {
             if first {
                 // It is no stranger's.
                 let own_line = self.crowd.tell(RigNews::FirstShare, true, now());
+                let difficulty = self.difficulty.map(Difficulty::get);
                 news!(
-                    own_line, event = "rig.first_share", route, rig, %peer, %verdict,
+                    own_line, event = "rig.first_share", route, rig, %peer, %verdict, difficulty,
                     "first share: {reason}"
                 );
             }

@@ -65,7 +65,7 @@ pub(crate) struct ServedRig<D: Dialect> {
     /// Why it is let go, and until when it may take its last words.
     leaving: Option<Box<LeavingRig>>,
     pub(super) log: RigLog,
-    accounts: Accounts,
+    pub(super) accounts: Accounts,
     /// The books of its workers.
     pub(super) books: HeldBooks,
     pub(super) place: Option<TakenSeat<D>>,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::SessionLimits;
+use crate::evidence::EvidenceWish;
 use crate::vardiff::VardiffConfig;
 
 /// The wishes of a route for its rigs, said one by one.
@@ -38,6 +39,9 @@ pub struct DownstreamConfig {
     /// After how long without a line a rig that has work is told its target again, up to 65,535
     /// seconds; never when absent.
     pub keepalive: Option<Duration>,
+    /// Of which shares that are refused here there is evidence
+    /// ([`Complaint::evidence`](super::Complaint::evidence)).
+    pub evidence: EvidenceWish,
 }
 
 impl Default for DownstreamConfig {
@@ -53,6 +57,7 @@ impl Default for DownstreamConfig {
             park_for: Duration::from_secs(15),
             limits: SessionLimits::default(),
             keepalive: Some(Duration::from_secs(60)),
+            evidence: EvidenceWish::First,
         }
     }
 }
@@ -144,6 +149,13 @@ impl DownstreamConfig {
     #[must_use]
     pub const fn with_keepalive(mut self, keepalive: Option<Duration>) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// With evidence of these refused shares.
+    #[must_use]
+    pub const fn with_evidence(mut self, evidence: EvidenceWish) -> Self {
+        self.evidence = evidence;
         self
     }
 }

@@ -7,6 +7,7 @@ use super::out::{DownstreamOut, DownstreamTimer};
 use super::{CloseReason, Event};
 use crate::conduct::Conduct;
 use crate::error::{Reject, RejectCode};
+use crate::evidence::EvidenceGate;
 use crate::firmware::Merit;
 use crate::margin::Margin;
 use crate::space::WorkNumber;
@@ -23,6 +24,7 @@ pub(super) struct Judge {
     pub(super) in_flight: InFlight,
     pub(super) conduct: Conduct,
     pub(super) margin: Margin,
+    pub(super) evidence: EvidenceGate,
     /// Blocks that were forwarded though their duplicate filter is gone, the newest last; seldom any.
     late_blocks: Option<Box<ArrayVec<(WorkNumber, u64), MAX_LATE_BLOCKS>>>,
     /// What its good shares have shown.
@@ -36,6 +38,7 @@ impl Judge {
             in_flight: InFlight::default(),
             conduct: Conduct::new(may_quarantine),
             margin: Margin::default(),
+            evidence: EvidenceGate::NONE,
             late_blocks: None,
             merits: ArrayVec::new(),
         }

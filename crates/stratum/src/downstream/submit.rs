@@ -10,6 +10,7 @@ use super::{CloseReason, Complaint, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
 use crate::error::Reject;
+use crate::evidence::Evidence;
 use crate::filters::Filters;
 use crate::flood::is_its_fault;
 use crate::habits::{Answer, Habit, Habits, Probe};
@@ -68,7 +69,7 @@ impl<D: Dialect> Downstream<D> {
         self.bench.quiet.share(now);
         self.bench.await_share(&mut self.out);
         self.out.event(Event::Sent);
-        match self.judge(id, submit, now, scratch) {
+        match self.judge(id, submit.as_ref(), now, scratch) {
             Ok(submission) => {
                 if let Some(misdeeds) = self.misdeeds.known_mut() {
                     misdeeds.flood.good();
@@ -76,18 +77,52 @@ impl<D: Dialect> Downstream<D> {
                 submission
             }
             Err(refused) => {
-                self.turn_down(id, refused, now);
+                let evidence = self.evidence(submit.as_ref().ok(), refused.reject.verdict, now);
+                self.turn_down(id, refused, evidence, now);
                 None
             }
         }
     }
 
-    fn turn_down(&mut self, id: &Id, refused: Refused, now: Instant) {
+    /// What a refused share was made from, where its job is known and somebody is to see it.
+    #[cold]
+    fn evidence(
+        &mut self,
+        submit: Option<&HeardSubmit<'_>>,
+        verdict: Verdict,
+        now: Instant,
+    ) -> Option<Box<Evidence>> {
+        if !matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty | Verdict::Duplicate) {
+            return None;
+        }
+        let HeardSubmit { job, fields, .. } = submit?;
+        let told = self.bench.told(self.bench.find_job(job, now).ok()?);
+        if !self.judge.evidence.lets(verdict as u8, self.config.evidence) {
+            return None;
+        }
+        let target = told.asked.easiest;
+        Some(Box::new(Evidence {
+            notify: Evidence::notify(&told.frames, told.id, target)?,
+            extranonce1: told.asked.nonces.extranonce1.clone(),
+            extranonce2_size: Some(told.asked.nonces.extranonce2_size),
+            submit: Evidence::submit(fields),
+            submit_job: None,
+            target,
+        }))
+    }
+
+    fn turn_down(
+        &mut self,
+        id: &Id,
+        refused: Refused,
+        evidence: Option<Box<Evidence>>,
+        now: Instant,
+    ) {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;
         self.refuse(id, &reject);
         let verdict = reject.verdict;
         let hashes = hashes.unwrap_or_else(|| self.bench.asked_hashes());
-        let complaint = Some(Box::new(Complaint { reason: reject.reason, diagnosis }));
+        let complaint = Some(Box::new(Complaint { reason: reject.reason, diagnosis, evidence }));
         self.out.event(Event::Ended { verdict, hashes, complaint, worker });
         if excused {
             return self.misdeeds.noted().flood.nuisance(now);
@@ -109,23 +144,23 @@ impl<D: Dialect> Downstream<D> {
     fn judge(
         &mut self,
         id: &Id,
-        submit: Result<HeardSubmit<'_>, Reject>,
+        submit: Result<&HeardSubmit<'_>, &Reject>,
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Result<Option<Submission<D>>, Refused> {
         if !self.login.is_subscribed() {
             return Err(Reject::not_subscribed().into());
         }
-        let HeardSubmit { worker, job, fields } = submit?;
+        let HeardSubmit { worker, job, fields } = submit.map_err(Reject::clone)?;
         let checks = self.dialect.rules().checks_workers;
-        let known = self.login.worker_of_share(&worker, checks);
-        let worker = Arc::clone(known.ok_or_else(|| Reject::unauthorized(&worker))?);
+        let known = self.login.worker_of_share(worker, checks);
+        let worker = Arc::clone(known.ok_or_else(|| Reject::unauthorized(worker))?);
         let blame = |refused: Refused| Refused { worker: Some(Arc::clone(&worker)), ..refused };
 
-        let found = self.bench.find_job(&job, now).map_err(|reject| blame(reject.into()))?;
+        let found = self.bench.find_job(job, now).map_err(|reject| blame(reject.into()))?;
         self.bench.make_room(found);
         let told = self.bench.told(found);
-        let Read { share, is_odd } = told.read(&fields, self.odd_size(told)).map_err(blame)?;
+        let Read { share, is_odd } = told.read(fields, self.odd_size(told)).map_err(blame)?;
         let frames = Arc::clone(&told.frames);
         let Fingerprint { share: whole, nonce } = share.fingerprint();
         let nonce = nonce.filter(|_| !frames.dialect.rules().second_solutions);
@@ -139,7 +174,7 @@ impl<D: Dialect> Downstream<D> {
             None => Sighting::New,
         };
         if sighting == Sighting::Duplicate && is_odd {
-            return Err(blame(told.odd(&fields)));
+            return Err(blame(told.odd(fields)));
         }
         if sighting == Sighting::Duplicate {
             let excused = told.again;
@@ -172,7 +207,7 @@ impl<D: Dialect> Downstream<D> {
         }
         let weight = match weight {
             Ok(weight) => weight,
-            Err(_) if is_odd => return Err(blame(told.odd(&fields))),
+            Err(_) if is_odd => return Err(blame(told.odd(fields))),
             Err(reject) => {
                 let diagnoses = &mut self.misdeeds.noted().diagnoses;
                 if !diagnoses.is_patient(now) {
@@ -192,7 +227,7 @@ impl<D: Dialect> Downstream<D> {
         } else if is_odd {
             let probe = counts.then(|| self.ask(told, Habit::Split, Answer::Other)).flatten();
             if probe.is_none() || weight.hash.is_none() {
-                return Err(blame(told.odd(&fields)));
+                return Err(blame(told.odd(fields)));
             }
             probe
         } else if !counts && told.is_met(weight, self.wanted(told, Wanted::perhaps)) {

@@ -7,7 +7,7 @@ use super::{
     AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
     UpstreamConfig, UpstreamEvent,
 };
-use crate::channel::ShareOutcome;
+use crate::channel::{Account, ShareOutcome};
 use crate::dialect::{Dialect, PoolAnswer, PoolCall, PoolQuestion, Refusal};
 use crate::error::{Reject, RejectCode};
 use crate::habits::{Answer, Habit, Probe};
@@ -91,8 +91,12 @@ impl<D: Dialect, T> Upstream<D, T> {
                 let after = Some(now.saturating_duration_since(open.sent));
                 connection.pacer.answered(id, after);
                 let answer = connection.hear(PoolQuestion::Share, &reply, &self.setup);
+                let verdict = answer.verdict();
+                if let Err((refusal, error)) = &verdict {
+                    self.show_evidence(id, &terms, *refusal, error);
+                }
                 let Answered { outcome, weighs, down } =
-                    self.share_answered(answer.verdict(), terms, open.sent, now);
+                    self.share_answered(verdict, terms, open.sent, now);
                 self.out.event(UpstreamEvent::Verdict { ticket, outcome, after, weighs });
                 down.map_or(Ok(()), Err)?;
             }
@@ -219,6 +223,30 @@ impl<D: Dialect, T> Upstream<D, T> {
         Ok(())
     }
 
+    /// Tells what a share was made from that the pool has refused, unless that was to be expected.
+    #[cold]
+    fn show_evidence(
+        &mut self,
+        id: u64,
+        terms: &ShareTerms<D>,
+        refusal: Refusal,
+        error: &PoolError,
+    ) {
+        let is_expected = terms.probe.is_some() || terms.misses_announced || terms.is_again;
+        let (Some(connection), Some(ground), false) =
+            (self.link.connection_mut(), self.footing.ground(), is_expected)
+        else {
+            return;
+        };
+        let ground = (self.footing.generation(), &ground.split.extranonce1);
+        let kept = terms.kept.as_deref();
+        let found = connection.recent.refused(id, kept, refusal, ground, &self.setup);
+        if let Some((worker, evidence)) = found {
+            let reason = words(error, terms.account.as_deref());
+            self.out.event(UpstreamEvent::Evidence { worker, reason, evidence });
+        }
+    }
+
     /// What the pool's answer to a share means for it, and for what is known of the pool.
     fn share_answered(
         &mut self,
@@ -257,11 +285,7 @@ impl<D: Dialect, T> Upstream<D, T> {
         let ShareTerms { account, probe, misses_announced, work, is_block, .. } = terms;
         let verdict =
             if refusal == Refusal::Stale { Verdict::Stale } else { Verdict::RejectedByPool };
-        let mut reason = format!("pool: {error}");
-        // One of ours goes out of all words; this one is only told with some.
-        if let Some(own) = account.as_ref().and_then(|account| account.password.as_ref()) {
-            reason = masked(&reason, own.reveal()).unwrap_or(reason);
-        }
+        let reason = words(error, account.as_deref());
         if let Some((probe, hash)) = probe {
             // One that asks about the split is not what its rig was told to send.
             let odd = probe.habit() == Habit::Split && refusal == Refusal::Form;
@@ -316,6 +340,14 @@ impl<D: Dialect, T> Upstream<D, T> {
         };
         self.learn(learnt, reason);
     }
+}
+
+/// What the pool says about a share, without the password of whose account it is. Ours goes out of all
+/// words; this one is only told with some.
+fn words(error: &PoolError, account: Option<&Account>) -> String {
+    let words = format!("pool: {error}");
+    let own = account.and_then(|account| account.password.as_ref());
+    own.and_then(|own| masked(&words, own.reveal())).unwrap_or(words)
 }
 
 /// What a refusal makes of a share. One that met what its rig was told, and that the pool finds too

@@ -1,5 +1,6 @@
 //! What a session with a pool is told beforehand.
 
+use crate::evidence::EvidenceWish;
 use crate::target::Difficulty;
 
 /// What an upstream is told about its pool and route.
@@ -35,6 +36,9 @@ pub struct UpstreamConfig {
     /// How many shares a second the pool gets before rigs are told a harder target than its own;
     /// at least 1.
     pub max_shares_per_second: u32,
+    /// Of which shares that the pool refuses there is evidence
+    /// ([`UpstreamEvent::Evidence`](super::UpstreamEvent::Evidence)).
+    pub evidence: EvidenceWish,
 }
 
 impl UpstreamConfig {
@@ -61,6 +65,7 @@ impl UpstreamConfig {
             resubmit: false,
             start_difficulty: None,
             max_shares_per_second: Self::MAX_SHARES_PER_SECOND,
+            evidence: EvidenceWish::First,
         }
     }
 
@@ -113,6 +118,13 @@ impl UpstreamConfig {
     #[must_use]
     pub const fn with_max_shares_per_second(mut self, max_shares_per_second: u32) -> Self {
         self.max_shares_per_second = max_shares_per_second;
+        self
+    }
+
+    /// With evidence of these refused shares.
+    #[must_use]
+    pub const fn with_evidence(mut self, evidence: EvidenceWish) -> Self {
+        self.evidence = evidence;
         self
     }
 }

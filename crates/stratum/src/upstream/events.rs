@@ -11,6 +11,7 @@ use super::{BAD_LINES, JOB_WITHIN, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITH
 use crate::channel::ShareOutcome;
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError};
+use crate::evidence::Evidence;
 use crate::grounds::Clash;
 use crate::habits::Learnt;
 use crate::rpc::PoolError;
@@ -32,6 +33,15 @@ pub enum UpstreamEvent<T> {
         /// Whether it counts for or against the pool: not where the share was never sent to it, nor
         /// where it was refused for what the pool could not help.
         weighs: bool,
+    },
+    /// What a share was made from that the pool has refused; its verdict follows.
+    Evidence {
+        /// Whose share it was.
+        worker: Arc<str>,
+        /// In the pool's words.
+        reason: String,
+        /// The share.
+        evidence: Box<Evidence>,
     },
     /// The pool answered a share that had been given up.
     LateVerdict,

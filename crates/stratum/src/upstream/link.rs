@@ -6,6 +6,7 @@ use super::brake::Brake;
 use super::names::{Names, Suspects};
 use super::out::UpstreamOut;
 use super::pace::Pacer;
+use super::recent::RecentShares;
 use super::requests::{Request, Requests};
 use super::setup::Setup;
 use super::silence::Silence;
@@ -82,6 +83,8 @@ pub(super) struct Connection<D: Dialect, T> {
     pub(super) divides_anew: bool,
     /// The authorize whose answer has not come in time, and was gone without.
     pub(super) late_authorize: Option<u64>,
+    /// The shares that were written last.
+    pub(super) recent: RecentShares<D>,
     /// What was wrong with its last job, or else with the first other call that made no sense.
     pub(super) unusable: Option<ParseError>,
     /// Shares in a row without an answer.
@@ -209,6 +212,7 @@ impl<D: Dialect, T> Connection<D, T> {
             is_authorized: false,
             divides_anew: false,
             late_authorize: None,
+            recent: RecentShares::new(),
             unusable: None,
             unanswered: 0,
             bad_lines: Strikes::new(&BAD_LINES),

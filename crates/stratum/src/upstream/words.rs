@@ -15,6 +15,7 @@ pub(super) fn mask<T>(event: &mut UpstreamEvent<T>, secret: &str) {
             }
         }
         UpstreamEvent::Reconnect { host: Some(host), .. } => mask_text(host, secret),
+        UpstreamEvent::Evidence { reason, .. } => mask_text(reason, secret),
         UpstreamEvent::Down(reason) => mask_reason(reason, secret),
         UpstreamEvent::Notice(notice) => mask_notice(notice, secret),
         UpstreamEvent::View

@@ -123,7 +123,12 @@ impl<D: Dialect, T> Connection<D, T> {
         let probe = submission.probe.take().map(|probe| (probe, submission.hash));
         let (is_block, is_again) = (submission.is_block, attempt == Attempt::Again);
         let has_chance = setup.config.resubmit && probe.is_none() && attempt == Attempt::First;
-        let kept = has_chance.then(|| Box::new(submission));
+        let kept = if has_chance {
+            Some(Box::new(submission))
+        } else {
+            self.recent.note(id, submission, setup.config.evidence);
+            None
+        };
         let terms = ShareTerms {
             account: named,
             forgone,

@@ -20,6 +20,7 @@ const LATER_SOCKETS: &str = "for sockets that are opened from now on";
 const KEYS: &[Key] = &[
     Key { name: "verify", shown: |r| word(r.downstream.verify), effect: NOW },
     Key { name: "reply", shown: |r| word(r.downstream.reply), effect: NOW },
+    Key { name: "evidence", shown: |r| word(r.downstream.evidence), effect: NOW },
     Key { name: "quarantine", shown: |r| word(r.downstream.quarantine), effect: NOW },
     Key {
         name: "keepalive_seconds",

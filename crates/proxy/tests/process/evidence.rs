@@ -1,0 +1,96 @@
+//! Refused shares in the log, and what `orepass verify` says of that log.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use orepass_sim::net::RigFarm;
+use orepass_sim::pool::PoolFault;
+use orepass_sim::rig::{RigConfig, Rubbish};
+use serde_json::Value;
+
+use crate::support::{Orepass, Plan, easy_pool, until};
+
+const RUBBISH: [Rubbish; 3] =
+    [Rubbish::LowDifficulty, Rubbish::WrongExtranonce2, Rubbish::Duplicate];
+
+/// What the program says to a log.
+fn verify(log: &[String]) -> (Vec<Value>, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orepass"));
+    let command = command.arg("verify").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stdin, log) = (child.stdin.take().unwrap(), log.join("\n"));
+    let writer = std::thread::spawn(move || stdin.write_all(log.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (answers, output.status.code())
+}
+
+fn rubbish_rigs(address: &str, rubbish: &[Rubbish]) -> RigFarm {
+    RigFarm::start(1, address, Duration::ZERO, |_| RigConfig {
+        worker: "rig".into(),
+        rubbish: rubbish.into(),
+        hashrate: 2000.0,
+        ..RigConfig::default()
+    })
+}
+
+async fn evidence(orepass: &Orepass, kind: &str) -> String {
+    orepass.says(&["share.evidence", kind]).await
+}
+
+#[tokio::test]
+async fn the_log_shows_the_first_refused_share_of_each_kind_and_verify_takes_the_log_as_it_is() {
+    for format in [&[][..], &["--log-format", "json"]] {
+        let (pool, at_pool) = easy_pool().await;
+        let route = "quarantine = false\n[route.vardiff]\nenabled = false";
+        let plan = Plan { route, arguments: format, ..Plan::new(&at_pool).await };
+        let orepass = plan.start();
+        let rigs = rubbish_rigs(&orepass.address, &RUBBISH);
+        let low = evidence(&orepass, "low_difficulty").await;
+        let invalid = evidence(&orepass, "invalid").await;
+        let duplicate = evidence(&orepass, "duplicate").await;
+        until("more rubbish", || rigs.stats(), |stats| stats.rubbish_rejected >= 12).await;
+        rigs.close().await;
+        pool.fault(PoolFault::RefuseShares);
+        let rigs = rubbish_rigs(&orepass.address, &[]);
+        let refused = evidence(&orepass, "rejected_by_pool").await;
+        rigs.close().await;
+        assert_eq!(orepass.lines(&["share.evidence"]).len(), 4, "one of each kind");
+
+        let log = orepass.lines(&[]);
+        let (answers, code) = verify(&log);
+        assert_eq!((answers.len(), code), (4, Some(1)));
+        let answer = |line: &str| {
+            let (mut answers, _) = verify(&[line.to_owned()]);
+            let answer = answers.remove(0);
+            (answer["ok"].as_bool().unwrap(), answer["code"].clone(), answer["reason"].to_string())
+        };
+        let (ok, code, reason) = answer(&low);
+        assert_eq!((ok, code), (false, 23.into()), "{reason}");
+        let (ok, code, reason) = answer(&invalid);
+        assert!(!ok && code == 20 && reason.contains("this rig was told"), "{reason}");
+        for good in [duplicate, refused] {
+            assert_eq!(answer(&good), (true, Value::Null, "null".into()), "{good}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_refused_shares_are_shown_or_none_where_the_config_says_so() {
+    for (word, least, most) in [("all", 8, usize::MAX), ("off", 0, 0)] {
+        let (_pool, at_pool) = easy_pool().await;
+        let route: &str = match word {
+            "all" => "evidence = \"all\"\nquarantine = false",
+            _ => "evidence = \"off\"\nquarantine = false",
+        };
+        let orepass = Plan { route, ..Plan::new(&at_pool).await }.start();
+        let rigs = rubbish_rigs(&orepass.address, &[Rubbish::LowDifficulty]);
+        until("rubbish", || rigs.stats(), |stats| stats.rubbish_rejected >= 10).await;
+        rigs.close().await;
+        let shown = orepass.lines(&["share.evidence"]).len();
+        assert!((least..=most).contains(&shown), "{word}: {shown}");
+    }
+}
