@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub use self::asking::{AskArgs, Ctl, CtlCommand, ListArgs, Top, WantedLevel, WorkerArg};
 use crate::config::{
@@ -63,6 +64,8 @@ impl Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a config for one pool, and try it.
+    Init(Init),
     /// Serve rigs; the default.
     Run(Run),
     /// Check a config and stop.
@@ -81,6 +84,42 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a shell's completions on standard output.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Write the manual page on standard output.
+    Man,
+}
+
+/// The arguments of `init`. What is missing is asked for.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// What the pool and the rigs speak: the coin.
+    #[arg(long, value_name = "NAME")]
+    pub dialect: Option<String>,
+    /// The pool: stratum+tcp://host:port, or stratum+ssl://host:port.
+    #[arg(short = 'o', long)]
+    pub url: Option<PoolUrl>,
+    /// The account at the pool; {rig} stands for the rig's own name.
+    #[arg(short, long)]
+    pub user: Option<UserTemplate>,
+    /// The account's password, or env:NAME or file:PATH to look it up.
+    #[arg(short, long, value_name = "PASS")]
+    pub password: Option<String>,
+    /// Where rigs connect [default: the pool's own port, on all addresses].
+    #[arg(short, long, value_name = "ADDR")]
+    pub bind: Option<ListenAddr>,
+    /// Where the config is written; - for standard output.
+    #[arg(long, value_name = "FILE", default_value = "orepass.toml")]
+    pub out: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Do not try the pool.
+    #[arg(long)]
+    pub untried: bool,
 }
 
 /// The arguments of `run`.
@@ -103,6 +142,9 @@ pub struct Check {
     /// Say what was found as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Fail where so many rigs do not fit on each route.
+    #[arg(long, value_name = "N")]
+    pub rigs: Option<usize>,
 }
 
 /// A config file, or one pool.

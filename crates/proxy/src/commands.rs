@@ -5,7 +5,9 @@ mod bind;
 pub mod check;
 pub mod ctl;
 pub mod demo;
+pub mod init;
 pub mod run;
+mod texts;
 pub mod top;
 pub mod verify;
 
@@ -15,6 +17,7 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 pub use self::asking::{ApiUrl, ApiUrlError, AskError};
+use self::check::Checking;
 use crate::cli::{Check, Cli, Command, ConfigArgs, Demo, LogArgs, Run};
 use crate::config::{Config, ConfigError};
 use crate::process::Process;
@@ -35,8 +38,12 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             let process = process.map_err(CommandError::Start)?;
             block_on(run::run(config, file, registry, &process))
         }
-        Command::Run(Run { check: true, config }) => checked(&config, false, &log, registry),
-        Command::Check(Check { config, json }) => checked(&config, json, &log, registry),
+        Command::Run(Run { check: true, config }) => {
+            checked(&config, Checking::default(), &log, registry)
+        }
+        Command::Check(Check { config, json, rigs }) => {
+            checked(&config, Checking { json, rigs }, &log, registry)
+        }
         Command::Demo(demo) => {
             // The live view is what to look at; the log adds what is out of order, where that does not
             // stand in the middle of a table.
@@ -50,6 +57,9 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
             let _log = started(&log, quiet)?;
             block_on(demo::demo(demo, registry))
         }
+        Command::Init(arguments) => block_on(init::init(arguments, registry)),
+        Command::Completions { shell } => Ok(texts::completions(shell)),
+        Command::Man => texts::man(),
         Command::Ctl(ctl) => Ok(ctl::ctl(&ctl)?),
         Command::Top(arguments) => block_on(async { Ok(top::top(arguments).await?) }),
         Command::Verify { file, json: _ } => Ok(verify::verify(file.as_deref(), registry)?),
@@ -58,16 +68,16 @@ pub fn execute(cli: Cli, registry: &Registry) -> Result<Outcome, CommandError> {
 
 fn checked(
     config: &ConfigArgs,
-    json: bool,
+    checking: Checking,
     log: &LogArgs,
     registry: &Registry,
 ) -> Result<Outcome, CommandError> {
     let config = config.load(registry);
-    if let (true, Err(error)) = (json, &config) {
+    if let (true, Err(error)) = (checking.json, &config) {
         check::print_refused(error);
     }
     let (config, _log) = prepared(config?, log)?;
-    block_on(check::check(config, registry, json))
+    block_on(check::check(config, registry, checking))
 }
 
 /// How a command that did its work ended.
@@ -103,6 +113,9 @@ pub enum CommandError {
     /// The listed shares cannot be read or answered.
     #[error(transparent)]
     Verify(#[from] verify::VerifyError),
+    /// There is no config to be written.
+    #[error(transparent)]
+    Init(#[from] init::InitError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {error}{}", remedy(.error))]
     Bind {
@@ -143,7 +156,8 @@ impl CommandError {
             Self::Top(error) => error.exit_code(),
             Self::Config(_) => CONFIG,
             Self::Telemetry(_) => USAGE,
-            Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,
+            Self::Init(init::InitError::Missing { .. } | init::InitError::Unusable { .. }) => USAGE,
+            Self::Init(_) | Self::Verify(_) | Self::Start(_) | Self::Failed(_) => FAILURE,
         }
     }
 }

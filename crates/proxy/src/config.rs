@@ -112,7 +112,20 @@ impl Config {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn parse(name: &str, text: &str, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
-        Self::read(Source::new(name, text), Path::new(""), dialects)
+        Self::parse_in(name, text, Path::new(""), dialects)
+    }
+
+    /// As [`parse`](Self::parse) for a file in this folder, from which relative secrets start.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn parse_in(
+        name: &str,
+        text: &str,
+        folder: &Path,
+        dialects: &dyn Dialects,
+    ) -> Result<Self, ConfigError> {
+        Self::read(Source::new(name, text), folder, dialects)
     }
 
     /// The config of one route to one pool, with the defaults for everything else.

@@ -1,18 +1,21 @@
 //! `orepass check`: says whether a config is good and what its pools answer.
 
 mod json;
+mod place;
+mod room;
 mod rules;
+mod voice;
 
-use orepass_farm::knowledge::HabitRecord;
-use orepass_stratum::habits::{Answer, Habit, Habits};
+use orepass_stratum::habits::Habits;
 
 use self::json::{CheckReport, CheckedPool, CheckedRoute};
+use self::voice::Voice;
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
-use crate::config::{Config, ConfigError, HistoryConfig, PoolAccount, RouteConfig};
-use crate::net::tls::facts::{CertificateFacts, TlsFacts};
+use crate::config::{Config, ConfigError, HistoryConfig, RouteConfig};
+use crate::limits::OpenFiles;
 use crate::net::tls::server::CertificateSource;
-use crate::probe::{Findings, ProbeError};
+use crate::probe::ProbeError;
 use crate::registry::Registry;
 use crate::store::Store;
 
@@ -21,48 +24,56 @@ pub fn print_refused(error: &ConfigError) {
     CheckReport::refused(error).print();
 }
 
+/// How a config is checked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Checking {
+    /// What is found is said as JSON, at the end.
+    pub json: bool,
+    /// So many rigs are expected on each route.
+    pub rigs: Option<usize>,
+}
+
 /// Listens where `run` would, tries every pool of a config out, and says what it found; a failure
-/// when a pool is of no use, or an address cannot be listened on. One that somebody listens on
-/// already is only remarked upon: a running Orepass may have the same config.
+/// when a pool is of no use, an address cannot be listened on, what is learnt cannot be kept, or the rigs
+/// that are expected do not fit. An address that somebody listens on already is only remarked upon: a
+/// running Orepass may have the same config.
 ///
 /// # Errors
 /// A [`CommandError`] when it cannot be tried.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub async fn check(
     config: Config,
     registry: &Registry,
-    json: bool,
+    checking: Checking,
 ) -> Result<Outcome, CommandError> {
+    let voice = Voice { is_silent: checking.json };
     let mut report = CheckReport::of(&config);
-    if !json {
-        print_config(&config);
+    voice.config(&config);
+    report.failures.extend(process_failures(&config, checking));
+    for failure in &report.failures {
+        voice.say(format_args!("FAILED: {failure}"));
     }
-    let memory = memory_of(&config, json);
-    let mut outcome = Outcome::Success;
+    let memory = memory_of(&config, voice);
     for (route, unbound) in config.routes.iter().zip(unbound(&config)) {
         let entry = registry
             .get(&route.dialect)
             .map_err(|unknown| CommandError::Failed(unknown.to_string()))?;
         let mut checked = CheckedRoute::of(route);
-        if !json {
-            println!("route {} ({}), rigs on {}", route.name, entry.name, listens(route));
-        }
+        voice.say(format_args!(
+            "route {} ({}), rigs on {}",
+            route.name,
+            entry.name,
+            listens(route)
+        ));
         if route.has_tls() {
-            outcome = outcome.and(check_certificate(&route.front.certificate, &mut checked, json));
+            check_certificate(&route.front.certificate, &mut checked, voice);
         }
         for error in &unbound {
             if is_taken(error) {
                 let note = format!("{error}; that is as it should be while orepass runs");
-                if !json {
-                    println!("  note: {note}");
-                }
+                voice.say(format_args!("  note: {note}"));
                 checked.notes.push(note);
             } else {
-                outcome = Outcome::Failure;
-                if !json {
-                    println!("  FAILED: {error}");
-                }
-                checked.failures.push(error.to_string());
+                checked.fail(error.to_string(), voice);
             }
         }
         let memory = memory.route(route.name.as_str());
@@ -74,71 +85,56 @@ pub async fn check(
             match (entry.probe)(route, pool, habits).await {
                 Ok(found) => {
                     checked.pools.push(CheckedPool::good(pool, &found, route));
-                    if !json {
-                        print_found(pool, &found, route);
-                        print_titled(rules::lines(&found.rules));
-                        print_habits(&found, &known);
+                    voice.found(pool, &found, route);
+                    voice.titled(rules::lines(&found.rules));
+                    voice.habits(&found, &known);
+                    let wanted = checking.rigs.unwrap_or_default() as u64;
+                    if let Some(why) = room::missing_at(&found, route, wanted) {
+                        checked.fail(format!("pool {}: {why}", pool.name), voice);
                     }
                 }
                 Err(error) => {
-                    outcome = Outcome::Failure;
                     let why = format!("{error}{}", remedy(&error));
-                    if !json {
-                        println!("  pool {} FAILED: {why}", pool.name);
-                    }
+                    voice.say(format_args!("  pool {} FAILED: {why}", pool.name));
                     checked.pools.push(CheckedPool::failed(pool, why));
                 }
             }
         }
         report.routes.push(checked);
     }
-    if json {
-        report.good = outcome == Outcome::Success;
+    report.good = report.is_good();
+    let outcome = if report.good { Outcome::Success } else { Outcome::Failure };
+    if checking.json {
         report.print();
     }
     Ok(outcome)
 }
 
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_config(config: &Config) {
-    let (name, routes) = (config.source().name(), config.routes.len());
-    println!(
-        "{name}: the config is good: {routes} route{}, room for {} rigs",
-        plural(routes),
-        config.capacity()
-    );
-    match &config.state {
-        Some(file) => println!("what is learnt of rigs and pools is kept in {}", file.display()),
-        None => println!(
-            "what is learnt of rigs and pools is forgotten at every restart; to keep it, name a `file` in \
-             [state]"
-        ),
+/// What is wrong for all routes.
+fn process_failures(config: &Config, checking: Checking) -> Vec<String> {
+    let history = match &config.history {
+        HistoryConfig { file, max_mib: 1.. } => file.as_deref(),
+        _ => None,
+    };
+    let files = [config.state.as_deref(), history].into_iter().flatten();
+    let mut failures: Vec<String> = files.filter_map(|file| place::writable(file).err()).collect();
+    if let (Some(rigs), Ok(files)) = (checking.rigs, OpenFiles::raise()) {
+        let in_all = rigs.saturating_mul(config.routes.len());
+        failures.extend(room::missing_files(files, in_all));
     }
-    match &config.history {
-        HistoryConfig { file: Some(file), max_mib: max_mib @ 1.. } => println!(
-            "what becomes of shares is kept in {}, of {max_mib} MiB at most",
-            file.display()
-        ),
-        _ => println!(
-            "what becomes of shares is not kept: charts begin anew at every start; to keep it, name a \
-             `file` in [state] or [history]"
-        ),
-    }
+    failures
 }
 
 /// What is remembered of the pools.
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn memory_of(config: &Config, json: bool) -> Store {
+fn memory_of(config: &Config, voice: Voice) -> Store {
     match config.state.as_deref().map(Store::look) {
         None => Store::fleeting(),
         Some(Ok(memory)) => memory,
         Some(Err(error)) => {
-            if !json {
-                println!(
-                    "  note: what it has of the pools' habits cannot be shown: {error}; orepass says \
-                     what it finds out as `pool.habit` in its log"
-                );
-            }
+            voice.say(format_args!(
+                "  note: what it has of the pools' habits cannot be shown: {error}; orepass says what it \
+                 finds out as `pool.habit` in its log"
+            ));
             Store::fleeting()
         }
     }
@@ -157,140 +153,17 @@ fn unbound(config: &Config) -> Vec<Vec<CommandError>> {
 }
 
 /// Shows the certificate that rigs will see.
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn check_certificate(
-    source: &CertificateSource,
-    checked: &mut CheckedRoute,
-    json: bool,
-) -> Outcome {
-    let found = source.look();
-    if let Ok(Some(certificate)) = &found {
-        checked.certificate = Some(certificate.into());
-    }
-    match found {
-        Err(error) => {
-            checked.failures.push(error.to_string());
-            if !json {
-                println!("  FAILED: {error}");
-            }
-            return Outcome::Failure;
-        }
-        _ if json => {}
+fn check_certificate(source: &CertificateSource, checked: &mut CheckedRoute, voice: Voice) {
+    match source.look() {
+        Err(error) => checked.fail(error.to_string(), voice),
         Ok(Some(certificate)) => {
-            println!("  tls to rigs");
-            print_certificate(&certificate);
+            checked.certificate = Some((&certificate).into());
+            voice.say("  tls to rigs");
+            voice.certificate(&certificate);
         }
-        Ok(None) => println!("  tls to rigs    a certificate of our own, made when orepass starts"),
-    }
-    Outcome::Success
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_certificate(certificate: &CertificateFacts) {
-    let CertificateFacts { issuer, until, days_left, fingerprint, .. } = certificate;
-    println!("    certificate  for {}, of {issuer}", certificate.name());
-    println!(
-        "    good until   {until}, {days_left} day{}",
-        plural(usize::try_from(*days_left).unwrap_or(0))
-    );
-    println!("    sha256       {fingerprint}");
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_found(pool: &PoolAccount, found: &Findings, route: &RouteConfig) {
-    let Findings {
-        addresses,
-        peer,
-        tls,
-        connect,
-        login,
-        given,
-        split,
-        rigs,
-        user,
-        target,
-        difficulty,
-        ..
-    } = found;
-    let millis = |time: &std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
-    println!("  pool {} ok", pool.name);
-    let others: Vec<String> =
-        addresses.iter().filter(|other| *other != peer).map(ToString::to_string).collect();
-    match &others[..] {
-        _ if let Some(proxy) = &pool.reach.proxy => {
-            println!("    address      by the proxy {proxy}");
+        Ok(None) => {
+            voice.say("  tls to rigs    a certificate of our own, made when orepass starts");
         }
-        [] => println!("    address      {peer}"),
-        others => println!("    address      {peer} answered; also {}", others.join(", ")),
-    }
-    if let Some(TlsFacts { version, cipher, certificate }) = tls.as_deref() {
-        println!("    tls          {version}, {cipher}");
-        print_certificate(certificate);
-    }
-    println!("    latency      connect {}, login {}", millis(connect), millis(login));
-    let announced =
-        given.announced_size.map_or_else(|| "no size".to_owned(), |size| format!("size {size}"));
-    println!(
-        "    extranonce   extranonce1 of {} bytes ({}), {announced} announced",
-        given.extranonce1.len(),
-        given.extranonce1
-    );
-    println!(
-        "    split        {} prefix byte{}, rigs are told {} + {} bytes",
-        split.prefix_bytes,
-        plural(split.prefix_bytes),
-        split.extranonce1.len() + split.prefix_bytes,
-        split.rig_extranonce2
-    );
-    if let Some(remark) = &split.remark {
-        println!("                 {remark}");
-    }
-    println!(
-        "    rigs         {rigs} on a connection, {} on {}",
-        rigs.saturating_mul(route.max_channels as u64),
-        route.max_channels
-    );
-    println!("    authorized   {user}");
-    println!("    difficulty   {} (target {target})", rounded(*difficulty));
-}
-
-/// What is known of a pool's habits, and from where.
-fn print_habits(found: &Findings, known: &[HabitRecord]) {
-    let word = |habit: Habit, answer| habit.word_among(answer, found.rules.scale_names);
-    let mut lines: Vec<String> = Vec::new();
-    for habit in Habit::ALL {
-        if let Some(answer) = found.configured.get(habit) {
-            lines.push(format!("{habit} = {}, as configured", word(habit, answer)));
-        } else if let Some(record) = known.iter().find(|record| record.habit == habit) {
-            let days = record.age.as_secs() / 86_400;
-            let ago = match days {
-                0 => "today".to_owned(),
-                days => format!("{days} day{} ago", plural(days as usize)),
-            };
-            lines.push(format!("{habit} = {}, found out {ago}", word(habit, record.answer)));
-        }
-    }
-    if let Some((habit, easier)) = found.doubt {
-        let [usual, other] = [Answer::Usual, Answer::Other].map(|answer| word(habit, answer));
-        lines.push(format!(
-            "{habit} is not known yet, {usual} or {other}: rigs are told difficulty {}, and one of \
-             their shares shows which",
-            rounded(easier)
-        ));
-    }
-    if lines.is_empty() {
-        lines.push("none known yet; each is found out when it matters".to_owned());
-    }
-    print_titled(lines.into_iter().map(|line| ("habits", line)));
-}
-
-/// A title stands before the first of its lines alone.
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn print_titled(lines: impl IntoIterator<Item = (&'static str, String)>) {
-    let mut before = "";
-    for (title, line) in lines {
-        println!("    {:<12} {line}", if title == before { "" } else { title });
-        before = title;
     }
 }
 
@@ -305,13 +178,4 @@ fn remedy(error: &ProbeError) -> &'static str {
 fn listens(route: &RouteConfig) -> String {
     let addresses: Vec<String> = route.listen.iter().map(ToString::to_string).collect();
     addresses.join(", ")
-}
-
-/// With four digits that count.
-fn rounded(difficulty: f64) -> f64 {
-    format!("{difficulty:.3e}").parse().unwrap_or(difficulty)
-}
-
-const fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -80,3 +80,28 @@ async fn the_habits_of_a_pool_are_shown_with_where_they_are_known_from() {
     assert!(said.contains("rigs are told 5 + 4 bytes"), "{said}");
     std::fs::remove_file(file).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rigs_that_do_not_fit_and_a_memory_that_cannot_be_written_fail() {
+    let (_pool, at_pool) = pool().await;
+    let few = Plan { arguments: &["--rigs", "4000"], ..Plan::new(&at_pool).await };
+    let (code, said) = few.check().await;
+    assert_eq!(code, Some(0), "{said}");
+    let many = Plan { arguments: &["--rigs", "5000"], ..Plan::new(&at_pool).await };
+    let (code, said) = many.check().await;
+    assert!(said.contains("4000 fit (250 on each of 16 connections): max_channels = 20 is needed"));
+    assert_eq!(code, Some(1), "{said}");
+    let files =
+        Plan { arguments: &["--rigs", "300"], files: Some(256), ..Plan::new(&at_pool).await };
+    let (code, said) = files.check().await;
+    assert!(said.contains("may have 256 open files"), "{said}");
+    assert_eq!(code, Some(1));
+
+    // A folder cannot be written as a file, whoever asks.
+    let state = format!("[state]\nfile = \"{}\"", std::env::temp_dir().display());
+    let forgetful = Plan { more: state, arguments: &["--json"], ..Plan::new(&at_pool).await };
+    let (code, said) = forgetful.check().await;
+    let found: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &found["good"]), (Some(1), &false.into()), "{said}");
+    assert!(found["failures"][0].as_str().unwrap().contains("cannot be written"), "{said}");
+}

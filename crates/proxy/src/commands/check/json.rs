@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::voice::Voice;
 use crate::api::ProblemAt;
 use crate::config::{Config, ConfigError, PoolAccount, RouteConfig};
 use crate::net::tls::facts::{CertificateFacts, TlsFacts};
@@ -20,6 +21,8 @@ pub(super) struct CheckReport {
     room_for_rigs: usize,
     /// Where what is learnt is kept.
     state_file: Option<String>,
+    /// What is wrong for all routes.
+    pub(super) failures: Vec<String>,
     pub(super) routes: Vec<CheckedRoute>,
     /// What is wrong with the config; nothing else is known then.
     problems: Vec<ProblemAt>,
@@ -35,8 +38,8 @@ pub(super) struct CheckedRoute {
     pub(super) certificate: Option<CheckedCertificate>,
     /// What is worth a remark.
     pub(super) notes: Vec<String>,
-    /// What keeps rigs from connecting.
-    pub(super) failures: Vec<String>,
+    /// What keeps rigs from earning.
+    failures: Vec<String>,
     pub(super) pools: Vec<CheckedPool>,
 }
 
@@ -110,6 +113,14 @@ impl CheckReport {
         Self { problems, ..Self::default() }
     }
 
+    /// Whether nothing of it is of no use.
+    pub(super) fn is_good(&self) -> bool {
+        let is_good = |route: &CheckedRoute| {
+            route.failures.is_empty() && route.pools.iter().all(|pool| pool.ok)
+        };
+        self.failures.is_empty() && self.routes.iter().all(is_good)
+    }
+
     pub(super) fn print(&self) {
         // Plain texts and numbers always serialize; who hangs up early has seen enough.
         let text = serde_json::to_string(self).unwrap_or_default();
@@ -128,6 +139,12 @@ impl CheckedRoute {
             failures: Vec::new(),
             pools: Vec::new(),
         }
+    }
+
+    /// Rigs would not earn.
+    pub(super) fn fail(&mut self, why: String, voice: Voice) {
+        voice.say(format_args!("  FAILED: {why}"));
+        self.failures.push(why);
     }
 }
 
