@@ -223,6 +223,8 @@ impl Chain {
             UpstreamEvent::Verdict { ticket, outcome, .. } => {
                 self.rig.handle_verdict(self.numbers[&ticket], &outcome.told, self.now);
             }
+            // What is shown of a refused share is told by its verdict.
+            UpstreamEvent::Evidence { .. } => {}
             UpstreamEvent::LateVerdict => self.news.push("late verdict".into()),
             resent @ (UpstreamEvent::Resent | UpstreamEvent::ResentDuplicate) => {
                 self.news.push(format!("{resent:?}"));

@@ -4,6 +4,7 @@ mod answers;
 mod blocks;
 mod brake;
 mod calls;
+mod evidence;
 mod grounds;
 mod jobless;
 mod jobs;
@@ -28,6 +29,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::channel::ShareOutcome;
+use crate::evidence::EvidenceWish;
 use crate::extranonce::Extranonce;
 use crate::habits::HabitBook;
 use crate::job::{Generation, JobFrames, JobIds, Serial};
@@ -74,14 +76,21 @@ impl Story {
 
 impl<const LATE: bool> Story<LATE> {
     fn with(coin: Coin<LATE>) -> Self {
-        let config = UpstreamConfig::new(OWN, "hunter2", "orepass/1");
+        let config =
+            UpstreamConfig::new(OWN, "hunter2", "orepass/1").with_evidence(EvidenceWish::Off);
         let ids = Arc::new(JobIds::new(0x6b00_0000));
         Self { pool: Upstream::new(Arc::new(coin), config, ids), now: start(), asked: 0 }
     }
 
     /// Whether shares are sent again after a lost connection; before the first one.
     fn resubmit(&mut self, resubmit: bool) {
-        let config = UpstreamConfig { resubmit, ..self.pool.setup.config.clone() };
+        self.change(|config| config.resubmit = resubmit);
+    }
+
+    /// A new session, of another config.
+    fn change(&mut self, change: impl FnOnce(&mut UpstreamConfig)) {
+        let mut config = self.pool.setup.config.clone();
+        change(&mut config);
         let (dialect, ids) =
             (Arc::clone(&self.pool.setup.dialect), Arc::clone(self.pool.jobs.ids()));
         self.pool = Upstream::new(dialect, config, ids);
@@ -187,6 +196,7 @@ impl<const LATE: bool> Story<LATE> {
                     Verdict::AcceptedByPool => format!("{ticket} accepted"),
                     other => format!("{ticket} {other}"),
                 },
+                UpstreamEvent::Evidence { worker, .. } => format!("evidence of {worker}"),
                 UpstreamEvent::LateVerdict => "late verdict".into(),
                 UpstreamEvent::Resent => "resent".into(),
                 UpstreamEvent::ResentDuplicate => "duplicate of a resent".into(),
