@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+#[path = "manual/keys.rs"]
+mod keys;
+#[path = "manual/links.rs"]
+mod links;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
