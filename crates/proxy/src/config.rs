@@ -176,7 +176,23 @@ impl Config {
         })
     }
 
+    /// The tables that a config may have, by their headers, and the keys of each, those of the tables in
+    /// it among them. Of dialects' options those of all dialects are there.
+    #[must_use]
+    pub fn keys(dialects: &dyn Dialects) -> Vec<(&'static str, Vec<&'static str>)> {
+        Self::read_keys(Source::new("", ""), Path::new(""), dialects).1
+    }
+
     fn read(source: Source, folder: &Path, dialects: &dyn Dialects) -> Result<Self, ConfigError> {
+        Self::read_keys(source, folder, dialects).0
+    }
+
+    /// What was read, and which keys there may be: the reading itself knows these.
+    fn read_keys(
+        source: Source,
+        folder: &Path,
+        dialects: &dyn Dialects,
+    ) -> (Result<Self, ConfigError>, Vec<(&'static str, Vec<&'static str>)>) {
         let (document, errors) = DeTable::parse_recoverable(source.text());
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();
@@ -222,8 +238,9 @@ impl Config {
             });
         notes.know("[route.options]", &route_options);
         notes.know("[route.pool.options]", &pool_options);
+        let keys = notes.known().to_vec();
         let problems = syntax::all(&source, &errors, notes.finish());
-        match routes.into_iter().collect::<Option<Vec<_>>>() {
+        let read = match routes.into_iter().collect::<Option<Vec<_>>>() {
             Some(mut routes) if problems.is_empty() => {
                 routes.iter_mut().for_each(|route| route.keep_certificate(state.as_deref()));
                 Ok(Self {
@@ -241,7 +258,8 @@ impl Config {
                 })
             }
             _ => Err(source.error(problems)),
-        }
+        };
+        (read, keys)
     }
 
     /// The text that it was read from, for errors that are found later.

@@ -1,5 +1,5 @@
-//! docs/monitoring.md has an entry for each warning and error of the log and for each diagnosis, and no
-//! other.
+//! docs/troubleshooting.md has an entry for each warning and error of the log, docs/monitoring.md one for
+//! each diagnosis, and no other.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -36,7 +36,7 @@ fn each_warning_and_error_has_its_entry() {
             }
         }
     }
-    let document = fs::read_to_string(workspace.join("docs/monitoring.md")).unwrap();
+    let document = fs::read_to_string(workspace.join("docs/troubleshooting.md")).unwrap();
     assert!(logged.len() > 40, "so few are no sensible reading: {logged:?}");
     assert_eq!(entries(&document), logged);
 }

@@ -113,6 +113,11 @@ impl<'s> Notes<'s> {
         known.extend(keys.iter().filter(|key| !known.contains(key)).copied().collect::<Vec<_>>());
     }
 
+    /// The tables by their headers, with their keys.
+    pub(super) fn known(&self) -> &[(&'static str, Vec<&'static str>)] {
+        &self.known
+    }
+
     /// What to do with a key that stands in the wrong table; `None` when no other has it. Which
     /// option belongs where is for the dialect to say.
     fn elsewhere(&self, header: &str, key: &str) -> Option<String> {
