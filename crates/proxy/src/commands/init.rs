@@ -6,7 +6,7 @@ mod file;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, UdpSocket};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -117,10 +117,16 @@ fn outward_address(pool: &(String, u16)) -> Option<IpAddr> {
     of("0.0.0.0").or_else(|| of("::")).filter(|address| !address.is_loopback())
 }
 
-/// Only its owner and group read it: it may have a password in it.
+/// Only its owner and group read it: it may have a password in it. The group is the folder's, which a
+/// service's user may be in.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Ok(folder) = std::fs::metadata(folder.unwrap_or_else(|| Path::new("."))) {
+        // Where that is not allowed, it is the writer's own.
+        let _ = fchown(&file, None, Some(folder.gid()));
+    }
     file.write_all(text.as_bytes())
 }
 
