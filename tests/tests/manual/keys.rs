@@ -155,7 +155,7 @@ fn config((path, whose): &Table, header: &str, set: Option<(&str, &str)>) -> Str
         if let Some((key, value)) = set {
             lines.insert(key, value.to_owned());
         }
-        if set.is_some_and(|(key, _)| key == "proxy_protocol") {
+        if set.is_some_and(|(key, value)| key == "proxy_protocol" && value != "\"off\"") {
             lines.insert("proxy_from", "[\"10.0.0.5\"]".to_owned());
         }
         let lines = lines.iter().map(|(key, value)| format!("{key} = {value}\n"));
