@@ -163,7 +163,7 @@ fn config((path, whose): &Table, header: &str, set: Option<(&str, &str)>) -> Str
     };
     let own = format!("{header}\n{}", lines(path));
     let is_in = |of: &str| path.starts_with(of) && path.len() > of.len();
-    let in_pool = is_in("route.pool.").then_some(&*own).unwrap_or_default();
+    let in_pool = if is_in("route.pool.") { &*own } else { "" };
     let in_route = (is_in("route.") && !path.starts_with("route.pool")).then_some(&*own);
     let outside = !path.is_empty() && !path.starts_with("route");
     format!(
