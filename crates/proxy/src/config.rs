@@ -59,6 +59,9 @@ use route::Reading;
 use sinks::SinkSurroundings;
 use table::TableReader;
 
+/// Tables by their headers, each with its keys.
+type KnownTables = Vec<(&'static str, Vec<&'static str>)>;
+
 /// A whole config, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -192,7 +195,7 @@ impl Config {
         source: Source,
         folder: &Path,
         dialects: &dyn Dialects,
-    ) -> (Result<Self, ConfigError>, Vec<(&'static str, Vec<&'static str>)>) {
+    ) -> (Result<Self, ConfigError>, KnownTables) {
         let (document, errors) = DeTable::parse_recoverable(source.text());
         let mut notes = Notes::new(&source);
         let [route_options, pool_options] = dialects.option_names();

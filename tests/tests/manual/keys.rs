@@ -155,7 +155,7 @@ fn config((path, whose): &Table, header: &str, set: Option<(&str, &str)>) -> Str
         if let Some((key, value)) = set {
             lines.insert(key, value.to_owned());
         }
-        if set.is_some_and(|(key, _)| key == "proxy_protocol") {
+        if set.is_some_and(|(key, value)| key == "proxy_protocol" && value != "\"off\"") {
             lines.insert("proxy_from", "[\"10.0.0.5\"]".to_owned());
         }
         let lines = lines.iter().map(|(key, value)| format!("{key} = {value}\n"));
@@ -163,7 +163,7 @@ fn config((path, whose): &Table, header: &str, set: Option<(&str, &str)>) -> Str
     };
     let own = format!("{header}\n{}", lines(path));
     let is_in = |of: &str| path.starts_with(of) && path.len() > of.len();
-    let in_pool = is_in("route.pool.").then_some(&*own).unwrap_or_default();
+    let in_pool = if is_in("route.pool.") { &*own } else { "" };
     let in_route = (is_in("route.") && !path.starts_with("route.pool")).then_some(&*own);
     let outside = !path.is_empty() && !path.starts_with("route");
     format!(
