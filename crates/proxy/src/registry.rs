@@ -48,6 +48,12 @@ pub trait FromConfig: Dialect {
         "shares of this job cannot be checked".into()
     }
 
+    /// What of a job `orepass check` shows the operator: titles of up to 12 letters, each with what
+    /// there is to say. Lines that follow each other under one title belong together.
+    fn about(&self, _job: &Self::Job) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// The header that a share's hash is made of; `None` where it cannot be built.
     fn header(
         _job: &Self::Job,

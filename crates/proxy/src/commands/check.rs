@@ -76,6 +76,7 @@ pub async fn check(
                     checked.pools.push(CheckedPool::good(pool, &found, route));
                     if !json {
                         print_found(pool, &found, route);
+                        print_titled(found.job.iter().cloned());
                         print_titled(rules::lines(&found.rules));
                         print_habits(&found, &known);
                     }
