@@ -19,6 +19,8 @@ mod aion {}
 mod api {}
 #[doc = include_str!("../../docs/benchmarks.md")]
 mod benchmarks {}
+#[doc = include_str!("../../docs/bitcoin.md")]
+mod bitcoin {}
 #[doc = include_str!("../../docs/embedding.md")]
 mod embedding {}
 #[doc = include_str!("../../docs/failover.md")]

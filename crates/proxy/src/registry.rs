@@ -5,11 +5,13 @@
 //! for it, and runs [`main_with`](crate::main_with) with `Registry::default().with::<MyCoin>()`.
 
 mod aion;
+mod bitcoin;
 mod hstratum;
 
 use std::collections::BTreeMap;
 
 use orepass_aion::Aion;
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
@@ -156,7 +158,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::empty().with::<Hstratum>().with::<Aion>()
+        Self::empty().with::<Hstratum>().with::<Aion>().with::<Bitcoin>()
     }
 }
 
