@@ -5,6 +5,7 @@
 
 #![warn(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod bitcoin;
 #[expect(clippy::disallowed_methods, reason = "real time is measured")]
 pub mod load;
 pub mod played;

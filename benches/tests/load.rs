@@ -7,12 +7,14 @@ use orepass::config::{PoolAccount, RouteConfig};
 use orepass::net::connect::Tcp;
 use orepass::route::{Route, Surroundings};
 use orepass_benches::load::args::Args;
+use orepass_benches::load::ledger::LoadCoin;
 use orepass_benches::load::phases::Until;
 use orepass_benches::load::pool::Pool;
 use orepass_benches::load::relay;
 use orepass_benches::load::report::Report;
 use orepass_benches::load::roll::Roll;
 use orepass_benches::load::run::{Outcome, measure_until};
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::DownstreamConfig;
@@ -45,8 +47,17 @@ const LOAD: Until = Until::Answered(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_parties_agree_about_every_share_through_the_proxy() {
+    through_the_proxy::<Hstratum>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_parties_agree_about_every_share_of_bitcoin() {
+    through_the_proxy::<Bitcoin>().await;
+}
+
+async fn through_the_proxy<D: Dialect + Default>() {
     let roll = Arc::new(Roll::new(RIGS));
-    let pool = Pool::start(Arc::clone(&roll)).unwrap();
+    let pool = Pool::start(Arc::clone(&roll), LoadCoin::of(D::NAME)).unwrap();
     let url = format!("stratum+tcp://{}", pool.address()).parse().unwrap();
     let account = PoolAccount::new("pool".parse().unwrap(), url, "account".parse().unwrap());
     let config = RouteConfig {
@@ -55,11 +66,11 @@ async fn all_parties_agree_about_every_share_through_the_proxy() {
         max_channels: 3,
         max_rigs_per_channel: 10,
         max_pool_shares_per_second: 10_000,
-        ..RouteConfig::new("load".parse().unwrap(), Hstratum::NAME, vec![account])
+        ..RouteConfig::new("load".parse().unwrap(), D::NAME, vec![account])
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let dialects = vec![Arc::new(Hstratum::default())];
+    let dialects = vec![Arc::new(D::default())];
     let route = Route::start(config, dialects, Surroundings::new(Arc::new(Tcp)), vec![listener]);
 
     let own = std::process::id();
@@ -80,7 +91,7 @@ async fn all_parties_agree_about_every_share_through_the_relay() {
     let tasks = LocalSet::new();
     let relayed = async {
         let roll = Arc::new(Roll::new(RIGS));
-        let pool = Pool::start(Arc::clone(&roll)).unwrap();
+        let pool = Pool::start(Arc::clone(&roll), LoadCoin::Hstratum).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::task::spawn_local(relay::serve(listener, pool.address(), 2, 10));

@@ -1,6 +1,7 @@
 //! What the targets must know of a coin.
 
 mod aion;
+mod bitcoin;
 mod hstratum;
 
 use orepass_stratum::dialect::{Dialect, PoolEvent};
@@ -14,7 +15,7 @@ use serde_json::value::RawValue;
 pub trait Coin: Dialect + Default {
     /// The parameters of notifies, one of each kind. Any hash is good for the first.
     const NOTIFIES: &'static [&'static str];
-    /// How a pool answers subscribe and authorize, requests 1 and 2, and takes every hash.
+    /// How a pool answers what a login asks, by the requests' numbers from 1 on, and takes every hash.
     const GREETING: &'static [&'static str];
     /// How the shares that [`submit`](Self::submit) makes are checked.
     const PLAYED: Verify;

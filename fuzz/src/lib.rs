@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use orepass_aion::Aion;
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::job::JobIds;
 use orepass_stratum::time::Instant;
@@ -48,7 +49,7 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 17] = [
+pub const TARGETS: [(&str, Body); 22] = [
     ("line_reader", line_reader),
     ("rpc", rpc),
     ("config", config),
@@ -66,6 +67,11 @@ pub const TARGETS: [(&str, Body); 17] = [
     ("aion_notify", notify::<Aion>),
     ("aion_submit", submit::<Aion>),
     ("aion_answer", answer::<Aion>),
+    ("bitcoin_rig_lines", rig_lines::<Bitcoin>),
+    ("bitcoin_pool_lines", pool_lines::<Bitcoin>),
+    ("bitcoin_notify", notify::<Bitcoin>),
+    ("bitcoin_submit", submit::<Bitcoin>),
+    ("bitcoin_answer", answer::<Bitcoin>),
 ];
 
 /// The longest line that a session may write when it was told nothing longer. A refusal quotes
@@ -112,13 +118,15 @@ fn connected<D: Coin>(dialect: &Arc<D>, now: Instant) -> Upstream<D, u32> {
     let ids = Arc::new(JobIds::new(0x6b00_0000));
     let mut pool = Upstream::new(Arc::clone(dialect), config, ids);
     pool.handle_connected(now);
-    let subscribe = take(pool.transmit());
-    assert_eq!(subscribe.len(), 1);
+    let asked: Vec<_> = take(pool.transmit());
+    let last = asked.last().map(|line| text(line, "method"));
+    assert_eq!(last, Some("\"mining.subscribe\""));
     pool
 }
 
 /// A session with a pool that has answered subscribe and authorize, takes every hash and has told
-/// this job; and the time then. Its next request has the id 3, or 4 where the job was asked about.
+/// this job; and the time then. Its next request has the id that follows those of the login, or the one
+/// after that where the job was asked about.
 fn mining<D: Coin>(dialect: &Arc<D>, notify: &str, now: Instant) -> (Upstream<D, u32>, Instant) {
     let mut pool = connected(dialect, now);
     for line in D::GREETING {

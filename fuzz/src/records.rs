@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The most of a record that goes into one stream, in bytes.
 const MAX_STREAM: usize = 16 << 10;
@@ -16,11 +16,12 @@ const MAX_STREAM: usize = 16 << 10;
 #[must_use]
 pub fn inputs(target: &str) -> Vec<Vec<u8>> {
     let (coin, body) = match target.split_once('_') {
-        Some((coin @ ("aion" | "hstratum"), body)) => (coin, body),
+        Some((coin @ ("aion" | "bitcoin" | "hstratum"), body)) => (coin, body),
         _ => ("", target),
     };
     let lines: Vec<Line> = match coin {
         "aion" => read("aion.jsonl"),
+        "bitcoin" => shares("bitcoin.json"),
         "hstratum" => ["handshake.jsonl", "handshake-seed-12field.jsonl"].map(read).concat(),
         _ => ["aion.jsonl", "handshake.jsonl", "handshake-seed-12field.jsonl"].map(read).concat(),
     };
@@ -59,6 +60,23 @@ fn read(file: &str) -> Vec<Line> {
         Some(Line { from_pool, text: row["line"].as_str()?.to_owned() })
     };
     text.lines().filter_map(line).collect()
+}
+
+/// The shares of a file, as the lines that pools and rigs say.
+fn shares(file: &str) -> Vec<Line> {
+    let text = fs::read_to_string(folder("tests/vectors").join(file)).expect("a file of shares");
+    let all: Value = serde_json::from_str(&text).expect("JSON");
+    let lines = |share: &Value| {
+        let line = |from_pool, line: Value| Line { from_pool, text: line.to_string() };
+        let subscribed = json!([[["mining.notify", "ae68"]], share["extranonce1"], 8]);
+        [
+            line(true, json!({"id": 1, "result": subscribed, "error": null})),
+            line(true, json!({"id": null, "method": "mining.notify", "params": share["notify"]})),
+            line(false, json!({"id": 4, "method": "mining.submit", "params": share["submit"]})),
+            line(true, json!({"id": 4, "result": true, "error": null})),
+        ]
+    };
+    all["shares"].as_array().into_iter().flatten().flat_map(lines).collect()
 }
 
 fn stream(head: &[u8], lines: &[Line], which: impl Fn(&Line) -> bool) -> Vec<u8> {

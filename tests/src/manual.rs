@@ -23,6 +23,8 @@ mod api {}
 mod backup {}
 #[doc = include_str!("../../docs/benchmarks.md")]
 mod benchmarks {}
+#[doc = include_str!("../../docs/bitcoin.md")]
+mod bitcoin {}
 #[doc = include_str!("../../docs/chains.md")]
 mod chains {}
 #[doc = include_str!("../../docs/coming-from.md")]

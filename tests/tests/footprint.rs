@@ -11,6 +11,7 @@ use allocation_counter::measure;
 use bytes::Buf;
 use orepass::clock::now;
 use orepass_aion::Aion;
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::channel::Submission;
 use orepass_stratum::dialect::Dialect;
@@ -36,6 +37,8 @@ const MAX_ALL: usize = 300 << 20;
 /// A coin's pool as it is played here.
 trait Played: Dialect + Default {
     const SUBSCRIBED: &'static str;
+    /// The number of the subscribe, which another request may go before.
+    const SUBSCRIBE: u64 = 1;
 
     fn notify(number: u32) -> String;
 }
@@ -59,6 +62,18 @@ impl Played for Aion {
     }
 }
 
+impl Played for Bitcoin {
+    const SUBSCRIBED: &'static str = r#"[[["mining.notify","01020304"]],"01020304",8]"#;
+    const SUBSCRIBE: u64 = 2;
+
+    fn notify(number: u32) -> String {
+        let (zeros, branch) = ("00".repeat(32), "ab".repeat(32));
+        format!(
+            r#"["{number}","{zeros}","01{number:08x}","02",["{branch}"],"20000000","1900ffff","6553f100",false]"#
+        )
+    }
+}
+
 /// A pool, and rigs that share its connection.
 struct Farm<D: Dialect> {
     pool: Upstream<D, u64>,
@@ -75,8 +90,9 @@ impl<D: Played> Farm<D> {
         let (rigs, scratch, now) = (Vec::with_capacity(RIGS), D::Scratch::default(), now());
         let mut farm = Self { pool, rigs, scratch, now };
         farm.pool.handle_connected(now);
-        farm.hears(&format!(r#"{{"id":1,"result":{},"error":null}}"#, D::SUBSCRIBED));
-        farm.hears(r#"{"id":2,"result":true,"error":null}"#);
+        let (id, subscribed) = (D::SUBSCRIBE, D::SUBSCRIBED);
+        farm.hears(&format!(r#"{{"id":{id},"result":{subscribed},"error":null}}"#));
+        farm.hears(&format!(r#"{{"id":{},"result":true,"error":null}}"#, id + 1));
         farm.job(1);
         farm
     }
@@ -172,4 +188,9 @@ fn a_rig_of_handshake_takes_little() {
 #[test]
 fn a_rig_of_aion_takes_little() {
     is_light::<Aion>();
+}
+
+#[test]
+fn a_rig_of_bitcoin_takes_little() {
+    is_light::<Bitcoin>();
 }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use orepass_fuzz::{TARGETS, records};
 
+/// Those that have targets of their own.
+const COINS: [&str; 3] = ["aion", "bitcoin", "hstratum"];
+
 /// The entries of a folder in the fuzz targets', by name; none where there is no such folder.
 fn entries(folder: &str) -> Vec<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz")).join(folder);
@@ -32,9 +35,10 @@ fn every_target_has_a_shell_and_seeds_and_there_are_no_others() {
     for (target, shell) in targets.into_iter().zip(entries("fuzz_targets")) {
         assert!(!entries(&format!("seeds/{target}")).is_empty(), "{target} has no seeds");
         let shell = fs::read_to_string(shell).unwrap();
-        let mut words = target.split('_').filter(|word| ["aion", "hstratum"].contains(word));
+        let mut words = target.split('_').filter(|word| COINS.contains(word));
         let coin = words.next().map_or_else(String::new, |coin| format!("::<orepass_{coin}::"));
-        let body = target.trim_start_matches("aion_").trim_start_matches("hstratum_");
+        let own = COINS.iter().find_map(|coin| target.strip_prefix(coin)?.strip_prefix('_'));
+        let body = own.unwrap_or(target);
         assert!(shell.contains(&format!("orepass_fuzz::{body}{coin}")), "{target}: {shell}");
     }
 }

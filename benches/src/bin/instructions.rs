@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
+use orepass_benches::bitcoin::{self, BitcoinPath};
 use orepass_benches::drain;
 use orepass_benches::played::{ANY_HASH, Played};
 use orepass_benches::share_path::SharePath;
@@ -26,7 +27,7 @@ const SHARES_PER_JOB: u64 = 64;
 type Run = fn(u64);
 
 /// Every path by its name.
-const PATHS: [(&str, Run); 9] = [
+const PATHS: [(&str, Run); 14] = [
     ("hstratum: submit line to checked share", |count| shares(Part::Submit, count)),
     ("hstratum: share to the pool's line", |count| shares(Part::Forward, count)),
     ("hstratum: verdict to the rig's answer", |count| shares(Part::Answer, count)),
@@ -36,6 +37,11 @@ const PATHS: [(&str, Run); 9] = [
     ("aion: share to the pool's line", |count| aion_shares(Part::Forward, count)),
     ("aion: verdict to the rig's answer", |count| aion_shares(Part::Answer, count)),
     ("aion: job to frame, told to a rig", aion_job),
+    ("bitcoin: submit line to checked share", |count| bitcoin_shares(Part::Submit, count)),
+    ("bitcoin: the check of a share", bitcoin_check),
+    ("bitcoin: share to the pool's line", |count| bitcoin_shares(Part::Forward, count)),
+    ("bitcoin: verdict to the rig's answer", |count| bitcoin_shares(Part::Answer, count)),
+    ("bitcoin: job to frame, told to a rig", bitcoin_job),
 ];
 
 /// Which part of a share's way is counted.
@@ -159,6 +165,38 @@ fn aion_job(count: u64) {
     for _ in 0..count {
         let notify = stage.next_notify();
         let told = measured(|| stage.job_line(black_box(&notify)));
+        assert!(told > 0, "the rig is told the job");
+    }
+}
+
+fn bitcoin_shares(part: Part, count: u64) {
+    let mut path = BitcoinPath::new();
+    for _ in 0..count / SHARES_PER_JOB {
+        let notify = path.next_notify();
+        path.job_line(&notify);
+        for _ in 0..SHARES_PER_JOB {
+            let (submit, answer) = (path.next_submit(), path.next_answer());
+            let share = run(part == Part::Submit, || path.submit_line(black_box(&submit)));
+            let share = share.expect("a good share");
+            run(part == Part::Forward, || path.forward(share));
+            let taken = run(part == Part::Answer, || path.answer_line(black_box(&answer)));
+            assert!(taken, "the pool takes the share");
+        }
+    }
+}
+
+fn bitcoin_check(count: u64) {
+    let mut check = bitcoin::check();
+    for _ in 0..count {
+        assert!(measured(&mut check), "the share is good");
+    }
+}
+
+fn bitcoin_job(count: u64) {
+    let mut path = BitcoinPath::new();
+    for _ in 0..count {
+        let notify = path.next_notify();
+        let told = measured(|| path.job_line(black_box(&notify)));
         assert!(told > 0, "the rig is told the job");
     }
 }

@@ -57,7 +57,7 @@ pub struct Args {
     /// Serve the API there and keep a state and a history, as a farm does that is watched
     #[arg(long, value_name = "ADDR")]
     pub watched: Option<SocketAddr>,
-    /// The stratum dialect: hstratum
+    /// The stratum dialect: hstratum or bitcoin
     #[arg(long, default_value = "hstratum", value_parser = dialect)]
     pub dialect: String,
     /// The proxy's program [default: orepass beside this one]
@@ -111,9 +111,11 @@ impl Args {
 
 fn dialect(name: &str) -> Result<String, String> {
     match name {
-        "hstratum" => Ok(name.to_owned()),
-        "aion" => Err("the rigs here have no solver; only hstratum is measured".to_owned()),
-        _ => Err("only hstratum is measured".to_owned()),
+        "hstratum" | "bitcoin" => Ok(name.to_owned()),
+        "aion" => {
+            Err("the rigs here have no solver; only hstratum and bitcoin are measured".to_owned())
+        }
+        _ => Err("only hstratum and bitcoin are measured".to_owned()),
     }
 }
 
@@ -125,7 +127,10 @@ mod tests {
     fn other_dialects_and_nonsense_are_refused() {
         assert!(Args::try_parse_from(["load"]).is_ok());
         let refused = Args::try_parse_from(["load", "--dialect", "aion"]).unwrap_err();
-        assert!(refused.to_string().contains("only hstratum is measured"), "{refused}");
+        assert!(
+            refused.to_string().contains("only hstratum and bitcoin are measured"),
+            "{refused}"
+        );
         assert!(Args::try_parse_from(["load", "--rigs", "0"]).is_err());
         assert!(Args::try_parse_from(["load", "--in-flight", "33"]).is_err());
     }

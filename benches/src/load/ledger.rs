@@ -13,9 +13,40 @@ const BITS: &str = "1a06e782";
 /// The most bytes of extranonce2 that are taken, and the least: its last two are the rig's own.
 const EXTRANONCE2: std::ops::RangeInclusive<usize> = 2..=8;
 
+/// How many branches a job of Bitcoin's has.
+const BRANCHES: usize = 12;
+
+/// The coins whose rigs need no solver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoadCoin {
+    /// Handshake, of the deployed generation.
+    #[default]
+    Hstratum,
+    /// Bitcoin, with 12 branches and no version rolling.
+    Bitcoin,
+}
+
+impl LoadCoin {
+    /// The coin of a dialect's name.
+    #[must_use]
+    pub fn of(dialect: &str) -> Self {
+        if dialect == "bitcoin" { Self::Bitcoin } else { Self::Hstratum }
+    }
+
+    /// The size of extranonce2 that pools announce: with Handshake that of the whole header field.
+    #[must_use]
+    pub const fn announced(self) -> usize {
+        match self {
+            Self::Hstratum => 24,
+            Self::Bitcoin => 8,
+        }
+    }
+}
+
 /// The jobs that are open, and the shares that came for them.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    coin: LoadCoin,
     job: u32,
     block: u32,
     open: HashMap<u32, HashSet<Key>>,
@@ -54,6 +85,12 @@ impl Refusal {
 }
 
 impl Ledger {
+    /// Of a coin, without a job.
+    #[must_use]
+    pub fn of(coin: LoadCoin) -> Self {
+        Self { coin, ..Self::default() }
+    }
+
     /// Makes a job; one of a new block closes those before. Gives its number.
     pub fn new_job(&mut self, block: bool) -> u32 {
         self.job += 1;
@@ -113,10 +150,33 @@ impl Ledger {
         }
     }
 
-    /// The line that tells the latest job, of the deployed generation: `[job, previous block, merkle
-    /// root, witness root, tree root, reserved root, version, bits, time]`.
+    /// The line that tells the latest job.
     #[must_use]
     pub fn notify(&self) -> String {
+        match self.coin {
+            LoadCoin::Hstratum => self.notify_hstratum(),
+            LoadCoin::Bitcoin => self.notify_bitcoin(),
+        }
+    }
+
+    /// `[job, previous block, coinb1, coinb2, branches, version, bits, time, clean]`. A block closes those
+    /// before it whatever the last says.
+    fn notify_bitcoin(&self) -> String {
+        let (job, block, time) = (self.job, self.block, time_of(self.job));
+        let branches: Vec<String> =
+            (0..BRANCHES).map(|branch| format!("\"{branch:064x}\"")).collect();
+        // As long as coinbases are: what pays, and what proves the witnesses.
+        let (coinbase1, coinbase2) = (format!("{job:0160x}"), "ab".repeat(150));
+        format!(
+            "{{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"{job:x}\",\"{block:064x}\",\
+             \"{coinbase1}\",\"{coinbase2}\",[{}],\"20000000\",\"{BITS}\",\"{time:08x}\",false]}}\n",
+            branches.join(",")
+        )
+    }
+
+    /// Of the deployed generation: `[job, previous block, merkle
+    /// root, witness root, tree root, reserved root, version, bits, time]`.
+    fn notify_hstratum(&self) -> String {
         let (job, block) = (self.job, self.block);
         let mut line = String::with_capacity(512);
         // Writing to a text cannot fail.

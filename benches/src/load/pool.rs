@@ -15,13 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::error::LoadError;
-use super::ledger::{Ledger, Refusal};
+use super::ledger::{Ledger, LoadCoin, Refusal};
 use super::roll::Roll;
 use super::wire::Wire;
 use crate::played::ANY_HASH;
 
-/// The size that the pool announces: that of the whole header field, as pools in operation do.
-const ANNOUNCED: usize = 24;
 /// Of so many shares the time of the way is kept.
 const MAX_SAMPLES: usize = 4_000_000;
 
@@ -73,7 +71,7 @@ impl Pool {
     ///
     /// # Errors
     /// When the system refuses a thread or a port.
-    pub fn start(roll: Arc<Roll>) -> Result<Self, LoadError> {
+    pub fn start(roll: Arc<Roll>, coin: LoadCoin) -> Result<Self, LoadError> {
         let what = "the pool cannot start";
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(LoadError::io(what))?;
@@ -83,7 +81,7 @@ impl Pool {
         let books = Arc::new(Mutex::new(Books::default()));
         let written = Arc::clone(&books);
         let serve = move || {
-            let desk = Rc::new(Desk::new(roll, written));
+            let desk = Rc::new(Desk::new(roll, written, coin));
             LocalSet::new().block_on(&runtime, async {
                 match TcpListener::from_std(listener) {
                     Ok(listener) => desk.serve(listener, received).await,
@@ -135,6 +133,7 @@ impl Pool {
 struct Desk {
     roll: Arc<Roll>,
     books: Arc<Mutex<Books>>,
+    coin: LoadCoin,
     ledger: RefCell<Ledger>,
     connections: RefCell<Vec<Rc<Connection>>>,
 }
@@ -146,10 +145,10 @@ struct Connection {
 }
 
 impl Desk {
-    fn new(roll: Arc<Roll>, books: Arc<Mutex<Books>>) -> Self {
-        let mut ledger = Ledger::default();
+    fn new(roll: Arc<Roll>, books: Arc<Mutex<Books>>, coin: LoadCoin) -> Self {
+        let mut ledger = Ledger::of(coin);
         ledger.new_job(true);
-        Self { roll, books, ledger: RefCell::new(ledger), connections: RefCell::default() }
+        Self { roll, books, coin, ledger: RefCell::new(ledger), connections: RefCell::default() }
     }
 
     async fn serve(self: Rc<Self>, listener: TcpListener, mut orders: mpsc::Receiver<Order>) {
@@ -211,10 +210,11 @@ impl Desk {
                 },
                 "mining.subscribe" => {
                     let own = const_hex::encode(connection.extranonce1);
+                    let announced = self.coin.announced();
                     writeln!(
                         out,
                         "{{\"id\":{id},\"result\":[[[\"mining.notify\",\"{own}\"],\
-                         [\"mining.set_difficulty\",\"{own}\"]],\"{own}\",{ANNOUNCED}],\
+                         [\"mining.set_difficulty\",\"{own}\"]],\"{own}\",{announced}],\
                          \"error\":null}}"
                     )
                 }

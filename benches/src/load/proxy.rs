@@ -142,6 +142,7 @@ fn free_address() -> io::Result<SocketAddr> {
 fn config(args: &Args, listen: SocketAddr, pool: SocketAddr) -> String {
     let (channels, per_channel) = (args.channels() + 1, args.rigs_per_channel);
     let prefix = if per_channel > ONE_BYTE { 2 } else { 1 };
+    let dialect = &args.dialect;
     let scheme = if args.tls { "tls://" } else { "" };
     let watched = match args.watched {
         Some(address) => format!("[api]\nlisten = \"{address}\"\n[state]\nfile = \"load.db\"\n"),
@@ -151,7 +152,7 @@ fn config(args: &Args, listen: SocketAddr, pool: SocketAddr) -> String {
         r#"{watched}
 [[route]]
 name = "load"
-dialect = "hstratum"
+dialect = "{dialect}"
 listen = ["{scheme}{listen}"]
 verify = "full"
 prefix_bytes = {prefix}

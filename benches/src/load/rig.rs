@@ -9,6 +9,8 @@ use super::roll::{Roll, ShareName};
 
 /// What a rig that may choose takes, as firmware does.
 const USUAL_EXTRANONCE2: usize = 4;
+/// More than any extranonce2 has that is announced for itself.
+const MAX_EXTRANONCE2: usize = 8;
 const SUBSCRIBE: u64 = 1;
 const AUTHORIZE: u64 = 2;
 /// Ids of shares begin here.
@@ -135,7 +137,7 @@ impl Rig {
         };
         let Some((extranonce1, size)) = given() else { return Heard::NoLogin(shown(line)) };
         // Some pools announce the size of the whole field.
-        self.extranonce2 = size.min(USUAL_EXTRANONCE2);
+        self.extranonce2 = if size > MAX_EXTRANONCE2 { USUAL_EXTRANONCE2 } else { size };
         roll.seat(self.number, &extranonce1);
         let number = self.number;
         put(out, format_args!("{{\"id\":{AUTHORIZE},\"method\":\"mining.authorize\","));
@@ -147,7 +149,10 @@ impl Rig {
         // The relay tells jobs before the rig has subscribed.
         let told = || {
             let call: Value = serde_json::from_slice(line).ok()?;
-            let (id, time) = (call["params"][0].as_str()?, call["params"][8].as_str()?);
+            let params = &call["params"];
+            // The last text, behind which there may be a flag.
+            let time = params[8].as_str().or_else(|| params[7].as_str())?;
+            let id = params[0].as_str()?;
             let number = job_of(u32::from_str_radix(time, 16).ok()?);
             Some((number, id.to_owned(), time.to_owned()))
         };

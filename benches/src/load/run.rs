@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::args::Args;
 use super::error::LoadError;
+use super::ledger::LoadCoin;
 use super::limits::make_room;
 use super::phases::{Field, Figures, Until};
 use super::pool::{Books, Pool};
@@ -67,7 +68,7 @@ async fn all_runs(args: &Args) -> Result<Report, LoadError> {
 
 async fn relay(args: &Args) -> Result<Outcome, LoadError> {
     let roll = Arc::new(Roll::new(args.rigs as usize));
-    let pool = Pool::start(Arc::clone(&roll))?;
+    let pool = Pool::start(Arc::clone(&roll), LoadCoin::of(&args.dialect))?;
     let relay = RelayProcess::start(args, pool.address())?;
     let args = &Args { tls: false, ..args.clone() };
     measure(args, &roll, &pool, relay.address(), relay.pid()).await
@@ -75,7 +76,7 @@ async fn relay(args: &Args) -> Result<Outcome, LoadError> {
 
 async fn proxy(args: &Args) -> Result<Outcome, LoadError> {
     let roll = Arc::new(Roll::new(args.rigs as usize));
-    let pool = Pool::start(Arc::clone(&roll))?;
+    let pool = Pool::start(Arc::clone(&roll), LoadCoin::of(&args.dialect))?;
     let mut proxy = ProxyProcess::start(args, pool.address())?;
     let until = Instant::now() + START;
     while pool.books().authorized == 0 {

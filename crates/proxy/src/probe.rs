@@ -53,6 +53,8 @@ pub struct Findings {
     pub target: Target,
     /// The difficulty that rigs would be told for that, before vardiff.
     pub difficulty: f64,
+    /// What its job says, in lines with titles.
+    pub job: Vec<(&'static str, String)>,
     /// The habit that the target depends on and nobody knows, with the easier difficulty.
     pub doubt: Option<(Habit, f64)>,
     /// What the operator says of its habits.
@@ -179,6 +181,7 @@ async fn try_out<D: FromConfig>(
                 user,
                 target,
                 difficulty: difficulty(&target),
+                job: work.dialect.about(&work.job),
                 doubt: work.wanted.doubt(known).map(|(habit, _)| (habit, easier)),
                 configured,
                 rules: work.dialect.rules(),

@@ -5,11 +5,13 @@
 //! for it, and runs [`main_with`](crate::main_with) with `Registry::default().with::<MyCoin>()`.
 
 mod aion;
+mod bitcoin;
 mod hstratum;
 
 use std::collections::BTreeMap;
 
 use orepass_aion::Aion;
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
@@ -46,6 +48,12 @@ pub trait FromConfig: Dialect {
     /// `orepass verify` must be given beside it.
     fn uncheckable(&self, _job: &Self::Job) -> String {
         "shares of this job cannot be checked".into()
+    }
+
+    /// What of a job `orepass check` shows the operator: titles of up to 12 letters, each with what
+    /// there is to say. Lines that follow each other under one title belong together.
+    fn about(&self, _job: &Self::Job) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// The header that a share's hash is made of; `None` where it cannot be built.
@@ -150,7 +158,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::empty().with::<Hstratum>().with::<Aion>()
+        Self::empty().with::<Hstratum>().with::<Aion>().with::<Bitcoin>()
     }
 }
 

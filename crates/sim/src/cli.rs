@@ -159,7 +159,7 @@ mod tests {
         }
         for error in call("toy", &SimRegistry::default()) {
             let error = error.unwrap_err();
-            assert!(error.contains("possible values: aion, hstratum"), "{error}");
+            assert!(error.contains("possible values: aion, bitcoin, hstratum"), "{error}");
         }
     }
 

@@ -15,7 +15,7 @@ pub struct SimCoin {
     pub rig: fn() -> RigConfig,
 }
 
-/// Coins by name: Handshake and Aion, which have options of their own, and those that are added.
+/// Coins by name: Handshake, Aion and Bitcoin, which have options of their own, and those that are added.
 #[derive(Debug, Clone, Default)]
 pub struct SimRegistry {
     others: Vec<SimCoin>,
@@ -54,10 +54,13 @@ pub(crate) enum SimDialect {
     Hstratum,
     /// Aion.
     Aion,
+    /// Bitcoin.
+    Bitcoin,
     /// One that was added.
     Other(SimCoin),
 }
 
 impl SimDialect {
-    const OWN: [(&'static str, Self); 2] = [("hstratum", Self::Hstratum), ("aion", Self::Aion)];
+    const OWN: [(&'static str, Self); 3] =
+        [("hstratum", Self::Hstratum), ("aion", Self::Aion), ("bitcoin", Self::Bitcoin)];
 }

@@ -8,7 +8,6 @@ mod split;
 mod types;
 mod work;
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -20,7 +19,7 @@ use crate::rpc::{Params, RpcCall, RpcReply};
 use crate::target::{Scale, Target};
 
 pub use diagnosis::{Diagnosis, Symptom};
-pub use pools::{CourtesyReply, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
+pub use pools::{CourtesyReply, GrantedTerms, PoolAnswer, PoolCall, PoolEvent, PoolQuestion};
 pub use rigs::{
     Basis, BasisOf, FailedShare, HeardSubmit, JobName, NotifyForm, RigCall, RigNeeds, RigSay,
     RigSpace, SubscribeVerdict,
@@ -47,7 +46,7 @@ pub trait Dialect: Send + Sync + Sized + 'static {
     type Share: Fingerprinted;
     /// What a pool grants a connection (a version mask); `()` where nothing. A job is told with those
     /// that stood when it came.
-    type Terms: Clone + Default + PartialEq + fmt::Debug + Send + Sync + 'static;
+    type Terms: GrantedTerms<Self::Rig>;
     /// What one rig has negotiated and shown of itself; `()` where nothing.
     type Rig: RigNeeds;
     /// Working memory of [`check`](Self::check). Whoever drives sessions keeps one for many of them.

@@ -283,7 +283,7 @@ impl<D: Dialect> Downstream<D> {
             self.out.timers.set(DownstreamTimer::Former, None);
         }
         self.bench.check_vardiff(&self.config, &mut self.out, now);
-        if self.bench.is_silent(&self.config, &mut self.out, now) {
+        if self.bench.is_silent(&self.login.rig, &self.config, &mut self.out, now) {
             return self
                 .out
                 .close(CloseReason::Silent(self.bench.quiet.limit().unwrap_or_default()));

@@ -23,6 +23,8 @@ pub struct Firmware {
     pub set_extranonce: Option<bool>,
     /// The difficulty that it starts with, on the scale that rigs are told.
     pub difficulty: Option<Difficulty>,
+    /// The easiest difficulty that it can work at, on the same scale, as it said itself.
+    pub least_difficulty: Option<Difficulty>,
     /// After how long without a line it is told its target again, zero for never; as its route says
     /// when absent.
     pub keepalive: Option<Duration>,
@@ -67,6 +69,7 @@ impl Firmware {
             extranonce2: self.extranonce2.or(other.extranonce2),
             set_extranonce: self.set_extranonce.or(other.set_extranonce),
             difficulty: self.difficulty.or(other.difficulty),
+            least_difficulty: self.least_difficulty.or(other.least_difficulty),
             keepalive: self.keepalive.or(other.keepalive),
         }
     }

@@ -54,7 +54,7 @@ impl Target {
         self.0
     }
 
-    /// Expands Bitcoin's compact form ("bits"): one exponent byte, a sign bit, 23 bits of
+    /// Expands the compact form that block headers have ("bits"): one exponent byte, a sign bit, 23 bits of
     /// mantissa. `None` when the sign bit is set or the number does not fit 256 bits.
     #[must_use]
     pub fn from_compact(bits: u32) -> Option<Self> {

@@ -22,9 +22,9 @@ use serde_json::value::RawValue;
 
 use crate::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, Fingerprint, Fingerprinted, NoRoom, NotifyForm, OpenJobs, Pace, PoolAnswer,
-    PoolCall, PoolEvent, PoolQuestion, Price, RigCall, RigNeeds, RigSay, RigSpace, Rules,
-    ShareTarget, Split, Splits, Subscribed, Wanted, Work, WorkKey,
+    FailedShare, Fingerprint, Fingerprinted, GrantedTerms, NoRoom, NotifyForm, OpenJobs, Pace,
+    PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price, RigCall, RigNeeds, RigSay, RigSpace,
+    Rules, ShareTarget, Split, Splits, Subscribed, Symptom, Wanted, Work, WorkKey,
 };
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
@@ -95,10 +95,11 @@ pub struct TestShare {
 
 /// What a rig of the test coin has negotiated: the bits that it may roll, as far as the pool's terms
 /// are a mask of them. It is told its jobs by `test.notify` then, and its submit has a fifth part, the
-/// bits that it rolled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// bits that it rolled. With a second number in its wish it can work at no easier difficulty.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TestRig {
     rolls: u32,
+    least: Option<Difficulty>,
 }
 
 impl RigNeeds for TestRig {
@@ -107,9 +108,23 @@ impl RigNeeds for TestRig {
     }
 
     fn firmware(&self) -> Firmware {
-        Firmware::default()
+        Firmware { least_difficulty: self.least, ..Firmware::default() }
     }
 }
+
+/// The bits of a mask.
+impl GrantedTerms<TestRig> for u32 {
+    fn misses(&self, rig: &TestRig) -> Option<Diagnosis> {
+        (rig.rolls > 0 && rig.rolls & self == 0).then_some(ROLLS_NOTHING)
+    }
+}
+
+/// A rig of the test coin that may roll nothing of what it wished to.
+pub const ROLLS_NOTHING: Diagnosis = Diagnosis::own(&Symptom {
+    name: "rolls_nothing",
+    text: "its pool lets it roll nothing",
+    advice: "use another pool",
+});
 
 impl Work<TestShare> for TestJob {
     fn id(&self) -> &str {
@@ -138,6 +153,10 @@ impl Work<TestShare> for TestJob {
 
     fn is_complete(&self) -> bool {
         !self.work.starts_with("ask")
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.work.starts_with("odd").then(|| "its work is odd".into())
     }
 }
 
@@ -219,8 +238,11 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
     fn hear_rig<'a>(&self, call: RpcCall<'a>, rig: &mut TestRig) -> RigCall<'a> {
         match call.method {
             "test.configure" => {
-                let bits = call.params.and_then(sv1::first).and_then(rpc::whole);
+                let wishes = call.params.and_then(rpc::array::<2>).map(|(wishes, _)| wishes);
+                let wish = |at: usize| wishes.as_ref()?.get(at).copied();
+                let bits = wish(0).and_then(rpc::whole);
                 rig.rolls = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
+                rig.least = wish(1).and_then(rpc::number).and_then(Difficulty::new);
                 RigCall::Configure
             }
             sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, |_| arity())),
@@ -361,7 +383,10 @@ impl<const TARGET_FOLLOWS: bool> Dialect for Coin<TARGET_FOLLOWS> {
                 *mask = bits.and_then(|bits| bits.try_into().ok()).unwrap_or_default();
                 PoolEvent::Noted
             }
-            sv1::NOTIFY => PoolEvent::Job(job(call.params_or_null())),
+            sv1::NOTIFY => match job(call.params_or_null()) {
+                Ok(job) if job.work.starts_with("barred") => PoolEvent::Barred(job.work),
+                job => PoolEvent::Job(job),
+            },
             _ => sv1::hear_pool(call),
         }
     }

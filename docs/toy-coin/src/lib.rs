@@ -18,9 +18,9 @@ use std::time::Duration;
 use orepass_stratum::bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
-    FailedShare, NoRoom, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion,
-    Price, RigCall, RigNeeds, RigSay, Rules, ShareTarget, Split, Splits, Subscribed, Symptom,
-    Wanted,
+    FailedShare, GrantedTerms, NoRoom, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent,
+    PoolQuestion, Price, RigCall, RigNeeds, RigSay, Rules, ShareTarget, Split, Splits, Subscribed,
+    Symptom, Wanted,
 };
 use orepass_stratum::error::{ParseError, Reject};
 use orepass_stratum::extranonce::Extranonce;
@@ -45,6 +45,13 @@ pub const ROLLS_TOO_MUCH: Diagnosis = Diagnosis::own(&Symptom {
     advice: "its shares cannot count: another firmware is needed, or none that rolls versions",
 });
 
+/// It asked for bits of the version, and its pool grants none of them.
+pub const NOTHING_TO_ROLL: Diagnosis = Diagnosis::own(&Symptom {
+    name: "nothing_to_roll",
+    text: "its pool lets it roll no bits of the version",
+    advice: "use a pool that does, or set the rig not to roll versions",
+});
+
 /// The toy coin's stratum.
 #[derive(Debug, Clone)]
 pub struct Toy {
@@ -55,6 +62,12 @@ pub struct Toy {
 /// The bits of the version that a pool lets its miners roll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mask(pub u32);
+
+impl GrantedTerms<ToyRig> for Mask {
+    fn misses(&self, rig: &ToyRig) -> Option<Diagnosis> {
+        (rig.rolls != 0 && rig.rolls & self.0 == 0).then_some(NOTHING_TO_ROLL)
+    }
+}
 
 /// What a rig has negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

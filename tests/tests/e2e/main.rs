@@ -4,6 +4,7 @@
 
 // The slowest first: tests start in the order of their names.
 mod absent_verdicts;
+mod bitcoin;
 mod brake;
 mod bursts;
 mod chains;

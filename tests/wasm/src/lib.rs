@@ -1,4 +1,4 @@
-//! Both sessions of both coins, from login to verdict, where there is no clock of a system, no socket
+//! Both sessions of every coin, from login to verdict, where there is no clock of a system, no socket
 //! and no thread: what plays here plays in a browser.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use orepass_aion::Aion;
+use orepass_bitcoin::Bitcoin;
 use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::downstream::{Downstream, DownstreamConfig, Event};
@@ -21,7 +22,7 @@ const VECTORS: &str = include_str!("../../vectors/aion.json");
 const BLOCK: &str = "mainnet_block_99995";
 
 /// How many shares are accepted when all goes well: one of each coin.
-pub const GOOD: u32 = 2;
+pub const GOOD: u32 = 3;
 
 /// Logs a rig of each coin in at a pool, tells it a job, and has its share judged here and by the
 /// pool. Gives how many of the rigs were told that their share is good.
@@ -30,7 +31,7 @@ pub const GOOD: u32 = 2;
 /// Where a session does not do what it should.
 #[must_use]
 pub fn play() -> u32 {
-    handshake() + aion()
+    handshake() + aion() + bitcoin()
 }
 
 /// A difficulty that every hash meets.
@@ -58,6 +59,22 @@ fn aion() -> u32 {
     let solution = format!("fd8005{}", text("solution"));
     let submit = |job: JobId| json!(["rig", job.to_string(), "00000000", extranonce2, solution]);
     Played::<Aion>::new(0, json!([null, extranonce1]), &pool).shares(submit)
+}
+
+/// The coinbase is not one: its hash needs no meaning.
+fn bitcoin() -> u32 {
+    let (zeros, branches) = ("00".repeat(32), ["ab".repeat(32), "cd".repeat(32)]);
+    let pool = [
+        call("mining.set_difficulty", &json!([1e-18])),
+        call(
+            "mining.notify",
+            &json!(["1", zeros, "0102", "03", branches, "20000000", "1900ffff", "6553f100", true]),
+        ),
+    ];
+    let subscribed = json!([[["mining.notify", "5e55"]], "01020304", 8]);
+    let submit =
+        |job: JobId| json!(["rig", job.to_string(), "0000000000000000", "6553f107", "00000001"]);
+    Played::<Bitcoin>::new(0, subscribed, &pool).shares(submit)
 }
 
 fn call(method: &str, params: &Value) -> String {

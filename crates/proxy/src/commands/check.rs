@@ -86,6 +86,7 @@ pub async fn check(
                 Ok(found) => {
                     checked.pools.push(CheckedPool::good(pool, &found, route));
                     voice.found(pool, &found, route);
+                    voice.titled(found.job.iter().cloned());
                     voice.titled(rules::lines(&found.rules));
                     voice.habits(&found, &known);
                     let wanted = checking.rigs.unwrap_or_default() as u64;

@@ -70,6 +70,24 @@ impl OptionTable {
         if is_auto { None } else { self.parsed(key, errors) }
     }
 
+    /// A list of texts; none where it is absent. Each that is wrong is noted.
+    pub fn list<T>(&self, key: &str, errors: &mut OptionError) -> Option<Vec<T>>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let texts = |value: &Value| {
+            let texts = value.as_array()?.iter();
+            texts.map(|text| Some(text.as_str()?.to_owned())).collect::<Option<Vec<_>>>()
+        };
+        self.read(key, "a list of texts in quotes", errors, texts)?.and_then(
+            |texts| {
+                let parsed = |text: String| text.parse().map_err(|error: T::Err| error.to_string());
+                texts.into_iter().map(parsed).collect()
+            },
+            errors,
+        )
+    }
+
     /// A whole number within a range.
     pub fn whole(
         &self,
@@ -299,6 +317,22 @@ mod tests {
             "expected \"auto\", notify or at_once, found \"job\""
         );
         assert!(read("names = 1", Habit::Names).unwrap_err().ends_with("found 1"));
+    }
+
+    #[test]
+    fn lists_are_read_whole_or_not_at_all() {
+        let read = |text: &str| {
+            let mut errors = OptionError::default();
+            let list = table(text).list::<u8>("sizes", &mut errors);
+            errors.or(list).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("sizes = ['1', '2']"), Ok(Some(vec![1, 2])));
+        assert_eq!(read("sizes = []"), Ok(Some(Vec::new())));
+        assert_eq!(read(""), Ok(None));
+        assert!(read("sizes = ['1', 'x']").unwrap_err().contains("invalid digit"));
+        for wrong in ["sizes = '1'", "sizes = [1]"] {
+            assert!(read(wrong).unwrap_err().starts_with("expected a list of texts"), "{wrong}");
+        }
     }
 
     #[test]

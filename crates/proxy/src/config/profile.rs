@@ -20,6 +20,7 @@ pub(super) fn read(table: &mut TableReader<'_, '_>) -> Profile {
         extranonce2: table.whole("extranonce2", 1..=32),
         set_extranonce: table.flag("set_extranonce"),
         difficulty: table.difficulty("difficulty"),
+        least_difficulty: None,
         keepalive: table.seconds("keepalive_seconds", KEEPALIVE),
     };
     let hashrate = table.parsed::<HashRate>("hashrate").map(HashRate::per_second);

@@ -246,6 +246,8 @@ fn shown_profile(Profile { agent, worker, firmware, hashrate }: &Profile) -> Val
         extranonce2,
         set_extranonce,
         difficulty: first,
+        // Only a rig itself says it.
+        least_difficulty: _,
         keepalive,
     } = firmware;
     json!({

@@ -261,6 +261,10 @@ impl ChannelLog {
                  hashes were proven and not credited",
                 held.as_secs()
             ),
+            Notice::Job(text) => warn!(
+                event = "pool.job",
+                route, pool, channel, more_since_last, "of the pool's jobs: {text}"
+            ),
             Notice::Message(text) => info!(
                 event = "pool.message",
                 route, pool, channel, more_since_last, "the pool says: {text}"

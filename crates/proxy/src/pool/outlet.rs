@@ -141,7 +141,7 @@ impl<D: Dialect> Drop for Outlet<D> {
 const fn cause(reason: &DownReason) -> Cause {
     match reason {
         DownReason::AuthorizeRefused { .. } | DownReason::NoRoom(_) => Cause::Account,
-        DownReason::NoJob { .. } => Cause::Jobs,
+        DownReason::NoJob { .. } | DownReason::Barred(_) => Cause::Jobs,
         _ => Cause::Connection,
     }
 }

@@ -197,7 +197,9 @@ async fn called<D: Dialect>(channel: &Channel<D>) -> Calls {
 /// How a connection ended on which the pool took so many shares.
 const fn how(end: &End, was_long: bool, taken: u32) -> Ended {
     match end {
-        End::Down(DownReason::AuthorizeRefused { .. } | DownReason::NoRoom(_)) => Ended::Refused,
+        End::Down(
+            DownReason::AuthorizeRefused { .. } | DownReason::NoRoom(_) | DownReason::Barred(_),
+        ) => Ended::Refused,
         // It may be given the same again.
         End::SameExtranonce if !was_long => Ended::Failed,
         _ if was_long || taken >= MANY_SHARES => Ended::Served,

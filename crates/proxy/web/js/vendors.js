@@ -30,6 +30,17 @@ export const HINTS = {
       'They may take a few seconds for the first share: a solution is rare.',
     ],
   }, TESTING],
+  bitcoin: [ANY, {
+    name: 'Antminer, WhatsMiner, Avalon', steps: [
+      'Pool settings: URL with stratum+tcp://, worker, password x.',
+      'They roll the version of blocks. Where the pool does not grant that, the rig is listed with what to do.',
+    ],
+  }, {
+    name: 'Bitaxe and others with AxeOS', steps: [
+      'Settings, Pool: host and port are separate fields, stratum+tcp:// is left out.',
+      'A second pool is its fallback: put your pool itself there.',
+    ],
+  }, TESTING],
 };
 
 export const hintsOf = (dialect) => HINTS[dialect] ?? [ANY, TESTING];

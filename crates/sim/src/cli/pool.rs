@@ -9,6 +9,7 @@ use clap::Args;
 use orepass_stratum::target::Difficulty;
 
 use crate::aion::{AionPool, Family};
+use crate::bitcoin::BitcoinPool;
 use crate::handshake::{HandshakePool, PoolScale, StratumGeneration};
 use crate::net::PoolServer;
 use crate::pool::{ExtranonceSource, JudgedBy, PoolConfig, PoolFault};
@@ -64,6 +65,8 @@ pub(super) struct PoolArgs {
     hstratum: HstratumPoolArgs,
     #[command(flatten)]
     aion: AionPoolArgs,
+    #[command(flatten)]
+    bitcoin: BitcoinPoolArgs,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +119,30 @@ struct AionPoolArgs {
     network_difficulty: Difficulty,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of bitcoin")]
+struct BitcoinPoolArgs {
+    /// The length of extranonce2
+    #[arg(long, value_name = "BYTES", default_value_t = 8)]
+    bitcoin_extranonce2: u8,
+    /// The bits of the version that may be rolled; 00000000 grants no version rolling
+    #[arg(long, value_name = "HEX", default_value = "1fffe000", value_parser = bits)]
+    version_mask: u32,
+    /// The bits that may be rolled from the first job on, by mining.set_version_mask
+    #[arg(long, value_name = "HEX", value_parser = bits)]
+    narrow_mask: Option<u32>,
+    /// The script that blocks pay (scriptPubKey)
+    #[arg(long, value_name = "HEX", value_parser = script)]
+    pay: Option<Script>,
+    /// Make coinbases that are no transactions
+    #[arg(long)]
+    break_coinbases: bool,
+}
+
+/// A script in hex.
+#[derive(Debug, Clone)]
+struct Script(Vec<u8>);
+
 impl PoolArgs {
     pub(super) async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
         let dialect = super::dialect(&self.dialect, registry)?;
@@ -158,6 +185,7 @@ impl PoolArgs {
         let usual = match dialect {
             SimDialect::Hstratum => self.hstratum.config(),
             SimDialect::Aion => self.aion.config(),
+            SimDialect::Bitcoin => self.bitcoin.config(),
             SimDialect::Other(coin) => (coin.pool)(),
         };
         let source =
@@ -210,6 +238,21 @@ impl AionPoolArgs {
     }
 }
 
+impl BitcoinPoolArgs {
+    fn config(&self) -> PoolConfig {
+        let usual = BitcoinPool::default();
+        let coin = BitcoinPool {
+            extranonce2_size: self.bitcoin_extranonce2.into(),
+            version_mask: self.version_mask,
+            narrows_to: self.narrow_mask,
+            pays: self.pay.as_ref().map_or(usual.pays, |Script(script)| vec![script.clone()]),
+            breaks_coinbases: self.break_coinbases,
+            ..usual
+        };
+        PoolConfig::bitcoin(coin, PoolConfig::default().difficulty)
+    }
+}
+
 /// A fault, and how long after the start it comes.
 #[derive(Debug, Clone)]
 struct TimedFault {
@@ -240,6 +283,10 @@ fn extranonce2_size(text: &str) -> Result<usize, &'static str> {
         "24" => Ok(24),
         _ => Err("servers announce 4 or 24"),
     }
+}
+
+fn script(text: &str) -> Result<Script, const_hex::FromHexError> {
+    const_hex::decode(text).map(Script)
 }
 
 fn bits(text: &str) -> Result<u32, std::num::ParseIntError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aion::{AionRig, Solvers};
+use crate::bitcoin::BitcoinRig;
 use crate::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
 use crate::net::RigFarm;
 use crate::registry::{SimDialect, SimRegistry};
@@ -55,6 +56,8 @@ pub(super) struct RigsArgs {
     hstratum: HstratumRigArgs,
     #[command(flatten)]
     aion: AionRigArgs,
+    #[command(flatten)]
+    bitcoin: BitcoinRigArgs,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +92,20 @@ struct AionRigArgs {
     /// Work from the target of mining.set_target instead of the notify's
     #[arg(long)]
     obey_set_target: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of bitcoin")]
+struct BitcoinRigArgs {
+    /// Know nothing of version rolling
+    #[arg(long)]
+    no_version_rolling: bool,
+    /// Ask for no easier difficulty than this by mining.configure
+    #[arg(long, value_name = "D")]
+    minimum_difficulty: Option<f64>,
+    /// Roll a bit of the version that no pool grants
+    #[arg(long)]
+    roll_too_much: bool,
 }
 
 impl RigsArgs {
@@ -131,6 +148,7 @@ impl RigsArgs {
         let usual = match dialect {
             SimDialect::Hstratum => self.hstratum.config(),
             SimDialect::Aion => self.aion.config(solvers),
+            SimDialect::Bitcoin => self.bitcoin.config(),
             SimDialect::Other(coin) => (coin.rig)(),
         };
         let reconnect_max = self.reconnect_max.unwrap_or(usual.reconnect_max);
@@ -180,5 +198,18 @@ impl AionRigArgs {
             difficulty_at_once: self.obey_set_target,
             ..RigConfig::aion()
         }
+    }
+}
+
+impl BitcoinRigArgs {
+    fn config(&self) -> RigConfig {
+        let usual = BitcoinRig::default();
+        let coin = BitcoinRig {
+            version_mask: if self.no_version_rolling { 0 } else { usual.version_mask },
+            minimum_difficulty: self.minimum_difficulty,
+            rolls_too_much: self.roll_too_much,
+            ..usual
+        };
+        RigConfig { coin: Arc::new(coin), hashrate: 500.0, ..RigConfig::bitcoin() }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aion::{AionPool, Family};
+use crate::bitcoin::BitcoinPool;
 use crate::coin::PoolCoin;
 use crate::handshake::{HandshakePool, StratumGeneration};
 
@@ -87,6 +88,20 @@ impl PoolConfig {
     #[must_use]
     pub fn handshake(generation: StratumGeneration, difficulty: f64) -> Self {
         Self { coin: Arc::new(HandshakePool::new(generation)), difficulty, ..Self::default() }
+    }
+
+    /// A Bitcoin pool with these options, and this difficulty.
+    #[must_use]
+    pub fn bitcoin(coin: BitcoinPool, difficulty: f64) -> Self {
+        Self {
+            difficulty,
+            extranonce1_size: coin.extranonce1_size,
+            coin: Arc::new(coin),
+            repeat_difficulty: false,
+            admin_methods: false,
+            extranonce_subscribe: true,
+            ..Self::default()
+        }
     }
 
     /// An Aion pool of this family. At difficulty 1 every solution is a share.

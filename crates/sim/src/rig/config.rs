@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::aion::AionRig;
+use crate::bitcoin::BitcoinRig;
 use crate::coin::RigCoin;
 use crate::handshake::HandshakeRig;
 
@@ -91,6 +92,12 @@ impl RigConfig {
             reconnect_max: PAUSE,
             ..Self::default()
         }
+    }
+
+    /// A Bitcoin rig, which begins its login with `mining.configure`.
+    #[must_use]
+    pub fn bitcoin() -> Self {
+        Self { coin: Arc::new(BitcoinRig::default()), ..Self::default() }
     }
 
     /// The habits of HandyMiner and the hardware that descends from it: string ids, calls that

@@ -1,12 +1,27 @@
 //! What a pool is told, and what it is heard to say.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
-use super::{Refusal, ShareTarget, Subscribed};
+use super::{Diagnosis, Refusal, ShareTarget, Subscribed};
 use crate::error::{ParseError, Reject};
 use crate::extranonce::Extranonce;
 use crate::rpc::{Id, PoolError};
 use crate::target::{Difficulty, Target};
+
+/// What a pool grants a connection; `R` is what a rig has negotiated.
+pub trait GrantedTerms<R>: Clone + Default + PartialEq + Debug + Send + Sync + 'static {
+    /// What a rig asked for and is not granted, where its owner should know; said as the rig is told
+    /// the first job under these terms.
+    fn misses(&self, rig: &R) -> Option<Diagnosis>;
+}
+
+/// Nothing is granted, and nothing is missed.
+impl<R> GrantedTerms<R> for () {
+    fn misses(&self, _: &R) -> Option<Diagnosis> {
+        None
+    }
+}
 
 /// What a pool is told. What a dialect has no words for it does not write, and nothing waits for it.
 #[derive(Debug)]
@@ -106,6 +121,9 @@ pub enum PoolEvent<J> {
         /// The new announced size, where one is given.
         size: Option<usize>,
     },
+    /// It is not to be worked for: the operator forbids what it does, as these words say. The
+    /// connection is given up.
+    Barred(String),
     /// The pool sends us away.
     Reconnect {
         /// Where to; the same host when absent.

@@ -30,6 +30,11 @@ pub trait Work<S>: Debug + Send + Sync + 'static {
 
     /// Whether all is known by now that it takes to compute the hash of a share.
     fn is_complete(&self) -> bool;
+
+    /// What the operator should know of it, said once for each connection; nothing of most jobs.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A share that can be told from others.

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn bitcoin() -> Scale {
+fn usual() -> Scale {
     Scale::from_diff1(Target::from_compact(0x1d00_ffff).unwrap())
 }
 
@@ -20,7 +20,7 @@ fn compact_forms_round_trip() {
 
 #[test]
 fn small_and_large_difficulties() {
-    let scale = bitcoin();
+    let scale = usual();
     let one = scale.target(Difficulty::ONE);
     assert_eq!(one.to_compact_lossy(), 0x1d00_ffff);
     assert_eq!(scale.target(Difficulty::new(f64::MIN_POSITIVE).unwrap()), Target::MAX);
@@ -35,11 +35,11 @@ fn small_and_large_difficulties() {
 
 #[test]
 fn a_difficulty_just_above_a_whole_one_is_not_told_as_that_one() {
-    let target = bitcoin().target(Difficulty::new(1000.0009).unwrap());
-    assert!(bitcoin().difficulty_lossy(target).get() > 1000.0008);
-    let target = bitcoin().target(Difficulty::new(999.9995).unwrap());
-    assert_eq!(bitcoin().difficulty_lossy(target).get(), 1000.0, "a harder one does no harm");
-    assert!(bitcoin().target(bitcoin().difficulty_lossy(Target::ZERO)) == Target::ZERO);
+    let target = usual().target(Difficulty::new(1000.0009).unwrap());
+    assert!(usual().difficulty_lossy(target).get() > 1000.0008);
+    let target = usual().target(Difficulty::new(999.9995).unwrap());
+    assert_eq!(usual().difficulty_lossy(target).get(), 1000.0, "a harder one does no harm");
+    assert!(usual().target(usual().difficulty_lossy(Target::ZERO)) == Target::ZERO);
 }
 
 #[test]
@@ -51,9 +51,7 @@ fn a_numerator_of_two_to_the_256_is_clamped() {
 
 #[test]
 fn work_of_a_share() {
-    assert!(
-        (bitcoin().target(Difficulty::ONE).hashes_lossy() / 4_295_032_833.0 - 1.0).abs() < 1e-9
-    );
+    assert!((usual().target(Difficulty::ONE).hashes_lossy() / 4_295_032_833.0 - 1.0).abs() < 1e-9);
     assert!((Target::MAX.hashes_lossy() - 1.0).abs() < 1e-9);
 }
 
@@ -72,14 +70,14 @@ proptest! {
             *out = (remainder / u128::from(difficulty)) as u8;
             remainder %= u128::from(difficulty);
         }
-        let target = bitcoin().target(Difficulty::new(difficulty as f64).unwrap());
+        let target = usual().target(Difficulty::new(difficulty as f64).unwrap());
         prop_assert_eq!(target, Target::from_be_bytes(quotient));
     }
 
     #[test]
     fn difficulty_and_target_are_inverse(difficulty in 1e-6_f64..1e12) {
-        let target = bitcoin().target(Difficulty::new(difficulty).unwrap());
-        let back = bitcoin().difficulty_lossy(target).get();
+        let target = usual().target(Difficulty::new(difficulty).unwrap());
+        let back = usual().difficulty_lossy(target).get();
         prop_assert!((back / difficulty - 1.0).abs() < 2e-6, "{back} {difficulty}");
     }
 
@@ -94,7 +92,7 @@ proptest! {
         let mut near_zero = bytes;
         near_zero[..zeros].fill(0);
         let near_whole = Difficulty::new(f64::from(whole) * (1.0 + off)).unwrap();
-        for scale in [bitcoin(), Scale::from_power_of_two(256), Scale::from_power_of_two(243)] {
+        for scale in [usual(), Scale::from_power_of_two(256), Scale::from_power_of_two(243)] {
             for target in [Target::from_be_bytes(near_zero), scale.target(near_whole)] {
                 let told = scale.difficulty_lossy(target);
                 prop_assert!(scale.target(told) <= target, "{target} {told}");

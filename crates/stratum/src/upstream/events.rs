@@ -106,6 +106,8 @@ pub enum Notice {
     Target(Target),
     /// The pool has something to say.
     Message(String),
+    /// There is something to say of its jobs.
+    Job(String),
     /// More shares a second come than the pool should get: rigs must meet this target at least.
     /// Said again when it is made harder.
     BrakeOn {
@@ -174,6 +176,9 @@ pub enum DownReason {
         /// The name of the dialect that the pool was taken to speak.
         dialect: &'static str,
     },
+    /// The operator forbids what the pool does.
+    #[error("the pool is not served: {0}")]
+    Barred(String),
     /// Shares stay without an answer.
     #[error("{MAX_UNANSWERED} shares in a row got no answer within {VERDICT_WITHIN:?}")]
     Unanswered,
@@ -194,6 +199,7 @@ impl DownReason {
         match self {
             Self::AuthorizeRefused { .. }
             | Self::NoRoom(_)
+            | Self::Barred(_)
             | Self::NoJob { unusable: Some(_), .. } => Fault::Operator,
             _ => Fault::Pool,
         }

@@ -11,7 +11,7 @@ use super::requests::{Request, Requests};
 use super::setup::Setup;
 use super::silence::Silence;
 use super::{BAD_LINES, OVERLONG_PARDON};
-use crate::dialect::{Announced, Dialect, PoolAnswer, PoolCall, PoolQuestion};
+use crate::dialect::{Announced, Dialect, PoolAnswer, PoolCall, PoolQuestion, Work};
 use crate::error::ParseError;
 use crate::extranonce::Extranonce;
 use crate::habits::Probe;
@@ -85,6 +85,8 @@ pub(super) struct Connection<D: Dialect, T> {
     pub(super) late_authorize: Option<u64>,
     /// The shares that were written last.
     pub(super) recent: RecentShares<D>,
+    /// What was last said of one of its jobs.
+    remarked: Option<Box<str>>,
     /// What was wrong with its last job, or else with the first other call that made no sense.
     pub(super) unusable: Option<ParseError>,
     /// Shares in a row without an answer.
@@ -213,6 +215,7 @@ impl<D: Dialect, T> Connection<D, T> {
             divides_anew: false,
             late_authorize: None,
             recent: RecentShares::new(),
+            remarked: None,
             unusable: None,
             unanswered: 0,
             bad_lines: Strikes::new(&BAD_LINES),
@@ -269,6 +272,13 @@ impl<D: Dialect, T> Connection<D, T> {
         if is_job || self.unusable.is_none() {
             self.unusable = Some(error.clone());
         }
+    }
+
+    /// What there is to say of a job, unless that was said of the one before that had a remark.
+    pub(super) fn remark(&mut self, job: &D::Job) -> Option<String> {
+        let remark = job.remark().filter(|remark| self.remarked.as_deref() != Some(remark))?;
+        self.remarked = Some(remark.as_str().into());
+        Some(remark)
     }
 
     /// A line was too long; `true` when one was so not long ago.

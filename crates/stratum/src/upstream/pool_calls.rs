@@ -61,6 +61,9 @@ impl<D: Dialect, T> Upstream<D, T> {
             PoolEvent::Job(Err(error)) => self.note_unusable(true, method, error),
             PoolEvent::Job(Ok(job)) => {
                 connection.silence.notified(now);
+                if let Some(remark) = connection.remark(&job) {
+                    self.out.notice(Notice::Job(remark));
+                }
                 if connection.is_grounded {
                     return self.take_job(job, now);
                 }
@@ -86,6 +89,7 @@ impl<D: Dialect, T> Upstream<D, T> {
                     return self.grounded(now);
                 }
             }
+            PoolEvent::Barred(why) => return Err(DownReason::Barred(why)),
             PoolEvent::Reconnect { host, port, wait } => {
                 self.out.event(UpstreamEvent::Reconnect { host, port, wait });
             }

@@ -28,7 +28,10 @@ pub(super) fn mask<T>(event: &mut UpstreamEvent<T>, secret: &str) {
 
 fn mask_notice(notice: &mut Notice, secret: &str) {
     match notice {
-        Notice::Learnt { why: text, .. } | Notice::BadLine(text) | Notice::Message(text) => {
+        Notice::Learnt { why: text, .. }
+        | Notice::BadLine(text)
+        | Notice::Message(text)
+        | Notice::Job(text) => {
             mask_text(text, secret);
         }
         Notice::Unusable { method, error } => {
@@ -50,7 +53,9 @@ fn mask_reason(reason: &mut DownReason, secret: &str) {
     match reason {
         DownReason::SubscribeRefused(PoolError { message, .. }) => mask_box(message, secret),
         DownReason::SubscribeUnusable(error) => mask_parse_error(error, secret),
-        DownReason::AuthorizeRefused { reason, .. } => mask_text(reason, secret),
+        DownReason::AuthorizeRefused { reason, .. } | DownReason::Barred(reason) => {
+            mask_text(reason, secret);
+        }
         DownReason::NoJob { unusable: Some(error), .. } => mask_parse_error(error, secret),
         DownReason::NoJob { unusable: None, .. }
         | DownReason::LoginTimeout(..)

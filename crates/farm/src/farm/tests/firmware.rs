@@ -13,6 +13,7 @@ const ALONE: Firmware = Firmware {
     extranonce2: None,
     set_extranonce: None,
     difficulty: None,
+    least_difficulty: None,
     keepalive: None,
 };
 

@@ -68,6 +68,14 @@ struct CheckedFacts {
     account: String,
     difficulty: f64,
     target: String,
+    job: Vec<CheckedLine>,
+}
+
+/// What a pool's job says about something.
+#[derive(Debug, Serialize)]
+struct CheckedLine {
+    about: &'static str,
+    text: String,
 }
 
 /// The TLS of a connection to a pool.
@@ -163,6 +171,11 @@ impl CheckedPool {
             account: found.user.clone(),
             difficulty: found.difficulty,
             target: found.target.to_string(),
+            job: found
+                .job
+                .iter()
+                .map(|(about, text)| CheckedLine { about, text: text.clone() })
+                .collect(),
         };
         Self { name: pool.name.to_string(), ok: true, error: None, found: Some(found) }
     }

@@ -66,6 +66,7 @@ impl Topic {
             Notice::BrakeOn { .. } => Self::Connection("pool.brake", channel),
             Notice::BrakeOff { .. } => Self::Connection("pool.brake_off", channel),
             Notice::Message(_) => Self::Pool("pool.message"),
+            Notice::Job(_) => Self::Pool("pool.job"),
         })
     }
 }

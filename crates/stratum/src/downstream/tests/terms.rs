@@ -83,3 +83,44 @@ fn rigs_of_one_flavour_share_a_frame() {
     assert!(plain != rolling, "{plain:?}");
     assert_eq!((frame(0).as_ptr(), frame(1).as_ptr()), (plain.as_ptr(), rolling.as_ptr()));
 }
+
+#[test]
+fn what_a_rig_misses_of_the_terms_is_told_with_the_first_job_under_them() {
+    let mut story = Story::new(DownstreamConfig::default());
+    story.masked("w1", 0);
+    story.says(CONFIGURE);
+    story.log_in();
+    let missed = |story: &mut Story| {
+        let missed = Event::Diagnosed(crate::testing::ROLLS_NOTHING);
+        story.events().into_iter().filter(|event| *event == missed).count()
+    };
+    assert_eq!(missed(&mut story), 1);
+    story.masked("w2", 0);
+    assert_eq!(missed(&mut story), 0, "it was told them");
+    story.masked("w3", 3);
+    assert_eq!(missed(&mut story), 0, "it misses nothing");
+    story.masked("w4", 1);
+    assert_eq!(missed(&mut story), 1);
+
+    let mut modest = Story::new(DownstreamConfig::default());
+    modest.masked("w1", 0);
+    modest.log_in();
+    assert_eq!(missed(&mut modest), 0, "it asked for nothing");
+}
+
+#[test]
+fn a_rig_is_told_no_easier_difficulty_than_it_can_work_at() {
+    let mut config = DownstreamConfig::default();
+    config.vardiff.start = Difficulty::new(4.0);
+    let told = |configure: &str| {
+        let mut story = Story::new(config.clone());
+        story.masked("w1", 0);
+        story.says(&CONFIGURE.replace("[6]", configure));
+        story.log_in();
+        story.rig.difficulty().map(Difficulty::get)
+    };
+    assert_eq!(told("[0]"), Some(4.0));
+    assert_eq!(told("[0,32]"), Some(32.0));
+    assert_eq!(told("[0,1]"), Some(4.0), "it can do more");
+    assert_eq!(told("[0,4096]"), Some(4096.0), "also where the pool would take less");
+}

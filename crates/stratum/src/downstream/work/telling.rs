@@ -7,7 +7,7 @@ use bytes::Buf;
 
 use super::{Asked, Bench, Question, Sitting, Told};
 use crate::channel::Seat;
-use crate::dialect::{Dialect, NotifyForm, RigNeeds, RigSay, Telling, Work};
+use crate::dialect::{Dialect, GrantedTerms, NotifyForm, RigNeeds, RigSay, Telling, Work};
 use crate::downstream::login::Login;
 use crate::downstream::misdeeds::Misdeeds;
 use crate::downstream::out::{DownstreamOut, DownstreamTimer};
@@ -25,8 +25,14 @@ const MAX_QUESTIONS: usize = 4;
 
 impl<D: Dialect> Bench<D> {
     /// The target that the rig would be told with a work, and the seconds between shares that it
-    /// aims at; none where it is not the rig's own level: the pool's target, or the channel's floor.
-    fn aim(&self, frames: &JobFrames<D>, config: &DownstreamConfig) -> (Target, Option<f64>) {
+    /// aims at; none where it is not the rig's own level: the pool's target, the channel's floor, or
+    /// the easiest that the rig can work at.
+    fn aim(
+        &self,
+        frames: &JobFrames<D>,
+        rig: &D::Rig,
+        config: &DownstreamConfig,
+    ) -> (Target, Option<f64>) {
         let dialect = &frames.dialect;
         let as_pool = config.verify == Verify::Off || !frames.job.is_complete();
         let level = if as_pool { Level::TOP } else { self.vardiff.level() };
@@ -34,8 +40,11 @@ impl<D: Dialect> Bench<D> {
         let known = known.unwrap_or_default();
         // Where nothing is checked no share can be held back, nor made a question.
         let pool = if as_pool { frames.wanted.surely(known) } else { frames.wanted.perhaps(known) };
-        let own = level.target(pool, |d| dialect.scale(&frames.job).target(d));
-        let target = self.floor.as_deref().map_or(own, |floor| own.harder(*floor));
+        let scaled = |d| dialect.scale(&frames.job).target(d);
+        let own = level.target(pool, scaled);
+        let least = rig.firmware().least_difficulty.map(scaled);
+        let floors = self.floor.as_deref().copied().into_iter().chain(least);
+        let target = floors.fold(own, Target::harder);
         (target, self.vardiff.aims_at(&config.vardiff).filter(|_| !as_pool && target == own))
     }
 
@@ -71,6 +80,7 @@ impl<D: Dialect> Bench<D> {
     /// next work, which the rig has not been offered yet: the channel's next view may end that.
     pub(in crate::downstream) fn is_silent(
         &self,
+        rig: &D::Rig,
         config: &DownstreamConfig,
         out: &mut DownstreamOut,
         now: Instant,
@@ -80,7 +90,7 @@ impl<D: Dialect> Bench<D> {
         }
         let eased = |told: &Told<D>| {
             let latest = self.latest.as_ref();
-            latest.is_some_and(|frames| self.aim(frames, config).0 > told.asked.easiest)
+            latest.is_some_and(|frames| self.aim(frames, rig, config).0 > told.asked.easiest)
         };
         let waits = !self.quiet.was_offered() && self.told.back().is_some_and(eased);
         if waits {
@@ -138,7 +148,7 @@ impl<D: Dialect> Bench<D> {
         if login.takes_set_extranonce() {
             self.look_for_another_lease(&frames, &login.rig, misdeeds, out, now);
         }
-        let (target, aims_at) = self.aim(&frames, config);
+        let (target, aims_at) = self.aim(&frames, &login.rig, config);
         let Some(sitting) = &mut self.seat else { return };
         let (dialect, rig) = (&*frames.dialect, &login.rig);
         let again = sitting.seat.lease.may_tell(frames.work) == Permission::Again;
@@ -167,6 +177,9 @@ impl<D: Dialect> Bench<D> {
         let knows_terms = |told: &Told<D>| told.frames.terms == frames.terms && told.rig == *rig;
         if telling.first || !present.is_some_and(knows_terms) {
             out.say(dialect, rig, RigSay::Terms(&frames.terms));
+            if let Some(missed) = frames.terms.misses(rig) {
+                out.event(Event::Diagnosed(missed));
+            }
         }
         let difficulty = dialect.scale(&frames.job).difficulty_lossy(target);
         if telling.new_target {

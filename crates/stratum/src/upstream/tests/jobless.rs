@@ -84,3 +84,29 @@ fn a_session_that_was_given_up_is_offline_when_it_says_so_and_has_been_live() {
     story.lose();
     assert!(story.pool.was_serving(), "also when the driver has closed it");
 }
+
+#[test]
+fn a_pool_that_the_operator_bars_is_given_up_at_once() {
+    let mut story = Story::mining();
+    story.notify("j2", "p1", "barred for what it does");
+    assert_eq!(story.told(), ["down: the pool is not served: barred for what it does", "view"]);
+    let reason = DownReason::Barred(String::new());
+    assert_eq!(reason.fault(), crate::error::Fault::Operator);
+}
+
+#[test]
+fn what_there_is_to_say_of_jobs_is_said_once_for_each_connection() {
+    let said = |story: &mut Story| {
+        story.news().into_iter().filter(|news| news.contains("odd")).collect::<Vec<_>>()
+    };
+    let mut story = Story::mining();
+    story.notify("j2", "p1", "odd work");
+    assert_eq!(said(&mut story), ["Job(\"its work is odd\")"]);
+    story.notify("j3", "p1", "w3");
+    story.notify("j4", "p2", "odd work again");
+    assert_eq!(said(&mut story), [""; 0]);
+    story.lose();
+    story.log_in(GIVEN);
+    story.notify("j5", "p2", "odd work still");
+    assert_eq!(said(&mut story).len(), 1);
+}
