@@ -37,6 +37,7 @@ pub mod aion;
 mod cli;
 mod clock;
 pub mod coin;
+pub mod equihash;
 pub mod handshake;
 mod lines;
 pub mod net;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aion::{AionRig, Solvers};
+use clap::Args;
+use orepass_aion::pow::EQUIHASH;
+
+use crate::aion::AionRig;
+use crate::equihash::Solvers;
 use crate::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
 use crate::net::RigFarm;
 use crate::registry::{SimDialect, SimRegistry};
 use crate::rig::{LoginOrder, RigConfig, Rubbish};
-use clap::Args;
 
 /// How long open answers are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -95,7 +98,7 @@ impl RigsArgs {
     pub(super) async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
         let dialect = super::dialect(&self.dialect, registry)?;
         let seed = fastrand::u64(..);
-        let solvers = self.aion.solver_threads.map_or_else(Solvers::shared, Solvers::new);
+        let solvers = self.aion.solvers();
         let farm = RigFarm::start(self.count, &self.connect, self.ramp_up, |number| {
             self.config(dialect, number, seed, &solvers)
         });
@@ -169,6 +172,11 @@ impl HstratumRigArgs {
 }
 
 impl AionRigArgs {
+    fn solvers(&self) -> Solvers {
+        let new = |threads| Solvers::new(EQUIHASH, threads);
+        self.solver_threads.map_or_else(|| Solvers::shared(EQUIHASH), new)
+    }
+
     fn config(&self, solvers: &Solvers) -> RigConfig {
         let coin = AionRig {
             seat: solvers.seat(),
