@@ -2,6 +2,7 @@
 
 mod aion;
 mod hstratum;
+mod zcash;
 
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::Verify;

@@ -27,6 +27,7 @@ use orepass_stratum::job::JobIds;
 use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
+use orepass_zcash::Zcash;
 use serde_json::value::RawValue;
 
 pub use self::answer::answer;
@@ -48,7 +49,7 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 17] = [
+pub const TARGETS: [(&str, Body); 22] = [
     ("line_reader", line_reader),
     ("rpc", rpc),
     ("config", config),
@@ -66,6 +67,11 @@ pub const TARGETS: [(&str, Body); 17] = [
     ("aion_notify", notify::<Aion>),
     ("aion_submit", submit::<Aion>),
     ("aion_answer", answer::<Aion>),
+    ("zcash_rig_lines", rig_lines::<Zcash>),
+    ("zcash_pool_lines", pool_lines::<Zcash>),
+    ("zcash_notify", notify::<Zcash>),
+    ("zcash_submit", submit::<Zcash>),
+    ("zcash_answer", answer::<Zcash>),
 ];
 
 /// The longest line that a session may write when it was told nothing longer. A refusal quotes

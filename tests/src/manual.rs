@@ -43,5 +43,7 @@ mod sinks {}
 mod top {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
+#[doc = include_str!("../../docs/zcash.md")]
+mod zcash {}
 #[doc = include_str!("../../fuzz/README.md")]
 mod fuzz {}

@@ -21,6 +21,7 @@ use orepass_stratum::space::{Lease, Wish};
 use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
+use orepass_zcash::Zcash;
 
 /// A session itself, in bytes…
 const MAX_SESSION: usize = 704;
@@ -56,6 +57,17 @@ impl Played for Aion {
 
     fn notify(number: u32) -> String {
         format!(r#"["{number}",true,"00{}","{number:064x}"]"#, "ff".repeat(31))
+    }
+}
+
+impl Played for Zcash {
+    const SUBSCRIBED: &'static str = r#"[null,"01020304"]"#;
+
+    fn notify(number: u32) -> String {
+        let zeros = "00".repeat(32);
+        format!(
+            r#"["{number}","04000000","{zeros}","{number:064x}","{zeros}","a8becc5b","e1ab031c",true]"#
+        )
     }
 }
 
@@ -172,4 +184,9 @@ fn a_rig_of_handshake_takes_little() {
 #[test]
 fn a_rig_of_aion_takes_little() {
     is_light::<Aion>();
+}
+
+#[test]
+fn a_rig_of_zcash_takes_little() {
+    is_light::<Zcash>();
 }

@@ -32,9 +32,11 @@ fn every_target_has_a_shell_and_seeds_and_there_are_no_others() {
     for (target, shell) in targets.into_iter().zip(entries("fuzz_targets")) {
         assert!(!entries(&format!("seeds/{target}")).is_empty(), "{target} has no seeds");
         let shell = fs::read_to_string(shell).unwrap();
-        let mut words = target.split('_').filter(|word| ["aion", "hstratum"].contains(word));
+        let mut words =
+            target.split('_').filter(|word| ["aion", "hstratum", "zcash"].contains(word));
         let coin = words.next().map_or_else(String::new, |coin| format!("::<orepass_{coin}::"));
-        let body = target.trim_start_matches("aion_").trim_start_matches("hstratum_");
+        let coins = ["aion_", "hstratum_", "zcash_"];
+        let body = coins.iter().fold(target, |name, coin| name.trim_start_matches(coin));
         assert!(shell.contains(&format!("orepass_fuzz::{body}{coin}")), "{target}: {shell}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod aion;
 mod hstratum;
+mod zcash;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Habit, Habits};
+use orepass_zcash::Zcash;
 
 use crate::commands::demo::Scene;
 use crate::commands::verify::{self, VerifyAnswer, VerifyRequest};
@@ -150,7 +152,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::empty().with::<Hstratum>().with::<Aion>()
+        Self::empty().with::<Hstratum>().with::<Aion>().with::<Zcash>()
     }
 }
 

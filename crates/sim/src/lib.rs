@@ -9,8 +9,8 @@
 //! Neither has a socket or a clock: they take lines and the time, give bytes, and say when they want
 //! to be called next. [`net`] drives them with sockets and the runtime's clock.
 //!
-//! What differs by coin sits behind the traits of [`coin`]; [`handshake`] and [`aion`] implement
-//! them. A program with one more coin gives it to [`main_with`], which is the whole command line.
+//! What differs by coin sits behind the traits of [`coin`]; [`handshake`], [`aion`] and [`zcash`]
+//! implement them. A program with one more coin gives it to [`main_with`], which is the whole command line.
 //!
 //! ```
 //! use orepass_sim::net::{PoolServer, RigDriver};
@@ -44,6 +44,7 @@ pub mod net;
 pub mod pool;
 pub mod registry;
 pub mod rig;
+pub mod zcash;
 
 pub use cli::main_with;
 pub use pool::Pool;

@@ -27,7 +27,7 @@ pub(super) struct RigsArgs {
     /// How many rigs
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: usize,
-    /// Hashes per second of each rig [default: 500; as many as there are with aion]
+    /// Hashes per second of each rig [default: 500; as many as there are with aion and zcash]
     #[arg(long, value_name = "H")]
     hashrate: Option<f64>,
     /// The beginning of the workers' names; a number follows
@@ -36,7 +36,7 @@ pub(super) struct RigsArgs {
     /// The password
     #[arg(long, default_value = "x")]
     password: String,
-    /// Ask for mining.set_extranonce, as aion's always do
+    /// Ask for mining.set_extranonce, as those of aion and zcash always do
     #[arg(long)]
     extranonce_subscribe: bool,
     /// Connect again after at most so many seconds [default: 3]
