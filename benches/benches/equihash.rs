@@ -1,5 +1,5 @@
 //! Equihash: our verifier beside that of the `equihash` crate on the parameters
-//! both can do, Aion's own, the cost of refusals, and the solver.
+//! both can do, which are Zcash's, Aion's own, the cost of refusals, and the solver.
 
 #![expect(clippy::disallowed_methods, reason = "real time is measured")]
 
@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use orepass_aion::pow::{EQUIHASH as AION, share_hash};
+use orepass_benches::zcash::ZcashBlock;
 use orepass_equihash::solver::Solver;
-use orepass_equihash::{Equihash, EquihashError, EquihashParams, Scratch};
+use orepass_equihash::{Equihash, EquihashError, Scratch};
+use orepass_zcash::pow::EQUIHASH as ZCASH;
 use serde_json::Value;
-
-/// What the `equihash` crate verifies too.
-const ZCASH: Equihash = Equihash::tagged(EquihashParams::of::<200, 9>(), *b"ZcashPoW");
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -38,6 +37,8 @@ fn verification(criterion: &mut Criterion) {
             b.iter(|| share.verify(&mut scratch));
         });
     }
+    let mut check = ZcashBlock::read().check();
+    group.bench_function("a share of Zcash, checked", |b| b.iter(&mut check));
     group.bench_function("share hash", |b| {
         b.iter(|| share_hash(black_box(&aion.header), &aion.nonce, &aion.solution));
     });

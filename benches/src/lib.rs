@@ -12,6 +12,7 @@ pub mod played;
 pub mod share_path;
 pub mod stage;
 pub mod vectors;
+pub mod zcash;
 
 use bytes::Buf;
 use orepass_stratum::transmit::Transmit;

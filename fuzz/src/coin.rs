@@ -3,6 +3,7 @@
 mod aion;
 mod bitcoin;
 mod hstratum;
+mod zcash;
 
 use orepass_stratum::dialect::{Dialect, PoolEvent};
 use orepass_stratum::downstream::Verify;

@@ -28,6 +28,7 @@ use orepass_stratum::job::JobIds;
 use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
+use orepass_zcash::Zcash;
 use serde_json::value::RawValue;
 
 pub use self::answer::answer;
@@ -49,7 +50,7 @@ pub use self::submit::submit;
 pub type Body = fn(&[u8]) -> usize;
 
 /// Every target by its name, which is that of its file and of its folder of seeds.
-pub const TARGETS: [(&str, Body); 22] = [
+pub const TARGETS: [(&str, Body); 27] = [
     ("line_reader", line_reader),
     ("rpc", rpc),
     ("config", config),
@@ -72,6 +73,11 @@ pub const TARGETS: [(&str, Body); 22] = [
     ("bitcoin_notify", notify::<Bitcoin>),
     ("bitcoin_submit", submit::<Bitcoin>),
     ("bitcoin_answer", answer::<Bitcoin>),
+    ("zcash_rig_lines", rig_lines::<Zcash>),
+    ("zcash_pool_lines", pool_lines::<Zcash>),
+    ("zcash_notify", notify::<Zcash>),
+    ("zcash_submit", submit::<Zcash>),
+    ("zcash_answer", answer::<Zcash>),
 ];
 
 /// The longest line that a session may write when it was told nothing longer. A refusal quotes

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// The most of a record that goes into one stream, in bytes.
 const MAX_STREAM: usize = 16 << 10;
 
+/// The records of Handshake.
+const HANDSHAKE: [&str; 2] = ["handshake.jsonl", "handshake-seed-12field.jsonl"];
+
 /// The inputs of a target, by its name.
 ///
 /// # Panics
@@ -16,14 +19,15 @@ const MAX_STREAM: usize = 16 << 10;
 #[must_use]
 pub fn inputs(target: &str) -> Vec<Vec<u8>> {
     let (coin, body) = match target.split_once('_') {
-        Some((coin @ ("aion" | "bitcoin" | "hstratum"), body)) => (coin, body),
+        Some((coin @ ("aion" | "bitcoin" | "hstratum" | "zcash"), body)) => (coin, body),
         _ => ("", target),
     };
     let lines: Vec<Line> = match coin {
         "aion" => read("aion.jsonl"),
         "bitcoin" => shares("bitcoin.json"),
-        "hstratum" => ["handshake.jsonl", "handshake-seed-12field.jsonl"].map(read).concat(),
-        _ => ["aion.jsonl", "handshake.jsonl", "handshake-seed-12field.jsonl"].map(read).concat(),
+        "hstratum" => HANDSHAKE.map(read).concat(),
+        "zcash" => read("zcash.jsonl"),
+        _ => HANDSHAKE.into_iter().chain(["aion.jsonl", "zcash.jsonl"]).flat_map(read).collect(),
     };
     match body {
         "rpc" => lines.into_iter().map(|line| line.text.into_bytes()).collect(),

@@ -89,5 +89,7 @@ mod upgrade {}
 mod verdicts {}
 #[doc = include_str!("../../docs/verify.md")]
 mod verify {}
+#[doc = include_str!("../../docs/zcash.md")]
+mod zcash {}
 #[doc = include_str!("../../fuzz/README.md")]
 mod fuzz {}

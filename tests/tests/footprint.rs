@@ -22,6 +22,7 @@ use orepass_stratum::space::{Lease, Wish};
 use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig};
+use orepass_zcash::Zcash;
 
 /// A session itself, in bytes…
 const MAX_SESSION: usize = 704;
@@ -70,6 +71,17 @@ impl Played for Bitcoin {
         let (zeros, branch) = ("00".repeat(32), "ab".repeat(32));
         format!(
             r#"["{number}","{zeros}","01{number:08x}","02",["{branch}"],"20000000","1900ffff","6553f100",false]"#
+        )
+    }
+}
+
+impl Played for Zcash {
+    const SUBSCRIBED: &'static str = r#"[null,"01020304"]"#;
+
+    fn notify(number: u32) -> String {
+        let zeros = "00".repeat(32);
+        format!(
+            r#"["{number}","04000000","{zeros}","{number:064x}","{zeros}","a8becc5b","e1ab031c",true]"#
         )
     }
 }
@@ -193,4 +205,9 @@ fn a_rig_of_aion_takes_little() {
 #[test]
 fn a_rig_of_bitcoin_takes_little() {
     is_light::<Bitcoin>();
+}
+
+#[test]
+fn a_rig_of_zcash_takes_little() {
+    is_light::<Zcash>();
 }

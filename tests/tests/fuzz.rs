@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use orepass_fuzz::{TARGETS, records};
 
 /// Those that have targets of their own.
-const COINS: [&str; 3] = ["aion", "bitcoin", "hstratum"];
+const COINS: [&str; 4] = ["aion", "bitcoin", "hstratum", "zcash"];
 
 /// The entries of a folder in the fuzz targets', by name; none where there is no such folder.
 fn entries(folder: &str) -> Vec<PathBuf> {

@@ -16,6 +16,7 @@ use orepass_benches::played::{ANY_HASH, Played};
 use orepass_benches::share_path::SharePath;
 use orepass_benches::stage::{Recorded, Stage};
 use orepass_benches::vectors::Case;
+use orepass_benches::zcash::{ZcashBlock, ZcashJobs};
 use orepass_stratum::downstream::{DownstreamConfig, Verify};
 
 /// How many operations the shorter run has.
@@ -27,7 +28,7 @@ const SHARES_PER_JOB: u64 = 64;
 type Run = fn(u64);
 
 /// Every path by its name.
-const PATHS: [(&str, Run); 14] = [
+const PATHS: [(&str, Run); 16] = [
     ("hstratum: submit line to checked share", |count| shares(Part::Submit, count)),
     ("hstratum: share to the pool's line", |count| shares(Part::Forward, count)),
     ("hstratum: verdict to the rig's answer", |count| shares(Part::Answer, count)),
@@ -42,6 +43,8 @@ const PATHS: [(&str, Run); 14] = [
     ("bitcoin: share to the pool's line", |count| bitcoin_shares(Part::Forward, count)),
     ("bitcoin: verdict to the rig's answer", |count| bitcoin_shares(Part::Answer, count)),
     ("bitcoin: job to frame, told to a rig", bitcoin_job),
+    ("zcash: the proof of a share", zcash_check),
+    ("zcash: job to frame, told to a rig", zcash_job),
 ];
 
 /// Which part of a share's way is counted.
@@ -197,6 +200,22 @@ fn bitcoin_job(count: u64) {
     for _ in 0..count {
         let notify = path.next_notify();
         let told = measured(|| path.job_line(black_box(&notify)));
+        assert!(told > 0, "the rig is told the job");
+    }
+}
+
+fn zcash_check(count: u64) {
+    let mut check = ZcashBlock::read().check();
+    for _ in 0..count {
+        assert!(measured(&mut check), "the proof is good");
+    }
+}
+
+fn zcash_job(count: u64) {
+    let mut jobs = ZcashJobs::set();
+    for _ in 0..count {
+        let notify = jobs.next_notify();
+        let told = measured(|| jobs.job_line(black_box(&notify)));
         assert!(told > 0, "the rig is told the job");
     }
 }

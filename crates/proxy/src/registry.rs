@@ -7,6 +7,7 @@
 mod aion;
 mod bitcoin;
 mod hstratum;
+mod zcash;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use orepass_hstratum::Hstratum;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::{Habit, Habits};
+use orepass_zcash::Zcash;
 
 use crate::commands::demo::Scene;
 use crate::commands::verify::{self, VerifyAnswer, VerifyRequest};
@@ -158,7 +160,7 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::empty().with::<Hstratum>().with::<Aion>().with::<Bitcoin>()
+        Self::empty().with::<Hstratum>().with::<Aion>().with::<Bitcoin>().with::<Zcash>()
     }
 }
 

@@ -221,7 +221,7 @@ fn missing_keys_name_their_table() {
     assert_eq!(
         error_with("dialect = \"hstratum\"\n", ""),
         "orepass.toml:1:1: the key `dialect` is missing in this table: write dialect = \"aion\" or \
-         \"bitcoin\" or \"hstratum\"\n \
+         \"bitcoin\" or \"hstratum\" or \"zcash\"\n \
          1 | [[route]]\n   \
          | ^^^^^^^^^"
     );

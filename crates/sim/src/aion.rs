@@ -2,15 +2,12 @@
 
 mod pool;
 mod rig;
-mod search;
-mod solvers;
 mod submit;
 
 use clap::ValueEnum;
 
 pub use pool::AionPool;
 pub use rig::AionRig;
-pub use solvers::{SolverPlace, Solvers};
 
 use crate::pool::ExtranonceSource;
 

@@ -9,7 +9,7 @@
 //! Neither has a socket or a clock: they take lines and the time, give bytes, and say when they want
 //! to be called next. [`net`] drives them with sockets and the runtime's clock.
 //!
-//! What differs by coin sits behind the traits of [`coin`]; [`handshake`], [`aion`] and [`bitcoin`]
+//! What differs by coin sits behind the traits of [`coin`]; [`handshake`], [`aion`], [`bitcoin`] and [`zcash`]
 //! implement them. A program with one more coin gives it to [`main_with`], which is the whole command line.
 //!
 //! ```
@@ -38,12 +38,14 @@ pub mod bitcoin;
 mod cli;
 mod clock;
 pub mod coin;
+pub mod equihash;
 pub mod handshake;
 mod lines;
 pub mod net;
 pub mod pool;
 pub mod registry;
 pub mod rig;
+pub mod zcash;
 
 pub use cli::main_with;
 pub use pool::Pool;

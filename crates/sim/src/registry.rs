@@ -15,7 +15,8 @@ pub struct SimCoin {
     pub rig: fn() -> RigConfig,
 }
 
-/// Coins by name: Handshake, Aion and Bitcoin, which have options of their own, and those that are added.
+/// Coins by name: those of this crate, of which all but Zcash have options of their own, and those that
+/// are added.
 #[derive(Debug, Clone, Default)]
 pub struct SimRegistry {
     others: Vec<SimCoin>,
@@ -47,6 +48,8 @@ impl SimRegistry {
     }
 }
 
+const ZCASH: SimCoin = SimCoin { name: "zcash", pool: PoolConfig::zcash, rig: RigConfig::zcash };
+
 /// A coin's variant of stratum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SimDialect {
@@ -56,11 +59,15 @@ pub(crate) enum SimDialect {
     Aion,
     /// Bitcoin.
     Bitcoin,
-    /// One that was added.
+    /// One without options of its own, or one that was added.
     Other(SimCoin),
 }
 
 impl SimDialect {
-    const OWN: [(&'static str, Self); 3] =
-        [("hstratum", Self::Hstratum), ("aion", Self::Aion), ("bitcoin", Self::Bitcoin)];
+    const OWN: [(&'static str, Self); 4] = [
+        ("hstratum", Self::Hstratum),
+        ("aion", Self::Aion),
+        ("bitcoin", Self::Bitcoin),
+        ("zcash", Self::Other(ZCASH)),
+    ];
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use common::aion::{HEADER, config, scenario, solutions_of, taught};
 use common::{Client, script, start};
-use orepass_sim::aion::{AionRig, Family, Solvers};
+use orepass_sim::aion::{AionRig, Family};
 use orepass_sim::coin::{
     Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search, SearchStep, Solution,
 };
+use orepass_sim::equihash::Solvers;
 use orepass_sim::net::{PoolServer, RigDriver, RigHandle};
 use orepass_sim::rig::{RigConfig, Rubbish};
 use orepass_stratum::target::{Difficulty, Target};

@@ -138,7 +138,7 @@ impl<D: Dialect> Downstream<D> {
             self.request(now);
         }
         match call_of_rig {
-            RigCall::Submit(submit) => return self.submit(&id, submit, now, scratch),
+            RigCall::Submit(submit) => return self.submit(&id, submit.as_ref(), now, scratch),
             RigCall::Subscribe { agent, verdict } => {
                 self.subscribe(id, agent.as_deref(), verdict, now);
             }

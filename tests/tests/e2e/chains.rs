@@ -18,6 +18,7 @@ use orepass_tests::check::{answers, bad_submits, books};
 use orepass_tests::log::Log;
 use orepass_tests::site::Plan;
 use orepass_tests::wait::{until, within};
+use orepass_zcash::Zcash;
 use tokio::net::TcpListener;
 
 /// A pool and so many routes, each of them the pool of the next.
@@ -129,6 +130,22 @@ async fn two_levels_of_aion_earn() {
             worker: format!("rig{number}"),
             seed: number as u64 + 1,
             ..RigConfig::aion()
+        })
+        .await;
+    chain.finish().await;
+}
+
+/// The rigs really solve, and each solution of a nonce counts.
+#[tokio::test]
+async fn two_levels_of_zcash_earn() {
+    let (plan, _) = handshake(4);
+    let pool = PoolServer::new(PoolConfig { block_interval: None, ..PoolConfig::zcash() });
+    let chain = Chain::<Zcash>::start(pool, plan.route, 2).await;
+    chain
+        .earns(2, 1, |number| RigConfig {
+            worker: format!("rig{number}"),
+            seed: number as u64 + 1,
+            ..RigConfig::zcash()
         })
         .await;
     chain.finish().await;

@@ -8,7 +8,7 @@ use std::path::Path;
 use orepass::config::{Config, Dialects};
 use orepass::registry::Registry;
 
-use super::{COMING, ROOT};
+use super::ROOT;
 
 /// The first line of a table of keys.
 const HEAD: &str = "| key | default | value | meaning |";
@@ -52,7 +52,6 @@ fn rows() -> Vec<Row> {
     let text = fs::read_to_string(Path::new(ROOT).join("docs/config.md")).unwrap();
     let (mut heading, mut is_of_keys) = ("", false);
     let mut rows = Vec::new();
-    let is_coming = |(_, whose): &Table| COMING.contains(&&**whose);
     for (number, line) in text.lines().enumerate() {
         if line.starts_with('#') {
             heading = line;
@@ -65,7 +64,7 @@ fn rows() -> Vec<Row> {
         let cells: Vec<&str> = line.trim_matches('|').splitn(4, " | ").map(str::trim).collect();
         let [key, default, value, _] = cells[..] else { panic!("{place} has four cells") };
         let key = code(key).next().unwrap_or_else(|| panic!("{place} begins with a key"));
-        for table in tables(heading).into_iter().filter(|table| !is_coming(table)) {
+        for table in tables(heading) {
             rows.push(Row {
                 place: place.clone(),
                 table,

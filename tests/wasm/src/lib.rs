@@ -15,14 +15,15 @@ use orepass_stratum::testing::{seated_rig, written};
 use orepass_stratum::time::Instant;
 use orepass_stratum::transmit::Transmit;
 use orepass_stratum::upstream::{Upstream, UpstreamConfig, UpstreamEvent};
+use orepass_zcash::Zcash;
 use serde_json::{Value, json};
 
-/// A block of the Aion chain, whose solution is checked for real.
-const VECTORS: &str = include_str!("../../vectors/aion.json");
-const BLOCK: &str = "mainnet_block_99995";
+/// A block of the Aion chain and one of Zcash's, whose solutions are checked for real.
+const AION: (&str, &str) = (include_str!("../../vectors/aion.json"), "mainnet_block_99995");
+const ZCASH: (&str, &str) = (include_str!("../../vectors/zcash.json"), "mainnet_block_415000");
 
 /// How many shares are accepted when all goes well: one of each coin.
-pub const GOOD: u32 = 3;
+pub const GOOD: u32 = 4;
 
 /// Logs a rig of each coin in at a pool, tells it a job, and has its share judged here and by the
 /// pool. Gives how many of the rigs were told that their share is good.
@@ -31,7 +32,7 @@ pub const GOOD: u32 = 3;
 /// Where a session does not do what it should.
 #[must_use]
 pub fn play() -> u32 {
-    handshake() + aion() + bitcoin()
+    handshake() + aion() + bitcoin() + zcash()
 }
 
 /// A difficulty that every hash meets.
@@ -50,9 +51,7 @@ fn handshake() -> u32 {
 }
 
 fn aion() -> u32 {
-    let all: Value = serde_json::from_str(VECTORS).expect("vectors");
-    let rows = all["valid"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["name"] == BLOCK).expect("the block");
+    let row = block(AION);
     let text = |key: &str| row[key].as_str().expect("a text");
     let (extranonce1, extranonce2) = text("nonce").split_at(16);
     let pool = [call("mining.notify", &json!(["1", true, "f".repeat(64), text("header_hash")]))];
@@ -75,6 +74,28 @@ fn bitcoin() -> u32 {
     let submit =
         |job: JobId| json!(["rig", job.to_string(), "0000000000000000", "6553f107", "00000001"]);
     Played::<Bitcoin>::new(0, subscribed, &pool).shares(submit)
+}
+
+fn zcash() -> u32 {
+    let row = block(ZCASH);
+    let text = |key: &str| row[key].as_str().expect("a text");
+    let (extranonce1, extranonce2) = text("nonce").split_at(8);
+    let fields = ["version", "prev_hash", "merkle_root", "reserved", "time", "bits"];
+    let [version, prev, root, reserved, time, bits] = fields.map(text);
+    let pool = [
+        call("mining.set_target", &json!(["f".repeat(64)])),
+        call("mining.notify", &json!(["1", version, prev, root, reserved, time, bits, true])),
+    ];
+    let solution = format!("fd4005{}", text("solution"));
+    let submit = |job: JobId| json!(["rig", job.to_string(), time, extranonce2, solution]);
+    Played::<Zcash>::new(0, json!([null, extranonce1]), &pool).shares(submit)
+}
+
+/// A row of vectors, by its name.
+fn block((vectors, name): (&str, &str)) -> Value {
+    let all: Value = serde_json::from_str(vectors).expect("vectors");
+    let rows = all["valid"].as_array().expect("rows");
+    rows.iter().find(|row| row["name"] == name).expect("the block").clone()
 }
 
 fn call(method: &str, params: &Value) -> String {

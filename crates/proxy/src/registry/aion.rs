@@ -81,7 +81,7 @@ fn scene() -> Scene {
             shares_between: 2,
             jobs_between: false,
             // Every eighth nonce has no solution.
-            patience: |rigs| Duration::from_secs(40) + rigs as u32 * Duration::from_secs(5),
+            patience: |rigs| Duration::from_secs(120) + rigs as u32 * Duration::from_secs(10),
         },
     }
 }

@@ -41,6 +41,16 @@ export const HINTS = {
       'A second pool is its fallback: put your pool itself there.',
     ],
   }, TESTING],
+  zcash: [ANY, {
+    name: 'Antminer Z9, Z11, Z15', steps: [
+      'Miner configuration: URL with stratum+tcp://, worker, password x.',
+      'Firmware that says “extranonce1 len is not 8” in its own log takes 4 bytes alone: give it a profile with max_extranonce1 = 4.',
+    ],
+  }, {
+    name: 'Miners for graphics cards', steps: [
+      'Server HOST:PORT, Equihash 200,9, user a worker’s name. Some want the address of a wallet there: the proxy logs in at the pool with its own account, so any name will do.',
+    ],
+  }, TESTING],
 };
 
 export const hintsOf = (dialect) => HINTS[dialect] ?? [ANY, TESTING];

@@ -1,16 +1,19 @@
 //! The rig's half: what the reference miner makes of what it is told.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
+use orepass_aion::pow;
 use orepass_stratum::rpc::{self, Quoted};
-use orepass_stratum::target::{Difficulty, Scale, Target};
+use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::search::AionSearch;
-use super::{Bytes32, SolverPlace};
+use super::{Bytes32, SOLUTION_PREFIX};
+use crate::clock::unix_seconds;
 use crate::coin::{Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search};
+use crate::equihash::{SolvedJob, SolverPlace, SolverSearch, Solvers};
 
 /// How often the reference miner looks whether there is a new job.
 const LINGER: Duration = Duration::from_secs(1);
@@ -34,7 +37,8 @@ pub struct AionRig {
 
 impl Default for AionRig {
     fn default() -> Self {
-        Self { seat: SolverPlace::default(), threads: 1, obeys_set_target: false }
+        let seat = Solvers::shared(pow::EQUIHASH).seat();
+        Self { seat, threads: 1, obeys_set_target: false }
     }
 }
 
@@ -148,6 +152,37 @@ impl RigJob for AionRigJob {
     fn search(&self, allotment: &Allotment) -> Result<Box<dyn Search>, RigError> {
         let AionRig { seat, threads, .. } = &self.rig;
         let extranonce1 = allotment.extranonce1.as_bytes();
-        Ok(Box::new(AionSearch::new(seat.clone(), self.header, extranonce1, *threads)))
+        let job = Solved { header: self.header };
+        Ok(Box::new(SolverSearch::new(seat.clone(), job, extranonce1, *threads)))
+    }
+}
+
+/// A header hash whose nonces are solved.
+#[derive(Debug)]
+struct Solved {
+    header: Bytes32,
+}
+
+impl SolvedJob for Solved {
+    fn header(&self) -> Arc<[u8]> {
+        self.header.into()
+    }
+
+    fn hash(&self, nonce: &Bytes32, solution: &[u8]) -> PowHash {
+        pow::share_hash(&self.header, nonce, solution)
+    }
+
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool {
+        hash.below(target)
+    }
+
+    fn fields(&self, extranonce2: &[u8], solution: &[u8]) -> [String; 3] {
+        let [extranonce2, solution] = [extranonce2, solution].map(const_hex::encode);
+        [format!("{:016x}", unix_seconds()), extranonce2, format!("{SOLUTION_PREFIX}{solution}")]
+    }
+
+    /// Nobody looks at the time's value.
+    fn old_time(&self) -> Option<String> {
+        None
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct PoolArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDR")]
     listen: String,
-    /// The share difficulty [default: 0.000001; 1 with aion, where every solution is a share]
+    /// The share difficulty [default: 0.000001; with aion and zcash one where every solution is a
+    /// share]
     #[arg(long, value_name = "D", value_parser = difficulty)]
     difficulty: Option<Difficulty>,
     /// Judge shares by the difficulty at the newest notify, not by the one at their job
@@ -41,10 +42,10 @@ pub(super) struct PoolArgs {
     /// Give a former extranonce1 back to whoever asks for it
     #[arg(long)]
     resume_sessions: bool,
-    /// Seconds between jobs [default: 30; none between blocks with aion]
+    /// Seconds between jobs [default: 30; none between blocks with aion and zcash]
     #[arg(long, value_name = "S", value_parser = super::seconds)]
     job_interval: Option<Duration>,
-    /// Seconds between blocks [default: 600; 10 with aion]
+    /// Seconds between blocks [default: 600; 10 with aion and zcash]
     #[arg(long, value_name = "S", value_parser = super::seconds)]
     block_interval: Option<Duration>,
     /// Misbehave: NAME, NAME:VALUE, or either with @SECONDS for later; may be given repeatedly

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aion::{AionRig, Solvers};
+use clap::Args;
+use orepass_aion::pow::EQUIHASH;
+
+use crate::aion::AionRig;
 use crate::bitcoin::BitcoinRig;
+use crate::equihash::Solvers;
 use crate::handshake::{ExtranoncePolicy, HandshakeRig, PoolScale};
 use crate::net::RigFarm;
 use crate::registry::{SimDialect, SimRegistry};
 use crate::rig::{LoginOrder, RigConfig, Rubbish};
-use clap::Args;
 
 /// How long open answers are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -25,7 +28,7 @@ pub(super) struct RigsArgs {
     /// How many rigs
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: usize,
-    /// Hashes per second of each rig [default: 500; as many as there are with aion]
+    /// Hashes per second of each rig [default: 500; as many as there are with aion and zcash]
     #[arg(long, value_name = "H")]
     hashrate: Option<f64>,
     /// The beginning of the workers' names; a number follows
@@ -34,7 +37,7 @@ pub(super) struct RigsArgs {
     /// The password
     #[arg(long, default_value = "x")]
     password: String,
-    /// Ask for mining.set_extranonce, as aion's always do
+    /// Ask for mining.set_extranonce, as those of aion and zcash always do
     #[arg(long)]
     extranonce_subscribe: bool,
     /// Connect again after at most so many seconds [default: 3]
@@ -112,7 +115,7 @@ impl RigsArgs {
     pub(super) async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
         let dialect = super::dialect(&self.dialect, registry)?;
         let seed = fastrand::u64(..);
-        let solvers = self.aion.solver_threads.map_or_else(Solvers::shared, Solvers::new);
+        let solvers = self.aion.solvers();
         let farm = RigFarm::start(self.count, &self.connect, self.ramp_up, |number| {
             self.config(dialect, number, seed, &solvers)
         });
@@ -187,6 +190,11 @@ impl HstratumRigArgs {
 }
 
 impl AionRigArgs {
+    fn solvers(&self) -> Solvers {
+        let new = |threads| Solvers::new(EQUIHASH, threads);
+        self.solver_threads.map_or_else(|| Solvers::shared(EQUIHASH), new)
+    }
+
     fn config(&self, solvers: &Solvers) -> RigConfig {
         let coin = AionRig {
             seat: solvers.seat(),

@@ -7,9 +7,10 @@ use crate::aion::{AionPool, Family};
 use crate::bitcoin::BitcoinPool;
 use crate::coin::PoolCoin;
 use crate::handshake::{HandshakePool, StratumGeneration};
+use crate::zcash::ZcashPool;
 
-/// How far apart Aion's blocks are.
-const AION_BLOCKS: Duration = Duration::from_secs(10);
+/// How far apart Aion's blocks are, and Zcash's, which take as long to solve.
+const SOLVED_BLOCKS: Duration = Duration::from_secs(10);
 
 /// A simulated pool's options. The default is a public Handshake pool of the deployed generation
 /// with a difficulty that a CPU meets about once in 4,000 hashes.
@@ -120,7 +121,22 @@ impl PoolConfig {
             blocks_close_jobs: family == Family::Node,
             real_blocks: false,
             job_interval: None,
-            block_interval: Some(AION_BLOCKS),
+            block_interval: Some(SOLVED_BLOCKS),
+            ..Self::default()
+        }
+    }
+
+    /// A Zcash pool of the NOMP family where every solution is a share.
+    #[must_use]
+    pub fn zcash() -> Self {
+        Self {
+            coin: Arc::new(ZcashPool::default()),
+            difficulty: 1.0 / 8192.0,
+            repeat_difficulty: false,
+            admin_methods: false,
+            real_blocks: false,
+            job_interval: None,
+            block_interval: Some(SOLVED_BLOCKS),
             ..Self::default()
         }
     }

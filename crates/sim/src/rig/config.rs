@@ -10,6 +10,7 @@ use crate::aion::AionRig;
 use crate::bitcoin::BitcoinRig;
 use crate::coin::RigCoin;
 use crate::handshake::HandshakeRig;
+use crate::zcash::ZcashRig;
 
 /// A simulated rig's habits.
 #[derive(Debug, Clone)]
@@ -22,8 +23,8 @@ pub struct RigConfig {
     pub password: String,
     /// What it calls itself at subscribe.
     pub agent: String,
-    /// Hashes per second; infinite for as many as the processor gives. With Aion each solution is
-    /// one.
+    /// Hashes per second; infinite for as many as the processor gives. With Aion and Zcash each
+    /// solution is one.
     pub hashrate: f64,
     /// The order of its login.
     pub login: LoginOrder,
@@ -98,6 +99,12 @@ impl RigConfig {
     #[must_use]
     pub fn bitcoin() -> Self {
         Self { coin: Arc::new(BitcoinRig::default()), ..Self::default() }
+    }
+
+    /// The habits of nheqminer, which really solves, at a Zcash pool.
+    #[must_use]
+    pub fn zcash() -> Self {
+        Self { coin: Arc::new(ZcashRig::default()), ..Self::aion() }
     }
 
     /// The habits of HandyMiner and the hardware that descends from it: string ids, calls that

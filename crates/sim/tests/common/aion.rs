@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use orepass_sim::aion::{AionPool, Family, Solvers};
+use orepass_aion::pow::EQUIHASH;
+use orepass_sim::aion::{AionPool, Family};
+use orepass_sim::equihash::Solvers;
 use orepass_sim::net::PoolServer;
 use orepass_sim::pool::{ExtranonceSource, PoolConfig};
 use serde_json::{Value, json};
@@ -40,7 +42,7 @@ pub(crate) fn solutions_of(nonce: &str) -> Vec<String> {
 /// Threads that know the solutions of the first `count` nonces of an extranonce1 under
 /// [`HEADER`], as recorded.
 pub(crate) fn taught(extranonce1: &str, count: u8) -> Solvers {
-    let solvers = Solvers::new(1);
+    let solvers = Solvers::new(EQUIHASH, 1);
     for counter in 0..count {
         let nonce = format!("{:0<64}", format!("{extranonce1}{counter:02x}"));
         let known = solutions_of(&nonce).iter().map(|hex| bytes(hex)).collect();

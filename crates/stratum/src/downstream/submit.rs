@@ -61,7 +61,7 @@ impl<D: Dialect> Downstream<D> {
     pub(super) fn submit(
         &mut self,
         id: &Id,
-        submit: Result<HeardSubmit<'_>, Reject>,
+        submit: Result<&HeardSubmit<'_>, &Reject>,
         now: Instant,
         scratch: &mut D::Scratch,
     ) -> Option<Submission<D>> {
@@ -69,7 +69,7 @@ impl<D: Dialect> Downstream<D> {
         self.bench.quiet.share(now);
         self.bench.await_share(&mut self.out);
         self.out.event(Event::Sent);
-        match self.judge(id, submit.as_ref(), now, scratch) {
+        match self.judge(id, submit, now, scratch) {
             Ok(submission) => {
                 if let Some(misdeeds) = self.misdeeds.known_mut() {
                     misdeeds.flood.good();
@@ -77,7 +77,7 @@ impl<D: Dialect> Downstream<D> {
                 submission
             }
             Err(refused) => {
-                let evidence = self.evidence(submit.as_ref().ok(), refused.reject.verdict, now);
+                let evidence = self.evidence(submit.ok(), refused.reject.verdict, now);
                 self.turn_down(id, refused, evidence, now);
                 None
             }

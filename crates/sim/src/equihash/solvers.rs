@@ -1,17 +1,17 @@
 //! Threads that solve, shared by many rigs.
 //!
-//! A nonce takes a second or two and some 450 MB, so no more are solved at a time than there are
+//! A nonce takes a second or two and some hundred MB, so no more are solved at a time than there are
 //! threads, and whoever has waited longest for a solved nonce comes first.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use orepass_aion::pow::EQUIHASH;
+use orepass_equihash::Equihash;
 use orepass_equihash::solver::Solver;
 use tokio::sync::oneshot;
 
@@ -22,20 +22,19 @@ const IDLE: Duration = Duration::from_secs(5);
 /// How many nonces' solutions are remembered.
 const MAX_KNOWN: usize = 1024;
 
-/// The solutions of a nonce, each 1408 bytes.
+/// The solutions of a nonce, in their minimal encoding.
 type Solutions = Arc<[Vec<u8>]>;
 
-/// A header hash and a nonce.
-type Riddle = (Bytes32, Bytes32);
+/// A header up to its nonce, and the nonce.
+type Riddle = (Arc<[u8]>, Bytes32);
 
-/// Threads that solve. Clones are handles to the same threads.
+/// Threads that solve one Equihash. Clones are handles to the same threads.
 #[derive(Debug, Clone)]
 pub struct Solvers {
     inner: Arc<SolversInner>,
 }
 
-/// A rig's place in the queue for the [`Solvers`]. Clones are the same place. The default is a new
-/// one at [`Solvers::shared`].
+/// A rig's place in the queue for the [`Solvers`]. Clones are the same place.
 #[derive(Debug, Clone)]
 pub struct SolverPlace {
     solvers: Solvers,
@@ -45,6 +44,7 @@ pub struct SolverPlace {
 
 #[derive(Debug)]
 struct SolversInner {
+    equihash: Equihash,
     max_threads: usize,
     state: Mutex<SolversState>,
     work: Condvar,
@@ -81,19 +81,24 @@ struct SolveTicket {
 impl Solvers {
     /// At most so many threads, which are started when they are needed.
     #[must_use]
-    pub fn new(threads: usize) -> Self {
-        let state = Mutex::new(SolversState::default());
-        let inner = SolversInner { max_threads: threads.max(1), state, work: Condvar::new() };
+    pub fn new(equihash: Equihash, threads: usize) -> Self {
+        let (state, work) = (Mutex::new(SolversState::default()), Condvar::new());
+        let inner = SolversInner { equihash, max_threads: threads.max(1), state, work };
         Self { inner: Arc::new(inner) }
     }
 
-    /// The threads of this process, as many as it may use processors.
+    /// The threads of this process for this Equihash, as many as it may use processors.
     #[must_use]
-    pub fn shared() -> Self {
-        static SHARED: LazyLock<Solvers> = LazyLock::new(|| {
-            Solvers::new(thread::available_parallelism().map_or(1, std::num::NonZero::get))
-        });
-        SHARED.clone()
+    pub fn shared(equihash: Equihash) -> Self {
+        static SHARED: Mutex<Vec<Solvers>> = Mutex::new(Vec::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(solvers) = shared.iter().find(|solvers| solvers.inner.equihash == equihash) {
+            return solvers.clone();
+        }
+        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let solvers = Self::new(equihash, threads);
+        shared.push(solvers.clone());
+        solvers
     }
 
     /// A new place in the queue.
@@ -102,26 +107,20 @@ impl Solvers {
         SolverPlace { solvers: self.clone(), served: Arc::default() }
     }
 
-    /// All solutions of a nonce, each 1408 bytes. Dropping the future gives it up.
-    pub async fn solve(&self, header: Bytes32, nonce: Bytes32) -> Vec<Vec<u8>> {
-        self.seat().request(header, nonce).await.to_vec()
+    /// All solutions of a nonce. Dropping the future gives it up.
+    pub async fn solve(&self, header: impl Into<Arc<[u8]>>, nonce: Bytes32) -> Vec<Vec<u8>> {
+        self.seat().request(header.into(), nonce).await.to_vec()
     }
 
     /// Makes solutions known, all of this nonce, so that they are found at once.
-    pub fn teach(&self, header: Bytes32, nonce: Bytes32, solutions: Vec<Vec<u8>>) {
-        self.inner.state().remember((header, nonce), solutions.into());
-    }
-}
-
-impl Default for SolverPlace {
-    fn default() -> Self {
-        Solvers::shared().seat()
+    pub fn teach(&self, header: impl Into<Arc<[u8]>>, nonce: Bytes32, solutions: Vec<Vec<u8>>) {
+        self.inner.state().remember((header.into(), nonce), solutions.into());
     }
 }
 
 impl SolverPlace {
     /// Asks for the solutions of a nonce.
-    pub(super) fn request(&self, header: Bytes32, nonce: Bytes32) -> Solving {
+    pub(super) fn request(&self, header: Arc<[u8]>, nonce: Bytes32) -> Solving {
         let (answer, solutions) = oneshot::channel();
         let ticket = Arc::new(SolveTicket::default());
         let riddle = (header, nonce);
@@ -233,7 +232,7 @@ impl SolversState {
     }
 
     fn remember(&mut self, riddle: Riddle, solutions: Solutions) {
-        if self.known.insert(riddle, solutions).is_some() {
+        if self.known.insert(riddle.clone(), solutions).is_some() {
             return;
         }
         if self.order.len() == MAX_KNOWN
@@ -254,7 +253,7 @@ struct Shift {
 
 impl Shift {
     fn work(&mut self) {
-        let mut solver = match Solver::new(EQUIHASH) {
+        let mut solver = match Solver::new(self.inner.equihash) {
             Ok(solver) => solver,
             Err(error) => {
                 tracing::error!(%error, "cannot solve");
@@ -304,17 +303,32 @@ impl Drop for Shift {
 
 #[cfg(test)]
 mod tests {
+    use orepass_equihash::EquihashParams;
+
     use super::*;
+
+    fn one_thread() -> Solvers {
+        Solvers::new(Equihash::tagged(EquihashParams::of::<48, 5>(), *b"solution"), 1)
+    }
+
+    #[test]
+    fn each_equihash_has_threads_of_its_own() {
+        let [one, other] = [*b"solution", *b"another!"]
+            .map(|tag| Equihash::tagged(EquihashParams::of::<48, 5>(), tag));
+        let shared = |equihash| Arc::as_ptr(&Solvers::shared(equihash).inner);
+        assert_eq!(shared(one), shared(one));
+        assert_ne!(shared(one), shared(other));
+    }
 
     #[tokio::test]
     async fn what_is_taught_is_found_at_once() {
-        let solvers = Solvers::new(1);
-        solvers.teach([1; 32], [2; 32], vec![vec![3; 1408]]);
-        assert_eq!(solvers.solve([1; 32], [2; 32]).await, [vec![3; 1408]]);
+        let solvers = one_thread();
+        solvers.teach([1_u8; 32], [2; 32], vec![vec![3; 1408]]);
+        assert_eq!(solvers.solve([1_u8; 32], [2; 32]).await, [vec![3; 1408]]);
         for number in 0..=MAX_KNOWN {
             let mut nonce = [0; 32];
             nonce[..8].copy_from_slice(&number.to_le_bytes());
-            solvers.teach([1; 32], nonce, Vec::new());
+            solvers.teach([1_u8; 32], nonce, Vec::new());
         }
         let state = solvers.inner.state();
         assert_eq!((state.known.len(), state.order.len()), (MAX_KNOWN, MAX_KNOWN));
@@ -324,7 +338,7 @@ mod tests {
     /// Whoever was served comes after those who were not, whenever they asked.
     #[tokio::test]
     async fn the_longest_unserved_comes_first() {
-        let solvers = Solvers::new(1);
+        let solvers = one_thread();
         let [served, waiting, late] = [(); 3].map(|()| solvers.seat());
         served.served.store(7, Ordering::Relaxed);
         let held: Vec<_> = [&served, &waiting, &late]
@@ -333,7 +347,7 @@ mod tests {
             .map(|(number, seat)| {
                 // As if all threads were at work.
                 solvers.inner.state().threads = 1;
-                seat.request([0; 32], [number as u8; 32])
+                seat.request([0_u8; 32].into(), [number as u8; 32])
             })
             .collect();
         let mut order = Vec::new();

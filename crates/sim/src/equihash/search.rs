@@ -1,16 +1,34 @@
-//! The rig's half: going through nonces.
+//! Going through the nonces of a job.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use orepass_aion::pow;
-use orepass_stratum::target::Target;
+use orepass_stratum::target::{PowHash, Target};
 
+use super::Bytes32;
 use super::solvers::{SolverPlace, Solving};
-use super::{Bytes32, SOLUTION_PREFIX};
-use crate::clock::unix_seconds;
 use crate::coin::{Search, SearchStep, Solution};
 use crate::rig::Rubbish;
+
+/// What is solved, and how a coin hashes and tells what was found.
+pub(crate) trait SolvedJob: Debug + Send {
+    /// The header up to the nonce.
+    fn header(&self) -> Arc<[u8]>;
+
+    /// What is compared with the target.
+    fn hash(&self, nonce: &Bytes32, solution: &[u8]) -> PowHash;
+
+    /// Whether that is good enough.
+    fn meets(&self, hash: &PowHash, target: &Target) -> bool;
+
+    /// The fields of a submit: the time, extranonce2, the solution, each in hex.
+    fn fields(&self, extranonce2: &[u8], solution: &[u8]) -> [String; 3];
+
+    /// A time long before the job's, where a pool looks at it.
+    fn old_time(&self) -> Option<String>;
+}
 
 /// The byte of the nonce that holds the thread's number.
 const THREAD_BYTE: usize = 19;
@@ -20,14 +38,14 @@ const THREAD_BYTE: usize = 19;
 /// 19. Where extranonce1 leaves the counter no byte there is one nonce, and where it covers byte
 /// 19 the thread's number is mixed into it.
 #[derive(Debug)]
-pub(super) struct ThreadNonces {
+struct ThreadNonces {
     next: Option<Bytes32>,
     /// The counter's bytes.
     counter: std::ops::Range<usize>,
 }
 
 impl ThreadNonces {
-    pub(super) fn new(extranonce1: &[u8], thread: u8) -> Self {
+    fn new(extranonce1: &[u8], thread: u8) -> Self {
         let mut nonce = [0; 32];
         let at = extranonce1.len().min(32);
         nonce[..at].copy_from_slice(&extranonce1[..at]);
@@ -55,9 +73,9 @@ impl Iterator for ThreadNonces {
 
 /// A search of one job's space.
 #[derive(Debug)]
-pub(super) struct AionSearch {
+pub(crate) struct SolverSearch<J> {
     seat: SolverPlace,
-    header: Bytes32,
+    job: J,
     /// Where extranonce2 begins.
     extranonce1_size: usize,
     threads: Vec<Thread>,
@@ -83,15 +101,15 @@ struct FoundSolution {
     solution: Vec<u8>,
 }
 
-impl AionSearch {
-    pub(super) fn new(seat: SolverPlace, header: Bytes32, extranonce1: &[u8], threads: u8) -> Self {
+impl<J: SolvedJob> SolverSearch<J> {
+    pub(crate) fn new(seat: SolverPlace, job: J, extranonce1: &[u8], threads: u8) -> Self {
         let thread = |number| {
             let mut nonces = ThreadNonces::new(extranonce1, number);
             Thread { present: nonces.next(), nonces, solving: None }
         };
         Self {
             seat,
-            header,
+            job,
             extranonce1_size: extranonce1.len().min(32),
             threads: (0..threads.max(1)).map(thread).collect(),
             found: VecDeque::new(),
@@ -104,20 +122,13 @@ impl AionSearch {
         self.found.is_empty() && self.threads.iter().all(|thread| thread.present.is_none())
     }
 
-    /// The fields of a submit: the time, extranonce2, the solution.
     fn solution(&self, found: &FoundSolution) -> Solution {
-        let now = unix_seconds();
-        Solution {
-            fields: vec![
-                format!("{now:016x}"),
-                const_hex::encode(&found.nonce[self.extranonce1_size..]),
-                format!("{SOLUTION_PREFIX}{}", const_hex::encode(&found.solution)),
-            ],
-        }
+        let extranonce2 = &found.nonce[self.extranonce1_size..];
+        Solution { fields: self.job.fields(extranonce2, &found.solution).into() }
     }
 }
 
-impl Search for AionSearch {
+impl<J: SolvedJob> Search for SolverSearch<J> {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for thread in &mut self.threads {
             // Nonces without a solution are passed over here.
@@ -125,7 +136,7 @@ impl Search for AionSearch {
                 if thread.solving.is_none() && self.winding_down {
                     break;
                 }
-                let begin = || self.seat.request(self.header, nonce);
+                let begin = || self.seat.request(self.job.header(), nonce);
                 let solving = thread.solving.get_or_insert_with(begin);
                 let Poll::Ready(solutions) = std::pin::Pin::new(solving).poll(context) else {
                     break;
@@ -152,8 +163,8 @@ impl Search for AionSearch {
                 break;
             };
             step.tried += 1;
-            let hash = pow::share_hash(&self.header, &found.nonce, &found.solution);
-            if hash.below(target) {
+            let hash = self.job.hash(&found.nonce, &found.solution);
+            if self.job.meets(&hash, target) {
                 step.found = Some(self.solution(&found));
             } else if hash.as_be_bytes()[0] >= 0xc0 {
                 self.hopeless = Some(found);
@@ -191,9 +202,8 @@ impl Search for AionSearch {
                 let last = spoiled.fields[2].pop()?;
                 spoiled.fields[2].push(if last == '0' { '1' } else { '0' });
             }
-            // Nobody looks at the time's value.
-            Rubbish::OldTime
-            | Rubbish::MalformedLine
+            Rubbish::OldTime => spoiled.fields[0] = self.job.old_time()?,
+            Rubbish::MalformedLine
             | Rubbish::UnknownJob
             | Rubbish::Duplicate
             | Rubbish::WrongWorker => return None,

@@ -1,0 +1,10 @@
+//! What rigs of Equihash's coins share: threads that solve, and going through the nonces of a job.
+
+mod search;
+mod solvers;
+
+pub(crate) use search::{SolvedJob, SolverSearch};
+pub use solvers::{SolverPlace, Solvers};
+
+/// The bytes of a nonce, and of much else.
+type Bytes32 = [u8; 32];
