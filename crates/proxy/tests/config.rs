@@ -195,7 +195,7 @@ fn unknown_keys_come_with_the_nearest_known_one() {
         error_with("listen = [", "colour = 1\nlisten = ["),
         "orepass.toml:4:1: unknown key `colour`, known here: `name`, `dialect`, `listen`, \
          `proxy_protocol`, `proxy_from`, `proxy_headers`, `tls_certificate`, `tls_key`, `limits`, \
-         `verify`, `reply`, `quarantine`, `keepalive_seconds`, `vardiff`, `access_password`, \
+         `verify`, `reply`, `evidence`, `quarantine`, `keepalive_seconds`, `vardiff`, `access_password`, \
          `prefix_bytes`, `options`, `on_outage`, \
          `hold_seconds`, `failover`, `max_channels`, `max_rigs_per_channel`, `max_dedicated`, \
          `profile`, `max_pool_shares_per_second`, `pool`\n \

@@ -333,7 +333,7 @@ fn an_empty_input_is_said_to_be_empty_and_fails() {
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
-        assert!(said.contains("there is no share to judge: the input is empty"), "{said}");
+        assert!(said.contains("there is no share to judge: the input has none"), "{said}");
     }
 }
 
