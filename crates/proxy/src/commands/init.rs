@@ -98,9 +98,14 @@ fn next(out: &Path, port: u16, here: Option<IpAddr>) -> String {
         Some(address) => address.to_string(),
         None => "THIS-MACHINE".to_owned(),
     };
+    // Where a service has its config.
+    let start = match out.starts_with("/etc") {
+        true => "systemctl start orepass".to_owned(),
+        false => format!("orepass run -c {}", out.display()),
+    };
     let out = out.display();
     format!(
-        "\nwrote {out}\n  start it    orepass run -c {out}\n  in a rig    pool stratum+tcp://{here}:{port}, worker \
+        "\nwrote {out}\n  start it    {start}\n  in a rig    pool stratum+tcp://{here}:{port}, worker \
          farm.NAME (a NAME of its own for each rig), password x\n  look        http://127.0.0.1:9099/ or `orepass top`, \
          once it runs\n"
     )
