@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use orepass_stratum::evidence::{Evidence, EvidenceWish};
+use orepass_stratum::evidence::{EvidenceWish, ShareEvidence};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::info;
@@ -39,7 +39,7 @@ pub(crate) struct RefusedShare<'a> {
     pub(crate) reason: &'a str,
     /// The options of its pool.
     pub(crate) pool_options: &'a OptionTable,
-    pub(crate) evidence: &'a Evidence,
+    pub(crate) evidence: &'a ShareEvidence,
 }
 
 impl EvidenceLog {
@@ -67,7 +67,7 @@ impl EvidenceLog {
 
 /// The share as `orepass verify` reads it.
 fn line(share: &RefusedShare<'_>, route: &RouteConfig) -> Option<String> {
-    let Evidence { notify, extranonce1, extranonce2_size, submit, submit_job, target } =
+    let ShareEvidence { notify, extranonce1, extranonce2_size, submit, submit_job, target } =
         share.evidence;
     let raw = |json: &str| RawValue::from_string(json.to_owned()).ok();
     let made = MadeFrom {

@@ -9,7 +9,7 @@ use crate::target::Target;
 
 /// A refused share with all that it was made from: what `orepass verify` is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
+pub struct ShareEvidence {
     /// The parameters of the job's `mining.notify`, as a JSON array.
     pub notify: Box<str>,
     /// The extranonce1 of whoever sent the submit.
@@ -24,7 +24,7 @@ pub struct Evidence {
     pub target: Target,
 }
 
-/// Of which refused shares there is [`Evidence`].
+/// Of which refused shares there is [`ShareEvidence`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EvidenceWish {
     /// Of none.
@@ -65,7 +65,7 @@ impl EvidenceGate {
     }
 }
 
-impl Evidence {
+impl ShareEvidence {
     /// The parameters of a job's notify as a rig is told it.
     pub(crate) fn notify<D: Dialect>(
         frames: &JobFrames<D>,

@@ -7,7 +7,7 @@ use orepass_farm::limits::Trust;
 use orepass_stratum::conduct::Turn;
 use orepass_stratum::dialect::{Diagnosis, Dialect};
 use orepass_stratum::downstream::{CloseReason, Event};
-use orepass_stratum::evidence::Evidence;
+use orepass_stratum::evidence::ShareEvidence;
 use orepass_stratum::target::Difficulty;
 use orepass_stratum::verdict::Verdict;
 use tracing::trace;
@@ -158,7 +158,7 @@ impl<D: Dialect> ServedRig<D> {
 
     /// Shows what a share was made from that was refused here.
     #[cold]
-    fn show_evidence(&self, verdict: Verdict, reason: &str, evidence: &Evidence) {
+    fn show_evidence(&self, verdict: Verdict, reason: &str, evidence: &ShareEvidence) {
         let Some(place) = &self.place else { return };
         let account = &place.channel().to.account;
         let share = RefusedShare {

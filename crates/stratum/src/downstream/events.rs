@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::conduct::Turn;
 use crate::dialect::Diagnosis;
 use crate::error::Fault;
-use crate::evidence::Evidence;
+use crate::evidence::ShareEvidence;
 use crate::firmware::Merit;
 use crate::flood::TOO_MANY;
 use crate::job::JobId;
@@ -73,7 +73,7 @@ pub struct Complaint {
     /// What may be wrong with the rig.
     pub diagnosis: Option<Diagnosis>,
     /// What the share was made from, where that is wished for.
-    pub evidence: Option<Box<Evidence>>,
+    pub evidence: Option<Box<ShareEvidence>>,
 }
 
 /// What the driver has not heard yet. An idle session holds the memory of a share's two.

@@ -10,7 +10,7 @@ use super::{CloseReason, Complaint, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
 use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
 use crate::error::Reject;
-use crate::evidence::Evidence;
+use crate::evidence::ShareEvidence;
 use crate::filters::Filters;
 use crate::flood::is_its_fault;
 use crate::habits::{Answer, Habit, Habits, Probe};
@@ -91,7 +91,7 @@ impl<D: Dialect> Downstream<D> {
         submit: Option<&HeardSubmit<'_>>,
         verdict: Verdict,
         now: Instant,
-    ) -> Option<Box<Evidence>> {
+    ) -> Option<Box<ShareEvidence>> {
         if !matches!(verdict, Verdict::Invalid | Verdict::LowDifficulty | Verdict::Duplicate) {
             return None;
         }
@@ -101,11 +101,11 @@ impl<D: Dialect> Downstream<D> {
             return None;
         }
         let target = told.asked.easiest;
-        Some(Box::new(Evidence {
-            notify: Evidence::notify(&told.frames, told.id, target)?,
+        Some(Box::new(ShareEvidence {
+            notify: ShareEvidence::notify(&told.frames, told.id, target)?,
             extranonce1: told.asked.nonces.extranonce1.clone(),
             extranonce2_size: Some(told.asked.nonces.extranonce2_size),
-            submit: Evidence::submit(fields),
+            submit: ShareEvidence::submit(fields),
             submit_job: None,
             target,
         }))
@@ -115,7 +115,7 @@ impl<D: Dialect> Downstream<D> {
         &mut self,
         id: &Id,
         refused: Refused,
-        evidence: Option<Box<Evidence>>,
+        evidence: Option<Box<ShareEvidence>>,
         now: Instant,
     ) {
         let Refused { reject, hashes, diagnosis, curable, excused, worker } = refused;

@@ -11,7 +11,7 @@ use super::{BAD_LINES, JOB_WITHIN, MAX_UNANSWERED, OVERLONG_PARDON, VERDICT_WITH
 use crate::channel::ShareOutcome;
 use crate::dialect::{NoRoom, Split};
 use crate::error::{Fault, ParseError};
-use crate::evidence::Evidence;
+use crate::evidence::ShareEvidence;
 use crate::grounds::Clash;
 use crate::habits::Learnt;
 use crate::rpc::PoolError;
@@ -41,7 +41,7 @@ pub enum UpstreamEvent<T> {
         /// In the pool's words.
         reason: String,
         /// The share.
-        evidence: Box<Evidence>,
+        evidence: Box<ShareEvidence>,
     },
     /// The pool answered a share that had been given up.
     LateVerdict,

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use super::setup::Setup;
 use crate::channel::Submission;
 use crate::dialect::{Dialect, PoolCall, Refusal, Work};
-use crate::evidence::{Evidence, EvidenceGate, EvidenceWish, params_of};
+use crate::evidence::{EvidenceGate, EvidenceWish, ShareEvidence, params_of};
 use crate::extranonce::Extranonce;
 use crate::job::Generation;
 
@@ -47,7 +47,7 @@ impl<D: Dialect> RecentShares<D> {
         refusal: Refusal,
         ground: (Generation, &Extranonce),
         setup: &Setup<D>,
-    ) -> Option<(Arc<str>, Box<Evidence>)> {
+    ) -> Option<(Arc<str>, Box<ShareEvidence>)> {
         let wish = setup.config.evidence;
         if matches!(refusal, Refusal::Stale | Refusal::Unauthorized) {
             return None;
@@ -62,8 +62,8 @@ impl<D: Dialect> RecentShares<D> {
         let call = PoolCall::Submit { id, worker, job: &*frames.job, prefix, share };
         frames.dialect.tell_pool(call, &mut line);
         let target = frames.wanted.surely(setup.known());
-        let evidence = Evidence {
-            notify: Evidence::notify(frames, frames.id, target)?,
+        let evidence = ShareEvidence {
+            notify: ShareEvidence::notify(frames, frames.id, target)?,
             extranonce1: extranonce1.clone(),
             extranonce2_size: None,
             submit: params_of(&line)?,

@@ -31,7 +31,7 @@ pub(super) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
 pub(super) fn share_in(line: &[u8]) -> Option<Cow<'_, [u8]>> {
     /// A line of the log in JSON.
     #[derive(Deserialize)]
-    struct LogLine<'a> {
+    struct LoggedLine<'a> {
         event: Cow<'a, str>,
         #[serde(default)]
         message: Cow<'a, str>,
@@ -42,7 +42,7 @@ pub(super) fn share_in(line: &[u8]) -> Option<Cow<'_, [u8]>> {
     if is_below && line.first() != Some(&b'{') {
         return None;
     }
-    if let Ok(LogLine { event, message }) = serde_json::from_slice(line) {
+    if let Ok(LoggedLine { event, message }) = serde_json::from_slice(line) {
         return (event == evidence::EVENT).then(|| Cow::Owned(message.into_owned().into_bytes()));
     }
     let is_of_log = line.first().is_some_and(u8::is_ascii_digit) && has(line, " event=");

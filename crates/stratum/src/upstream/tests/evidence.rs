@@ -1,7 +1,7 @@
 //! What refused shares were made from.
 
 use super::*;
-use crate::evidence::Evidence;
+use crate::evidence::ShareEvidence;
 
 /// A session that is logged in and shows such shares, with a first job `j1`.
 fn showing(wish: EvidenceWish, resubmit: bool) -> Story {
@@ -13,7 +13,7 @@ fn showing(wish: EvidenceWish, resubmit: bool) -> Story {
     story
 }
 
-fn evidence(story: &mut Story) -> Vec<(String, Evidence)> {
+fn evidence(story: &mut Story) -> Vec<(String, ShareEvidence)> {
     let events = std::iter::from_fn(|| story.pool.poll_event());
     let shown = events.filter_map(|event| match event {
         UpstreamEvent::Evidence { reason, evidence, .. } => Some((reason, *evidence)),
