@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A nonce of the vectors for which two solutions are known.
 #[test]
 fn solves_aion() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/aion.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/aion.json");
     let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let bytes = |hex: &Value| const_hex::decode(hex.as_str().unwrap()).unwrap();
     let [first, second] = [&vectors["valid"][6], &vectors["valid"][7]];

@@ -134,7 +134,7 @@ impl Share {
 }
 
 fn vectors() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/aion.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/aion.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -254,7 +254,7 @@ mod stack {
     /// A build without optimisation is what this is about; `.ci/run` makes one.
     #[test]
     fn a_verification_leaves_most_of_a_threads_stack_to_its_caller() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/aion.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/aion.json");
         let vectors: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let share = &vectors["valid"][5];
         for level in lanes::levels() {

@@ -183,7 +183,7 @@ mod tests {
     /// The values in between that nothing outside of this file sees.
     #[test]
     fn pads_and_prehead_of_the_vectors() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/handshake.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/handshake.json");
         let all: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let rows = |section: &str| all[section].as_array().unwrap().clone();

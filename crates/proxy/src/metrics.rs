@@ -411,8 +411,8 @@ mod tests {
         let types = types.filter_map(|line| line.strip_prefix("# TYPE orepass_"));
         let there: BTreeSet<String> =
             types.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let read = |file: &str| std::fs::read_to_string(workspace.join(file)).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
         assert_eq!(names_in(&read("docs/monitoring.md")), there);
         for file in ["configs/prometheus/orepass.rules.yml", "configs/grafana/orepass.json"] {
             let asked = names_in(&read(file));

@@ -170,7 +170,7 @@ fn the_state_file_is_looked_for_beside_the_config() {
 
 #[test]
 fn the_example_configs_are_good() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

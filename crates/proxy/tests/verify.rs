@@ -32,7 +32,7 @@ fn verify_one(request: &Value) -> (Value, i32) {
 }
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/vectors/handshake.json")).unwrap()
+    serde_json::from_str(include_str!("vectors/handshake.json")).unwrap()
 }
 
 /// The request for a share of the vectors.

@@ -28,7 +28,7 @@ fn verify(requests: &[Value]) -> (Vec<Value>, i32) {
 }
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/vectors/aion.json")).unwrap()
+    serde_json::from_str(include_str!("vectors/aion.json")).unwrap()
 }
 
 /// The request for a share of the vectors, with an extranonce1 of so many bytes.

@@ -22,8 +22,7 @@ fn verify(request: &Value) -> Value {
 
 /// Those that roll no version, since nothing is negotiated here.
 fn requests() -> Vec<(Value, Value)> {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/bitcoin.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("vectors/bitcoin.json")).unwrap();
     let plain = |share: &&Value| share["submit"].as_array().unwrap().len() == 5;
     let shares = vectors["shares"].as_array().unwrap().iter().filter(plain).cloned();
     let request = |share: Value| {

@@ -26,8 +26,7 @@ fn verify(requests: &[Value]) -> (Vec<Value>, i32) {
 }
 
 fn blocks() -> Vec<Value> {
-    let all: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/zcash.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("vectors/zcash.json")).unwrap();
     all["valid"].as_array().unwrap().clone()
 }
 

@@ -46,6 +46,6 @@ pub(crate) mod vectors {
 
     /// The vectors of the workspace: real blocks and shares.
     pub(crate) fn all() -> Value {
-        serde_json::from_str(include_str!("../../../tests/vectors/bitcoin.json")).unwrap()
+        serde_json::from_str(include_str!("../tests/vectors/bitcoin.json")).unwrap()
     }
 }

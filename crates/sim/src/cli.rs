@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_calls_that_the_manual_shows_are_understood() {
-        let manual = include_str!("../../../docs/try.md");
+        let manual = include_str!("../tests/docs/try.md");
         let in_blocks = manual.lines().filter(|line| line.starts_with("target/release/"));
         let in_sentences = manual.split('`').skip(1).step_by(2);
         let calls = in_blocks.chain(in_sentences).filter_map(|code| {

@@ -79,7 +79,7 @@ pub(crate) mod vectors {
 
     /// The vectors of the workspace: real headers, shares and difficulties.
     pub(crate) fn all() -> Value {
-        let text = include_str!("../../../tests/vectors/handshake.json");
+        let text = include_str!("../tests/vectors/handshake.json");
         serde_json::from_str(text).unwrap()
     }
 

@@ -312,7 +312,7 @@ async fn the_deployed_server_is_matched_line_by_line() {
         notify_before_authorize: true,
         ..config(StratumGeneration::DeployedMask)
     };
-    let record = include_str!("../../../tests/vectors/handshake.jsonl");
+    let record = include_str!("vectors/handshake.jsonl");
     replay(record, config, StratumGeneration::DeployedMask).await;
 }
 
@@ -321,6 +321,6 @@ async fn the_seed_server_is_matched_line_by_line() {
     let coin = HandshakePool { bits: 0x207f_ffff, ..HandshakePool::new(StratumGeneration::Seed12) };
     let config =
         PoolConfig { coin: Arc::new(coin), difficulty: 1.0, ..config(StratumGeneration::Seed12) };
-    let record = include_str!("../../../tests/vectors/handshake-seed-12field.jsonl");
+    let record = include_str!("vectors/handshake-seed-12field.jsonl");
     replay(record, config, StratumGeneration::Seed12).await;
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 /// A block of mainnet.
 fn block() -> Value {
-    let text = include_str!("../../../tests/vectors/zcash.json");
+    let text = include_str!("vectors/zcash.json");
     let all: Value = serde_json::from_str(text).unwrap();
     all["valid"][2].clone()
 }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 /// The text of a file in `tests/vectors`.
 pub(crate) fn file(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     std::fs::read_to_string(root.join(name)).unwrap()
 }
 

@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn each_code_is_one_of_a_kind_and_explained() {
-        let docs = include_str!("../../../../docs/api.md");
+        let docs = include_str!("../../tests/docs/api.md");
         let mut codes: Vec<&str> = ProblemKind::ALL.iter().map(|kind| kind.words().1).collect();
         for code in &codes {
             assert!(docs.contains(&format!("\n#### {code}\n")), "{code} is not explained");

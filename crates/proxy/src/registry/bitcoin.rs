@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn whom_a_job_pays_is_shown() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../../tests/vectors/bitcoin.json")).unwrap();
+            serde_json::from_str(include_str!("../../tests/vectors/bitcoin.json")).unwrap();
         let share = &vectors["shares"][3];
         let notify = RawValue::from_string(share["notify"].to_string()).unwrap();
         let about = |room| Bitcoin::default().about(&Job::parse(&notify, room).unwrap());

@@ -98,7 +98,5 @@ fn text(value: &Value) -> String {
 }
 
 fn records() -> impl Iterator<Item = Value> {
-    include_str!("../../../../tests/vectors/aion.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+    include_str!("../vectors/aion.jsonl").lines().map(|line| serde_json::from_str(line).unwrap())
 }
