@@ -62,6 +62,7 @@ pub mod ladder;
 pub mod line;
 pub mod margin;
 pub mod named;
+pub mod own_jobs;
 pub mod pace;
 pub mod rig_silence;
 pub mod rpc;

@@ -11,7 +11,7 @@ use crate::habits::Answer;
 ///
 /// A rig is told `extranonce1 ‖ prefix`; the extranonce2 sent upstream is
 /// `prefix ‖ the rig's extranonce2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
     /// The pool's part.
     pub extranonce1: Extranonce,
