@@ -1,4 +1,6 @@
-//! Verification of Equihash solutions for any (n, k) and personalization.
+#![doc = include_str!("../README.md")]
+//!
+//! ## What is checked
 //!
 //! Equihash asks for 2^k distinct indices whose leaf hashes, joined pairwise
 //! by exclusive or in a binary tree, lose n/(k+1) more leading bits at every
@@ -29,25 +31,6 @@
 //! | Zcash | 200, 9 | `ZcashPoW` | 108, 32 bytes | 512 of 21 bits | 1344 |
 //! | others | 192, 7 | their own | their own | 128 of 25 bits | 400 |
 //! | others | 144, 5 | their own | their own | 32 of 25 bits | 100 |
-//!
-//! ```
-//! use orepass_equihash::{Equihash, EquihashError, EquihashParams, Scratch};
-//!
-//! const ZCASH: Equihash = Equihash::tagged(EquihashParams::of::<200, 9>(), *b"ZcashPoW");
-//!
-//! let mut scratch = Scratch::new(ZCASH.params()); // once for many verifications
-//! let (header, nonce, solution) = ([0; 108], [0; 32], [0; 1344]);
-//! let verdict = ZCASH.verify(&header, &nonce, &solution, &mut scratch);
-//! assert_eq!(verdict, Err(EquihashError::DuplicateIndex { index: 0 }));
-//! ```
-//!
-//! The crate does no input or output, reads no clock and needs no runtime. The feature `solver`
-//! adds a module of that name, which finds solutions, for tests and demonstrations.
-//!
-//! Without optimisation a verification takes some 30 ms, so give
-//! `[profile.dev.package.orepass-equihash]` an `opt-level` of 3 where tests verify much. That is
-//! enough, since n and k are values and no const generics: the verifier is compiled here, and not
-//! once more in every crate that calls it.
 
 mod blake2b;
 mod error;

@@ -1,5 +1,6 @@
-//! What a route of Orepass decides, without a socket, a clock, a runtime or a coin: which pool its
-//! rigs mine at, which channels there are, which rig sits where, who waits and who is refused.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to start
 //!
 //! It knows of the protocol what [`orepass_stratum`] knows, and stands above it. Start with
 //! [`farm::Farm`]. What it is made of serves alone too: [`pools::Pools`] (which pool now),
@@ -8,7 +9,7 @@
 //! connection is made anew), [`drain::Drain`] (who leaves when, at the end) and [`stats::Book`]
 //! (what became of shares).
 //!
-//! # How a farm is driven
+//! ## How a farm is driven
 //!
 //! A farm belongs to one route. One task, or one lock, holds it. Whoever does tells it what happens,
 //! by the methods `handle_…`, then takes what is to be done from [`Farm::poll`](farm::Farm::poll)

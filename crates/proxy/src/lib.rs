@@ -1,18 +1,9 @@
-//! A stratum proxy for many coins, as a library: for programs that add a dialect of their own.
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to start
 //!
 //! [`registry::Registry`] is where a dialect is added, and [`main_with`] is the whole program.
 //! The rest is public for tests and tools; start with [`config::Config`].
-//!
-//! ```no_run
-//! use std::process::ExitCode;
-//!
-//! use orepass::registry::Registry;
-//!
-//! fn main() -> ExitCode {
-//!     // Registry::default().with::<MyCoin>() has one more coin.
-//!     orepass::main_with(&Registry::default())
-//! }
-//! ```
 //!
 //! A tool that looks at configs:
 //!

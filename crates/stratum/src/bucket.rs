@@ -9,7 +9,7 @@ use crate::time::Instant;
 /// ```
 /// use std::time::Duration;
 /// use orepass_stratum::bucket::Bucket;
-/// # let now = orepass_stratum::testing::start();
+/// # let now = orepass_stratum::time::Instant::after_origin(Duration::ZERO);
 /// let mut bucket = Bucket::new(now);
 /// let waits: Vec<_> = (0..4).map(|_| bucket.take(10, 2, now).as_millis()).collect();
 /// assert_eq!(waits, [0, 0, 100, 200]);
