@@ -12,10 +12,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use std::{env, thread};
 
-use bytes::Buf;
 use orepass_aion::job::{Job, PoolJobId};
 use orepass_aion::orepass_equihash::Scratch;
 use orepass_aion::{Aion, DifficultyScale, Options};
+use orepass_stratum::bytes::Buf;
 use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::{Price, Split, Wanted};
 use orepass_stratum::downstream::{Downstream, Event};

@@ -6,10 +6,10 @@
 use std::env;
 use std::error::Error;
 
-use const_hex::decode;
 use orepass_aion::orepass_equihash::Scratch;
 use orepass_aion::pow::{self, EQUIHASH};
-use serde_json::Value;
+use orepass_aion::serde_json::{self, Value};
+use orepass_stratum::const_hex::decode;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -12,9 +12,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use std::{env, thread};
 
-use bytes::Buf;
 use orepass_hstratum::job::{DeployedJob, DeployedParts, Job, PoolJobId};
 use orepass_hstratum::{DifficultyScale, Hstratum, pow};
+use orepass_stratum::bytes::Buf;
 use orepass_stratum::channel::ChannelView;
 use orepass_stratum::dialect::{Price, Split, Wanted};
 use orepass_stratum::downstream::{Downstream, Event};

@@ -8,11 +8,11 @@ use std::error::Error;
 
 use orepass_hstratum::DifficultyScale;
 use orepass_hstratum::job::Job;
+use orepass_hstratum::serde_json::value::RawValue;
 use orepass_hstratum::share::{self, Share};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Difficulty;
-use serde_json::value::RawValue;
 
 /// A share that a public pool took in February 2020.
 pub(crate) const TAKEN: [&str; 4] = [

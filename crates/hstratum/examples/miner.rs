@@ -11,11 +11,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
 use orepass_hstratum::Hstratum;
 use orepass_hstratum::job::Job;
 use orepass_hstratum::pow::ShareHasher;
 use orepass_hstratum::share::{Nonce, Share};
+use orepass_stratum::bytes::Buf;
 use orepass_stratum::channel::{ChannelView, Submission};
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::{JobFrames, JobIds};

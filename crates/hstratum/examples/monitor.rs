@@ -11,8 +11,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
 use orepass_hstratum::Hstratum;
+use orepass_stratum::bytes::Buf;
 use orepass_stratum::dialect::Work;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobIds;
