@@ -103,6 +103,29 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     assert!(seen > 200, "{seen} links");
 }
 
+/// They are read on crates.io and docs.rs too, where only whole links lead anywhere.
+#[test]
+fn every_link_of_a_crates_readme_is_whole_and_leads_to_a_file() {
+    let mut seen = 0;
+    for folder in fs::read_dir(Path::new(ROOT).join("crates")).unwrap() {
+        let readme = folder.unwrap().path().join("README.md");
+        if !readme.exists() {
+            continue;
+        }
+        let named = prose(&readme);
+        let named = named.iter().filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+        let named = named.map(|(_, target)| target.to_owned());
+        for target in links(&readme).into_iter().map(|(_, target)| target).chain(named) {
+            assert!(target.contains("://"), "{}: {target}", readme.display());
+            if let Some(path) = target.strip_prefix(&format!("{REPOSITORY}blob/main/")) {
+                assert!(Path::new(ROOT).join(path).exists(), "{}: {path}", readme.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 8, "{seen} links");
+}
+
 #[test]
 fn the_book_has_every_page_once() {
     let summary = Path::new(ROOT).join("docs/SUMMARY.md");
