@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use orepass_stratum::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
     FailedShare, NotifyForm, OpenJobs, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
-    Refusal, RigCall, RigSay, Rules, ShareTarget, Splits, Subscribed, Wanted,
+    Refusal, RigCall, RigSay, Rules, Splits, Subscribed, Wanted,
 };
 use orepass_stratum::error::Reject;
 use orepass_stratum::extranonce::MAX_EXTRANONCE;
@@ -15,7 +15,7 @@ use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Params, PoolError, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Scale, Target};
+use orepass_stratum::target::{Scale, Target};
 
 use crate::job::Job;
 use crate::options::Options;
@@ -24,9 +24,6 @@ use crate::share::{self, Share};
 use crate::terms::{CoinbaseRoom, PoolGrant};
 use crate::wire::{configure, submit};
 use crate::{diagnose, payout, scale, split};
-
-/// A rig's wish for a difficulty, said as the target.
-const SUGGEST_TARGET: &str = "mining.suggest_target";
 
 /// Bitcoin's stratum.
 #[derive(Debug, Clone, Default)]
@@ -99,15 +96,7 @@ impl Dialect for Bitcoin {
                 }
                 RigCall::Configure
             }
-            SUGGEST_TARGET => {
-                let target = sv1::set_target::<Job>(call.params_or_null());
-                RigCall::Suggest(match target {
-                    Ok(PoolEvent::Target(target)) if target != Target::ZERO => {
-                        Some(scale::bitcoin().difficulty_lossy(target))
-                    }
-                    _ => None,
-                })
-            }
+            sv1::SUGGEST_TARGET => sv1::suggest_target(call.params, scale::bitcoin()),
             _ => sv1::hear_rig(call),
         }
     }
@@ -142,14 +131,7 @@ impl Dialect for Bitcoin {
     }
 
     fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
-        let target = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
-            (None, Some(ShareTarget::Difficulty(difficulty))) => {
-                scale::bitcoin().target(difficulty)
-            }
-            (None, None) => scale::bitcoin().target(Difficulty::ONE),
-        };
-        Price { wanted: Wanted::sure(target), block: job.block_target() }
+        Price { wanted: Wanted::sure(announced.on(scale::bitcoin())), block: job.block_target() }
     }
 
     fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {

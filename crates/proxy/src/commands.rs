@@ -89,17 +89,6 @@ pub enum Outcome {
     Failure,
 }
 
-impl Outcome {
-    /// Success where both are.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        match self {
-            Self::Success => other,
-            Self::Failure => self,
-        }
-    }
-}
-
 /// Why a command could not do its work.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -4,11 +4,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use orepass_stratum::evidence::{EvidenceWish, ShareEvidence};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::info;
 
 use crate::clock::now;
+use crate::commands::verify::VerifyRequest;
 use crate::config::{OptionTable, RouteConfig};
 use crate::repeated_warnings::{Folds, nonzero};
 
@@ -49,7 +49,8 @@ impl EvidenceLog {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let more = if all { Some(0) } else { shown.say(share.kind, now()) };
         drop(shown);
-        let (Some(more), Some(line)) = (more, line(share, route)) else { return };
+        let Some(more) = more else { return };
+        let Some(line) = line(share, route) else { return };
         let RefusedShare { kind, rig, pool, reason, .. } = share;
         let more_since_last = nonzero(more);
         info!(
@@ -69,32 +70,22 @@ impl EvidenceLog {
 fn line(share: &RefusedShare<'_>, route: &RouteConfig) -> Option<String> {
     let ShareEvidence { notify, extranonce1, extranonce2_size, submit, submit_job, target } =
         share.evidence;
-    let raw = |json: &str| RawValue::from_string(json.to_owned()).ok();
-    let made = MadeFrom {
-        dialect: &route.dialect,
+    let request = VerifyRequest {
+        dialect: route.dialect.as_str().into(),
         options: share.pool_options.over(&route.options),
         notify: raw(notify)?,
-        extranonce1: extranonce1.to_string(),
+        extranonce1: extranonce1.to_string().into(),
         extranonce2_size: *extranonce2_size,
         submit: raw(submit)?,
-        submit_job: submit_job.as_deref(),
-        share_target: target.to_string(),
+        submit_job: submit_job.as_deref().map(Into::into),
+        difficulty: None,
+        target: None,
+        share_target: Some(target.to_string().into()),
+        transactions: None,
     };
-    serde_json::to_string(&made).ok()
+    serde_json::to_string(&request).ok()
 }
 
-/// The keys are those of a line for `orepass verify`.
-#[derive(Serialize)]
-struct MadeFrom<'a> {
-    dialect: &'a str,
-    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
-    options: serde_json::Map<String, serde_json::Value>,
-    notify: Box<RawValue>,
-    extranonce1: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extranonce2_size: Option<usize>,
-    submit: Box<RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    submit_job: Option<&'a str>,
-    share_target: String,
+fn raw(json: &str) -> Option<&RawValue> {
+    serde_json::from_str(json).ok()
 }

@@ -244,16 +244,20 @@ impl Registry {
     /// A message with the nearest known name.
     pub fn get(&self, name: &str) -> Result<&DialectEntry, UnknownDialect> {
         self.entries.get(name).ok_or_else(|| {
-            let other = |entry: &&DialectEntry| {
-                entry.other_names.iter().any(|other| other.eq_ignore_ascii_case(name))
-            };
-            UnknownDialect(match self.entries().find(other) {
+            UnknownDialect(match self.by_any_name(name) {
                 Some(DialectEntry { name: right, .. }) => {
                     format!("unknown dialect `{name}`, did you mean `{right}`?")
                 }
                 None => nearest::unknown("dialect", name, &self.names()),
             })
         })
+    }
+
+    /// Looks a dialect up by its name or by another that an operator may have for it, in any case.
+    #[must_use]
+    pub fn by_any_name(&self, word: &str) -> Option<&DialectEntry> {
+        let is_it = |name: &&str| name.eq_ignore_ascii_case(word);
+        self.entries().find(|entry| is_it(&entry.name) || entry.other_names.iter().any(is_it))
     }
 }
 

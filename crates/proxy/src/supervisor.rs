@@ -23,7 +23,7 @@ use tracing::{info, warn};
 
 use crate::api::{Api, ApiServer, ReloadChanges, RouteStatus, Status};
 use crate::commands::CommandError;
-use crate::config::{Config, HistoryConfig, ListenAddr, Name, RouteConfig, Source};
+use crate::config::{Config, ListenAddr, Name, RouteConfig, Source};
 use crate::control::ControlSocket;
 use crate::history::History;
 use crate::limits::OpenFiles;
@@ -169,9 +169,8 @@ impl<'a> Supervisor<'a> {
             self.routes.push(self.start_deaf(route, prepared));
         }
         self.memory.all_started();
-        let HistoryConfig { file, max_mib } = &self.config.history;
-        self.history = match file {
-            Some(file) => History::open(file, *max_mib),
+        self.history = match self.config.history.kept() {
+            Some((file, max_mib)) => History::open(file, max_mib),
             None => History::off(),
         };
         self.at_work.set(self.routes.iter().cloned());

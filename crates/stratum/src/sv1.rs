@@ -11,7 +11,7 @@ pub use pools::{
     extranonce1, first, hear_answer, hear_pool, learnt, read_subscribed, set_difficulty,
     set_extranonce, set_target, size, subscribed, tell_pool, verdict,
 };
-pub use rigs::{agent, hear_rig, query, submit, tell_rig};
+pub use rigs::{agent, hear_rig, query, submit, suggest_target, tell_rig};
 
 /// Rigs ask for an extranonce; `[agent]` or `[agent, session]`.
 pub const SUBSCRIBE: &str = "mining.subscribe";
@@ -33,5 +33,7 @@ pub const EXTRANONCE_SUBSCRIBE: &str = "mining.extranonce.subscribe";
 pub const CONFIGURE: &str = "mining.configure";
 /// A wish for a difficulty; `[difficulty]`.
 pub const SUGGEST_DIFFICULTY: &str = "mining.suggest_difficulty";
+/// A wish for a difficulty as a target; `[64 hex digits]`.
+pub const SUGGEST_TARGET: &str = "mining.suggest_target";
 /// Is anybody there?
 pub const PING: &str = "mining.ping";

@@ -7,23 +7,20 @@ use orepass_equihash::Scratch;
 use orepass_stratum::dialect::{
     Announced, Basis, BasisOf, Checked, CleanJobs, Comparison, Diagnosis, Dialect, ExtranonceTime,
     FailedShare, NotifyForm, OpenJobs, Pace, PoolAnswer, PoolCall, PoolEvent, PoolQuestion, Price,
-    RigCall, RigSay, Rules, ShareTarget, Splits, Subscribed, Wanted,
+    RigCall, RigSay, Rules, Splits, Subscribed, Wanted,
 };
 use orepass_stratum::error::Reject;
-use orepass_stratum::field::Field;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::job::JobId;
 use orepass_stratum::rpc::{self, Params, Quoted, RpcCall, RpcReply};
 use orepass_stratum::sv1;
-use orepass_stratum::target::{Difficulty, Scale, Target};
+use orepass_stratum::target::{Scale, Target};
 
 use crate::job::Job;
 use crate::pow::scale;
 use crate::share::{self, Share};
 use crate::{diagnose, split, wire};
 
-/// A wish for a target; `[64 hex digits]`.
-const SUGGEST_TARGET: &str = "mining.suggest_target";
 /// More jobs than a pool tells for one block.
 const OPEN_JOBS: usize = 8;
 
@@ -66,11 +63,7 @@ impl Dialect for Zcash {
     fn hear_rig<'a>(&self, call: RpcCall<'a>, (): &mut ()) -> RigCall<'a> {
         match call.method {
             sv1::SUBMIT => RigCall::Submit(sv1::submit(call.params, wire::arity)),
-            SUGGEST_TARGET => {
-                let wish = call.params.and_then(sv1::first).map(|wish| Field::new("target", wish));
-                let target = wish.and_then(|wish| wish.target().ok());
-                RigCall::Suggest(target.map(|target| scale().difficulty_lossy(target)))
-            }
+            sv1::SUGGEST_TARGET => sv1::suggest_target(call.params, scale()),
             _ => sv1::hear_rig(call),
         }
     }
@@ -124,12 +117,8 @@ impl Dialect for Zcash {
     /// Servers announce targets. A difficulty is read on the scale that ZIP 301 names, and where
     /// nothing is announced the easiest target of the chain is in force.
     fn price(&self, job: &Job, announced: &Announced, _: Habits) -> Price {
-        let target = match (announced.target, announced.difficulty) {
-            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
-            (None, Some(ShareTarget::Difficulty(difficulty))) => scale().target(difficulty),
-            (None, None) => scale().target(Difficulty::ONE),
-        };
-        Price { wanted: Wanted::sure(target), block: Target::from_compact(job.bits) }
+        let wanted = Wanted::sure(announced.on(scale()));
+        Price { wanted, block: Target::from_compact(job.bits) }
     }
 
     fn splits(&self, given: &Subscribed, prefix_bytes: Option<usize>) -> Splits {
@@ -182,7 +171,7 @@ impl Dialect for Zcash {
             }
             PoolCall::Suggest { id, difficulty } => {
                 let target = scale().target(difficulty);
-                rpc::put_request(out, id, SUGGEST_TARGET, format_args!("[\"{target}\"]"));
+                rpc::put_request(out, id, sv1::SUGGEST_TARGET, format_args!("[\"{target}\"]"));
             }
             PoolCall::Submit { id, worker, job, prefix, share } => {
                 let params = wire::submit(worker, job, prefix, share);

@@ -12,7 +12,7 @@ use self::json::{CheckReport, CheckedPool, CheckedRoute};
 use self::voice::Voice;
 use super::bind::{bind, is_taken};
 use super::{CommandError, Outcome};
-use crate::config::{Config, ConfigError, HistoryConfig, RouteConfig};
+use crate::config::{Config, ConfigError, RouteConfig};
 use crate::limits::OpenFiles;
 use crate::net::tls::server::CertificateSource;
 use crate::probe::ProbeError;
@@ -113,10 +113,7 @@ pub async fn check(
 
 /// What is wrong for all routes.
 fn process_failures(config: &Config, checking: Checking) -> Vec<String> {
-    let history = match &config.history {
-        HistoryConfig { file, max_mib: 1.. } => file.as_deref(),
-        _ => None,
-    };
+    let history = config.history.kept().map(|(file, _)| file);
     let files = [config.state.as_deref(), history].into_iter().flatten();
     let mut failures: Vec<String> = files.filter_map(|file| place::writable(file).err()).collect();
     if let (Some(rigs), Ok(files)) = (checking.rigs, OpenFiles::raise()) {

@@ -5,7 +5,7 @@ mod file;
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -94,9 +94,8 @@ pub async fn init(init: Init, registry: &Registry) -> Result<Outcome, CommandErr
 /// What to do with the config.
 fn next(out: &Path, port: u16, here: Option<IpAddr>) -> String {
     let here = match here {
-        Some(IpAddr::V6(address)) => format!("[{address}]"),
-        Some(address) => address.to_string(),
-        None => "THIS-MACHINE".to_owned(),
+        Some(address) => SocketAddr::new(address, port).to_string(),
+        None => format!("THIS-MACHINE:{port}"),
     };
     // Where a service has its config.
     let start = match out.starts_with("/etc") {
@@ -105,7 +104,7 @@ fn next(out: &Path, port: u16, here: Option<IpAddr>) -> String {
     };
     let out = out.display();
     format!(
-        "\nwrote {out}\n  start it    {start}\n  in a rig    pool stratum+tcp://{here}:{port}, worker \
+        "\nwrote {out}\n  start it    {start}\n  in a rig    pool stratum+tcp://{here}, worker \
          farm.NAME (a NAME of its own for each rig), password x\n  look        http://127.0.0.1:9099/ or `orepass top`, \
          once it runs\n"
     )

@@ -114,41 +114,41 @@ fn judge_line(line: &[u8], registry: &Registry) -> VerifyAnswer {
 }
 
 /// A share with all that it was made from.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest<'a> {
     #[serde(borrow)]
-    dialect: Cow<'a, str>,
+    pub(crate) dialect: Cow<'a, str>,
     /// The dialect's options, those of a route and those of a pool alike.
-    #[serde(default)]
-    options: OptionTable,
+    #[serde(default, skip_serializing_if = "OptionTable::is_empty")]
+    pub(crate) options: OptionTable,
     /// The parameters of the pool's `mining.notify`.
     #[serde(borrow)]
-    notify: &'a RawValue,
+    pub(crate) notify: &'a RawValue,
     /// As the rig was told it, in hex.
     #[serde(borrow)]
-    extranonce1: Cow<'a, str>,
+    pub(crate) extranonce1: Cow<'a, str>,
     /// As the rig was told it; the length that the rig sent, when absent.
-    #[serde(default)]
-    extranonce2_size: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) extranonce2_size: Option<usize>,
     /// The parameters of the rig's `mining.submit`.
     #[serde(borrow)]
-    submit: &'a RawValue,
+    pub(crate) submit: &'a RawValue,
     /// How the submit names the job, where that is not the notify's id.
-    #[serde(borrow, default)]
-    submit_job: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submit_job: Option<Cow<'a, str>>,
     /// What the pool set, on its own scale: the parameter of a `mining.set_difficulty`.
-    #[serde(borrow, default)]
-    difficulty: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) difficulty: Option<&'a RawValue>,
     /// The target itself instead of a difficulty: the parameter of a `mining.set_target`.
-    #[serde(borrow, default)]
-    target: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<&'a RawValue>,
     /// What the hash should meet, in 64 hex digits, whatever the pool has set.
-    #[serde(borrow, default)]
-    share_target: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) share_target: Option<Cow<'a, str>>,
     /// The ids of the job's transactions, for jobs that do not bring what is needed of them.
-    #[serde(borrow, default)]
-    transactions: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transactions: Option<&'a RawValue>,
 }
 
 /// The judgement on a share.

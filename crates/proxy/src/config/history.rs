@@ -22,6 +22,12 @@ pub struct HistoryConfig {
 }
 
 impl HistoryConfig {
+    /// The file and how large it may be, in MiB; `None` where no history is kept.
+    #[must_use]
+    pub fn kept(&self) -> Option<(&Path, u32)> {
+        self.file.as_deref().filter(|_| self.max_mib > 0).map(|file| (file, self.max_mib))
+    }
+
     /// Where nothing is configured: beside the state file, none where there is none.
     pub(super) fn beside(state: Option<&Path>) -> Self {
         let file = state.map(|state| state.with_file_name(FILE_NAME));

@@ -6,8 +6,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use orepass_stratum::habits::{Answer, Habit};
-use serde::Deserialize;
-use serde_json::Map;
+use serde::{Deserialize, Serialize, Serializer};
 use toml::Value;
 
 use super::error::{Located, Problem, Span};
@@ -36,18 +35,15 @@ impl OptionTable {
         said(self) == said(other)
     }
 
-    /// The options and their values, as JSON.
-    pub(crate) fn shown(&self) -> Map<String, serde_json::Value> {
-        let value = |entry: &OptionEntry| serde_json::to_value(&entry.value.value);
-        let shown = |(key, entry): (&String, _)| (key.clone(), value(entry).unwrap_or_default());
-        self.entries.iter().map(shown).collect()
+    /// The options of both; where both say something, this one.
+    pub(crate) fn over(&self, others: &Self) -> Self {
+        let mut both = others.clone();
+        both.entries.extend(self.entries.clone());
+        both
     }
 
-    /// The same of both; where both say something, this one.
-    pub(crate) fn over(&self, others: &Self) -> Map<String, serde_json::Value> {
-        let mut both = others.shown();
-        both.extend(self.shown());
-        both
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// A text option, such as one of several words. A wrong one is noted in `errors`, and `None`
@@ -199,6 +195,13 @@ impl<T> FoundValue<'_, T> {
         let noted =
             |message: String| errors.problems.push(Problem::new(self.span.cloned(), message));
         check(self.value).map_err(noted).ok()
+    }
+}
+
+impl Serialize for OptionTable {
+    /// The options and their values, without places.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|(key, entry)| (key, &entry.value.value)))
     }
 }
 

@@ -233,7 +233,7 @@ fn shown_route(route: &RouteConfig) -> Value {
             "deny": deny,
             "trusted": trusted,
         },
-        "options": dialect_options.shown(),
+        "options": dialect_options,
         "profile": profiles.iter().map(shown_profile).collect::<Vec<_>>(),
         "pool": pools.iter().map(shown_pool).collect::<Vec<_>>(),
     })
@@ -291,7 +291,7 @@ fn shown_pool(pool: &PoolAccount) -> Value {
         "pin_sha256": reach.trust.pin.as_ref().map(ToString::to_string),
         "server_name": reach.trust.server_name.as_ref().map(ToString::to_string),
         "proxy": reach.proxy.as_ref().map(ToString::to_string),
-        "options": dialect_options.shown(),
+        "options": dialect_options,
     })
 }
 

@@ -1,7 +1,5 @@
 //! Refused shares in the log, and what `orepass verify` says of that log.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use orepass_sim::net::RigFarm;
@@ -9,24 +7,11 @@ use orepass_sim::pool::PoolFault;
 use orepass_sim::rig::{RigConfig, Rubbish};
 use serde_json::Value;
 
+use crate::run::verify;
 use crate::support::{Orepass, Plan, easy_pool, until};
 
 const RUBBISH: [Rubbish; 3] =
     [Rubbish::LowDifficulty, Rubbish::WrongExtranonce2, Rubbish::Duplicate];
-
-/// What the program says to a log.
-fn verify(log: &[String]) -> (Vec<Value>, Option<i32>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_orepass"));
-    let command = command.arg("verify").stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let (mut stdin, log) = (child.stdin.take().unwrap(), log.join("\n"));
-    let writer = std::thread::spawn(move || stdin.write_all(log.as_bytes()).unwrap());
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let answers = String::from_utf8(output.stdout).unwrap();
-    let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (answers, output.status.code())
-}
 
 fn rubbish_rigs(address: &str, rubbish: &[Rubbish]) -> RigFarm {
     RigFarm::start(1, address, Duration::ZERO, |_| RigConfig {
@@ -61,10 +46,10 @@ async fn the_log_shows_the_first_refused_share_of_each_kind_and_verify_takes_the
         assert_eq!(orepass.lines(&["share.evidence"]).len(), 4, "one of each kind");
 
         let log = orepass.lines(&[]);
-        let (answers, code) = verify(&log);
-        assert_eq!((answers.len(), code), (4, Some(1)));
+        let (answers, code) = verify(log.join("\n"));
+        assert_eq!((answers.len(), code), (4, 1));
         let answer = |line: &str| {
-            let (mut answers, _) = verify(&[line.to_owned()]);
+            let (mut answers, _) = verify(line);
             let answer = answers.remove(0);
             (answer["ok"].as_bool().unwrap(), answer["code"].clone(), answer["reason"].to_string())
         };

@@ -12,6 +12,8 @@ mod files;
 mod init;
 mod json;
 mod reload;
+#[path = "../common/verify.rs"]
+mod run;
 mod stuck_log;
 mod support;
 mod systemd;

@@ -3,7 +3,7 @@
 use crate::extranonce::Extranonce;
 use crate::habits::{Answer, Habit, Habits};
 use crate::rpc::PoolError;
-use crate::target::{Difficulty, PowHash, Target};
+use crate::target::{Difficulty, PowHash, Scale, Target};
 
 /// A share that passed its check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,19 @@ pub struct Announced {
     pub target: Option<Target>,
     /// By `mining.set_difficulty`.
     pub difficulty: Option<ShareTarget>,
+}
+
+impl Announced {
+    /// The share target, where difficulties are on `scale`: a target outranks a difficulty, and difficulty
+    /// 1 is in force where nothing was announced.
+    #[must_use]
+    pub fn on(&self, scale: Scale) -> Target {
+        match (self.target, self.difficulty) {
+            (Some(target), _) | (None, Some(ShareTarget::Target(target))) => target,
+            (None, Some(ShareTarget::Difficulty(difficulty))) => scale.target(difficulty),
+            (None, None) => scale.target(Difficulty::ONE),
+        }
+    }
 }
 
 /// The targets of a job.

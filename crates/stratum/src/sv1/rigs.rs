@@ -11,8 +11,9 @@ use super::{
 };
 use crate::dialect::{HeardSubmit, JobName, RigCall, RigSay, RigSpace, SubscribeVerdict};
 use crate::error::{Reject, shown};
+use crate::field::Field;
 use crate::rpc::{self, Params, Quoted, RpcCall};
-use crate::target::Difficulty;
+use crate::target::{Difficulty, Scale, Target};
 
 /// The most extensions of one [`CONFIGURE`] that are answered.
 const MAX_EXTENSIONS: usize = 16;
@@ -40,6 +41,15 @@ pub fn hear_rig(call: RpcCall<'_>) -> RigCall<'_> {
         PING => RigCall::Ping,
         _ => RigCall::Unknown,
     }
+}
+
+/// Reads a wish for a target, in an array or alone, by the scale on which its rig counts difficulties. What
+/// is no target, and the zero that no hash meets, are no wish.
+#[must_use]
+pub fn suggest_target(params: Option<&RawValue>, scale: Scale) -> RigCall<'_> {
+    let read = |params| Field::new("target", first(params).unwrap_or(params)).target().ok();
+    let wish = params.and_then(read).filter(|target| *target != Target::ZERO);
+    RigCall::Suggest(wish.map(|target| scale.difficulty_lossy(target)))
 }
 
 /// Reads the worker and the job of a submit, which are the first two of its parameters. `arity` is

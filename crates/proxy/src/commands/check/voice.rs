@@ -5,7 +5,7 @@ use std::fmt;
 use orepass_farm::knowledge::HabitRecord;
 use orepass_stratum::habits::{Answer, Habit};
 
-use crate::config::{Config, HistoryConfig, PoolAccount, RouteConfig};
+use crate::config::{Config, PoolAccount, RouteConfig};
 use crate::net::tls::facts::{CertificateFacts, TlsFacts};
 use crate::probe::Findings;
 
@@ -38,12 +38,12 @@ impl Voice {
              [state]"
         )),
     }
-        match &config.history {
-        HistoryConfig { file: Some(file), max_mib: max_mib @ 1.. } => self.say(format_args!(
+        match config.history.kept() {
+        Some((file, max_mib)) => self.say(format_args!(
             "what becomes of shares is kept in {}, of {max_mib} MiB at most",
             file.display()
         )),
-        _ => self.say(format_args!(
+        None => self.say(format_args!(
             "what becomes of shares is not kept: charts begin anew at every start; to keep it, name a \
              `file` in [state] or [history]"
         )),

@@ -149,14 +149,8 @@ impl<R: BufRead, W: Write> Asking<R, W> {
 /// A dialect by its name, or by another that an operator may have for it.
 fn of_word(registry: &Registry, word: &str) -> Result<&'static str, String> {
     let word = word.trim();
-    let is_it = |name: &str| name.eq_ignore_ascii_case(word);
-    let mut entries = registry.entries();
-    match entries
-        .find(|entry| is_it(entry.name) || entry.other_names.iter().any(|name| is_it(name)))
-    {
-        Some(entry) => Ok(entry.name),
-        None => registry.get(word).map(|entry| entry.name).map_err(|unknown| unknown.to_string()),
-    }
+    let entry = registry.by_any_name(word).map_or_else(|| registry.get(word), Ok);
+    entry.map(|entry| entry.name).map_err(|unknown| unknown.to_string())
 }
 
 /// People write pools without what stands before the host.

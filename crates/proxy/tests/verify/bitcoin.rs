@@ -1,28 +1,12 @@
 //! `orepass verify`, as a program: public blocks and shares of Bitcoin.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-/// What the program answers to a request.
-fn verify(request: &Value) -> Value {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
-        .arg("verify")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(format!("{request}\n").as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::verify_one;
 
 /// Those that roll no version, since nothing is negotiated here.
 fn requests() -> Vec<(Value, Value)> {
-    let vectors: Value = serde_json::from_str(include_str!("vectors/bitcoin.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/bitcoin.json")).unwrap();
     let plain = |share: &&Value| share["submit"].as_array().unwrap().len() == 5;
     let shares = vectors["shares"].as_array().unwrap().iter().filter(plain).cloned();
     let request = |share: Value| {
@@ -41,7 +25,7 @@ fn requests() -> Vec<(Value, Value)> {
 #[test]
 fn public_shares_are_good_and_blocks_are_known() {
     for (request, share) in requests() {
-        let answer = verify(&request);
+        let (answer, _) = verify_one(&request);
         let name = &share["name"];
         assert_eq!(answer["ok"], true, "{name}: {answer}");
         for field in ["hash", "header", "block"] {
@@ -56,7 +40,7 @@ fn what_is_wrong_is_said() {
     let with = |place: &str, value: Value| {
         let mut request = request.clone();
         *request.pointer_mut(place).unwrap() = value;
-        verify(&request)
+        verify_one(&request).0
     };
     assert_eq!(with("/difficulty", json!(8))["code"], 23);
     let answer = with("/submit/4", json!("b2957c03"));
@@ -66,9 +50,9 @@ fn what_is_wrong_is_said() {
     let mut sized = request.clone();
     sized["extranonce2_size"] = json!(8);
     let reason = "extranonce2 is 4 bytes (\"00000001\"), this rig was told 8";
-    assert_eq!(verify(&sized)["reason"], reason);
+    assert_eq!(verify_one(&sized).0["reason"], reason);
     let mut options = request.clone();
     options["options"] = json!({ "version_mask": "x" });
-    let answer = verify(&options);
+    let (answer, _) = verify_one(&options);
     assert!(answer["reason"].as_str().unwrap().contains("8 hex digits"), "{answer}");
 }

@@ -1,38 +1,15 @@
 //! `orepass verify`, as a program: real shares of Handshake, whole and damaged.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// What the program answers to lines on its standard input, and its exit code.
-fn verify(lines: &[u8]) -> (Vec<Value>, i32) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
-        .arg("verify")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let lines = lines.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&lines));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let answers = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (answers, output.status.code().unwrap())
-}
-
-fn verify_one(request: &Value) -> (Value, i32) {
-    let (mut answers, code) = verify(format!("{request}\n").as_bytes());
-    assert_eq!(answers.len(), 1);
-    (answers.remove(0), code)
-}
+use crate::run::verify;
+use crate::verify_one;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/handshake.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/handshake.json")).unwrap()
 }
 
 /// The request for a share of the vectors.
@@ -105,7 +82,7 @@ fn a_difficulty_is_read_to_the_last_bit_as_in_a_live_session() {
         request["difficulty"] = Value::Null;
         let line = format!("{request}\n");
         let line = line.replace("\"difficulty\":null", &format!("\"difficulty\":{difficulty}"));
-        let (answers, _) = verify(line.as_bytes());
+        let (answers, _) = verify(&line);
         let reason = answers[0]["reason"].as_str().unwrap();
         let told = reason.rsplit(' ').next().unwrap();
         assert_eq!(told[..32], target[..32], "{difficulty}: {reason}");
@@ -169,7 +146,7 @@ fn one_changed_digit_anywhere_is_found() {
         damage(request.pointer_mut(place).unwrap());
         lines += &format!("{request}\n");
     }
-    let (answers, code) = verify(lines.as_bytes());
+    let (answers, code) = verify(&lines);
     assert_eq!((answers.len(), code), (places.len(), 1));
     for ((field, _), answer) in places.into_iter().zip(answers) {
         assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!(23)), "{field}");
@@ -307,7 +284,7 @@ fn lines_that_are_no_shares_do_not_stop_the_rest() {
     let long = "x".repeat(1024 * 1024 + 1);
     let most = format!("{}{good}", " ".repeat(1024 * 1024 - good.to_string().len()));
     let lines = format!("{{\n\n{long}\n\u{fffd}\n[1]\n{most}\n{good}");
-    let (answers, code) = verify(lines.as_bytes());
+    let (answers, code) = verify(&lines);
     assert_eq!(code, 1);
     let numbers: Vec<_> = answers.iter().map(|answer| answer["line"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [1, 3, 4, 5, 6, 7]);

@@ -1,32 +1,11 @@
 //! `orepass verify`, as a program: blocks of Zcash's mainnet, whole and damaged.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-/// What the program answers to requests, and its exit code.
-fn verify(requests: &[Value]) -> (Vec<Value>, i32) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
-        .arg("verify")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let answers = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (answers, output.status.code().unwrap())
-}
+use crate::{verify_all, verify_one};
 
 fn blocks() -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("vectors/zcash.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../vectors/zcash.json")).unwrap();
     all["valid"].as_array().unwrap().clone()
 }
 
@@ -49,7 +28,7 @@ fn blocks_are_good_wherever_extranonce1_ends() {
     let blocks = blocks();
     for extranonce1 in [0, 4, 12] {
         let requests: Vec<_> = blocks.iter().map(|block| request(block, extranonce1)).collect();
-        let (answers, code) = verify(&requests);
+        let (answers, code) = verify_all(&requests);
         assert_eq!((answers.len(), code), (blocks.len(), 0));
         for (block, answer) in blocks.iter().zip(answers) {
             let name = &block["name"];
@@ -95,7 +74,7 @@ fn what_is_wrong_with_a_share_is_named() {
         }
         requests.push(request);
     }
-    let (answers, code) = verify(&requests);
+    let (answers, code) = verify_all(&requests);
     assert_eq!(code, 1);
     for ((place, _, code, words), answer) in cases.iter().zip(answers) {
         let reason = answer["reason"].as_str().unwrap();
@@ -105,5 +84,5 @@ fn what_is_wrong_with_a_share_is_named() {
     // At its own hash a share is good.
     let mut even = good;
     even["target"] = block["hash"].clone();
-    assert_eq!(verify(&[even]).0[0]["ok"], true);
+    assert_eq!(verify_one(&even).0["ok"], true);
 }

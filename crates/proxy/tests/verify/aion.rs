@@ -1,34 +1,11 @@
 //! `orepass verify`, as a program: real shares of Aion, whole and damaged.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-/// What the program answers to requests, and its exit code.
-fn verify(requests: &[Value]) -> (Vec<Value>, i32) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_orepass"))
-        .arg("verify")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let answers: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(answers.len(), requests.len());
-    (answers, output.status.code().unwrap())
-}
+use crate::verify_all;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/aion.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/aion.json")).unwrap()
 }
 
 /// The request for a share of the vectors, with an extranonce1 of so many bytes.
@@ -54,7 +31,7 @@ fn good_solutions_are_good_wherever_extranonce1_ends() {
     assert_eq!(valid.len(), 14);
     for extranonce1 in [0, 2, 8, 10, 16] {
         let requests: Vec<_> = valid.iter().map(|vector| request(vector, extranonce1)).collect();
-        let (answers, code) = verify(&requests);
+        let (answers, code) = verify_all(&requests);
         assert_eq!(code, 0);
         for (vector, answer) in valid.iter().zip(answers) {
             let name = &vector["name"];
@@ -78,7 +55,7 @@ fn bad_solutions_are_refused_with_the_rule_that_they_break() {
         request["target"] = json!("f".repeat(64));
         request["extranonce2_size"] = json!(24);
     }
-    let (answers, code) = verify(&requests);
+    let (answers, code) = verify_all(&requests);
     assert_eq!(code, 1);
     for (vector, answer) in invalid.iter().zip(answers) {
         let name = &vector["name"];
@@ -107,7 +84,7 @@ fn targets_are_compared_strictly() {
         let vector = named(&edge["vector"]);
         let mut request = request(&vector, 8);
         request["target"] = edge["target"].clone();
-        let (answers, _) = verify(&[request]);
+        let (answers, _) = verify_all(&[request]);
         assert_eq!(answers[0]["meets_target"], edge["meets_target"], "{}", edge["name"]);
         assert_eq!(answers[0]["ok"], edge["meets_target"], "{}", edge["name"]);
         if edge["meets_target"] == false {
@@ -129,7 +106,7 @@ fn targets_mean_what_they_mean_in_a_live_session() {
         request[place] = value;
         request
     };
-    let (answers, _) = verify(&[
+    let (answers, _) = verify_all(&[
         with("target", json!(zeros)),
         with("difficulty", json!(1)),
         with("difficulty", json!(zeros)),
@@ -162,7 +139,7 @@ fn what_the_submit_lacks_is_named() {
         *request.pointer_mut(place).unwrap() = value.clone();
         requests.push(request);
     }
-    let (answers, _) = verify(&requests);
+    let (answers, _) = verify_all(&requests);
     for ((place, _, code, reason), answer) in cases.iter().zip(answers) {
         assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!(code)), "{answer}");
         assert!(answer["reason"].as_str().unwrap().contains(reason), "{place}: {answer}");
@@ -175,7 +152,7 @@ fn what_the_submit_lacks_is_named() {
     node["options"] = json!({"difficulty_scale": "node"});
     let mut typo = good;
     typo["options"] = json!({"soft_job": true});
-    let (answers, _) = verify(&[bare, node, typo]);
+    let (answers, _) = verify_all(&[bare, node, typo]);
     assert_eq!(answers[0]["ok"], true);
     assert_eq!(answers[1]["code"], 23, "one in 8,192 solutions is that good");
     let reason = answers[2]["reason"].as_str().unwrap();
