@@ -48,7 +48,7 @@ use crate::transmit::Transmit;
 pub use brake::{BRAKE_FOR, BRAKE_REST, BrakeEnd};
 pub use config::UpstreamConfig;
 use courtesy::Courtesy;
-pub use events::{DownReason, Notice, UpstreamEvent};
+pub use events::{DownReason, LoginCall, Notice, UpstreamEvent};
 use footing::Footing;
 use held_shares::HeldShares;
 use jobs::Jobs;
@@ -252,6 +252,12 @@ impl<D: Dialect, T> Upstream<D, T> {
         }
         self.write_submissions(now);
         Ok(())
+    }
+
+    /// The first call of the login that the pool owes an answer to: what it hung up at, where it does.
+    #[must_use]
+    pub fn open_login(&self) -> Option<LoginCall> {
+        self.link.connection()?.requests.open_login()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.

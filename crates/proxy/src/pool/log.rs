@@ -14,7 +14,7 @@ use std::time::Duration;
 use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, shown};
 use orepass_stratum::habits::{Answer, Habit, Learnt};
-use orepass_stratum::upstream::{BRAKE_FOR, Notice};
+use orepass_stratum::upstream::{BRAKE_FOR, LoginCall, Notice};
 use tracing::{error, info, warn};
 
 use super::address::RedirectRefused;
@@ -105,13 +105,20 @@ impl ChannelLog {
         }
         let what = match end {
             _ if fault == Fault::Operator => end.to_string(),
-            End::Closed if !was_live => format!(
-                "the pool closed the connection before the login was done: {}",
-                if others_live {
-                    "since others to it are up, it may allow no more connections from our \
-                     address; lower `max_channels`"
-                } else {
-                    "it may refuse our version of the protocol or our address, or want TLS"
+            End::Closed | End::Hangup(_) if !was_live => format!(
+                "{}: {}",
+                match end {
+                    End::Hangup(_) => end.to_string(),
+                    _ => format!("{end} before the login was done"),
+                },
+                match end {
+                    _ if others_live =>
+                        "since others to it are up, it may allow no more connections from our \
+                         address; lower `max_channels`",
+                    End::Hangup(LoginCall::Configure) =>
+                        "it may not know that call, which the pool's options can leave out; or it \
+                         refuses our address, or wants TLS",
+                    _ => "it may refuse our version of the protocol or our address, or want TLS",
                 }
             ),
             _ if was_live => format!("connection lost: {end}; the rigs stay"),

@@ -12,7 +12,7 @@ use orepass_stratum::dialect::Dialect;
 use orepass_stratum::error::{Fault, Reject};
 use orepass_stratum::line::{LineError, LineReader, MAX_POOL_LINE};
 use orepass_stratum::time::Instant;
-use orepass_stratum::upstream::{DownReason, Upstream, UpstreamEvent};
+use orepass_stratum::upstream::{DownReason, LoginCall, Upstream, UpstreamEvent};
 use thiserror::Error;
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,9 @@ pub enum End {
     /// The pool closed it.
     #[error("the pool closed the connection")]
     Closed,
+    /// The pool closed it instead of an answer.
+    #[error("the pool closed the connection instead of answering {0}")]
+    Hangup(LoginCall),
     /// It broke.
     #[error("{0}")]
     Broke(io::Error),
@@ -153,7 +156,7 @@ where
         let mut went_on = self.take_shares();
         self.lines.buffer().reserve(READ_SIZE);
         match poll_read_buf(Pin::new(&mut self.reader), context, self.lines.buffer()) {
-            Poll::Ready(Ok(0)) => return ControlFlow::Break(End::Closed),
+            Poll::Ready(Ok(0)) => return ControlFlow::Break(self.closed()),
             Poll::Ready(Ok(bytes)) => {
                 self.bytes.add_read(bytes);
                 self.take_lines()?;
@@ -168,7 +171,7 @@ where
         }
         match poll_write_all(&mut *self.writer, self.upstream.transmit(), context) {
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero => {
-                return ControlFlow::Break(End::Closed);
+                return ControlFlow::Break(self.closed());
             }
             Poll::Ready(Err(error)) => return ControlFlow::Break(End::Broke(error)),
             Poll::Ready(Ok(0)) | Poll::Pending => {}
@@ -182,6 +185,10 @@ where
             self.unwritten_since.get_or_insert_with(now);
         }
         ControlFlow::Continue(went_on)
+    }
+
+    fn closed(&self) -> End {
+        self.upstream.open_login().map_or(End::Closed, End::Hangup)
     }
 
     fn take_shares(&mut self) -> bool {

@@ -4,8 +4,8 @@ use super::link::LinkPhase;
 use super::out::UpstreamTimer;
 use super::requests::{Open, Request, ShareTerms};
 use super::{
-    AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN, Upstream,
-    UpstreamConfig, UpstreamEvent,
+    AUTHORIZE_WITHIN, DownReason, JOB_WITHIN, LoginCall, MAX_UNANSWERED, Notice, SUBSCRIBE_WITHIN,
+    Upstream, UpstreamConfig, UpstreamEvent,
 };
 use crate::channel::{Account, ShareOutcome};
 use crate::dialect::{Dialect, PoolAnswer, PoolCall, PoolQuestion, Refusal};
@@ -119,14 +119,18 @@ impl<D: Dialect, T> Upstream<D, T> {
     fn expire(&mut self, open: Open<D, T>, now: Instant) -> Result<(), DownReason> {
         let Some(connection) = self.link.connection_mut() else { return Ok(()) };
         match open.request {
-            Request::Subscribe => Err(DownReason::LoginTimeout("the subscribe", SUBSCRIBE_WITHIN)),
+            Request::Subscribe => {
+                Err(DownReason::LoginTimeout(LoginCall::Subscribe, SUBSCRIBE_WITHIN))
+            }
             // Some servers never answer it, and take shares all the same.
             Request::Authorize if self.jobs.has_told() => {
                 connection.late_authorize = Some(open.id);
                 self.out.notice(Notice::AuthorizeUnanswered);
                 self.go_live(now)
             }
-            Request::Authorize => Err(DownReason::LoginTimeout("the authorize", AUTHORIZE_WITHIN)),
+            Request::Authorize => {
+                Err(DownReason::LoginTimeout(LoginCall::Authorize, AUTHORIZE_WITHIN))
+            }
             Request::Configure | Request::Question(_) => Ok(()),
             Request::Account => {
                 connection.pacer.answered(open.id, None);

@@ -1,5 +1,6 @@
 //! What a session with a pool tells its driver.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,13 +130,34 @@ pub enum Notice {
     },
 }
 
+/// What a pool is asked at the begin of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginCall {
+    /// For extensions.
+    Configure,
+    /// For an extranonce.
+    Subscribe,
+    /// To let the account in.
+    Authorize,
+}
+
+impl fmt::Display for LoginCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configure => "the configure",
+            Self::Subscribe => "the subscribe",
+            Self::Authorize => "the authorize",
+        })
+    }
+}
+
 /// Why a connection to a pool is given up.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DownReason {
     /// No answer to the subscribe or the authorize.
     #[error("the pool did not answer {0} within {1:?}")]
-    LoginTimeout(&'static str, Duration),
+    LoginTimeout(LoginCall, Duration),
     /// The subscribe was refused.
     #[error("the pool refused the subscribe: {0}")]
     SubscribeRefused(PoolError),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::out::{UpstreamOut, UpstreamTimer};
 use super::silence::PROBE_WITHIN;
 use super::weight::ForWork;
-use super::{AUTHORIZE_WITHIN, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
+use super::{AUTHORIZE_WITHIN, LoginCall, SUBSCRIBE_WITHIN, VERDICT_WITHIN};
 use crate::channel::{Account, Submission};
 use crate::dialect::Dialect;
 use crate::habits::Probe;
@@ -139,6 +139,16 @@ impl<D: Dialect, T> Requests<D, T> {
 
     pub(super) const fn shares(&self) -> usize {
         self.shares
+    }
+
+    /// The first call of the login without an answer.
+    pub(super) fn open_login(&self) -> Option<LoginCall> {
+        self.open.iter().find_map(|open| match open.request {
+            Request::Configure => Some(LoginCall::Configure),
+            Request::Subscribe => Some(LoginCall::Subscribe),
+            Request::Authorize => Some(LoginCall::Authorize),
+            _ => None,
+        })
     }
 
     pub(super) fn has_room(&self, is_block: bool) -> bool {

@@ -71,6 +71,13 @@ fn a_pool_that_closes_before_the_login_is_not_blamed_for_our_version_while_other
     let log = log_of(&said, 7);
     let lines = json_lines(|| log.lost(closed(false, Duration::from_secs(3))));
     assert!(message(&lines[0]).contains("want TLS; again in 3.0 s"), "{lines:?}");
+    let log = log_of(&Arc::new(Said::default()), 7);
+    let end = &End::Hangup(LoginCall::Configure);
+    let wait = Duration::from_secs(3);
+    let lost = Lost { end, was_live: false, others_live: false, wait };
+    let lines = json_lines(|| log.lost(lost));
+    let said = "the pool closed the connection instead of answering the configure: it may not know";
+    assert!(message(&lines[0]).starts_with(said), "{lines:?}");
 }
 
 #[test]

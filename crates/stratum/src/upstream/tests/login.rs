@@ -231,6 +231,18 @@ fn a_login_without_an_answer_is_given_up() {
 }
 
 #[test]
+fn a_pool_that_hangs_up_shows_at_which_call() {
+    let mut story = Story::new();
+    assert_eq!(story.pool.open_login(), None);
+    story.connect();
+    assert_eq!(story.pool.open_login(), Some(LoginCall::Subscribe));
+    story.answers(GIVEN);
+    assert_eq!(story.pool.open_login(), Some(LoginCall::Authorize));
+    story.answers("true");
+    assert_eq!(story.pool.open_login(), None);
+}
+
+#[test]
 fn a_refused_account_is_named_and_its_password_is_not() {
     let cases = [
         ("false,\"error\":null", "no reason given"),
