@@ -16,11 +16,11 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use tracing::warn;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{DefaultFields, Format, Json, JsonFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use events::KeepEvents;
 pub use panics::count as panics;
@@ -50,15 +50,19 @@ pub enum LogLevel {
 impl LogLevel {
     /// The filter for this level. Libraries say at debug what only their makers want to read; what the one
     /// that speaks NATS says is said by the sink that uses it.
-    const fn filter(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Error => "error,async_nats=off",
-            Self::Warn => "warn,async_nats=off",
-            Self::Info => "info,async_nats=off",
-            Self::Debug => "info,async_nats=off,orepass=debug",
-            Self::Trace => "info,async_nats=off,orepass=trace",
-        }
+    fn targets(self) -> Targets {
+        let (others, own) = match self {
+            Self::Off => return Targets::new(),
+            Self::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+            Self::Warn => (LevelFilter::WARN, LevelFilter::WARN),
+            Self::Info => (LevelFilter::INFO, LevelFilter::INFO),
+            Self::Debug => (LevelFilter::INFO, LevelFilter::DEBUG),
+            Self::Trace => (LevelFilter::INFO, LevelFilter::TRACE),
+        };
+        Targets::new()
+            .with_default(others)
+            .with_target("async_nats", LevelFilter::OFF)
+            .with_target("orepass", own)
     }
 }
 
@@ -74,7 +78,8 @@ pub enum LogFormat {
 
 /// Starts the log. `flag` beats `$OREPASS_LOG`, which beats `$RUST_LOG`, which beats
 /// `configured`; the variables take a level or
-/// [directives](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html).
+/// [directives](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/targets/struct.Targets.html),
+/// a level for each target.
 ///
 /// Up to 4 MiB of lines wait where stderr does not take them; what finds no room or cannot be written
 /// is dropped, and counted by a line of its own (`log.dropped`) when lines can be written again. Panics
@@ -88,9 +93,9 @@ pub fn start(
     format: LogFormat,
 ) -> Result<LogGuard, TelemetryError> {
     let (filter, is_pinned) = match (flag, from_environment()?) {
-        (Some(level), _) => (EnvFilter::new(level.filter()), true),
+        (Some(level), _) => (level.targets(), true),
         (None, Some(filter)) => (filter, true),
-        (None, None) => (EnvFilter::new(configured.filter()), false),
+        (None, None) => (configured.targets(), false),
     };
     let queue = Arc::new(LogQueue::new(MAX_WAITING));
     let is_terminal = io::stderr().is_terminal();
@@ -120,11 +125,11 @@ pub fn start(
 /// Logs from this level on, as long as the log lives. `false` where something that beats the config has
 /// named the level, or there is no log.
 pub fn set_level(level: LogLevel) -> bool {
-    LEVEL.get().is_some_and(|handle| handle.reload(EnvFilter::new(level.filter())).is_ok())
+    LEVEL.get().is_some_and(|handle| handle.reload(level.targets()).is_ok())
 }
 
 /// How the level of the log is changed, where the config may.
-static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Writes a text to stderr, beside the log and within a second.
 pub fn say(text: &str) {
@@ -148,17 +153,19 @@ fn json<S, W>(
     layer.json().flatten_event(true).with_current_span(false)
 }
 
-fn from_environment() -> Result<Option<EnvFilter>, TelemetryError> {
+fn from_environment() -> Result<Option<Targets>, TelemetryError> {
     for variable in ["OREPASS_LOG", "RUST_LOG"] {
         let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) else {
             continue;
         };
         // A plain level means what it means in the config.
-        let level = <LogLevel as clap::ValueEnum>::from_str(&value, true);
-        let directives = level.as_ref().map_or(value.as_str(), |level| level.filter());
-        let filter = EnvFilter::try_new(directives)
-            .map_err(|error| TelemetryError::Directives { variable, error: error.to_string() })?;
-        return Ok(Some(filter));
+        if let Ok(level) = <LogLevel as clap::ValueEnum>::from_str(&value, true) {
+            return Ok(Some(level.targets()));
+        }
+        let targets = value.parse().map_err(|error: tracing_subscriber::filter::ParseError| {
+            TelemetryError::Directives { variable, error: error.to_string() }
+        })?;
+        return Ok(Some(targets));
     }
     Ok(None)
 }
@@ -188,9 +195,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_level_is_a_filter() {
+    fn a_level_below_info_is_of_this_program_alone() {
+        let enabled = |level: LogLevel, of: &str, wanted: tracing::Level| {
+            level.targets().would_enable(of, &wanted)
+        };
+        assert!(enabled(LogLevel::Debug, "orepass::route", tracing::Level::DEBUG));
+        assert!(!enabled(LogLevel::Debug, "orepass::route", tracing::Level::TRACE));
+        assert!(!enabled(LogLevel::Trace, "hyper", tracing::Level::DEBUG));
+        assert!(enabled(LogLevel::Warn, "hyper", tracing::Level::WARN));
+        assert!(!enabled(LogLevel::Warn, "orepass::route", tracing::Level::INFO));
         for level in <LogLevel as clap::ValueEnum>::value_variants() {
-            EnvFilter::try_new(level.filter()).unwrap();
+            assert!(!enabled(*level, "async_nats", tracing::Level::ERROR));
         }
+        assert!(!enabled(LogLevel::Off, "orepass", tracing::Level::ERROR));
     }
 }

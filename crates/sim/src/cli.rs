@@ -13,6 +13,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::registry::{SimDialect, SimRegistry};
 
@@ -68,13 +72,12 @@ impl SimCli {
 
     /// Does what the command line says; ends with the time given, or on a signal.
     async fn run(self, registry: &SimRegistry) -> anyhow::Result<()> {
-        let filter = tracing_subscriber::EnvFilter::try_from_env("OREPASS_LOG")
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let wanted = std::env::var("OREPASS_LOG").ok().and_then(|wanted| wanted.parse().ok());
+        let targets = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+        let log = tracing_subscriber::fmt::layer()
             .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr)
-            .init();
+            .with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(log.with_filter(targets)).init();
         match self.command {
             SimCommand::Pool(args) => args.run(registry).await,
             SimCommand::Rigs(args) => args.run(registry).await,

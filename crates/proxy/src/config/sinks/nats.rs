@@ -57,7 +57,7 @@ pub(super) fn read(table: &mut TableReader<'_, '_>, folder: &Path) -> Option<Nat
         url.map_err(|wrong| table.note_at("url", wrong)).ok()
     });
     if !cfg!(feature = "nats") {
-        let missing = "this orepass was built without NATS: take a release build, or build it with \
+        let missing = "this orepass was built without NATS: take a package of it, or build it with \
                        `--features nats`";
         table.note_at("url", missing);
     }
