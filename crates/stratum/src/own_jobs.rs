@@ -42,6 +42,7 @@ use crate::time::Instant;
 pub struct OwnJobs<D: Dialect> {
     dialect: Arc<D>,
     ground: Ground,
+    terms: D::Terms,
     serial: Serial,
     epoch: Epoch,
     view: ChannelView<D>,
@@ -62,7 +63,15 @@ impl<D: Dialect> OwnJobs<D> {
             ground: Some(ground.clone()),
             ..ChannelView::unborn()
         };
-        Self { dialect, ground, serial: Serial(0), epoch: Epoch(0), view }
+        let terms = D::Terms::default();
+        Self { dialect, ground, terms, serial: Serial(0), epoch: Epoch(0), view }
+    }
+
+    /// With what rigs are granted where they ask for it, as bits of the version to roll; nothing without.
+    #[must_use]
+    pub fn with_terms(mut self, terms: D::Terms) -> Self {
+        self.terms = terms;
+        self
     }
 
     /// There is a new job: what all sessions are to be shown. Shares of jobs that it
@@ -83,7 +92,7 @@ impl<D: Dialect> OwnJobs<D> {
             epoch: self.epoch,
             generation: self.view.generation,
             job: Arc::new(job),
-            terms: D::Terms::default(),
+            terms: self.terms.clone(),
             wanted,
             block,
             arrived: now,
@@ -165,6 +174,15 @@ mod tests {
         let stale = std::iter::from_fn(|| rig.poll_event())
             .any(|event| matches!(event, Event::Ended { verdict: Verdict::Stale, .. }));
         assert!(stale);
+    }
+
+    #[test]
+    fn each_job_is_told_on_the_pools_terms() {
+        let (mut jobs, now) = (pool().with_terms(0x6000), start());
+        for work in ["w1", "w2"] {
+            let view = jobs.tell(job("p1", work), price(Target::MAX), now);
+            assert_eq!(view.work.as_ref().unwrap().terms, 0x6000);
+        }
     }
 
     #[test]
