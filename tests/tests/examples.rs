@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
+use orepass_sim::bitcoin::BitcoinRig;
 use orepass_sim::net::{PoolServer, RigDriver};
 use orepass_sim::pool::PoolConfig;
 use orepass_sim::rig::{RigConfig, RigStats};
@@ -18,6 +20,7 @@ macro_rules! examples {
         $(
             #[path = $path]
             #[allow(dead_code, reason = "its `main` is called by nobody here")]
+            #[allow(clippy::duplicate_mod, reason = "each has what it shares with others")]
             mod $name;
         )*
     };
@@ -25,16 +28,19 @@ macro_rules! examples {
 
 examples! {
     aion_pool: "../../crates/aion/examples/aion_pool.rs"
+    bitcoin_pool: "../../crates/bitcoin/examples/bitcoin_pool.rs"
     handshake_pool: "../../crates/hstratum/examples/handshake_pool.rs"
     judge: "../../crates/hstratum/examples/judge.rs"
     miner: "../../crates/hstratum/examples/miner.rs"
     monitor: "../../crates/hstratum/examples/monitor.rs"
     verify: "../../crates/aion/examples/verify.rs"
+    zcash_pool: "../../crates/zcash/examples/zcash_pool.rs"
 }
 
-/// How often Handshake's pool has a new block: rigs see a few while they find their shares.
+/// How often a pool has a new block: rigs see a few while they find their shares.
 const BLOCKS: Duration = Duration::from_millis(500);
-/// Aion's has one that stays: a solution takes so long that it would often come too late for its job.
+/// Where rigs solve Equihash there is one that stays: a solution takes so long that it would often come too
+/// late for its job.
 const NEVER: Duration = Duration::from_secs(3_600);
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -89,6 +95,33 @@ async fn a_rig_that_solves_mines_at_the_aion_pool() {
     thread::spawn(move || aion_pool::serve(listener, NEVER).map_err(|e| e.to_string()));
     let stats = mine_at(address, vec![RigConfig::aion()], (2, 1)).await;
     stats.iter().for_each(assert_nothing_was_refused);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rig_that_solves_mines_at_the_zcash_pool() {
+    let (listener, address) = listener();
+    thread::spawn(move || zcash_pool::serve(listener, NEVER).map_err(|e| e.to_string()));
+    let stats = mine_at(address, vec![RigConfig::zcash()], (2, 1)).await;
+    stats.iter().for_each(assert_nothing_was_refused);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rigs_that_roll_versions_and_that_do_not_mine_at_the_bitcoin_pool() {
+    let (listener, address) = listener();
+    thread::spawn(move || bitcoin_pool::serve(listener, BLOCKS).map_err(|e| e.to_string()));
+    let rolls = BitcoinRig { needs_version_rolling: true, ..BitcoinRig::default() };
+    let plain = BitcoinRig { version_mask: 0, ..BitcoinRig::default() };
+    let rigs = [rolls, plain].map(|rig| RigConfig {
+        coin: Arc::new(rig),
+        hashrate: 20_000.0,
+        ..RigConfig::bitcoin()
+    });
+    let stats = mine_at(address, rigs.into(), (5, 3)).await;
+    stats.iter().for_each(assert_nothing_was_refused);
+    assert_ne!(stats[0].extranonce1, stats[1].extranonce1);
+    let (job, _) = bitcoin_pool::next_block(900_000).unwrap();
+    let coinbase = job.coinbase().unwrap().expect("a transaction");
+    assert_eq!(coinbase.payouts.iter().map(|payout| payout.satoshis).sum::<u64>(), 312_500_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

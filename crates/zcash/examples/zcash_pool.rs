@@ -1,0 +1,53 @@
+//! A Zcash pool: it makes jobs, finds each rig's difficulty and judges every share. What a node says of the
+//! next block is made up here.
+//!
+//! `cargo run --example zcash_pool -- 127.0.0.1:3333`
+
+mod rigs;
+
+use std::env;
+use std::error::Error;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orepass_stratum::dialect::{Price, Split, Wanted};
+use orepass_stratum::own_jobs::OwnJobs;
+use orepass_stratum::target::Target;
+use orepass_zcash::Zcash;
+use orepass_zcash::job::{Job, PoolJobId};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3333".to_owned());
+    serve(TcpListener::bind(address)?, Duration::from_secs(30))
+}
+
+/// Serves rigs, and tells them a new block to work on this often.
+pub(crate) fn serve(listener: TcpListener, every: Duration) -> Result<(), Box<dyn Error>> {
+    let dialect = Arc::new(Zcash);
+    // A nonce has 32 bytes, of which the first 4 tell rigs apart.
+    let split = Split { prefix_bytes: 4, rig_extranonce2: 28, ..Split::default() };
+    let jobs = OwnJobs::new(Arc::clone(&dialect), split, 10_000, rigs::unix_seconds());
+    rigs::serve(listener, dialect, jobs, every, next_block)
+}
+
+/// A job that nobody has had, and what its shares must meet: every solution does. A pool that takes blocks
+/// alone says its block's target instead, and has the work from what rigs prove below it.
+fn next_block(height: u32) -> Result<(Job, Price), Box<dyn Error>> {
+    let hash = |name: u8| {
+        let mut hash = [name; 32];
+        hash[..4].copy_from_slice(&height.to_le_bytes());
+        hash
+    };
+    let job = Job {
+        id: PoolJobId::new(),
+        prev_hash: hash(1),
+        merkle_root: hash(2),
+        reserved: hash(3),
+        time: rigs::unix_seconds(),
+        bits: 0x1c03_abe1,
+        clean: true,
+    };
+    let price = Price { wanted: Wanted::sure(Target::MAX), block: Target::from_compact(job.bits) };
+    Ok((job, price))
+}
