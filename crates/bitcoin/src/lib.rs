@@ -1,9 +1,15 @@
-//! Bitcoin's stratum (SV1): jobs, coinbases, version rolling, proofs of work and shares.
+#![doc = include_str!("../README.md")]
 //!
-//! The crate is pure computation: no sockets, no clock. What a [`job`] and a [`share`] are stands apart
-//! from how they are said, which [`wire`] reads and writes. A job's header is made of its [`coinbase`],
-//! which has the extranonce in it, and [`merkle`] branches, and hashed by [`sha256d`]. [`Bitcoin`] is
-//! these parts behind the [`Dialect`](orepass_stratum::dialect::Dialect) trait.
+//! ## Where to start
+//!
+//! * A [`job`]'s header is made of its [`coinbase`], which has the extranonce in it, and [`merkle`] branches,
+//!   and hashed by [`sha256d`]. A pool makes jobs by [`Job::new`](job::Job::new), a miner by
+//!   [`Job::parse`](job::Job::parse).
+//! * A [`share`] is judged by the job. How both are said stands apart from that, in [`wire`].
+//! * [`version`] has the bits of the version that may be rolled, [`terms`] what a pool grants of them.
+//! * [`Bitcoin`] is these parts behind the [`Dialect`](orepass_stratum::dialect::Dialect) trait.
+//!
+//! A share is judged so:
 //!
 //! ```
 //! use orepass_bitcoin::job::Job;

@@ -14,8 +14,7 @@ fn call(method: &str, params: &Value) -> String {
 
 /// A share of the vectors, and another one that differs in its last field.
 fn kit(name: &str, login: &[(&str, Value)], mask: VersionMask, last: &str) -> Kit<Bitcoin> {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/bitcoin.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("vectors/bitcoin.json")).unwrap();
     let shares = vectors["shares"].as_array().unwrap();
     let share = shares.iter().find(|share| share["name"] == name).unwrap();
     let mut other = share["notify"].clone();

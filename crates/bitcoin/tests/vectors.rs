@@ -19,7 +19,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../../../tests/vectors/bitcoin.json")).unwrap()
+    serde_json::from_str(include_str!("vectors/bitcoin.json")).unwrap()
 }
 
 fn raw(value: &Value) -> Box<RawValue> {

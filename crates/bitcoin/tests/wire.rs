@@ -344,8 +344,7 @@ fn rigs_wish_for_difficulties_in_three_ways() {
 
 #[test]
 fn what_firmware_does_wrong_is_told_by_its_shares() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/bitcoin.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("vectors/bitcoin.json")).unwrap();
     let vector = &vectors["shares"][4];
     let job = Job::parse(&raw(&vector["notify"]), None).unwrap();
     let extranonce1: Extranonce = vector["extranonce1"].as_str().unwrap().parse().unwrap();

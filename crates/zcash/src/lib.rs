@@ -1,10 +1,15 @@
-//! Zcash's stratum (ZIP 301): Equihash with n = 200 and k = 9, jobs, shares and their wire forms.
+#![doc = include_str!("../README.md")]
 //!
-//! Like the rest of the library crates this one does no input or output and reads no clock: bytes go
-//! in, verdicts come out. [`pow`] says what is proven and how it is hashed, [`job`] and [`share`] what
-//! is mined and found, [`wire`] how that is said, [`split`] how a nonce is divided, and [`Zcash`] is
-//! these parts behind the [`Dialect`](orepass_stratum::dialect::Dialect) trait. What ZIP 301 calls
-//! `NONCE_1` and `NONCE_2` is extranonce1 and extranonce2 here, as with every coin.
+//! ## Where to start
+//!
+//! * [`pow`] says which Equihash is solved, by [`orepass_equihash`], and computes the hash that is compared
+//!   with a share's target.
+//! * [`job`] and [`share`] say what a job and a share are, and judge the one by the other; how they are said
+//!   stands apart from that, in [`wire`]. What ZIP 301 calls `NONCE_1` and `NONCE_2` is extranonce1 and
+//!   extranonce2 here, as with every coin; [`split`] says how a nonce is divided.
+//! * [`Zcash`] is these parts behind the [`Dialect`](orepass_stratum::dialect::Dialect) trait.
+//!
+//! A solution is judged so:
 //!
 //! ```
 //! use orepass_equihash::Scratch;

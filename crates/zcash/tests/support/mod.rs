@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 /// The text of a file in `tests/vectors`.
 pub(crate) fn file(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     std::fs::read_to_string(root.join(name)).unwrap()
 }
 
