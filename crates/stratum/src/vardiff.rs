@@ -17,6 +17,10 @@ const FAST_FACTOR: f64 = 4.0;
 /// The most rungs that one decision goes down after silence: difficulty ÷ 4.
 const SILENT_RUNGS: i16 = 2;
 
+/// How far silence takes a rig below the level that its shares have shown: difficulty ÷ 256. One that is
+/// silent there has stopped, and would wake to a flood of shares.
+const PROVEN_RUNGS: i16 = 8;
+
 /// The wishes of a route.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VardiffConfig {
@@ -65,6 +69,8 @@ pub struct Vardiff {
     shares: u32,
     /// The sum of the shares' difficulties.
     work: f64,
+    /// The level that its shares have last shown to fit.
+    proven: Option<Level>,
 }
 
 impl Vardiff {
@@ -76,7 +82,8 @@ impl Vardiff {
     }
 
     fn at(level: Level, fixed: bool, now: Instant) -> Self {
-        Self { level, fixed, since: now, next_check: now + CHECK_EVERY, shares: 0, work: 0.0 }
+        let next_check = now + CHECK_EVERY;
+        Self { level, fixed, since: now, next_check, shares: 0, work: 0.0, proven: None }
     }
 
     /// It stays at a level, whatever the wishes of the route and the rig's speed are.
@@ -161,7 +168,8 @@ impl Vardiff {
         } else if elapsed > 3.0 * config.interval() {
             // What it was told may be harder than its level.
             let current = self.level.min(Level::at_or_below(current));
-            self.level = config.clamp(current.easier_by(SILENT_RUNGS));
+            let floor = self.proven.map_or(Level::EASIEST, |level| level.easier_by(PROVEN_RUNGS));
+            self.level = config.clamp(current.easier_by(SILENT_RUNGS).max(floor.min(current)));
             self.start_window(now);
         }
     }
@@ -174,6 +182,7 @@ impl Vardiff {
 
     fn decide(&mut self, config: &VardiffConfig, elapsed: f64, now: Instant) {
         let Some(ideal) = Difficulty::new(self.work / elapsed * config.interval()) else { return };
+        self.proven = Some(Level::nearest(ideal));
         // A level within half a rung of the ideal stays; where few shares were counted, chance
         // alone moves the estimate by more than that, so a whole rung is left alone.
         let tolerance = if self.shares < 16 { 1.0 } else { 0.6 };
@@ -241,6 +250,24 @@ mod tests {
         let mut vardiff = Vardiff::new(&VardiffConfig::default(), Level::EASIEST, now);
         let shares = run(&mut vardiff, 1e3, &mut now, 30);
         assert!(shares < 300, "{shares}");
+    }
+
+    #[test]
+    fn a_rig_that_sleeps_wakes_to_no_flood() {
+        let mut now = start();
+        let mut vardiff = Vardiff::new(&VardiffConfig::default(), Level::TOP, now);
+        run(&mut vardiff, 1e6, &mut now, 1800);
+        let awake = vardiff.level();
+        run(&mut vardiff, 1e-9, &mut now, 3600);
+        let asleep = vardiff.level();
+        assert!(
+            asleep < awake && asleep >= awake.easier_by(PROVEN_RUNGS + 1),
+            "{asleep:?} {awake:?}"
+        );
+        // Of one that has shown nothing, nothing is known.
+        let mut unknown = Vardiff::new(&VardiffConfig::default(), Level::TOP, now);
+        run(&mut unknown, 1e-9, &mut now, 7200);
+        assert!(unknown.level() < asleep, "{unknown:?}");
     }
 
     #[test]
