@@ -208,6 +208,8 @@ impl<'a> Supervisor<'a> {
         self.sinks = Some(SinkRunner::start(&sinks, &self.diagnostics, &self.config.sinks, own));
         let mut control = self.open_control(&api);
         self.say_served(control.is_some());
+        // What it is told first is of these routes already.
+        self.manager.watch(&self.routes);
         self.manager.ready(self.process.workers.clone());
         let diagnostics =
             self.diagnostics.clone().watch(self.at_work.clone(), self.process.clone());
