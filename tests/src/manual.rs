@@ -57,6 +57,8 @@ mod log {}
 mod monitoring {}
 #[doc = include_str!("../../docs/page.md")]
 mod page {}
+#[doc = include_str!("../../docs/quality.md")]
+mod quality {}
 #[doc = include_str!("../../docs/quick-start.md")]
 mod quick_start {}
 #[doc = include_str!("../../docs/reliability.md")]

@@ -11,7 +11,7 @@ use orepass_bitcoin::share::{self, Share};
 use orepass_bitcoin::terms::{CoinbaseRoom, PoolGrant};
 use orepass_bitcoin::wire::submit;
 use orepass_bitcoin::{Bitcoin, VersionMask, payout, scale};
-use orepass_stratum::dialect::{BasisOf, Checked, Dialect};
+use orepass_stratum::dialect::{BasisOf, Checked, Dialect, Work};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::rpc::Params;
 use orepass_stratum::target::Target;
@@ -110,4 +110,7 @@ fn a_check_looks_at_the_time_first() {
     let late = check(first + 7_061, 60).unwrap_err().reason;
     assert!(late.contains("too far ahead"), "{late}");
     assert!(check(u32::MAX, u64::MAX).is_ok(), "no sum is too large");
+    // Told again with a later time, the same work takes what has that.
+    let of = |time| Share { time, ..share.clone() };
+    assert!(job.serves(&of(first)) && !job.serves(&of(first - 1)));
 }

@@ -1,5 +1,7 @@
-//! What rigs of Equihash's coins share: threads that solve, and going through the nonces of a job.
+//! What rigs of Equihash's coins share: threads that solve, going through the nonces of a job, and how
+//! their miners log in.
 
+pub(crate) mod nheqminer;
 mod search;
 mod solvers;
 

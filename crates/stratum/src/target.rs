@@ -308,12 +308,6 @@ impl Scale {
         }
         Difficulty(difficulty)
     }
-
-    /// The difficulty that a hash is worth.
-    #[must_use]
-    pub fn difficulty_of_hash_lossy(&self, hash: &PowHash) -> Difficulty {
-        Difficulty(to_f64(self.diff1) / to_f64(U512::from(hash.as_target().0)).max(1.0))
-    }
 }
 
 /// Splits a positive finite `f64` into an integer mantissa below 2⁵³ and an exponent of two.

@@ -253,6 +253,19 @@ mod tests {
     }
 
     #[test]
+    fn silence_begins_after_three_intervals() {
+        let config = VardiffConfig { shares_per_minute: 1.0, ..VardiffConfig::default() };
+        let one = Level::nearest(Difficulty::ONE);
+        let mut vardiff = Vardiff::new(&config, one, start());
+        for seconds in [30, 60, 180] {
+            vardiff.on_timeout(&config, Difficulty::ONE, start() + Duration::from_secs(seconds));
+            assert_eq!(vardiff.level(), one, "after {seconds} s");
+        }
+        vardiff.on_timeout(&config, Difficulty::ONE, start() + Duration::from_secs(210));
+        assert_eq!(vardiff.level(), one.easier_by(SILENT_RUNGS));
+    }
+
+    #[test]
     fn a_rig_that_sleeps_wakes_to_no_flood() {
         let mut now = start();
         let mut vardiff = Vardiff::new(&VardiffConfig::default(), Level::TOP, now);

@@ -140,5 +140,14 @@ mod tests {
         assert_eq!(change, Some(Change::Habit { server, habit: Habit::Names, answer }));
         habits.refresh(0, now + 29 * day);
         assert_eq!(known(&habits, Habit::Names), Some(Answer::Usual));
+
+        let exported = |now| {
+            let records = habits.export(now);
+            records.iter().filter(|record| record.habit == Habit::Names).map(|r| r.age).collect()
+        };
+        let ages: Vec<Duration> = exported(now + 29 * day);
+        assert_eq!(ages, [29 * day]);
+        let ages: Vec<Duration> = exported(now + TRUSTED_FOR);
+        assert_eq!(ages, [], "nothing that is not trusted any more");
     }
 }

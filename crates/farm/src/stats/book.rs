@@ -198,8 +198,9 @@ mod tests {
             book.sent();
             book.ended(verdict, 2.0);
         }
+        book.undeliverable();
         let totals = book.totals();
-        assert_eq!((totals.sent, totals.ended()), (13, 13));
+        assert_eq!((totals.sent, totals.ended(), totals.undeliverable), (13, 13, 1));
         assert_eq!(totals.count(Verdict::Stale), 1);
         assert!((totals.proven_work() - 8.0).abs() < 1e-9);
         assert_eq!(totals.lost(), 11);

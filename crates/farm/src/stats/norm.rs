@@ -95,6 +95,9 @@ mod tests {
 
     #[test]
     fn it_is_known_after_an_hour_and_follows_slowly() {
+        let mut idle = Norm::default();
+        spend(&mut idle, 2, 0.0);
+        assert_eq!(idle.per_second(), None, "one of nothing says nothing");
         let mut norm = Norm::default();
         spend(&mut norm, 1, 5e12);
         assert_eq!(norm.per_second(), None);

@@ -2,10 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use orepass_aion::pow;
-use orepass_stratum::rpc::{self, Quoted};
+use orepass_stratum::rpc;
 use orepass_stratum::target::{Difficulty, PowHash, Scale, Target};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,10 +12,7 @@ use serde_json::value::RawValue;
 use super::{Bytes32, SOLUTION_PREFIX};
 use crate::clock::unix_seconds;
 use crate::coin::{Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search};
-use crate::equihash::{SolvedJob, SolverPlace, SolverSearch, Solvers};
-
-/// How often the reference miner looks whether there is a new job.
-const LINGER: Duration = Duration::from_secs(1);
+use crate::equihash::{SolvedJob, SolverPlace, SolverSearch, Solvers, nheqminer};
 
 /// An Aion rig: the reference miner, which really solves.
 ///
@@ -44,30 +40,15 @@ impl Default for AionRig {
 
 impl RigCoin for AionRig {
     fn habits(&self) -> FirmwareHabits {
-        FirmwareHabits {
-            strict_lines: true,
-            drops_over_nonsense: true,
-            ignores_soft_jobs: true,
-            ignores_repeated_id: true,
-            ends_when_refused: true,
-            follows_reconnect: true,
-            mines_once_authorized: true,
-            lingers: LINGER,
-        }
+        nheqminer::HABITS
     }
 
-    /// The space before `null` is the miner's own.
     fn subscribe_params(&self, agent: &str, address: &str) -> String {
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        format!("[{}, null,{},{}]", Quoted(agent), Quoted(host), Quoted(port))
+        nheqminer::subscribe_params(agent, address)
     }
 
     fn parse_subscribed(&self, result: &RawValue) -> Result<Option<Allotment>, RigError> {
-        let extranonce1 = rpc::array::<2>(result)
-            .and_then(|(elements, _)| rpc::string(elements.get(1)?))
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| RigError::field("subscribe result", result))?;
-        Ok(Some(Allotment { extranonce1, size: None, granted: None }))
+        nheqminer::parse_subscribed(result)
     }
 
     fn parse_notify(&self, params: &RawValue) -> Result<Box<dyn RigJob>, RigError> {

@@ -2,9 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
-use orepass_stratum::rpc::{self, Quoted};
 use orepass_stratum::target::{Difficulty, PowHash, Target};
 use orepass_zcash::pow;
 use serde_json::Value;
@@ -12,10 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{SOLUTION_PREFIX, scale};
 use crate::coin::{Allotment, FirmwareHabits, RigCoin, RigError, RigJob, Search};
-use crate::equihash::{SolvedJob, SolverPlace, SolverSearch, Solvers};
+use crate::equihash::{SolvedJob, SolverPlace, SolverSearch, Solvers, nheqminer};
 
-/// How often nheqminer looks whether there is a new job.
-const LINGER: Duration = Duration::from_secs(1);
 /// The bytes of a header before its nonce.
 const HEAD: usize = 108;
 /// Where its time stands.
@@ -39,30 +35,15 @@ impl Default for ZcashRig {
 
 impl RigCoin for ZcashRig {
     fn habits(&self) -> FirmwareHabits {
-        FirmwareHabits {
-            strict_lines: true,
-            drops_over_nonsense: true,
-            ignores_soft_jobs: true,
-            ignores_repeated_id: true,
-            ends_when_refused: true,
-            follows_reconnect: true,
-            mines_once_authorized: true,
-            lingers: LINGER,
-        }
+        nheqminer::HABITS
     }
 
-    /// The space before `null` and the quotes around the port are the miner's own.
     fn subscribe_params(&self, agent: &str, address: &str) -> String {
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        format!("[{}, null,{},{}]", Quoted(agent), Quoted(host), Quoted(port))
+        nheqminer::subscribe_params(agent, address)
     }
 
     fn parse_subscribed(&self, result: &RawValue) -> Result<Option<Allotment>, RigError> {
-        let extranonce1 = rpc::array::<2>(result)
-            .and_then(|(elements, _)| rpc::string(elements.get(1)?))
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| RigError::field("subscribe result", result))?;
-        Ok(Some(Allotment { extranonce1, size: None, granted: None }))
+        nheqminer::parse_subscribed(result)
     }
 
     fn parse_notify(&self, params: &RawValue) -> Result<Box<dyn RigJob>, RigError> {

@@ -162,6 +162,15 @@ mod tests {
     }
 
     #[test]
+    fn hex_has_two_digits_a_byte() {
+        assert_eq!(hex_length(&raw("\"\"")), Some(0));
+        assert_eq!(hex_length(&raw("\"00fF\"")), Some(2));
+        for text in ["\"00f\"", "\"0\"", "\"zz\"", "\"0x00\"", "10", "null"] {
+            assert_eq!(hex_length(&raw(text)), None, "{text}");
+        }
+    }
+
+    #[test]
     fn arrays_are_counted_past_their_cap() {
         let params = raw("[1, \"two\" ,[3],4]");
         let (elements, count) = array::<3>(&params).unwrap();

@@ -93,6 +93,40 @@ fn a_block_that_is_a_second_solution_goes_out() {
 }
 
 #[test]
+fn the_first_solution_that_is_forwarded_is_no_second_one() {
+    let mut config = DownstreamConfig::default();
+    config.vardiff.max = Difficulty::new(2.0);
+    let mut story = Story::mining(config);
+    let heard = story.submit(3, JOB, "5e0001", ONE);
+    assert!(
+        heard.contains("true") && story.forwarded.is_none(),
+        "below the pool's target: {heard}"
+    );
+    assert_eq!(story.submit(4, JOB, "5e0001", GOOD), "");
+    assert!(story.forwarded.take().is_some());
+}
+
+#[test]
+fn a_share_that_is_refused_here_leaves_its_evidence() {
+    let mut story = mining();
+    let shown = |story: &mut Story| {
+        let ended = std::iter::from_fn(|| story.rig.poll_event());
+        ended.fold(None, |shown, event| match event {
+            Event::Ended { complaint: Some(complaint), .. } => complaint.evidence.or(shown),
+            _ => shown,
+        })
+    };
+    let bad = format!("\"{}\"", "e".repeat(64));
+    story.submit(3, JOB, "000001", &bad);
+    let evidence = shown(&mut story).expect("the first of its kind");
+    assert!(evidence.submit.contains("000001"), "{evidence:?}");
+    story.submit(4, JOB, "000002", &bad);
+    assert!(shown(&mut story).is_none(), "one of a kind is enough");
+    assert!(story.submit(5, "6b00ffff", "000003", GOOD).contains("[21,"), "no job, no evidence");
+    assert!(shown(&mut story).is_none());
+}
+
+#[test]
 fn a_block_finds_a_place_where_other_shares_find_none() {
     let mut story = mining();
     for at in 0..MAX_IN_FLIGHT as u64 - 1 {

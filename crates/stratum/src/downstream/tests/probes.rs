@@ -117,10 +117,6 @@ fn where_nothing_is_checked_rigs_are_told_the_sure_target() {
             story.rig.handle_verdict(submission.number, &Err(low), story.now);
         }
     }
-    assert_eq!(
-        story.rig.difficulty(),
-        Difficulty::new(256.0),
-        "{forwarded} bad shares went out, quarantined: {}",
-        story.rig.is_quarantined()
-    );
+    assert_eq!(story.rig.difficulty(), Difficulty::new(256.0), "{forwarded} bad shares went out");
+    assert!(story.rig.is_quarantined(), "the pool's word counts as ours would");
 }

@@ -43,3 +43,21 @@ impl Suspects {
         self.rest_until.is_some_and(|until| now < until)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_whose_answer_came_is_no_suspect() {
+        let mut suspects = Suspects::default();
+        for _ in 1..LOST_WITH {
+            suspects.lost_with("rig".into(), true);
+            assert!(!suspects.has("rig"));
+        }
+        suspects.lost_with("rig".into(), true);
+        assert!(suspects.has("rig") && !suspects.has("other"));
+        suspects.lost_with("rig".into(), false);
+        assert!(!suspects.has("rig"));
+    }
+}

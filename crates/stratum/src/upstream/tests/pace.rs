@@ -21,6 +21,7 @@ fn no_more_than_so_many_lines_wait_for_an_answer() {
     let mut story = paced(9_600, 4);
     let heard: String = (1..=6).map(|ticket| story.submit(ticket)).collect();
     assert_eq!(tickets(&heard), [1, 2, 3], "the last slot is a block's");
+    assert_eq!(story.pool.room(), 256 - 3 - 1, "three wait, and the last place is a block's too");
     assert_eq!(tickets(&story.result(4, "true")), [4], "an answer frees one, in any order");
     assert_eq!(tickets(&story.refuses_id(3, "[20,\"invalid solution\"]")), [5]);
     assert_eq!(story.told(), ["2 accepted", "1 rejected_by_pool"]);
