@@ -303,7 +303,7 @@ mod tests {
         let error = with_fault(PoolFault::ReconnectAtLogin).await.unwrap_err();
         assert_eq!(error, "the pool sends us to 127.0.0.1:3008");
         let error = with_fault(PoolFault::RefuseConnections).await.unwrap_err();
-        assert_eq!(error, "the pool closed the connection");
+        assert_eq!(error, "the pool closed the connection instead of answering the subscribe");
         let error = with_fault(PoolFault::RefuseWorker("*".into())).await.unwrap_err();
         assert!(error.contains("check `user` and `password`"), "{error}");
         let error = with_fault(PoolFault::Stall).await.unwrap_err();
