@@ -11,7 +11,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// The longest time over which shares are counted for one decision.
 const WINDOW: Duration = Duration::from_secs(120);
 /// A rig that reaches this many shares far too soon is given a harder level at once.
-const FAST_SHARES: u32 = 8;
+const FAST_SHARES: u16 = 8;
 /// How much too soon: this many times the wanted rate.
 const FAST_FACTOR: f64 = 4.0;
 /// The most rungs that one decision goes down after silence: difficulty ÷ 4.
@@ -66,11 +66,12 @@ pub struct Vardiff {
     fixed: bool,
     since: Instant,
     next_check: Instant,
-    shares: u32,
+    /// Far more than are needed for any decision are not counted.
+    shares: u16,
     /// The sum of the shares' difficulties.
     work: f64,
-    /// The level that its shares have last shown to fit.
-    proven: Option<Level>,
+    /// The level that its shares have last shown to fit; the easiest where they have shown none.
+    proven: Level,
 }
 
 impl Vardiff {
@@ -83,7 +84,7 @@ impl Vardiff {
 
     fn at(level: Level, fixed: bool, now: Instant) -> Self {
         let next_check = now + CHECK_EVERY;
-        Self { level, fixed, since: now, next_check, shares: 0, work: 0.0, proven: None }
+        Self { level, fixed, since: now, next_check, shares: 0, work: 0.0, proven: Level::EASIEST }
     }
 
     /// It stays at a level, whatever the wishes of the route and the rig's speed are.
@@ -147,7 +148,7 @@ impl Vardiff {
         if !self.follows(config) {
             return;
         }
-        self.shares += 1;
+        self.shares = self.shares.saturating_add(1);
         self.work += difficulty.get();
         let elapsed = now.saturating_duration_since(self.since).as_secs_f64();
         let soon = f64::from(self.shares) * config.interval() / FAST_FACTOR;
@@ -168,7 +169,7 @@ impl Vardiff {
         } else if elapsed > 3.0 * config.interval() {
             // What it was told may be harder than its level.
             let current = self.level.min(Level::at_or_below(current));
-            let floor = self.proven.map_or(Level::EASIEST, |level| level.easier_by(PROVEN_RUNGS));
+            let floor = self.proven.easier_by(PROVEN_RUNGS);
             self.level = config.clamp(current.easier_by(SILENT_RUNGS).max(floor.min(current)));
             self.start_window(now);
         }
@@ -182,7 +183,7 @@ impl Vardiff {
 
     fn decide(&mut self, config: &VardiffConfig, elapsed: f64, now: Instant) {
         let Some(ideal) = Difficulty::new(self.work / elapsed * config.interval()) else { return };
-        self.proven = Some(Level::nearest(ideal));
+        self.proven = Level::nearest(ideal);
         // A level within half a rung of the ideal stays; where few shares were counted, chance
         // alone moves the estimate by more than that, so a whole rung is left alone.
         let tolerance = if self.shares < 16 { 1.0 } else { 0.6 };
