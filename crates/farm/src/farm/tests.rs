@@ -378,6 +378,11 @@ fn letter(pool: PoolIndex) -> char {
     char::from(b'A' + pool as u8)
 }
 
+/// The pool of a rank, where each has one of its own; pools that leave have one that no config has.
+fn of_rank(rank: usize) -> String {
+    if rank < 26 { letter(rank).to_string() } else { "what leaves".to_owned() }
+}
+
 fn address(rig: u64) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + rig as u32))
 }
@@ -391,8 +396,8 @@ fn told(report: &Report) -> String {
         Report::Pools(PoolsEvent::Down { pool, cause, .. }) => {
             format!("down {}: {}", letter(*pool), cause.name())
         }
-        Report::Pools(PoolsEvent::Switched { to, .. }) => format!("switch {}", letter(*to)),
-        Report::Pools(PoolsEvent::Trial { to }) => format!("trial {}", letter(*to)),
+        Report::Pools(PoolsEvent::Switched { to, .. }) => format!("switch {}", of_rank(*to)),
+        Report::Pools(PoolsEvent::Trial { to }) => format!("trial {}", of_rank(*to)),
         Report::Pools(event) => format!("{event:?}"),
     }
 }

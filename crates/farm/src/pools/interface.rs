@@ -156,7 +156,8 @@ pub enum PoolsEvent {
         /// What became of the last shares at the second one.
         evidence: Evidence,
     },
-    /// Rigs are to move to another rank, from `from` if they had one.
+    /// Rigs are to move to another rank, from `from` if they had one. A rank that no pool's standing
+    /// has is that of pools which are to leave, in whose place none comes.
     Switched {
         /// The rank that they leave.
         from: Option<usize>,
