@@ -10,6 +10,9 @@ use crate::filters::Filters;
 
 /// The most prefixes that are passed over for one that is wished for.
 const MAX_SKIPPED: u64 = 256;
+/// The most prefixes of which at each new work that is forgotten which nobody can need any more; the rest
+/// is at the next ones.
+const MAX_CLEARED: usize = 256;
 
 /// What stands behind a space's lock.
 #[derive(Debug)]
@@ -129,7 +132,18 @@ impl SpaceLedger {
         }
         self.works.push_back(work);
         self.count += 1;
+        self.clear_stale();
         WorkNumber(self.count - 1)
+    }
+
+    /// Forgets what was told and sent under prefixes to which no work that is remembered was told.
+    fn clear_stale(&mut self) {
+        let stale = (Some(WorkNumber(0)), 0)..(Some(self.oldest()), 0);
+        for _ in 0..MAX_CLEARED {
+            let Some(&(_, number)) = self.by_last.range(stale.clone()).next() else { return };
+            self.take(number, false);
+            self.insert(number, Returned::default());
+        }
     }
 
     /// The oldest work that is remembered.
@@ -232,6 +246,11 @@ impl SpaceLedger {
         self.by_last.remove(&(returned.last(), number));
         self.kept -= returned.filters.len();
         Some(Chosen { number, returned, is_own })
+    }
+
+    #[cfg(test)]
+    pub(super) const fn kept(&self) -> usize {
+        self.kept
     }
 
     /// How many prefixes are remembered.

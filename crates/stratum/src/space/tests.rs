@@ -229,6 +229,25 @@ fn a_million_connections_cost_no_more_than_those_of_one_work() {
     assert!(space.ledger().len() <= 100, "{}", space.ledger().len());
 }
 
+#[test]
+fn what_was_sent_for_works_that_cannot_come_back_is_forgotten() {
+    let space = Space::new(2, 1000);
+    let work = space.number(key("first"));
+    let mut leases: Vec<_> = (0..1000).map(|_| space.lease(&ANYONE, Some(work)).unwrap()).collect();
+    for (share, lease) in (0..).zip(&mut leases) {
+        assert!(lease.tell(work, OPEN));
+        sent(lease, work, share);
+    }
+    drop(leases);
+    let mut kept = Vec::new();
+    for number in 0..MAX_WORKS + 4 {
+        let _ = space.number(key(&format!("{number}")));
+        kept.push(space.ledger().kept());
+    }
+    assert_eq!(kept[MAX_WORKS - 2], 1000, "it may still come back");
+    assert_eq!(kept[MAX_WORKS - 1..MAX_WORKS + 3], [744, 488, 232, 0], "some at a time");
+}
+
 /// What a rig has been told under which prefix, and what it has sent.
 #[derive(Default)]
 struct Witness {
