@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// How long another process, such as the former run, may take to let go of a file.
 const BUSY_FOR: Duration = Duration::from_secs(2);
+/// The most that is held of a file in memory.
+const MAX_CACHE_KIB: i32 = 256;
 /// The most bytes of a text that is kept.
 const MAX_TEXT: usize = 256;
 
@@ -88,6 +90,8 @@ pub(crate) fn open(path: &Path, format: &FileFormat) -> Result<(Connection, i64)
     db.busy_timeout(BUSY_FOR)?;
     // Held as long as the file is open: two processes would overwrite each other's memory.
     db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Below zero it is KiB.
+    db.pragma_update(None, "cache_size", -MAX_CACHE_KIB)?;
     let found = format.check(&db)?;
     Ok((db, found))
 }
