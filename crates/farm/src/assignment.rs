@@ -192,13 +192,16 @@ impl Assignment {
         pool
     }
 
-    /// A rig has gone that came from there; `total` is all the work that it has proven, in hashes.
+    /// A rig has gone that came from there; `total` is all the work that it has proven, in hashes. Without
+    /// any its place is not kept.
     pub fn leave(&mut self, serial: u64, address: IpAddr, total: f64, now: Instant) {
         let Some(mut rig) = self.rigs.remove(&serial) else { return };
         let Some(pool) = rig.pool else { return };
         self.loads[pool].remove(rig.meter.rate());
         self.done[pool] += rig.meter.read(total, now);
-        self.memory.keep(address, pool, rig.meter.rate(), now);
+        if total > 0.0 {
+            self.memory.keep(address, pool, rig.meter.rate(), now);
+        }
     }
 
     /// The pool that a rig should mine at; none while no pool has a part, or if it is not known.

@@ -51,6 +51,8 @@ pub(crate) struct NamedRig<'a> {
     pub(crate) address: IpAddr,
     /// Its worker.
     pub(crate) worker: &'a Arc<str>,
+    /// Whether its shares have proven any work.
+    pub(crate) works: bool,
 }
 
 /// What a route knows of its rigs.
@@ -165,7 +167,8 @@ impl Knowledge {
         self.workers.get(worker)?.difficulty
     }
 
-    /// Keeps what a worker has now; what is not given stays as it was.
+    /// Keeps what a worker has now; what is not given stays as it was. A worker that is not known has to
+    /// work first: who makes names up does not push out those that do.
     pub(crate) fn remember(
         &mut self,
         rig: NamedRig<'_>,
@@ -173,6 +176,9 @@ impl Knowledge {
         slot: Option<u64>,
         now: Instant,
     ) {
+        if !rig.works && self.workers.get(rig.worker).is_none() {
+            return;
+        }
         self.workers.update(rig.worker, now, |known| WorkerRecord {
             difficulty: difficulty.or_else(|| known?.difficulty),
             slot: slot.or_else(|| known?.slot),

@@ -106,6 +106,14 @@ impl MeteredBook {
         });
     }
 
+    /// Whether its worker ever had a good share, as far as is known.
+    pub(crate) fn has_worked(&self) -> bool {
+        let totals = self.book.totals();
+        let before =
+            |reading: &mut BookReading| reading.seen.is_some_and(|seen| seen.best_share > 0.0);
+        totals.best > 0.0 || totals.credited > 0.0 || self.with(before)
+    }
+
     /// What is known of its worker; nothing before a rig of it was seen.
     #[must_use]
     pub fn seen(&self) -> Option<WorkerSeen> {

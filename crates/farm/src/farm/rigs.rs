@@ -89,7 +89,8 @@ impl ConnectedRig {
     /// Who it is, if it has said so.
     pub(super) fn known(&self) -> Option<NamedRig<'_>> {
         let worker = self.worker.as_ref()?;
-        Some(NamedRig { agent: &self.agent, address: self.address, worker })
+        let works = self.work.get() > 0.0;
+        Some(NamedRig { agent: &self.agent, address: self.address, worker, works })
     }
 
     /// What is known of its firmware.

@@ -65,7 +65,7 @@ fn put<V>(list: &mut Vec<(Arc<str>, V)>, name: Arc<str>, value: Option<V>) {
 
 fn rig(worker: &Arc<str>) -> NamedRig<'_> {
     static AGENT: LazyLock<Arc<str>> = LazyLock::new(|| "asic/1".into());
-    NamedRig { agent: &AGENT, address: ADDRESS, worker }
+    NamedRig { agent: &AGENT, address: ADDRESS, worker, works: true }
 }
 
 fn usual() -> Firmware {
@@ -177,6 +177,23 @@ fn what_a_worker_had_stays_as_it_was_where_nothing_else_is_given() {
         (story.knowledge.difficulty("home"), story.knowledge.slot("home")),
         (eight, Some(4))
     );
+}
+
+#[test]
+fn names_that_never_worked_push_out_none_that_did() {
+    let mut story = Story::new();
+    let (worker, eight) = (Arc::from("home"), Difficulty::new(8.0));
+    story.knowledge.remember(rig(&worker), eight, Some(3), story.now);
+    for number in 0..2 * MAX_ENTRIES {
+        let bot = Arc::from(format!("bot{number}"));
+        let bot = NamedRig { works: false, ..rig(&bot) };
+        story.knowledge.remember(bot, None, Some(4), story.now);
+    }
+    let back = NamedRig { works: false, ..rig(&worker) };
+    story.knowledge.remember(back, None, Some(5), story.now);
+    let known = story.knowledge.export(Vec::new(), story.now).workers;
+    let [(name, record)] = &known[..] else { panic!("{} are known", known.len()) };
+    assert_eq!((&**name, record.difficulty, record.slot), ("home", eight, Some(5)));
 }
 
 #[test]

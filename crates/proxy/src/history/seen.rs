@@ -9,7 +9,8 @@ use crate::sqlite::{column, number};
 
 /// A worker that was not seen for so long is forgotten, in seconds.
 pub const FORGET_SEEN_AFTER: u64 = 30 * 24 * 3600;
-/// The most workers of a route that are known; of more, those seen last.
+/// The most workers of a route that are known; of more, those that had a good share, and of these those seen
+/// last.
 pub const MAX_SEEN: usize = 20_000;
 
 pub(super) const SCHEMA: &str = "
@@ -111,7 +112,8 @@ pub(super) fn forget(db: &Connection, (route, name): &WorkerPlace) -> rusqlite::
 pub(super) fn forget_old(db: &Connection, now: u64) -> rusqlite::Result<()> {
     db.execute("DELETE FROM worker_seen WHERE last_seen < ?1", [oldest(now)])?;
     let surplus = "DELETE FROM worker_seen WHERE (route, name) IN (SELECT route, name FROM
-        (SELECT route, name, row_number() OVER (PARTITION BY route ORDER BY last_seen DESC) AS place
+        (SELECT route, name, row_number() OVER
+            (PARTITION BY route ORDER BY best_share > 0 DESC, last_seen DESC) AS place
         FROM worker_seen) WHERE place > ?1)";
     db.execute(surplus, [MAX_SEEN as i64]).map(drop)
 }

@@ -326,6 +326,9 @@ fn workers_are_known_for_thirty_days_and_so_many_of_a_route() {
     file.write(|batch| {
         let all = (0..most + 3).map(|number| (name(number).0, name(number).1, seen(now - number)));
         batch.note_seen(all);
+        // A new name without a good share goes before an old one that had some.
+        let bot = WorkerSeen { best_share: 0.0, ..seen(now) };
+        batch.note_seen([("hns".into(), "bot".into(), bot)]);
         let old = now - FORGET_SEEN_AFTER;
         batch.note_seen([("a".into(), "old".into(), seen(old - 1))]);
         batch.note_seen([("a".into(), "kept".into(), seen(old))]);
@@ -340,6 +343,9 @@ fn workers_are_known_for_thirty_days_and_so_many_of_a_route() {
     let count = "SELECT count(*) FROM worker_seen";
     let count = rusqlite_of(&mut file).query_row(count, [], |row| row.get::<_, i64>(0));
     assert_eq!(count, Ok(most as i64), "what is too much goes, and what is too old by then");
+    let bots = "SELECT count(*) FROM worker_seen WHERE name = 'bot'";
+    let bots = rusqlite_of(&mut file).query_row(bots, [], |row| row.get::<_, i64>(0));
+    assert_eq!(bots, Ok(0));
 }
 
 /// Hours of workers at one share in six seconds, with one difficulty, give or take chance.

@@ -59,6 +59,7 @@ fn a_ban_is_about_every_worker_of_a_connection() {
 fn what_is_known_of_a_worker_is_forgotten_and_that_is_remembered() {
     let mut story = Story::serving(config(1), 250);
     story.come(1, true);
+    story.work[&RigId(1)].add(64.0);
     story.go(1);
     story.changes.clear();
     assert!(story.farm.handle_forget("rig1", story.now));

@@ -209,6 +209,7 @@ fn a_shorter_time_to_prove_oneself_holds_for_pools_that_are_there() {
 #[test]
 fn the_next_farm_of_a_route_knows_what_this_one_knew() {
     let mut story = mining(1);
+    story.work[&RigId(1)].add(64.0);
     story.farm.handle_gone(RigId(1), Difficulty::new(64.0), Some(7), story.now);
     story.farm.handle_merit(RigId(2), orepass_stratum::firmware::Merit::Shares, story.now);
     let known = story.farm.export(story.now);

@@ -10,7 +10,8 @@ use dashmap::mapref::entry::Entry;
 use crate::books::MeteredBook;
 
 /// The most workers that are booked by name. Past them those are forgotten that were not heard of
-/// for longest; shares of names that find no room all the same are booked together.
+/// for longest, and before them those that never had a good share; shares of names that find no room all
+/// the same are booked together.
 pub const MAX_WORKERS: usize = 20_000;
 /// So many of the names are forgotten at once: a twentieth, so that a crowd of new names does not
 /// cost a walk over all each.
@@ -115,7 +116,8 @@ impl WorkerBooks {
         }
     }
 
-    /// Forgets the books that were used longest ago, but for those that somebody has.
+    /// Forgets the books without a good share and those that were used longest ago, but for those that
+    /// somebody has.
     fn make_room(&self, time: u64) {
         let part = (self.most / FORGET_PART).max(1);
         let mut look_again = self.look_again.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,11 +126,10 @@ impl WorkerBooks {
             return;
         }
         let free = self.books.iter().filter(|entry| entry.value().is_free());
-        let mut free: Vec<(u64, Arc<str>)> = free
-            .map(|entry| (entry.value().used.load(Ordering::Relaxed), Arc::clone(entry.key())))
-            .collect();
+        let mut free: Vec<((bool, u64), Arc<str>)> =
+            free.map(|entry| (entry.value().worth(), Arc::clone(entry.key()))).collect();
         if free.len() > part {
-            free.select_nth_unstable_by_key(part, |(used, _)| *used);
+            free.select_nth_unstable_by_key(part, |(worth, _)| *worth);
             free.truncate(part);
         }
         let forgotten = free.iter().filter(|(_, name)| {
@@ -155,6 +156,11 @@ impl fmt::Debug for WorkerBooks {
 }
 
 impl KeptBook {
+    /// Those of the least are forgotten first.
+    fn worth(&self) -> (bool, u64) {
+        (self.book.has_worked(), self.used.load(Ordering::Relaxed))
+    }
+
     /// Whether no session has it, and no share of it waits for its verdict.
     fn is_free(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1 && Arc::strong_count(&self.book) == 1
@@ -208,6 +214,21 @@ mod tests {
         assert_eq!(sent(&workers, 1999), Some(1));
         assert_eq!(workers.others.totals().sent, 0);
         assert!(workers.all().len() <= 100);
+    }
+
+    #[test]
+    fn names_that_never_worked_push_out_none_that_did() {
+        let workers = WorkerBooks::new(100);
+        for number in 0..50 {
+            workers.book(&name(number), &mut HeldBooks::default()).book().found(1.0);
+        }
+        (1000..2000).for_each(|bot| visit(&workers, bot));
+        assert!((0..50).all(|number| sent(&workers, number).is_some()));
+        // They go where there are no others.
+        for number in 50..200 {
+            workers.book(&name(number), &mut HeldBooks::default()).book().found(1.0);
+        }
+        assert!(sent(&workers, 0).is_none() && sent(&workers, 199).is_some());
     }
 
     #[test]
