@@ -1,6 +1,6 @@
 //! The duplicate filter of one work under one lease.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, hash_set};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::dialect::Fingerprint;
@@ -68,17 +68,13 @@ impl Seen {
         }
     }
 
-    /// The same in the least memory, for a work that is over and may come back; what it took is
-    /// cleared.
-    pub(crate) fn pack(&mut self) -> Packed {
-        let packed = [&self.shares, &self.nonces].map(|set| set.iter().copied().collect());
-        self.clear();
-        Packed(packed)
+    /// Its shares, and then its nonces.
+    pub(crate) fn sets(&self) -> [hash_set::Iter<'_, u64>; 2] {
+        [self.shares.iter(), self.nonces.iter()]
     }
 
-    /// Takes in what was packed.
-    pub(crate) fn unpack(&mut self, packed: &Packed) {
-        let Packed([shares, nonces]) = packed;
+    /// Remembers what another one's [`sets`](Self::sets) had.
+    pub(crate) fn extend(&mut self, [shares, nonces]: [&[u64]; 2]) {
         self.shares.extend(shares);
         self.nonces.extend(nonces);
     }
@@ -86,16 +82,6 @@ impl Seen {
 
 /// The largest set whose memory is used again for another work.
 const MAX_SPARE: usize = 512;
-
-/// A [`Seen`] that nobody looks into: its shares and its nonces.
-#[derive(Debug, Default)]
-pub(crate) struct Packed([Box<[u64]>; 2]);
-
-impl Packed {
-    pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|part| part.len()).sum()
-    }
-}
 
 type Set = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
 
@@ -141,18 +127,6 @@ mod tests {
         assert_eq!(seen.look_up(print(3, 3)), Sighting::New);
         seen.clear();
         assert_eq!(seen.look_up(print(1, 1)), Sighting::New);
-    }
-
-    #[test]
-    fn what_was_packed_is_known_again() {
-        let mut seen = Seen::default();
-        seen.insert(print(1, 1));
-        seen.insert_forwarded(print(1, 1));
-        let packed = seen.pack();
-        assert_eq!((packed.len(), seen.len()), (2, 0));
-        seen.unpack(&packed);
-        assert_eq!(seen.look_up(print(1, 1)), Sighting::Duplicate);
-        assert_eq!(seen.look_up(print(2, 1)), Sighting::SecondSolution);
     }
 
     #[test]
