@@ -30,6 +30,9 @@ const NAMES: u64 = 16;
 const GUESTS: usize = 200;
 /// From then on it must not grow any more.
 const WARM: Duration = Duration::from_mins(5);
+/// What it has goes up and down with what the pool does, so that the medians of so long are compared: of what
+/// it has when it is warm, and at the end.
+const COMPARED: Duration = Duration::from_mins(5);
 /// As a part of what it has when it is warm.
 const MAX_GROWTH: f64 = 0.02;
 
@@ -70,7 +73,7 @@ async fn main() -> ExitCode {
     tokio::spawn(guests(proxy.address.clone(), pace, Arc::clone(&named)));
 
     println!("seconds,resident KiB,open files,rigs mining,shares accepted,names");
-    let (start, mut next_look, mut warm, mut last) = (now(), now(), None, 0);
+    let (start, mut next_look, mut looks) = (now(), now(), Vec::new());
     while now() < over {
         tokio::time::sleep(Duration::from_millis(500)).await;
         // A fiftieth of the farm each half second, so that each rig leaves about every 25 s.
@@ -86,13 +89,10 @@ async fn main() -> ExitCode {
         let (stats, files) = (farm.stats(), proxy.open_files().unwrap_or_default());
         let (seconds, names) = ((now() - start).as_secs(), named.load(Ordering::Relaxed));
         println!("{seconds},{resident},{files},{},{},{names}", stats.mining, stats.accepted);
-        last = resident;
-        if now() - start >= WARM {
-            warm.get_or_insert(resident);
-        }
+        looks.push((now() - start, resident));
     }
     let told_again = farm.close().await.works_repeated;
-    verdict(warm, last, told_again, pool.stats().duplicates)
+    verdict(&looks, told_again, pool.stats().duplicates)
 }
 
 async fn pool(seed: u64) -> (PoolServer, SocketAddr) {
@@ -180,13 +180,26 @@ fn resident(proxy: &ProxyProcess) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-fn verdict(warm: Option<u64>, last: u64, told_again: u64, duplicates: u64) -> ExitCode {
-    let Some(warm) = warm else {
-        println!("it did not run until it was warm");
+/// `looks` is what was resident when.
+fn verdict(looks: &[(Duration, u64)], told_again: u64, duplicates: u64) -> ExitCode {
+    let end = looks.last().map_or(Duration::ZERO, |(at, _)| *at);
+    let median = |from: Duration| {
+        let those = looks.iter().filter(|(at, _)| (from..from + COMPARED).contains(at));
+        let mut those: Vec<u64> = those.map(|(_, resident)| *resident).collect();
+        those.sort_unstable();
+        those.get(those.len() / 2).copied()
+    };
+    let last = median(end.saturating_sub(COMPARED));
+    let (Some(warm), Some(last), true) = (median(WARM), last, end >= WARM + 2 * COMPARED) else {
+        println!("it did not run for long enough");
         return ExitCode::FAILURE;
     };
     let growth = last as f64 / warm as f64 - 1.0;
-    println!("{warm} KiB after {WARM:?}, {last} KiB at the end: {:+.1} %", 100.0 * growth);
+    println!(
+        "{warm} KiB in the {COMPARED:?} after the first {WARM:?}, {last} KiB in the last, as medians: \
+         {:+.1} %",
+        100.0 * growth
+    );
     // A rig that comes back when leases are short has its own again, with the filter of what it sent.
     println!("works that a rig was told again: {told_again}; duplicates at the pool: {duplicates}");
     if growth < MAX_GROWTH && duplicates == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
