@@ -5,7 +5,7 @@ use std::time::Duration;
 use orepass_sim::pool::PoolFault;
 use tokio::time::Instant;
 
-use crate::support::{Folder, Plan, Rig, easy_pool, number, pool, rigs, until};
+use crate::support::{Folder, Plan, Rig, earners, easy_pool, number, pool, rigs, until};
 
 const RIGS: usize = 1000;
 const OVER: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ async fn the_state_is_written_before_the_last_rig_has_left() {
     orepass.says(&["route.up"]).await;
     let farm = rigs(400, &listen);
     until("rigs mine", || farm.stats().mining, |mining| *mining == 400).await;
-    until("shares", || farm.stats().accepted, |accepted| *accepted > 400).await;
+    let known = until("shares", || earners(&farm), |earners| *earners > 200).await;
     orepass.terminate();
     // The first turns come after the state is written.
     until("a rig leaves", || farm.stats().connected, |connected| *connected < 400).await;
@@ -118,6 +118,6 @@ async fn the_state_is_written_before_the_last_rig_has_left() {
     orepass.ends().await;
     farm.close().await;
     let state = orepass::store::Store::look(&file).unwrap();
-    assert_eq!(state.route("hns").take().workers.len(), 400);
+    assert!((known..=400).contains(&state.route("hns").take().workers.len()));
     pool.close();
 }

@@ -319,6 +319,11 @@ pub(crate) fn rigs(count: usize, address: &str) -> RigFarm {
     })
 }
 
+/// How many rigs have had a good share: so many workers are remembered at least.
+pub(crate) fn earners(farm: &RigFarm) -> usize {
+    farm.rigs().iter().filter(|rig| rig.stats().accepted > 0).count()
+}
+
 /// Waits until all rigs mine and have earned something more.
 pub(crate) async fn all_mine(farm: &RigFarm) {
     let rigs = farm.rigs().len() as u64;
