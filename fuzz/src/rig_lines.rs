@@ -11,7 +11,7 @@ use orepass_stratum::downstream::{
     Downstream, DownstreamConfig, Event, MAX_IN_FLIGHT, Reply, Verify,
 };
 use orepass_stratum::error::Reject;
-use orepass_stratum::line::{LineReader, MAX_RIG_LINE};
+use orepass_stratum::line::{LineError, LineReader, MAX_RIG_LINE};
 use orepass_stratum::rpc::Message;
 use orepass_stratum::testing::seated_rig;
 use orepass_stratum::time::Instant;
@@ -32,10 +32,7 @@ pub fn rig_lines<D: Coin>(data: &[u8]) -> usize {
         while let Some(line) = reader.next_line() {
             match line {
                 Ok(line) => story.line(line),
-                Err(error) => {
-                    story.rig.handle_line_error(error);
-                    assert!(story.rig.is_closed());
-                }
+                Err(error) => story.too_long(error),
             }
         }
         assert!(reader.buffer().len() <= MAX_RIG_LINE);
@@ -115,6 +112,14 @@ impl<D: Coin> Story<D> {
             self.verdict();
         }
         assert!(self.rig.in_flight() <= MAX_IN_FLIGHT);
+    }
+
+    /// It is told why it is closed.
+    fn too_long(&mut self, error: LineError) {
+        let said = usize::from(!self.rig.is_closed());
+        self.rig.handle_line_error(error);
+        assert!(self.rig.is_closed());
+        assert_eq!(take(self.rig.transmit()).len(), said, "the reason, once");
     }
 
     /// The pool judges the share that has waited longest: the odd ones well.
