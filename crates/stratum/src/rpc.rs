@@ -58,7 +58,7 @@ impl<'a> Message<'a> {
     /// When the line is not a JSON object of UTF-8 text with fields of these shapes.
     pub fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
         // Serde would read an array as the struct's fields in order; stratum never means that.
-        if line.first() == Some(&b'[') {
+        if line.trim_ascii_start().first() == Some(&b'[') {
             return Err(serde::de::Error::custom("expected an object, found an array"));
         }
         serde_json::from_slice(line)
@@ -203,8 +203,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_object_is_refused() {
-        let lines: [&[u8]; 6] = [
+        let lines: [&[u8]; 7] = [
             b"[1,\"m\",[]]",
+            b"\r [1,\"m\",[]]",
             b"{",
             b"\"x\"",
             b"",
