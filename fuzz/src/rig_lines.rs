@@ -32,7 +32,7 @@ pub fn rig_lines<D: Coin>(data: &[u8]) -> usize {
         while let Some(line) = reader.next_line() {
             match line {
                 Ok(line) => story.line(line),
-                Err(error) => story.too_long(error),
+                Err(error) => story.no_line(error),
             }
         }
         assert!(reader.buffer().len() <= MAX_RIG_LINE);
@@ -114,12 +114,12 @@ impl<D: Coin> Story<D> {
         assert!(self.rig.in_flight() <= MAX_IN_FLIGHT);
     }
 
-    /// It is told why it is closed.
-    fn too_long(&mut self, error: LineError) {
-        let said = usize::from(!self.rig.is_closed());
+    /// It is told why it is closed, if it speaks stratum at all.
+    fn no_line(&mut self, error: LineError) {
+        let is_told = matches!(error, LineError::TooLong { .. }) && !self.rig.is_closed();
         self.rig.handle_line_error(error);
         assert!(self.rig.is_closed());
-        assert_eq!(take(self.rig.transmit()).len(), said, "the reason, once");
+        assert_eq!(take(self.rig.transmit()).len(), usize::from(is_told), "the reason, once");
     }
 
     /// The pool judges the share that has waited longest: the odd ones well.
