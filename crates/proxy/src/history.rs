@@ -147,8 +147,9 @@ impl History {
         }
     }
 
-    /// What earlier runs knew of workers, each with its route, those seen last first: at most [`MAX_SEEN`] of
-    /// a route, none unseen for [`FORGET_SEEN_AFTER`]. Whoever takes it has it.
+    /// What earlier runs knew of workers, each with its route, those that had a good share first
+    /// and of these those seen last: at most [`MAX_SEEN`] of a route, none unseen for [`FORGET_SEEN_AFTER`].
+    /// Whoever takes it has it.
     #[must_use]
     pub fn take_seen(&self) -> Vec<(Arc<str>, Arc<str>, WorkerSeen)> {
         let seen = std::mem::take(&mut *lock(&self.0.seen));

@@ -12,6 +12,8 @@ pub const FORGET_SEEN_AFTER: u64 = 30 * 24 * 3600;
 /// The most workers of a route that are known; of more, those that had a good share, and of these those seen
 /// last.
 pub const MAX_SEEN: usize = 20_000;
+/// In which order workers of a route have a claim to be among them.
+const CLAIM: &str = "best_share > 0 DESC, last_seen DESC, name";
 
 pub(super) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS worker_seen (
@@ -47,12 +49,12 @@ pub struct WorkerSeen {
     pub norm_hs: Option<f64>,
 }
 
-/// Reads all that is not forgotten at a time, those seen last first.
+/// Reads all that is not forgotten at a time, those that had a good share first, and of these those seen last.
 pub(super) fn read(db: &Connection, now: u64) -> rusqlite::Result<Vec<(WorkerPlace, WorkerSeen)>> {
-    let mut query = db.prepare(
+    let mut query = db.prepare(&format!(
         "SELECT route, name, first_seen, last_seen, last_share, best_share, blocks, norm_hs
-        FROM worker_seen WHERE last_seen >= ?1 ORDER BY last_seen DESC, name",
-    )?;
+        FROM worker_seen WHERE last_seen >= ?1 ORDER BY {CLAIM}",
+    ))?;
     let mut rows = query.query([oldest(now)])?;
     let (mut found, mut counts) = (Vec::new(), HashMap::<Arc<str>, usize>::new());
     while let Some(row) = rows.next()? {
@@ -111,11 +113,12 @@ pub(super) fn forget(db: &Connection, (route, name): &WorkerPlace) -> rusqlite::
 /// Forgets those that were not seen for too long, and those past the bound.
 pub(super) fn forget_old(db: &Connection, now: u64) -> rusqlite::Result<()> {
     db.execute("DELETE FROM worker_seen WHERE last_seen < ?1", [oldest(now)])?;
-    let surplus = "DELETE FROM worker_seen WHERE (route, name) IN (SELECT route, name FROM
-        (SELECT route, name, row_number() OVER
-            (PARTITION BY route ORDER BY best_share > 0 DESC, last_seen DESC) AS place
-        FROM worker_seen) WHERE place > ?1)";
-    db.execute(surplus, [MAX_SEEN as i64]).map(drop)
+    let surplus = format!(
+        "DELETE FROM worker_seen WHERE (route, name) IN (SELECT route, name FROM
+        (SELECT route, name, row_number() OVER (PARTITION BY route ORDER BY {CLAIM}) AS place
+        FROM worker_seen) WHERE place > ?1)"
+    );
+    db.execute(&surplus, [MAX_SEEN as i64]).map(drop)
 }
 
 fn oldest(now: u64) -> i64 {

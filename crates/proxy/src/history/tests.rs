@@ -335,6 +335,7 @@ fn workers_are_known_for_thirty_days_and_so_many_of_a_route() {
     });
     let found = file.reopen(now);
     assert_eq!(found.len(), MAX_SEEN + 1);
+    assert!(found.iter().all(|((_, name), _)| &**name != "bot"), "not read either");
     assert_eq!(found[0], (name(0), seen(now)));
     assert_eq!(found.last().unwrap().0, ("a".into(), "kept".into()));
     file.note(HOUR * 60, [(worker(0), accepted(1))]);
