@@ -25,6 +25,9 @@ impl Voice {
 
     /// The config, before anything is tried.
     pub(super) fn config(self, config: &Config) {
+        // Whoever runs this is not the service.
+        const UNLESS: &str =
+            "unless systemd gives a $STATE_DIRECTORY, as the package's service has it";
         let (name, routes) = (config.source().name(), config.routes.len());
         self.say(format_args!(
             "{name}: the config is good: {routes} route{}, room for {} rigs",
@@ -32,22 +35,27 @@ impl Voice {
             config.capacity()
         ));
         match &config.state {
-        Some(file) => self.say(format_args!("what is learnt of rigs and pools is kept in {}", file.display())),
-        None => self.say(format_args!(
-            "what is learnt of rigs and pools is forgotten at every restart; to keep it, name a `file` in \
-             [state]"
-        )),
-    }
+            Some(file) => {
+                let file = file.display();
+                self.say(format_args!("what is learnt of rigs and pools is kept in {file}"));
+            }
+            None => self.say(format_args!(
+                "what is learnt of rigs and pools is forgotten at every restart, {UNLESS}; to keep \
+                 it, name a `file` in [state]"
+            )),
+        }
         match config.history.kept() {
-        Some((file, max_mib)) => self.say(format_args!(
-            "what becomes of shares is kept in {}, of {max_mib} MiB at most",
-            file.display()
-        )),
-        None => self.say(format_args!(
-            "what becomes of shares is not kept: charts begin anew at every start; to keep it, name a \
-             `file` in [state] or [history]"
-        )),
-    }
+            Some((file, max_mib)) => {
+                let file = file.display();
+                self.say(format_args!(
+                    "what becomes of shares is kept in {file}, of {max_mib} MiB at most"
+                ));
+            }
+            None => self.say(format_args!(
+                "what becomes of shares is not kept and charts begin anew at every start, {UNLESS}; \
+                 to keep it, name a `file` in [state] or [history]"
+            )),
+        }
     }
 
     /// A certificate.
