@@ -50,6 +50,10 @@ impl GrantedTerms<RigWishes> for PoolGrant {
         let too_few = rig.asks_to_roll && granted < rig.least_bits.max(1).into();
         too_few.then_some(NO_VERSION_ROLLING)
     }
+
+    fn version_mask(&self, rig: Option<&RigWishes>) -> Option<u32> {
+        Some(rig.map_or(self.mask, |rig| self.mask.and(rig.mask)).0)
+    }
 }
 
 #[cfg(test)]

@@ -68,8 +68,15 @@ impl EvidenceLog {
 
 /// The share as `orepass verify` reads it.
 fn line(share: &RefusedShare<'_>, route: &RouteConfig) -> Option<String> {
-    let ShareEvidence { notify, extranonce1, extranonce2_size, submit, submit_job, target } =
-        share.evidence;
+    let ShareEvidence {
+        notify,
+        extranonce1,
+        extranonce2_size,
+        submit,
+        submit_job,
+        target,
+        version_mask,
+    } = share.evidence;
     let request = VerifyRequest {
         dialect: route.dialect.as_str().into(),
         options: share.pool_options.over(&route.options),
@@ -81,6 +88,7 @@ fn line(share: &RefusedShare<'_>, route: &RouteConfig) -> Option<String> {
         difficulty: None,
         target: None,
         share_target: Some(target.to_string().into()),
+        version_mask: version_mask.map(|mask| format!("{mask:08x}").into()),
         transactions: None,
     };
     serde_json::to_string(&request).ok()

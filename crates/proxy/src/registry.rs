@@ -52,6 +52,13 @@ pub trait FromConfig: Dialect {
         "shares of this job cannot be checked".into()
     }
 
+    /// What its pool grants and a rig has negotiated, for `orepass verify`: that the rig may roll these bits of
+    /// the version, or without them what the options let it. None where it is told such bits and versions do
+    /// not roll.
+    fn negotiated(&self, version_mask: Option<u32>) -> Option<(Self::Terms, Self::Rig)> {
+        version_mask.is_none().then(Default::default)
+    }
+
     /// What of a job `orepass check` shows the operator: titles of up to 12 letters, each with what
     /// there is to say. Lines that follow each other under one title belong together.
     fn about(&self, _job: &Self::Job) -> Vec<(&'static str, String)> {

@@ -22,6 +22,8 @@ pub struct ShareEvidence {
     pub submit_job: Option<String>,
     /// What its hash should have met.
     pub target: Target,
+    /// The bits of the version that whoever sent the submit may roll; none where versions do not roll.
+    pub version_mask: Option<u32>,
 }
 
 /// Of which refused shares there is [`ShareEvidence`].

@@ -117,6 +117,10 @@ impl GrantedTerms<TestRig> for u32 {
     fn misses(&self, rig: &TestRig) -> Option<Diagnosis> {
         (rig.rolls > 0 && rig.rolls & self == 0).then_some(ROLLS_NOTHING)
     }
+
+    fn version_mask(&self, rig: Option<&TestRig>) -> Option<u32> {
+        Some(self & rig.map_or(Self::MAX, |rig| rig.rolls))
+    }
 }
 
 /// A rig of the test coin that may roll nothing of what it wished to.

@@ -7,7 +7,7 @@ use orepass::config::{OptionError, OptionTable};
 use orepass::registry::FromConfig;
 use orepass_sim::rig::RigConfig;
 
-use crate::{Toy, sim};
+use crate::{Mask, Toy, ToyRig, sim};
 
 impl FromConfig for Toy {
     const ROUTE_OPTIONS: &'static [&'static str] = &["open_jobs"];
@@ -18,6 +18,11 @@ impl FromConfig for Toy {
         let mut errors = OptionError::default();
         let open_jobs = route.whole("open_jobs", 1..=64, &mut errors).unwrap_or(4);
         errors.or(Self { open_jobs })
+    }
+
+    fn negotiated(&self, version_mask: Option<u32>) -> Option<(Mask, ToyRig)> {
+        let rolls = version_mask.unwrap_or_default();
+        Some((Mask(rolls), ToyRig { rolls }))
     }
 }
 

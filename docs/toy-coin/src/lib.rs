@@ -67,6 +67,10 @@ impl GrantedTerms<ToyRig> for Mask {
     fn misses(&self, rig: &ToyRig) -> Option<Diagnosis> {
         (rig.rolls != 0 && rig.rolls & self.0 == 0).then_some(NOTHING_TO_ROLL)
     }
+
+    fn version_mask(&self, rig: Option<&ToyRig>) -> Option<u32> {
+        Some(self.0 & rig.map_or(u32::MAX, |rig| rig.rolls))
+    }
 }
 
 /// What a rig has negotiated.

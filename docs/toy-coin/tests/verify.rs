@@ -35,6 +35,14 @@ fn verify_leaves_to_the_dialect_what_only_the_dialect_knows() {
     assert_eq!(with("/submit/3", json!("x"))["reason"], "the nonce is no number in hex");
     assert_eq!(with("/difficulty", json!(1e30))["code"], 23);
     let mut request = good.clone();
+    request["submit"].as_array_mut().unwrap().push(json!("00006000"));
+    assert_eq!(
+        verify(&request)["reason"],
+        "version bits 00006000 are outside of the mask 00000000"
+    );
+    request["version_mask"] = json!("1fffe000");
+    assert_eq!(verify(&request)["ok"], true);
+    let mut request = good.clone();
     request["extranonce2_size"] = json!(4);
     let reason = "extranonce2 is 5 bytes (\"0102030405\"), this rig was told 4";
     assert_eq!(verify(&request)["reason"], reason);

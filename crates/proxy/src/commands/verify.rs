@@ -15,7 +15,7 @@ use orepass_stratum::dialect::{
     Announced, Basis, BasisOf, Checked, HeardSubmit, PoolAnswer, PoolEvent, PoolQuestion, RigCall,
     Work,
 };
-use orepass_stratum::error::{Reject, WrongSize};
+use orepass_stratum::error::{Reject, WrongSize, shown};
 use orepass_stratum::extranonce::Extranonce;
 use orepass_stratum::habits::Habits;
 use orepass_stratum::rpc::{RpcCall, RpcReply};
@@ -146,6 +146,9 @@ pub struct VerifyRequest<'a> {
     /// What the hash should meet, in 64 hex digits, whatever the pool has set.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) share_target: Option<Cow<'a, str>>,
+    /// The bits of the version that the miner may roll, in 8 hex digits; those of the options, when absent.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version_mask: Option<Cow<'a, str>>,
     /// The ids of the job's transactions, for jobs that do not bring what is needed of them.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) transactions: Option<&'a RawValue>,
@@ -220,8 +223,7 @@ fn try_judge<D: FromConfig>(request: &VerifyRequest<'_>) -> Result<VerifyAnswer,
             Target::from_hex(target).map_err(|error| in_field("share_target", error))?
         }
     };
-    let (terms, rig) = (D::Terms::default(), D::Rig::default());
-    // Of a rig that has negotiated nothing.
+    let (terms, rig) = negotiated(&dialect, request)?;
     let told = BasisOf::<D> {
         job: &job,
         terms: &terms,
@@ -303,6 +305,24 @@ fn announced<D: FromConfig>(dialect: &D, request: &VerifyRequest<'_>) -> Result<
         PoolEvent::Difficulty(set) => Ok(Announced { target: None, difficulty: Some(set) }),
         _ => Err(Reject::invalid("pools of this dialect do not set that")),
     }
+}
+
+fn negotiated<D: FromConfig>(
+    dialect: &D,
+    request: &VerifyRequest<'_>,
+) -> Result<(D::Terms, D::Rig), Reject> {
+    let mask = match request.version_mask.as_deref() {
+        None => None,
+        Some(text) => {
+            let bytes = const_hex::decode_to_array(text).map_err(|_| {
+                let found = shown(text);
+                in_field("version_mask", format_args!("expected 8 hex digits, found \"{found}\""))
+            })?;
+            Some(u32::from_be_bytes(bytes))
+        }
+    };
+    let rolls_none = || in_field("version_mask", "versions of this dialect do not roll");
+    dialect.negotiated(mask).ok_or_else(rolls_none)
 }
 
 fn share<D: FromConfig>(

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use orepass_bitcoin::address::PayAddress;
 use orepass_bitcoin::job::Job;
+use orepass_bitcoin::rig::RigWishes;
 use orepass_bitcoin::share::{self, Share};
+use orepass_bitcoin::terms::PoolGrant;
+use orepass_bitcoin::version::VersionMask;
 use orepass_bitcoin::{Bitcoin, Options, payout};
 use orepass_sim::bitcoin::{BitcoinPool, BitcoinRig, ROLLABLE};
 use orepass_sim::pool::PoolConfig;
@@ -38,6 +41,11 @@ impl FromConfig for Bitcoin {
             options.open_jobs = open_jobs;
         }
         errors.or(Self::new(options))
+    }
+
+    fn negotiated(&self, version_mask: Option<u32>) -> Option<(PoolGrant, RigWishes)> {
+        let mask = version_mask.map_or_else(|| self.options().version_mask, VersionMask);
+        Some((PoolGrant { mask, room: None }, RigWishes { mask, ..RigWishes::default() }))
     }
 
     fn about(&self, job: &Job) -> Vec<(&'static str, String)> {

@@ -4,18 +4,17 @@ use serde_json::{Value, json};
 
 use crate::verify_one;
 
-/// Those that roll no version, since nothing is negotiated here.
 fn requests() -> Vec<(Value, Value)> {
     let vectors: Value = serde_json::from_str(include_str!("../vectors/bitcoin.json")).unwrap();
-    let plain = |share: &&Value| share["submit"].as_array().unwrap().len() == 5;
-    let shares = vectors["shares"].as_array().unwrap().iter().filter(plain).cloned();
+    let shares = vectors["shares"].as_array().unwrap().iter().cloned();
     let request = |share: Value| {
         let request = json!({
             "dialect": "bitcoin",
             "notify": share["notify"],
             "extranonce1": share["extranonce1"],
             "submit": share["submit"],
-            "difficulty": 1,
+            // The rolled one is made up, and easier.
+            "difficulty": if share["name"] == "rolled" { 1e-5 } else { 1.0 },
         });
         (request, share)
     };
@@ -32,6 +31,29 @@ fn public_shares_are_good_and_blocks_are_known() {
             assert_eq!(answer[field], share[field], "{name}: {field}");
         }
     }
+}
+
+#[test]
+fn a_share_may_roll_the_bits_that_were_granted() {
+    let is_rolled = |(_, share): &(Value, Value)| share["name"] == "rolled";
+    let (request, _) = requests().into_iter().find(is_rolled).unwrap();
+    let with = |key: &str, value: Value| {
+        let mut request = request.clone();
+        request[key] = value;
+        verify_one(&request).0
+    };
+    let bits = request["submit"][5].clone();
+    assert_eq!(with("version_mask", bits.clone())["ok"], true);
+    assert_eq!(with("options", json!({ "version_mask": bits }))["ok"], true);
+    for narrow in [
+        with("version_mask", json!("00ffe000")),
+        with("options", json!({"version_mask": "00000000"})),
+    ] {
+        let reason = narrow["reason"].as_str().unwrap();
+        assert!(reason.contains("outside of the mask"), "{reason}");
+    }
+    let reason = "version_mask: expected 8 hex digits, found \"1fffe00\"";
+    assert_eq!(with("version_mask", json!("1fffe00"))["reason"], reason);
 }
 
 #[test]

@@ -14,11 +14,19 @@ pub trait GrantedTerms<R>: Clone + Default + PartialEq + Debug + Send + Sync + '
     /// What a rig asked for and is not granted, where its owner should know; said as the rig is told
     /// the first job under these terms.
     fn misses(&self, rig: &R) -> Option<Diagnosis>;
+
+    /// The bits of the version that a rig may roll, or without one those that the pool lets its miners roll;
+    /// none where versions do not roll.
+    fn version_mask(&self, rig: Option<&R>) -> Option<u32>;
 }
 
 /// Nothing is granted, and nothing is missed.
 impl<R> GrantedTerms<R> for () {
     fn misses(&self, _: &R) -> Option<Diagnosis> {
+        None
+    }
+
+    fn version_mask(&self, _: Option<&R>) -> Option<u32> {
         None
     }
 }

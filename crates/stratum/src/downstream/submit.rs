@@ -108,6 +108,7 @@ impl<D: Dialect> Downstream<D> {
             submit: ShareEvidence::submit(fields),
             submit_job: None,
             target,
+            version_mask: told.version_mask(),
         }))
     }
 

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use super::setup::Setup;
 use crate::channel::Submission;
-use crate::dialect::{Dialect, PoolCall, Refusal, Work};
+use crate::dialect::{Dialect, GrantedTerms, PoolCall, Refusal, Work};
 use crate::evidence::{EvidenceGate, EvidenceWish, ShareEvidence, params_of};
 use crate::extranonce::Extranonce;
 use crate::job::Generation;
@@ -69,6 +69,7 @@ impl<D: Dialect> RecentShares<D> {
             submit: params_of(&line)?,
             submit_job: Some(frames.job.id().to_owned()),
             target,
+            version_mask: frames.terms.version_mask(None),
         };
         Some((Arc::clone(worker), Box::new(evidence)))
     }

@@ -71,6 +71,11 @@ fn a_share_is_judged_by_the_terms_of_its_job() {
     assert!(rolled(11, "6b000001", "000002", 4).contains("[20,\"bits 4 are not of the mask 2\""));
     assert_eq!(rolled(12, "6b000001", "000003", 2), "");
     assert!(rolled(13, "6b000001", "000004", 1).contains("[20,\"bits 1 are not of the mask 2\""));
+    let shown = std::iter::from_fn(|| story.rig.poll_event()).find_map(|event| match event {
+        Event::Ended { complaint, .. } => complaint?.evidence,
+        _ => None,
+    });
+    assert_eq!(shown.expect("the first refused one").version_mask, Some(2));
 }
 
 #[test]

@@ -8,6 +8,7 @@ fn showing(wish: EvidenceWish, resubmit: bool) -> Story {
     let mut story = Story::with(Coin::default());
     story.change(|config| (config.evidence, config.resubmit) = (wish, resubmit));
     story.log_in(GIVEN);
+    story.calls("test.set_mask", "[6]");
     story.notify("j1", "p1", "w1");
     story.told();
     story
@@ -38,6 +39,7 @@ fn a_share_that_the_pool_refuses_is_shown_as_the_pool_has_it() {
         assert_eq!(said[0], "r1");
         assert_eq!(said.as_array().unwrap()[1..], line["params"].as_array().unwrap()[1..]);
         assert_eq!(evidence.submit_job.as_deref(), Some("j1"));
+        assert_eq!(evidence.version_mask, Some(6));
         let ground = story.pool.view().ground.unwrap();
         assert_eq!(evidence.extranonce1, ground.split.extranonce1);
         assert_eq!(evidence.target, story.work().unwrap().wanted.surely(Habits::default()));
