@@ -108,7 +108,7 @@ impl Dialect for Bitcoin {
             }
             // A rig takes what it wished for as granted until it hears this, before its first job.
             RigSay::Terms(grant) if !rig.mask.is_none() => {
-                let mask = rig.mask.and(grant.mask);
+                let mask = grant.mask_of(rig);
                 let params = format_args!("[\"{mask}\"]");
                 rpc::put_notification(out, configure::SET_VERSION_MASK, params);
             }

@@ -44,15 +44,23 @@ impl CoinbaseRoom {
     }
 }
 
+impl PoolGrant {
+    /// The bits of the version that a rig may roll.
+    #[must_use]
+    pub const fn mask_of(&self, rig: &RigWishes) -> VersionMask {
+        self.mask.and(rig.mask)
+    }
+}
+
 impl GrantedTerms<RigWishes> for PoolGrant {
     fn misses(&self, rig: &RigWishes) -> Option<Diagnosis> {
-        let granted = self.mask.and(rig.mask).0.count_ones();
+        let granted = self.mask_of(rig).0.count_ones();
         let too_few = rig.asks_to_roll && granted < rig.least_bits.max(1).into();
         too_few.then_some(NO_VERSION_ROLLING)
     }
 
     fn version_mask(&self, rig: Option<&RigWishes>) -> Option<u32> {
-        Some(rig.map_or(self.mask, |rig| self.mask.and(rig.mask)).0)
+        Some(rig.map_or(self.mask, |rig| self.mask_of(rig)).0)
     }
 }
 

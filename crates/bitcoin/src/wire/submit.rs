@@ -46,7 +46,7 @@ pub fn read(told: &BasisOf<'_, Bitcoin>, fields: &Params<'_>) -> Result<Share, R
     let version = match bits.first() {
         None => job_version,
         Some(bits) => {
-            let (bits, mask) = (read_bits(bits)?, own_mask(told));
+            let (bits, mask) = (read_bits(bits)?, told.terms.mask_of(told.rig));
             if mask.excludes(bits) {
                 let reason = format!(
                     "version bits {} are outside of the mask {mask} that this rig may roll",
@@ -64,7 +64,7 @@ pub fn read(told: &BasisOf<'_, Bitcoin>, fields: &Params<'_>) -> Result<Share, R
 #[must_use]
 pub fn rolls_too_much(told: &BasisOf<'_, Bitcoin>, fields: &Params<'_>) -> bool {
     let bits = fields.elements().get(BITS).and_then(|bits| read_bits(bits).ok());
-    bits.is_some_and(|bits| own_mask(told).excludes(bits))
+    bits.is_some_and(|bits| told.terms.mask_of(told.rig).excludes(bits))
 }
 
 /// Displays as the parameters of a `mining.submit` to the pool; extranonce2 is `prefix`, the share's own,
@@ -95,9 +95,4 @@ pub(crate) fn arity(found: usize) -> Reject {
 
 fn read_bits(bits: &RawValue) -> Result<u32, Reject> {
     Ok(Field::new("version bits", bits).hex_u32()?)
-}
-
-/// The bits that a rig may roll for a job.
-fn own_mask(told: &BasisOf<'_, Bitcoin>) -> VersionMask {
-    told.terms.mask.and(told.rig.mask)
 }
