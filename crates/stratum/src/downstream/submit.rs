@@ -8,7 +8,10 @@ use super::in_flight::Pending;
 use super::work::{Told, replaced};
 use super::{CloseReason, Complaint, Downstream, Event, Reply, Verify};
 use crate::channel::Submission;
-use crate::dialect::{Diagnosis, Dialect, Fingerprint, Fingerprinted, HeardSubmit, RigSay, Wanted};
+use crate::dialect::{
+    Basis, Diagnosis, Dialect, Fingerprint, Fingerprinted, GrantedTerms, HeardSubmit, RigSay,
+    Wanted,
+};
 use crate::error::Reject;
 use crate::evidence::ShareEvidence;
 use crate::filters::Filters;
@@ -101,6 +104,7 @@ impl<D: Dialect> Downstream<D> {
             return None;
         }
         let target = told.asked.easiest;
+        let Basis { terms, rig, .. } = told.basis();
         Some(Box::new(ShareEvidence {
             notify: ShareEvidence::notify(&told.frames, told.id, target)?,
             extranonce1: told.asked.nonces.extranonce1.clone(),
@@ -108,7 +112,7 @@ impl<D: Dialect> Downstream<D> {
             submit: ShareEvidence::submit(fields),
             submit_job: None,
             target,
-            version_mask: told.version_mask(),
+            version_mask: terms.version_mask(Some(rig)),
         }))
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::out::{DownstreamOut, DownstreamTimer};
 use crate::channel::{ChannelView, Seat};
-use crate::dialect::{BasisOf, Dialect, GrantedTerms, JobName, RigSay, RigSpace, Wanted};
+use crate::dialect::{BasisOf, Dialect, JobName, RigSay, RigSpace, Wanted};
 use crate::error::Reject;
 use crate::extranonce::Extranonce;
 use crate::filters::Filters;
@@ -371,11 +371,6 @@ impl<D: Dialect> Told<D> {
             &*self.asked.nonces;
         let (pool_extranonce1, extranonce2) = (*pool_extranonce1, *extranonce2_size);
         BasisOf::<D> { job, terms, rig: &self.rig, extranonce1, pool_extranonce1, extranonce2 }
-    }
-
-    /// The bits of the version that the rig may roll.
-    pub(super) fn version_mask(&self) -> Option<u32> {
-        self.frames.terms.version_mask(Some(&self.rig))
     }
 
     /// Which work it is, by its content.
